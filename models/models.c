@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The table of built-in models. */
+#include "models.h"
+
+const struct sq_model *const models_builtin[] = {
+    &model_sqlite_single,
+    &model_primary_backup,
+#ifdef HAVE_RAFT
+    &model_raft,
+    &model_raft_sqlite,
+#endif
+    NULL,
+};

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Each load's keys are read in ascending order, a few at a time, through a stub of its own with the load's routing,
+ * patient time-outs and no end to its retries; the world ends the audit after a fixed virtual time. */
+#include "sim/audit.h"
+
+#include "sim/base/base.h"
+#include "sim/base/map.h"
+#include "sim/base/units.h"
+#include "sim/world.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define AUDIT_WIDTH 8 /* reads at once, of each load */
+
+struct audit_load {
+    struct audit *audit;
+    uint32_t index;
+    struct spec_client policy;
+    struct stub *stub;
+    struct vec keys; /* uint64_t */
+    uint32_t next;
+    uint32_t running;
+};
+
+struct audit {
+    struct world *world;
+    struct audit_load *loads;
+    uint32_t process; /* next client identity */
+};
+
+static bool is_wanted(const struct run_spec *spec)
+{
+    for (uint32_t i = 0; i < spec->check_count; i++) {
+        const char *name = spec->checks[i].name;
+        if (spec->checks[i].word == SPEC_ALWAYS &&
+            (strcmp(name, "no-lost-acked-write") == 0 || strcmp(name, "linearizable") == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int compare_keys(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left;
+    uint64_t b = *(const uint64_t *)right;
+    return a < b ? -1 : a > b;
+}
+
+static void collect_keys(struct audit *audit)
+{
+    const struct history *history = &audit->world->history;
+    struct map seen;
+    map_init(&seen);
+    for (uint32_t i = 0; i < history->operations.count; i++) {
+        const struct sq_operation *operation = vec_at(&history->operations, i);
+        audit->process = operation->process >= audit->process ? operation->process + 1 : audit->process;
+        uint64_t name = hash_mix(operation->load, operation->key);
+        if (operation->kind == SQ_KV_UPDATE && operation->outcome == SQ_OUTCOME_OK && map_find(&seen, name) == NULL) {
+            map_put(&seen, name, 1);
+            vec_append(&audit->loads[operation->load].keys, &operation->key);
+        }
+    }
+    map_release(&seen);
+    for (uint32_t i = 0; i < audit->world->spec->load_count; i++) {
+        vec_sort(&audit->loads[i].keys, compare_keys);
+    }
+}
+
+static void read_more(struct audit_load *load);
+
+static void on_attempt(void *context, uint64_t word)
+{
+    struct audit_load *load = context;
+    history_attempt(&load->audit->world->history, word);
+}
+
+static void on_done(void *context, uint64_t word, const struct stub_result *result)
+{
+    struct audit_load *load = context;
+    struct sq_kv_reply reply = {0};
+    enum sq_outcome outcome = SQ_OUTCOME_FAIL;
+    if (result->status == SQ_OK && result->size == sizeof(reply)) {
+        memcpy(&reply, result->data, sizeof(reply));
+        outcome = SQ_OUTCOME_OK;
+    } else if (!result->is_definite) {
+        outcome = SQ_OUTCOME_INFO;
+    }
+    history_complete(&load->audit->world->history, word, outcome, result->status, reply.value, result->replied_by);
+    load->running--;
+    read_more(load);
+}
+
+static void read_more(struct audit_load *load)
+{
+    struct world *world = load->audit->world;
+    while (load->running < AUDIT_WIDTH && load->next < load->keys.count) {
+        uint64_t key = *(uint64_t *)vec_at(&load->keys, load->next++);
+        uint32_t process = load->audit->process++;
+        struct sq_operation operation = {.load = load->index, .process = process, .kind = SQ_KV_READ, .key = key};
+        uint64_t id = history_invoke(&world->history, &operation, world_now(world));
+        struct sq_kv_request request = {
+            .kind = SQ_KV_READ,
+            .key = key,
+            .session = ((uint64_t)(load->index + 1) << 48) | process,
+            .sequence = 1,
+        };
+        load->running++;
+        stub_call(load->stub, &(struct stub_call_options){
+                                  .data = &request,
+                                  .size = sizeof(request),
+                                  .intended_ns = world_now(world),
+                                  .on_attempt = on_attempt,
+                                  .on_done = on_done,
+                                  .context = load,
+                                  .word = id,
+                              });
+    }
+}
+
+struct audit *audit_start(struct world *world)
+{
+    const struct run_spec *spec = world->spec;
+    if (!is_wanted(spec)) {
+        return NULL;
+    }
+    struct audit *audit = calloc(1, sizeof(*audit));
+    ASSERT(audit != NULL);
+    audit->world = world;
+    audit->loads = calloc(spec->load_count, sizeof(*audit->loads));
+    ASSERT(audit->loads != NULL || spec->load_count == 0);
+    for (uint32_t i = 0; i < spec->load_count; i++) {
+        struct audit_load *load = &audit->loads[i];
+        load->audit = audit;
+        load->index = i;
+        vec_init(&load->keys, sizeof(uint64_t), UINT32_MAX);
+        load->policy = spec->loads[i].client;
+        load->policy.deadline_ns = INT64_MAX;
+        load->policy.timeout_ns = NS_PER_S;
+        load->policy.attempts_max = UINT32_MAX;
+        load->policy.backoff = SPEC_BACKOFF_FIXED;
+        load->policy.backoff_initial_ns = 50 * NS_PER_MS;
+        load->policy.backoff_max_ns = 50 * NS_PER_MS;
+        load->policy.jitter = SPEC_JITTER_NONE;
+        load->policy.retry_on = UINT64_MAX;
+        load->policy.budget_enabled = false;
+        load->stub = stub_new(world, world->node_count + i, 1, &load->policy, "audit", i);
+    }
+    collect_keys(audit);
+    for (uint32_t i = 0; i < spec->load_count; i++) {
+        read_more(&audit->loads[i]);
+    }
+    return audit;
+}
+
+bool audit_is_done(const struct audit *audit)
+{
+    for (uint32_t i = 0; i < audit->world->spec->load_count; i++) {
+        if (audit->loads[i].running > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void audit_free(struct audit *audit)
+{
+    if (audit == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < audit->world->spec->load_count; i++) {
+        stub_free(audit->loads[i].stub);
+        vec_release(&audit->loads[i].keys);
+    }
+    free(audit->loads);
+    free(audit);
+}
+
+struct stub *audit_stub(struct audit *audit, uint32_t load)
+{
+    return audit->loads[load].stub;
+}

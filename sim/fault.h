@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Faults: when they strike, whom, and what they do. Each fault of the scenario is a process with random streams of its
+ * own; an instance of it is a set of filters in front of links and disks, or an action on nodes, undone at its end. */
+#ifndef SQUALL_SIM_FAULT_H
+#define SQUALL_SIM_FAULT_H
+
+#include "sim/world.h"
+
+struct fault_set;
+
+/* Allocates in the world's arena. */
+struct fault_set *fault_new(struct world *world);
+/* Schedules the first strike of every fault that the swarm coin left on. */
+void fault_start(struct fault_set *set);
+/* Ends what is active, restarts what is down, and strikes no more: before the audit. */
+void fault_heal(struct fault_set *set);
+
+#endif

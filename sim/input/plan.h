@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Plan: what a campaign will run: the cells of the sweep (the cartesian product of its axes, the last one fastest),
+ * each compiled to a run spec, times the seeds. */
+#ifndef SQUALL_INPUT_PLAN_H
+#define SQUALL_INPUT_PLAN_H
+
+#include "sim/base/hash.h"
+#include "sim/input/scenario.h"
+
+#define PLAN_CELLS_MAX 10000
+#define PLAN_QUICK_SEEDS 10
+
+struct seed_range {
+    uint64_t first;
+    uint64_t count; /* >= 1; first + count - 1 does not wrap */
+};
+
+struct cell {
+    struct run_spec spec;
+    const char *label;       /* "nodes=5 preset=none": last parts of the paths, more where they collide; "" without sweep */
+    const char *params_json; /* {"system.nodes": 5, "client.retry.preset": "none"}; numbers where the value is one */
+    const char *const *sets; /* "client.retry.preset=none", one for each axis: with the plan's own, the replay line */
+    uint32_t set_count;
+    uint32_t replicas;       /* nodes of the first group */
+};
+
+struct plan {
+    struct arena arena;
+    const struct scenario *scenario; /* borrowed; must outlive the plan */
+    const char *name;
+    const char *canonical; /* normalised YAML: overrides applied, sweep shown, seeds not */
+    struct sha256 id;      /* of `canonical`: the same work, whatever seeds are added */
+    struct cell *cells;
+    uint32_t cell_count;
+    struct seed_range *seeds;
+    uint32_t seed_range_count;
+    uint64_t seed_count; /* of each cell */
+};
+
+struct plan_options {
+    const char *const *sets; /* "PATH=VALUE"; one on the path of an axis leaves that axis this single value */
+    uint32_t set_count;
+    const char *seeds; /* instead of the file's; NULL = the file's */
+    bool is_quick;     /* only the first PLAN_QUICK_SEEDS seeds */
+};
+
+/* False: `diag` says why, and there is nothing to release. */
+bool plan_build(struct plan *plan, const struct scenario *scenario, const struct plan_options *options,
+                struct diag *diag);
+void plan_release(struct plan *plan);
+/* The index-th seed, index < seed_count. */
+uint64_t plan_seed(const struct plan *plan, uint64_t index);
+
+/* "42", "0x2a", "1..1000", "1000@1" (count@first), and lists of these separated by commas. No seed twice. Ranges are
+ * allocated in `arena`. */
+bool seeds_parse(const char *text, struct arena *arena, struct seed_range **ranges, uint32_t *range_count,
+                 uint64_t *seed_count, struct err *err);
+
+#endif

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * world_reset builds a run out of the spec and the seed; world_run is the loop: take the next event, call it, until
+ * something ends the run. After the time limit comes the audit: loads fall silent, faults heal, what was written is
+ * read back. */
+#include "sim/world.h"
+
+#include "sim/audit.h"
+#include "sim/base/base.h"
+#include "sim/base/units.h"
+#include "sim/fault.h"
+#include "sim/load.h"
+#include "sim/net.h"
+#include "sim/node.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FIBER_STACK_BYTES ((size_t)256 << 10)
+#define NODES_MAX 64
+#define AUDIT_NS (60 * NS_PER_S)
+#define CPU_WATCH_MASK 0xfff
+
+struct world *world_new(void)
+{
+    struct world *world = calloc(1, sizeof(*world));
+    ASSERT(world != NULL);
+    sched_init(&world->sched, SCHED_QUEUE_AUTO);
+    trace_init(&world->trace);
+    arena_init(&world->arena);
+    fiber_pool_init(&world->fibers, FIBER_STACK_BYTES);
+    history_init(&world->history, world);
+    zipf_cache_init(&world->zipf);
+    world->net = net_new(world);
+    world->nodes = calloc(NODES_MAX, sizeof(*world->nodes));
+    ASSERT(world->nodes != NULL);
+    world->heap_fill = -1;
+    return world;
+}
+
+/* Gives up what a run holds outside the arena. */
+static void end_run(struct world *world)
+{
+    if (world->spec == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < world->node_count; i++) {
+        node_crash(&world->nodes[i], SQ_LIFE_EXIT);
+    }
+    audit_free(world->audit);
+    world->audit = NULL;
+    for (uint32_t i = 0; world->loads != NULL && i < world->spec->load_count; i++) {
+        load_free(world->loads[i]);
+    }
+    world->loads = NULL;
+    world->spec = NULL;
+}
+
+void world_free(struct world *world)
+{
+    static const struct sq_observer nobody;
+    world->observer = &nobody;
+    end_run(world);
+    for (uint32_t i = 0; i < world->node_capacity; i++) {
+        node_release(&world->nodes[i]);
+    }
+    free(world->nodes);
+    net_free(world->net);
+    zipf_cache_release(&world->zipf);
+    history_release(&world->history);
+    fiber_pool_release(&world->fibers);
+    arena_release(&world->arena);
+    trace_release(&world->trace);
+    sched_release(&world->sched);
+    free(world);
+}
+
+static void build_hosts(struct world *world)
+{
+    const struct run_spec *spec = world->spec;
+    world->hosts = arena_alloc_array(&world->arena, spec->node_count, sizeof(*world->hosts));
+    world->host_count = 0;
+    for (uint32_t g = 0; g < spec->group_count; g++) {
+        const struct spec_group *group = &spec->groups[g];
+        ASSERT(group->nodes_per_host >= 1);
+        for (uint32_t i = 0; i < group->count; i++) {
+            if (i % group->nodes_per_host == 0) {
+                cpu_init(&world->hosts[world->host_count].cpu, world, group->host.cores);
+                world->host_count++;
+            }
+            node_reset(&world->nodes[group->first + i], group, g, &world->hosts[world->host_count - 1]);
+        }
+    }
+}
+
+void world_reset(struct world *world, const struct run_spec *spec, uint64_t seed, const struct sq_observer *observer)
+{
+    static const struct sq_observer nobody;
+    ASSERT(spec->node_count >= 1);
+    ASSERT(spec->node_count <= NODES_MAX);
+    world->observer = &nobody;
+    end_run(world);
+    sched_reset(&world->sched);
+    trace_reset(&world->trace);
+    history_reset(&world->history);
+    arena_reset(&world->arena);
+    world->spec = spec;
+    world->seed = seed;
+    world->observer = observer != NULL ? observer : &nobody;
+    world->end = WORLD_RUNNING;
+    world->stop_asked = false;
+    world->is_auditing = false;
+    world->free_items = NULL;
+    world->node_count = spec->node_count;
+    net_reset(world->net, spec);
+    while (world->node_capacity < spec->node_count) {
+        node_init(&world->nodes[world->node_capacity], world, world->node_capacity);
+        world->node_capacity++;
+    }
+    build_hosts(world);
+    world->loads = arena_alloc_array(&world->arena, spec->load_count, sizeof(*world->loads));
+    for (uint32_t i = 0; i < spec->load_count; i++) {
+        world->loads[i] = load_new(world, i);
+    }
+    world->faults = fault_new(world);
+    for (uint32_t i = 0; i < spec->node_count; i++) {
+        node_boot(&world->nodes[i]);
+    }
+    for (uint32_t i = 0; i < spec->load_count; i++) {
+        load_start(world->loads[i]);
+    }
+    fault_start(world->faults);
+}
+
+static void begin_audit(struct world *world)
+{
+    world->is_auditing = true;
+    fault_heal(world->faults);
+    world->audit = audit_start(world);
+}
+
+/* Is the run over, now that nothing is left before its time limit? Begins the audit at its hour. */
+static bool is_over(struct world *world)
+{
+    if (!world->is_auditing) {
+        begin_audit(world);
+    }
+    return world->audit == NULL || audit_is_done(world->audit) ||
+           world_now(world) >= world->spec->limit_ns + AUDIT_NS;
+}
+
+static bool is_cpu_spent(const struct world *world, int64_t started_ns)
+{
+    return world->cpu_clock_ns != NULL && world->spec->cpu_limit_ns > 0 &&
+           world->cpu_clock_ns() - started_ns > world->spec->cpu_limit_ns;
+}
+
+enum world_end world_run(struct world *world, int64_t until_ns, uint64_t until_event)
+{
+    struct sched *sched = &world->sched;
+    int64_t started_ns = world->cpu_clock_ns != NULL ? world->cpu_clock_ns() : 0;
+    struct sched_event event;
+    world->end = WORLD_RUNNING;
+    while (world->end == WORLD_RUNNING) {
+        int64_t limit_ns = world->spec->limit_ns + (world->is_auditing ? AUDIT_NS : 0);
+        int64_t bound_ns = until_ns < limit_ns ? until_ns : limit_ns;
+        if (sched_pop(sched, bound_ns, &event)) {
+            event.fire(event.context, &event);
+        } else if (bound_ns < limit_ns) {
+            return WORLD_RUNNING;
+        } else if (is_over(world)) {
+            world->end = WORLD_TIME_LIMIT;
+        }
+        if (world->stop_asked) {
+            world->end = WORLD_STOPPED;
+        } else if (sched->stats.fired >= world->spec->event_limit) {
+            world->end = WORLD_EVENT_LIMIT;
+        } else if ((sched->stats.fired & CPU_WATCH_MASK) == 0 && is_cpu_spent(world, started_ns)) {
+            world->end = WORLD_CPU_LIMIT;
+        } else if (sched->stats.fired >= until_event) {
+            return world->end;
+        } else if (world->audit != NULL && audit_is_done(world->audit)) {
+            world->end = WORLD_TIME_LIMIT;
+        }
+    }
+    return world->end;
+}
+
+void world_finish(struct world *world)
+{
+    history_close(&world->history);
+}
+
+void world_stop(struct world *world)
+{
+    world->stop_asked = true;
+}
+
+uint64_t world_digest(const struct world *world)
+{
+    return world->trace.digest;
+}
+
+/* ------------------------------------------------------------------------------------------------ inside the engine */
+
+void world_trace(struct world *world, enum trace_kind kind, uint32_t node, uint64_t word, uint64_t extra)
+{
+    trace_record(&world->trace, world_now(world), kind, node, word, extra);
+}
+
+/* A caller's address: endpoint, stub, and incarnation where it is a node (an answer to a dead incarnation is dropped). */
+static uint32_t caller_of(const struct world *world, endpoint from, uint32_t slot)
+{
+    uint32_t incarnation = from < world->node_count ? world->nodes[from].env.incarnation : 0;
+    ASSERT(from < 0x10000);
+    ASSERT(slot < 0x100);
+    return ((incarnation & 0xff) << 24) | (slot << 16) | from;
+}
+
+static struct packet *packet_of(struct world *world, const void *data, size_t size)
+{
+    struct packet *packet = packet_new(world->net, size);
+    if (size > 0) {
+        memcpy(packet->data, data, size);
+    }
+    return packet;
+}
+
+void world_request(struct world *world, endpoint from, uint32_t slot, sq_node to, struct sq_reply_to reply_to,
+                   const void *data, size_t size)
+{
+    struct packet *packet = packet_of(world, data, size);
+    packet->from = from;
+    packet->to = to;
+    packet->kind = PACKET_REQUEST;
+    packet->slot = slot;
+    packet->reply_to = reply_to;
+    packet->reply_to.caller = caller_of(world, from, slot);
+    net_send(world->net, packet);
+}
+
+void world_reply(struct world *world, sq_node from, struct sq_reply_to to, enum sq_status status, sq_node leader,
+                 const void *data, size_t size)
+{
+    struct packet *packet = packet_of(world, data, size);
+    packet->from = from;
+    packet->to = to.caller & 0xffff;
+    packet->kind = PACKET_REPLY;
+    packet->slot = (to.caller >> 16) & 0xff;
+    packet->status = status;
+    packet->leader = leader;
+    packet->reply_to = to;
+    net_send(world->net, packet);
+}
+
+void world_load_reply(struct world *world, const struct packet *packet)
+{
+    uint32_t index = packet->to - world->node_count;
+    ASSERT(index < world->spec->load_count);
+    if (packet->slot == 0) {
+        stub_on_reply(load_stub(world->loads[index]), packet);
+    } else if (world->audit != NULL) {
+        stub_on_reply(audit_stub(world->audit, index), packet);
+    }
+}
+
+void world_life(struct world *world, struct node *node, enum sq_life what)
+{
+    world_trace(world, TRACE_LIFE, node->index, what, node->env.incarnation);
+    if (world->observer->on_life != NULL) {
+        struct sq_life_event life = {world_now(world), world_event(world), node->index, node->env.incarnation, what};
+        world->observer->on_life(world->observer->context, &life);
+    }
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * World: one run is one value. It owns the scheduler, nodes, network, disks, loads, faults and the trace; it is made
+ * once per process and reused for many seeds (world_reset keeps memory warm), and several may live side by side. */
+#ifndef SQUALL_SIM_WORLD_H
+#define SQUALL_SIM_WORLD_H
+
+#include "sim/base/arena.h"
+#include "sim/disk.h"
+#include "sim/fiber.h"
+#include "sim/history.h"
+#include "sim/sched.h"
+#include "sim/spec.h"
+#include "sim/stub.h"
+#include "sim/trace.h"
+#include "squall_check.h"
+
+struct node;
+struct net;
+struct load;
+struct fault_set;
+struct audit;
+struct host;
+struct item;
+
+/* Address on the network: a node, or node_count + index of a load. */
+typedef uint32_t endpoint;
+
+enum packet_kind {
+    PACKET_MESSAGE, /* node to node */
+    PACKET_REQUEST, /* caller to node */
+    PACKET_REPLY,   /* node to caller */
+};
+
+/* What travels. Reference-counted, from the world's pool; the payload follows. */
+struct packet {
+    struct packet *next; /* free list */
+    struct packet *all;  /* every packet that exists */
+    endpoint from;
+    endpoint to;
+    uint16_t kind; /* enum packet_kind */
+    uint16_t references;
+    uint32_t capacity;
+    uint32_t size;
+    uint32_t status;  /* REPLY: enum sq_status */
+    sq_node leader;   /* REPLY: hint */
+    uint32_t slot;    /* REQUEST, REPLY: which stub of the caller (group called) */
+    struct sq_reply_to reply_to;
+    uint8_t data[];
+};
+
+enum world_end {
+    WORLD_RUNNING,
+    WORLD_TIME_LIMIT, /* the normal end: time.limit reached */
+    WORLD_EVENT_LIMIT,
+    WORLD_CPU_LIMIT,
+    WORLD_STOPPED, /* world_stop */
+};
+
+struct world {
+    const struct run_spec *spec;
+    uint64_t seed;
+    struct sched sched;
+    struct trace trace;
+    struct history history;
+    struct arena arena; /* lives for one run */
+    struct fiber_pool fibers;
+    struct node *nodes; /* node_count */
+    uint32_t node_count;
+    uint32_t node_capacity; /* nodes ever initialised */
+    struct net *net;
+    struct load **loads;
+    struct fault_set *faults;
+    const struct sq_observer *observer; /* never NULL during a run */
+    enum world_end end;
+    bool stop_asked;
+    bool is_auditing;          /* past the time limit: loads are silent, faults healed, written keys are read back */
+    struct audit *audit;
+    struct host *hosts;
+    uint32_t host_count;
+    struct item *free_items;   /* of the arena */
+    uint32_t heap_slot;        /* picks the address range of node heaps; set before the first reset (0) */
+    int heap_fill;             /* byte that node memory is filled with, -1 = none */
+    int64_t (*cpu_clock_ns)(void); /* the real processor clock, for time.cpuLimit; NULL: not watched */
+};
+
+static inline int64_t world_now(const struct world *world)
+{
+    return world->sched.now_ns;
+}
+
+/* Number of the event being dispatched, for observers. */
+static inline uint64_t world_event(const struct world *world)
+{
+    return world->sched.stats.fired;
+}
+
+struct world *world_new(void);
+void world_free(struct world *world);
+/* Prepares a run: nodes boot at time 0, loads start as the spec says. `observer` and `spec` must outlive the run. */
+void world_reset(struct world *world, const struct run_spec *spec, uint64_t seed, const struct sq_observer *observer);
+/* Runs until the time limit, `until_ns` (INT64_MAX: no other bound), event `until_event` (UINT64_MAX) or world_stop. May be called again to go on. */
+enum world_end world_run(struct world *world, int64_t until_ns, uint64_t until_event);
+/* Closes the history (open operations become INFO). Once, after the last world_run. */
+void world_finish(struct world *world);
+/* Ends world_run after the current event. */
+void world_stop(struct world *world);
+/* The determinism witness: digest of the event stream so far. */
+uint64_t world_digest(const struct world *world);
+
+/* ------------------------------------------------------------------------------------------------ inside the engine */
+
+/* Sends a request from a caller. Bytes are copied. */
+void world_request(struct world *world, endpoint from, uint32_t slot, sq_node to, struct sq_reply_to reply_to,
+                   const void *data, size_t size);
+/* Answers a request from the node `from`. */
+void world_reply(struct world *world, sq_node from, struct sq_reply_to to, enum sq_status status, sq_node leader,
+                 const void *data, size_t size);
+/* An answer arrived at a load. */
+void world_load_reply(struct world *world, const struct packet *packet);
+/* Tells trace and observer what became of a node. */
+void world_life(struct world *world, struct node *node, enum sq_life what);
+/* Records in the trace, at the present time. */
+void world_trace(struct world *world, enum trace_kind kind, uint32_t node, uint64_t word, uint64_t extra);
+
+#endif
