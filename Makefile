@@ -23,7 +23,7 @@ STRICT := -std=c17 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototyp
 MODE_release := -O2
 MODE_debug := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 MODE_plain := -O0
-CFLAGS_ALL := $(STRICT) -g -D_GNU_SOURCE -ffp-contract=off -fvisibility=hidden -ffile-prefix-map=$(CURDIR)/= \
+CFLAGS_ALL := $(STRICT) -g -D_GNU_SOURCE= -ffp-contract=off -fvisibility=hidden -ffile-prefix-map=$(CURDIR)/= \
   $(MODE_$(MODE)) $(CFLAGS) -MMD -MP
 INCLUDE_ENGINE := -iquote . -Isim/include
 INCLUDE_MODELS := -Isim/include

@@ -99,7 +99,8 @@ static void read_more(struct audit_load *load)
     while (load->running < AUDIT_WIDTH && load->next < load->keys.count) {
         uint64_t key = *(uint64_t *)vec_at(&load->keys, load->next++);
         uint32_t process = load->audit->process++;
-        struct sq_operation operation = {.load = load->index, .process = process, .kind = SQ_KV_READ, .key = key};
+        struct sq_operation operation = {
+            .load = load->index + world->spec->load_count, .process = process, .kind = SQ_KV_READ, .key = key};
         uint64_t id = history_invoke(&world->history, &operation, world_now(world));
         struct sq_kv_request request = {
             .kind = SQ_KV_READ,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Audit: when the load is over and the faults are healed, ordinary clients read back every key that was written. The
- * reads go into the history (intended at or after the time limit), so that lost writes are seen by the checkers. */
+ * reads go into the history under load index + spec->load_count, so that lost writes are seen by the checkers. */
 #ifndef SQUALL_SIM_AUDIT_H
 #define SQUALL_SIM_AUDIT_H
 

@@ -237,12 +237,13 @@ static sq_fiber fiber_self(struct sq_env *env)
 static void fiber_park(struct sq_env *env)
 {
     struct task *task = self(env);
-    if (!task->has_permit) {
-        task->is_parked = true;
-        task_block(task);
-        ASSERT(!task->is_parked);
+    if (task->has_permit) {
+        task->has_permit = false;
+        return;
     }
-    task->has_permit = false;
+    task->is_parked = true;
+    task_block(task);
+    ASSERT(!task->is_parked);
 }
 
 static void fiber_unpark(struct sq_env *env, sq_fiber fiber)

@@ -2,7 +2,8 @@
  *
  * Fibers: stacks that blocking code under test runs on. Switching is a dozen instructions of assembly on x86-64 and
  * aarch64 (jump, not ret; mxcsr and x87 control word are not saved and must not be changed by the code), ucontext
- * elsewhere. Sanitizers are told of each switch. Every stack has a guard page; stacks come from a pool and are reused.
+ * elsewhere (or with -DFIBER_UCONTEXT). AddressSanitizer is told of each switch. Every stack has a guard page (two mappings a
+ * stack: Linux allows some 32,000 of them, see vm.max_map_count); stacks come from a pool and are reused.
  *
  * A fiber that is abandoned (its node crashed) is simply put back: no code of its runs again, no unwinding happens. */
 #ifndef SQUALL_SIM_FIBER_H
@@ -32,13 +33,13 @@ void fiber_pool_release(struct fiber_pool *pool);
 struct fiber *fiber_new(struct fiber_pool *pool, void (*entry)(void *argument), void *argument);
 /* Gives the stack back, finished or not (abandon). Must not be the running fiber. */
 void fiber_free(struct fiber_pool *pool, struct fiber *fiber);
-/* Runs `fiber` until it yields or finishes. Nesting: the resumer may itself be a fiber. Asserts that the canary at the end of its stack is intact. */
+/* Runs `fiber`, which is suspended, until it yields or finishes. Nesting: the resumer may itself be a fiber. Asserts that
+ * the canary at the end of its stack is intact. */
 void fiber_resume(struct fiber *fiber);
 /* Back to whoever resumed the running fiber `self`. */
 void fiber_yield(struct fiber *self);
 bool fiber_is_finished(const struct fiber *fiber);
-/* Deepest stack use so far in bytes is not tracked in release builds; this gives the current stack pointer's distance
- * from the top for the running fiber. */
+/* Bytes between the top of the stack of the running fiber `self` and its frame at present. */
 size_t fiber_stack_used(const struct fiber *self);
 
 #endif

@@ -10,15 +10,15 @@
  * - overflow: the heap outgrew its bound. In a small set that is the migration to the wheel. In a large one it means
  *   that the run spans a long time (it was filled with rare far timers) and a burst of near events came since: the
  *   limit goes back to the first few dozen keys, and the wheel's base with it.
- * - a tie of more than SCHED_WHEEL_SPLIT disordered keys is drained to the heap.
+ * - a tie of many disordered keys is drained to the heap.
  * The cost of an overflow is proportional to the heap, which has grown by as many pushes since the last one. */
 #include "sim/sched_queue.h"
 
 #include <string.h>
 
 /* Hysteresis of the migration, in keys. Between them the heap and the wheel cost the same. */
-#define HEAP_MOST 320
-#define WHEEL_LEAST 96
+#define HEAP_MOST 192
+#define WHEEL_LEAST 80
 /* The heap beside a run may grow to this before the run is cut short. */
 #define NEAR_MOST 1024
 

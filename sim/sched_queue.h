@@ -14,7 +14,7 @@
 #define SCHED_RUN_LOW 16
 /* ... by at least this many. */
 #define SCHED_RUN_FILL 32
-#define SCHED_RUN_ROOM (SCHED_RUN_LOW + SCHED_RUN_FILL + SCHED_WHEEL_SPLIT + 1)
+#define SCHED_RUN_ROOM (SCHED_RUN_LOW + SCHED_RUN_FILL + SCHED_WHEEL_TAKE_MOST + 1)
 
 struct sched_queue {
     sched_key limit;

@@ -19,9 +19,19 @@
 #include <string.h>
 
 #define NO_CHUNK UINT32_MAX
-#define PACK_BITS 7
-static_assert(SCHED_WHEEL_SPLIT < 1 << PACK_BITS, "a place in a small bucket fits");
-static_assert(SCHED_WHEEL_SPLIT >= SCHED_CHUNK_KEYS, "one chunk fits where a small bucket does");
+/* A bucket with at most RANK_MOST keys is sorted by ranks. A larger one that still is a small part of the wheel is sorted by
+ * counting. Anything else is split. */
+#define RANK_MOST 96
+#define COUNTERS 2048
+/* Distance and place in one non-negative 32-bit word. */
+#define PLACE_BITS 7
+#define DISTANCE_BITS 24
+static_assert(RANK_MOST <= 1 << PLACE_BITS, "a place in a small bucket fits");
+static_assert(PLACE_BITS + DISTANCE_BITS == 31, "a word is not negative");
+static_assert(SCHED_WHEEL_TAKE_MOST >= SCHED_CHUNK_KEYS, "one chunk fits where a bucket does");
+static_assert(SCHED_WHEEL_TAKE_MOST < UINT16_MAX, "counters do not overflow");
+
+typedef int32_t lanes __attribute__((vector_size(16)));
 
 void sched_wheel_init(struct sched_wheel *wheel, struct sched_chunk *chunks, uint32_t chunk_limit)
 {
@@ -126,7 +136,8 @@ static uint64_t bucket_start(const struct sched_wheel *wheel, uint32_t id)
     return above | ((uint64_t)(id % SCHED_WHEEL_FAN) << shift);
 }
 
-static void chunk_prefetch(const struct sched_chunk *chunk)
+/* Always inlined: GCC takes a function that only prefetches for one without effect and drops the call. */
+__attribute__((always_inline)) static inline void chunk_prefetch(const struct sched_chunk *chunk)
 {
     const char *bytes = (const char *)chunk;
     for (size_t at = 0; at < sizeof(*chunk); at += 64) {
@@ -159,21 +170,7 @@ static void bucket_split(struct sched_wheel *wheel, uint32_t id)
     }
 }
 
-/* Sorts words, a few dozen of them: insertion. */
-static void words_sort(uint64_t *words, uint32_t count)
-{
-    for (uint32_t i = 1; i < count; i++) {
-        uint64_t word = words[i];
-        uint32_t hole = i;
-        while (hole > 0 && words[hole - 1] > word) {
-            words[hole] = words[hole - 1];
-            hole--;
-        }
-        words[hole] = word;
-    }
-}
-
-/* Repairs ties that are not in order of sequence. */
+/* Insertion: repairs what is nearly in order. */
 static void keys_repair(sched_key *keys, uint32_t count)
 {
     for (uint32_t i = 1; i < count; i++) {
@@ -187,39 +184,135 @@ static void keys_repair(sched_key *keys, uint32_t count)
     }
 }
 
-/* Empties a bucket of at most SCHED_WHEEL_SPLIT keys into `out`, sorted. */
-static uint32_t bucket_take_sorted(struct sched_wheel *wheel, uint32_t id, sched_key *out)
+/* The rank of each of `count` different words among them. Four at a time, without a branch that depends on them:
+ * insertion mispredicts once for every key, which costs more than all these comparisons. */
+static void words_rank(const int32_t *words, uint32_t count, int32_t *ranks)
 {
-    struct sched_bucket bucket = wheel->buckets[id];
+    for (uint32_t i = 0; i < count; i += 4) {
+        lanes four;
+        lanes rank = {0};
+        memcpy(&four, words + i, sizeof(four));
+        for (uint32_t k = 0; k < count; k++) {
+            int32_t word = words[k];
+            rank -= (lanes){word, word, word, word} < four;
+        }
+        memcpy(ranks + i, &rank, sizeof(rank));
+    }
+}
+
+/* Keys of the bucket one chunk after the other: for (c = bucket_chunks(...); chunk_next(&c);). */
+struct chunk_walk {
+    const struct sched_wheel *wheel;
+    const struct sched_bucket *bucket;
+    const sched_key *keys; /* of the present chunk */
+    uint32_t count;
+    uint32_t chunk;
+    bool is_done;
+};
+
+static struct chunk_walk bucket_walk(const struct sched_wheel *wheel,
+                                     const struct sched_bucket *bucket)
+{
+    return (struct chunk_walk){.wheel = wheel, .bucket = bucket, .chunk = bucket->head};
+}
+
+static inline bool chunk_next(struct chunk_walk *walk)
+{
+    if (walk->is_done) {
+        return false;
+    }
+    const struct sched_chunk *chunk = &walk->wheel->chunks[walk->chunk];
+    walk->keys = chunk->keys;
+    walk->is_done = walk->chunk == walk->bucket->tail;
+    walk->count = walk->is_done ? walk->bucket->used : chunk->count;
+    walk->chunk = chunk->next;
+    return true;
+}
+
+/* All chunks of the bucket become free; the bucket is empty. */
+static void bucket_discard(struct sched_wheel *wheel, uint32_t id)
+{
+    const struct sched_bucket *bucket = &wheel->buckets[id];
+    wheel->chunks[bucket->tail].next = wheel->chunk_free;
+    wheel->chunk_free = bucket->head;
+    wheel->base = bucket_start(wheel, id);
+    bucket_clear(wheel, id);
+}
+
+/* Empties a bucket of at most RANK_MOST keys into `out`, sorted by rank of (distance, place). Distances of more than
+ * 24 bits are cut, which may put keys that nearly tie in order of arrival: repaired. */
+static uint32_t bucket_take_small(struct sched_wheel *wheel, uint32_t id, sched_key *out)
+{
+    const struct sched_bucket *bucket = &wheel->buckets[id];
+    uint32_t total = bucket->count;
+    if (total == 1) {
+        out[0] = wheel->chunks[bucket->head].keys[0];
+        bucket_discard(wheel, id);
+        return 1;
+    }
     uint64_t start = bucket_start(wheel, id);
-    sched_key keys[SCHED_WHEEL_SPLIT];
-    uint64_t words[SCHED_WHEEL_SPLIT];
-    uint32_t total = 0;
-    for (uint32_t chunk = bucket.head;;) {
-        const struct sched_chunk *source = &wheel->chunks[chunk];
-        bool is_last = chunk == bucket.tail;
-        uint32_t count = is_last ? bucket.used : source->count;
-        uint32_t next = source->next;
-        for (uint32_t i = 0; i < count; i++, total++) {
-            keys[total] = source->keys[i];
-            words[total] = (sched_key_time(keys[total]) - start) << PACK_BITS | total;
+    uint32_t width = id / SCHED_WHEEL_FAN * 8;
+    uint32_t cut = width > DISTANCE_BITS ? width - DISTANCE_BITS : 0;
+    int32_t words[RANK_MOST + 4];
+    int32_t ranks[RANK_MOST + 4];
+    uint32_t place = 0;
+    struct chunk_walk walk = bucket_walk(wheel, bucket);
+    while (chunk_next(&walk)) {
+        for (uint32_t i = 0; i < walk.count; i++, place++) {
+            uint64_t distance = (sched_key_time(walk.keys[i]) - start) >> cut;
+            words[place] = (int32_t)(distance << PLACE_BITS | place);
         }
-        chunk_recycle(wheel, chunk);
-        if (is_last) {
-            break;
+    }
+    ASSERT(place == total);
+    memset(words + total, 0, 4 * sizeof(words[0])); /* their ranks are not used */
+    words_rank(words, total, ranks);
+    const int32_t *rank = ranks;
+    walk = bucket_walk(wheel, bucket);
+    while (chunk_next(&walk)) {
+        for (uint32_t i = 0; i < walk.count; i++) {
+            out[*rank++] = walk.keys[i];
         }
-        chunk = next;
     }
-    ASSERT(total == bucket.count);
-    words_sort(words, total);
-    for (uint32_t i = 0; i < total; i++) {
-        out[i] = keys[words[i] & ((1U << PACK_BITS) - 1)];
-    }
-    if (bucket_is_disordered(wheel, id)) {
+    if (cut > 0 || bucket_is_disordered(wheel, id)) {
         keys_repair(out, total);
     }
-    wheel->base = start;
-    bucket_clear(wheel, id);
+    bucket_discard(wheel, id);
+    return total;
+}
+
+/* Empties a bucket of a few hundred keys into `out`: a counting sort by as many leading bits of the distance as give
+ * each key a place of its own on average, then a pass of insertion. */
+static uint32_t bucket_take_large(struct sched_wheel *wheel, uint32_t id, sched_key *out)
+{
+    const struct sched_bucket *bucket = &wheel->buckets[id];
+    uint32_t total = bucket->count;
+    uint64_t start = bucket_start(wheel, id);
+    uint32_t width = id / SCHED_WHEEL_FAN * 8;
+    uint32_t bits = total > 512 ? 11 : 9;
+    bits = bits < width ? bits : width;
+    uint32_t cut = width - bits;
+    uint16_t places[COUNTERS] = {0};
+    struct chunk_walk walk = bucket_walk(wheel, bucket);
+    while (chunk_next(&walk)) {
+        for (uint32_t i = 0; i < walk.count; i++) {
+            places[(sched_key_time(walk.keys[i]) - start) >> cut]++;
+        }
+    }
+    uint16_t place = 0;
+    for (uint32_t i = 0; i < 1U << bits; i++) {
+        uint16_t count = places[i];
+        places[i] = place;
+        place = (uint16_t)(place + count);
+    }
+    ASSERT(place == total);
+    walk = bucket_walk(wheel, bucket);
+    while (chunk_next(&walk)) {
+        for (uint32_t i = 0; i < walk.count; i++) {
+            out[places[(sched_key_time(walk.keys[i]) - start) >> cut]++] = walk.keys[i];
+        }
+    }
+    keys_repair(out, total);
+    bucket_discard(wheel, id);
     return total;
 }
 
@@ -246,11 +339,14 @@ uint32_t sched_wheel_take(struct sched_wheel *wheel, sched_key *out)
     for (;;) {
         uint32_t id = wheel_first(wheel);
         const struct sched_bucket *bucket = &wheel->buckets[id];
-        if (bucket->count <= SCHED_WHEEL_SPLIT) {
-            return bucket_take_sorted(wheel, id, out);
+        if (bucket->count <= RANK_MOST) {
+            return bucket_take_small(wheel, id, out);
         }
         if (id < SCHED_WHEEL_FAN) {
             return bucket_is_disordered(wheel, id) ? 0 : bucket_take_chunk(wheel, id, out);
+        }
+        if (bucket->count <= SCHED_WHEEL_TAKE_MOST && bucket->count <= wheel->count / 8) {
+            return bucket_take_large(wheel, id, out);
         }
         bucket_split(wheel, id);
     }
@@ -259,30 +355,24 @@ uint32_t sched_wheel_take(struct sched_wheel *wheel, sched_key *out)
 void sched_wheel_drain(struct sched_wheel *wheel, void *context, void (*on_key)(void *, sched_key))
 {
     uint32_t id = wheel_first(wheel);
-    struct sched_bucket bucket = wheel->buckets[id];
-    wheel->base = bucket_start(wheel, id);
-    bucket_clear(wheel, id);
-    for (uint32_t chunk = bucket.head;;) {
-        const struct sched_chunk *source = &wheel->chunks[chunk];
-        bool is_last = chunk == bucket.tail;
-        uint32_t count = is_last ? bucket.used : source->count;
-        uint32_t next = source->next;
-        for (uint32_t i = 0; i < count; i++) {
-            on_key(context, source->keys[i]);
+    struct chunk_walk walk = bucket_walk(wheel, &wheel->buckets[id]);
+    while (chunk_next(&walk)) {
+        for (uint32_t i = 0; i < walk.count; i++) {
+            on_key(context, walk.keys[i]);
         }
-        chunk_recycle(wheel, chunk);
-        if (is_last) {
-            break;
-        }
-        chunk = next;
     }
+    bucket_discard(wheel, id);
 }
 
-/* Appends the chunks of bucket `from` to those of bucket `to`, and empties `from`. */
+/* Appends the chunks of bucket `from` to those of bucket `to`, and empties `from`. Ties are in one bucket, so what was in
+ * order stays so. */
 static void bucket_append(struct sched_wheel *wheel, uint32_t to, uint32_t from)
 {
     struct sched_bucket moved = wheel->buckets[from];
     struct sched_bucket *bucket = &wheel->buckets[to];
+    if (bucket_is_disordered(wheel, from)) {
+        wheel->disordered[to / SCHED_WHEEL_FAN][(to / 64) % 4] |= UINT64_C(1) << (to % 64);
+    }
     bucket_clear(wheel, from);
     if (bucket->count == 0) {
         bucket->head = moved.head;
@@ -291,7 +381,6 @@ static void bucket_append(struct sched_wheel *wheel, uint32_t to, uint32_t from)
         wheel->chunks[bucket->tail].next = moved.head;
         wheel->chunks[bucket->tail].count = bucket->used;
     }
-    wheel->disordered[to / SCHED_WHEEL_FAN][(to / 64) % 4] |= UINT64_C(1) << (to % 64);
     bucket->tail = moved.tail;
     bucket->used = moved.used;
     bucket->count += moved.count;

@@ -16,8 +16,8 @@
 #define SCHED_WHEEL_FAN 256
 #define SCHED_WHEEL_BUCKETS (SCHED_WHEEL_LEVELS * SCHED_WHEEL_FAN)
 #define SCHED_CHUNK_KEYS 67
-/* Buckets with at most this many keys are sorted, larger ones are split into a level below. */
-#define SCHED_WHEEL_SPLIT 96
+/* Most keys that sched_wheel_take gives at once. */
+#define SCHED_WHEEL_TAKE_MOST 1536
 
 /* 17 cache lines: an odd number, so that the first keys of many chunks do not compete for the same cache sets. */
 struct sched_chunk {
@@ -52,8 +52,8 @@ struct sched_wheel {
 void sched_wheel_init(struct sched_wheel *wheel, struct sched_chunk *chunks, uint32_t chunk_limit);
 /* Forgets all keys, base becomes 0. */
 void sched_wheel_clear(struct sched_wheel *wheel);
-/* Takes the next keys in order, at least one and at most SCHED_WHEEL_SPLIT, to `out`, sorted, and moves base up to
- * them; the wheel must not be empty. Returns 0 (and nothing in `out`) when more than that many keys tie in time and are
+/* Takes the next keys in order, at least one and at most SCHED_WHEEL_TAKE_MOST, to `out`, sorted, and moves base up to
+ * them; the wheel must not be empty. Returns 0 (and nothing in `out`) when many keys tie in time and are
  * disordered: then the caller drains the bucket with sched_wheel_drain. */
 uint32_t sched_wheel_take(struct sched_wheel *wheel, sched_key *out);
 /* Calls on_key for every key of the lowest bucket, in no order, and empties it. */

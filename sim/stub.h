@@ -39,8 +39,9 @@ struct stub;
 /* `endpoint`: the caller's address on the network (a node, or node_count + load). `name` names the random streams. */
 struct stub *stub_new(struct world *world, uint32_t endpoint, uint32_t slot, const struct spec_client *policy, const char *name,
                       uint32_t incarnation);
+/* Calls in progress are forgotten. NULL is fine. The world's scheduler must still exist. */
 void stub_free(struct stub *stub);
-/* Starts a call; the first attempt leaves now. */
+/* Starts a call; the first attempt leaves now. on_done never runs from inside it; on_done may start the next call. */
 void stub_call(struct stub *stub, const struct stub_call_options *options);
 /* An answer arrived for this stub (packet->reply_to.call and .attempt name the attempt; late or unknown ones are ignored). */
 void stub_on_reply(struct stub *stub, const struct packet *packet);

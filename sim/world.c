@@ -160,7 +160,6 @@ enum world_end world_run(struct world *world, int64_t until_ns, uint64_t until_e
     struct sched *sched = &world->sched;
     int64_t started_ns = world->cpu_clock_ns != NULL ? world->cpu_clock_ns() : 0;
     struct sched_event event;
-    world->end = WORLD_RUNNING;
     while (world->end == WORLD_RUNNING) {
         int64_t limit_ns = world->spec->limit_ns + (world->is_auditing ? AUDIT_NS : 0);
         int64_t bound_ns = until_ns < limit_ns ? until_ns : limit_ns;

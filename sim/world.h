@@ -9,6 +9,7 @@
 #include "sim/disk.h"
 #include "sim/fiber.h"
 #include "sim/history.h"
+#include "sim/load.h"
 #include "sim/sched.h"
 #include "sim/spec.h"
 #include "sim/stub.h"
@@ -70,6 +71,7 @@ struct world {
     uint32_t node_capacity; /* nodes ever initialised */
     struct net *net;
     struct load **loads;
+    struct zipf_cache zipf; /* outlives the run */
     struct fault_set *faults;
     const struct sq_observer *observer; /* never NULL during a run */
     enum world_end end;
@@ -99,7 +101,8 @@ struct world *world_new(void);
 void world_free(struct world *world);
 /* Prepares a run: nodes boot at time 0, loads start as the spec says. `observer` and `spec` must outlive the run. */
 void world_reset(struct world *world, const struct run_spec *spec, uint64_t seed, const struct sq_observer *observer);
-/* Runs until the time limit, `until_ns` (INT64_MAX: no other bound), event `until_event` (UINT64_MAX) or world_stop. May be called again to go on. */
+/* Runs until the time limit, `until_ns` (INT64_MAX: no other bound), event `until_event` (UINT64_MAX) or world_stop. May be called again to go on;
+ * a run that has ended stays as it is. */
 enum world_end world_run(struct world *world, int64_t until_ns, uint64_t until_event);
 /* Closes the history (open operations become INFO). Once, after the last world_run. */
 void world_finish(struct world *world);

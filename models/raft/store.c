@@ -40,7 +40,7 @@
 
 #define META_SLOT 4096
 #define META_SIZE 40
-#define SNAPSHOT_HEADER 72
+#define SNAPSHOT_HEADER 64
 #define NAME_SIZE 32
 
 static void log_name(char name[NAME_SIZE], uint64_t first_index)
@@ -142,6 +142,13 @@ static bool record_decode(const uint8_t *bytes, size_t size, size_t offset, stru
     return padding == 0 && record->hash == checksum_entry(record->term, record->type, record->data, record->size);
 }
 
+static bool segment_header_is_valid(const uint8_t *bytes, size_t size, const struct store_segment *segment)
+{
+    return size >= STORE_SEGMENT_HEADER && get_u32(bytes) == SEGMENT_MAGIC &&
+           get_u32(bytes + 4) == FORMAT_VERSION && get_u64(bytes + 8) == segment->first_index &&
+           get_u64(bytes + 24) == checksum_bytes(SEGMENT_MAGIC, bytes, STORE_SEGMENT_HEADER - 8);
+}
+
 bool store_scan(const uint8_t *bytes, size_t size, const struct store_segment *segment,
                 void (*visit)(void *context, const struct store_record *record), void *context, size_t *end,
                 uint64_t *next_index)
@@ -150,7 +157,8 @@ bool store_scan(const uint8_t *bytes, size_t size, const struct store_segment *s
     uint64_t index = segment->first_index;
     struct store_record record;
     uint64_t synced;
-    while (record_decode(bytes, size, offset, &record, &synced) && record.index == index) {
+    bool is_begun = segment_header_is_valid(bytes, size, segment);
+    while (is_begun && record_decode(bytes, size, offset, &record, &synced) && record.index == index) {
         if (visit != NULL) {
             visit(context, &record);
         }
@@ -160,7 +168,8 @@ bool store_scan(const uint8_t *bytes, size_t size, const struct store_segment *s
     *end = offset < size ? offset : size;
     *next_index = index;
     for (size_t at = offset; at < size; at += 8) {
-        if (record_decode(bytes, size, at, &record, &synced) && (at == offset || synced >= index)) {
+        bool is_out_of_place = is_begun && at == offset; /* valid, but not the one that belongs here */
+        if (record_decode(bytes, size, at, &record, &synced) && (is_out_of_place || synced >= index)) {
             return false;
         }
     }
@@ -328,13 +337,6 @@ static void segment_header(uint8_t header[STORE_SEGMENT_HEADER], const struct st
     put_u64(at, checksum_bytes(SEGMENT_MAGIC, header, STORE_SEGMENT_HEADER - 8));
 }
 
-static bool segment_header_is_valid(const uint8_t *bytes, size_t size, const struct store_segment *segment)
-{
-    return size >= STORE_SEGMENT_HEADER && get_u32(bytes) == SEGMENT_MAGIC &&
-           get_u32(bytes + 4) == FORMAT_VERSION && get_u64(bytes + 8) == segment->first_index &&
-           get_u64(bytes + 24) == checksum_bytes(SEGMENT_MAGIC, bytes, STORE_SEGMENT_HEADER - 8);
-}
-
 /* Creates the next segment, its header not yet synced. */
 static enum sq_status begin_segment(struct store *store)
 {
@@ -454,16 +456,14 @@ enum sq_status store_cut(struct store *store, uint64_t index)
         return SQ_OK;
     }
     enum sq_status status = SQ_OK;
+    bool is_whole = false; /* what is left needs no cutting */
     while (status == SQ_OK && store->segment_count > 0 && last_segment(store)->first_index >= index) {
+        is_whole = last_segment(store)->first_index == index;
         store->last_term = last_segment(store)->prev_term;
         status = drop_segment(store);
     }
     if (status == SQ_OK && store->segment_count > 0) {
-        const struct store_segment *segment = last_segment(store);
-        /* Entries up to last_index may have been in a segment that is gone now, then this one is whole. */
-        if (store->file != 0 || segment->first_index < index) {
-            status = cut_segment(store, index);
-        }
+        status = is_whole ? open_segment(store) : cut_segment(store, index);
     }
     if (status == SQ_OK) {
         store->last_index = index - 1;
@@ -507,25 +507,405 @@ enum sq_status store_prune(struct store *store, uint64_t index)
 
 /* ------------------------------------------------------------------------------------------------ snapshots */
 
-static void snapshot_header(uint8_t header[SNAPSHOT_HEADER], const struct store_snapshot *snapshot)
+static uint64_t snapshot_sum(const struct store_snapshot *snapshot)
 {
     uint64_t sum = checksum_bytes(SNAPSHOT_MAGIC, snapshot->configuration.data, snapshot->configuration.size);
-    uint64_t data_size = 0;
-    for (uint32_t i = 0; i < snapshot->data_count; i++) {
-        data_size += snapshot->data[i].size;
-    }
-    /* The checksum must not depend on how the content came in pieces, so it is kept per piece only for one piece. */
-    for (uint32_t i = 0; i < snapshot->data_count; i++) {
-        sum = checksum_bytes(sum, snapshot->data[i].data, snapshot->data[i].size);
-    }
+    return checksum_bytes(sum, snapshot->data.data, snapshot->data.size);
+}
+
+static void snapshot_header(uint8_t header[SNAPSHOT_HEADER], const struct store_snapshot *snapshot)
+{
     uint8_t *at = put_u32(header, SNAPSHOT_MAGIC);
     at = put_u32(at, FORMAT_VERSION);
     at = put_u64(at, snapshot->index);
     at = put_u64(at, snapshot->term);
     at = put_u64(at, snapshot->configuration_index);
     at = put_u64(at, snapshot->configuration.size);
-    at = put_u64(at, data_size);
-    at = put_u64(at, sum);
-    at = put_u64(at, 0);
+    at = put_u64(at, snapshot->data.size);
+    at = put_u64(at, snapshot_sum(snapshot));
     put_u64(at, checksum_bytes(SNAPSHOT_MAGIC, header, SNAPSHOT_HEADER - 8));
+}
+
+/* The snapshot then points into `bytes`. */
+static bool snapshot_decode(const uint8_t *bytes, size_t size, struct store_snapshot *snapshot)
+{
+    if (size < SNAPSHOT_HEADER || get_u32(bytes) != SNAPSHOT_MAGIC || get_u32(bytes + 4) != FORMAT_VERSION ||
+        get_u64(bytes + SNAPSHOT_HEADER - 8) !=
+            checksum_bytes(SNAPSHOT_MAGIC, bytes, SNAPSHOT_HEADER - 8)) {
+        return false;
+    }
+    uint64_t configuration_size = get_u64(bytes + 32);
+    uint64_t data_size = get_u64(bytes + 40);
+    size_t body = size - SNAPSHOT_HEADER;
+    if (configuration_size > body || data_size != body - configuration_size) {
+        return false;
+    }
+    *snapshot = (struct store_snapshot){
+        .index = get_u64(bytes + 8),
+        .term = get_u64(bytes + 16),
+        .configuration_index = get_u64(bytes + 24),
+        .configuration = {bytes + SNAPSHOT_HEADER, (size_t)configuration_size},
+        .data = {bytes + SNAPSHOT_HEADER + configuration_size, (size_t)data_size},
+    };
+    return get_u64(bytes + 48) == snapshot_sum(snapshot);
+}
+
+static enum sq_status write_snapshot(struct sq_env *env, sq_file file, const struct store_snapshot *snapshot)
+{
+    uint8_t header[SNAPSHOT_HEADER];
+    snapshot_header(header, snapshot);
+    enum sq_status status = env->disk->write(env, file, header, sizeof(header), 0);
+    if (status == SQ_OK && snapshot->configuration.size > 0) {
+        status = env->disk->write(env, file, snapshot->configuration.data, snapshot->configuration.size,
+                                  SNAPSHOT_HEADER);
+    }
+    if (status == SQ_OK && snapshot->data.size > 0) {
+        status = env->disk->write(env, file, snapshot->data.data, snapshot->data.size,
+                                  SNAPSHOT_HEADER + snapshot->configuration.size);
+    }
+    return status == SQ_OK ? env->disk->sync(env, file) : status;
+}
+
+enum sq_status store_put_snapshot(struct store *store, const struct store_snapshot *snapshot)
+{
+    struct sq_env *env = store->env;
+    char temporary[NAME_SIZE] = TEMPORARY_PREFIX;
+    char name[NAME_SIZE];
+    sq_file file = 0;
+    assert(snapshot->index > 0);
+    snapshot_name(name, snapshot->index);
+    enum sq_status status = env->disk->open(env, temporary, SQ_OPEN_CREATE | SQ_OPEN_TRUNCATE, &file);
+    if (status != SQ_OK) {
+        return status;
+    }
+    status = write_snapshot(env, file, snapshot);
+    env->disk->close(env, file);
+    if (status == SQ_OK) {
+        status = env->disk->rename(env, temporary, name);
+    }
+    if (status == SQ_OK) {
+        status = env->disk->sync_dir(env);
+    }
+    if (status != SQ_OK) {
+        env->disk->remove(env, temporary);
+        return status;
+    }
+    uint64_t old_index = store->snapshot_index;
+    store->snapshot_index = snapshot->index;
+    store->snapshot_term = snapshot->term;
+    if (old_index != 0 && old_index != snapshot->index) {
+        snapshot_name(name, old_index);
+        env->disk->remove(env, name); /* if it stays, the next boot removes it */
+    }
+    return SQ_OK;
+}
+
+enum sq_status store_get_snapshot(struct store *store, struct store_snapshot *snapshot, uint8_t **bytes)
+{
+    struct sq_env *env = store->env;
+    enum sq_status status = SQ_E_NOENT;
+    uint64_t index = 0;
+    size_t size = 0;
+    /* It may be replaced by a newer one before the file is open. */
+    while (status == SQ_E_NOENT && index != store->snapshot_index) {
+        char name[NAME_SIZE];
+        index = store->snapshot_index;
+        snapshot_name(name, index);
+        status = read_whole(env, name, bytes, &size, NULL);
+    }
+    if (status == SQ_OK && !snapshot_decode(*bytes, size, snapshot)) {
+        env->mem->free(env, *bytes);
+        *bytes = NULL;
+        status = SQ_E_INVALID;
+    }
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------------ boot */
+
+struct loader {
+    struct store *store;
+    struct store_image *image;
+    uint64_t *logs; /* first indexes, ascending */
+    uint32_t log_count;
+    uint64_t *snapshots; /* indexes, ascending */
+    uint32_t snapshot_count;
+    size_t record_capacity;
+};
+
+static enum sq_status corrupt(struct loader *loader, const char *what, const char *name, uint64_t place)
+{
+    snprintf(loader->image->problem, sizeof(loader->image->problem), "%s: %s (at %" PRIu64 ")", name, what, place);
+    return SQ_E_INVALID;
+}
+
+/* Keeps *bytes for as long as the image lives. */
+static void keep_bytes(struct loader *loader, uint8_t *bytes)
+{
+    struct store_image *image = loader->image;
+    struct sq_env *env = loader->store->env;
+    image->bytes = env->mem->realloc(env, image->bytes, (image->byte_count + 1) * sizeof(*image->bytes));
+    image->bytes[image->byte_count++] = bytes;
+}
+
+static int compare_u64(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left;
+    uint64_t b = *(const uint64_t *)right;
+    return a < b ? -1 : a > b;
+}
+
+static bool parse_name(const char *name, const char *prefix, uint64_t *number)
+{
+    size_t length = strlen(prefix);
+    if (strncmp(name, prefix, length) != 0 || strlen(name + length) != 16) {
+        return false;
+    }
+    char *end;
+    *number = strtoull(name + length, &end, 16);
+    return *end == '\0';
+}
+
+static void add_number(struct sq_env *env, uint64_t **numbers, uint32_t *count, uint64_t number)
+{
+    *numbers = env->mem->realloc(env, *numbers, (*count + 1) * sizeof(**numbers));
+    (*numbers)[(*count)++] = number;
+}
+
+static void list_names(struct loader *loader)
+{
+    struct sq_env *env = loader->store->env;
+    const char *name;
+    uint64_t number;
+    bool has_temporary = false;
+    for (uint32_t i = 0; (name = env->disk->list(env, i)) != NULL; i++) {
+        if (parse_name(name, LOG_PREFIX, &number)) {
+            add_number(env, &loader->logs, &loader->log_count, number);
+        } else if (parse_name(name, SNAPSHOT_PREFIX, &number)) {
+            add_number(env, &loader->snapshots, &loader->snapshot_count, number);
+        } else if (strcmp(name, TEMPORARY_PREFIX) == 0) {
+            has_temporary = true;
+        }
+    }
+    if (has_temporary) {
+        env->disk->remove(env, TEMPORARY_PREFIX);
+    }
+    if (loader->log_count > 0) {
+        qsort(loader->logs, loader->log_count, sizeof(*loader->logs), compare_u64);
+    }
+    if (loader->snapshot_count > 0) {
+        qsort(loader->snapshots, loader->snapshot_count, sizeof(*loader->snapshots), compare_u64);
+    }
+}
+
+/* The newest one; older ones are removed. Its name was made durable after its content, so it must be whole. */
+static enum sq_status load_snapshot(struct loader *loader)
+{
+    struct store *store = loader->store;
+    struct sq_env *env = store->env;
+    char name[NAME_SIZE];
+    if (loader->snapshot_count == 0) {
+        return SQ_OK;
+    }
+    uint64_t index = loader->snapshots[loader->snapshot_count - 1];
+    uint8_t *bytes;
+    size_t size;
+    snapshot_name(name, index);
+    enum sq_status status = read_whole(env, name, &bytes, &size, NULL);
+    if (status != SQ_OK) {
+        return status;
+    }
+    keep_bytes(loader, bytes);
+    if (!snapshot_decode(bytes, size, &loader->image->snapshot) || loader->image->snapshot.index != index) {
+        return corrupt(loader, "snapshot fails its checksum", name, 0);
+    }
+    store->snapshot_index = index;
+    store->snapshot_term = loader->image->snapshot.term;
+    status = sync_name(env, name);
+    for (uint32_t i = 0; status == SQ_OK && i + 1 < loader->snapshot_count; i++) {
+        snapshot_name(name, loader->snapshots[i]);
+        status = env->disk->remove(env, name);
+    }
+    return status;
+}
+
+static void load_visit(void *context, const struct store_record *record)
+{
+    struct loader *loader = context;
+    struct store_image *image = loader->image;
+    if (image->record_count == loader->record_capacity) {
+        struct sq_env *env = loader->store->env;
+        loader->record_capacity = loader->record_capacity == 0 ? 256 : loader->record_capacity * 2;
+        image->records =
+            env->mem->realloc(env, image->records, loader->record_capacity * sizeof(*image->records));
+    }
+    if (image->record_count == 0) {
+        image->first_index = record->index;
+    }
+    image->records[image->record_count++] = *record;
+}
+
+/* Cuts an unfinished write off the last segment, or removes it when nothing in it was finished. */
+static enum sq_status cut_torn(struct loader *loader, size_t end, bool is_empty)
+{
+    struct store *store = loader->store;
+    loader->image->is_torn = true;
+    if (is_empty) {
+        return drop_segment(store);
+    }
+    enum sq_status status = open_segment(store);
+    if (status == SQ_OK) {
+        status = store->env->disk->truncate(store->env, store->file, end);
+    }
+    if (status == SQ_OK) {
+        status = store->env->disk->sync(store->env, store->file);
+    }
+    last_segment(store)->size = end;
+    return status;
+}
+
+static enum sq_status load_segment(struct loader *loader, uint64_t first_index, bool is_last)
+{
+    struct store *store = loader->store;
+    struct store_image *image = loader->image;
+    char name[NAME_SIZE];
+    uint8_t *bytes;
+    size_t size;
+    size_t end;
+    uint64_t next;
+    log_name(name, first_index);
+    enum sq_status status = read_whole(store->env, name, &bytes, &size, NULL);
+    if (status != SQ_OK) {
+        return status;
+    }
+    keep_bytes(loader, bytes);
+    struct store_segment *segment = segment_push(store);
+    segment->first_index = first_index;
+    bool is_valid = segment_header_is_valid(bytes, size, segment);
+    segment->prev_term = is_valid ? get_u64(bytes + 16) : 0;
+    segment->size = size;
+    /* What was read before is not part of the log when this segment does not follow it. */
+    if (image->record_count > 0 && image->first_index + image->record_count != first_index) {
+        if (store->snapshot_index + 1 < first_index) {
+            return corrupt(loader, "entries before this segment are missing", name, first_index);
+        }
+        image->record_count = 0;
+        store->segments[0] = *segment;
+        store->segment_count = 1;
+    }
+    bool is_sound = store_scan(bytes, size, segment, load_visit, loader, &end, &next);
+    if (!is_sound || (!is_last && (!is_valid || end != size))) {
+        return corrupt(loader, "an entry that was durable is damaged", name, next);
+    }
+    bool is_empty = !is_valid || next == first_index;
+    if (is_empty || end != size) {
+        return is_last ? cut_torn(loader, end, is_empty) : corrupt(loader, "empty segment", name, next);
+    }
+    return SQ_OK;
+}
+
+/* A snapshot replaces the log when the log does not hold its last entry: the crash of an installation. */
+static bool log_fits_snapshot(const struct store *store, const struct store_image *image)
+{
+    if (store->snapshot_index == 0 || image->record_count == 0) {
+        return true;
+    }
+    uint64_t last = image->first_index + image->record_count - 1;
+    if (last < store->snapshot_index) {
+        return false;
+    }
+    if (image->first_index == store->snapshot_index + 1) {
+        return store->segments[0].prev_term == store->snapshot_term;
+    }
+    return image->records[store->snapshot_index - image->first_index].term == store->snapshot_term;
+}
+
+static enum sq_status load_log(struct loader *loader)
+{
+    struct store *store = loader->store;
+    struct store_image *image = loader->image;
+    enum sq_status status = SQ_OK;
+    for (uint32_t i = 0; status == SQ_OK && i < loader->log_count; i++) {
+        status = load_segment(loader, loader->logs[i], i + 1 == loader->log_count);
+    }
+    if (status != SQ_OK) {
+        return status;
+    }
+    if (image->record_count > 0 && image->first_index > store->snapshot_index + 1) {
+        return corrupt(loader, "entries before the log are missing", "raft.log", image->first_index);
+    }
+    if (!log_fits_snapshot(store, image)) {
+        image->record_count = 0;
+        status = store_reset(store, store->snapshot_index, store->snapshot_term);
+    }
+    if (image->record_count == 0) {
+        image->first_index = store->snapshot_index + 1;
+        store->last_index = store->snapshot_index;
+        store->last_term = store->snapshot_term;
+        return status;
+    }
+    const struct store_record *last = &image->records[image->record_count - 1];
+    store->last_index = last->index;
+    store->last_term = last->term;
+    if (store->file == 0) {
+        status = open_segment(store);
+    }
+    return status == SQ_OK ? store->env->disk->sync(store->env, store->file) : status;
+}
+
+/* Judges the parts together. */
+static enum sq_status judge(struct loader *loader)
+{
+    struct store *store = loader->store;
+    struct store_image *image = loader->image;
+    if (store->meta_counter == 0) {
+        /* Bootstrapping writes the first entry, then the first term. */
+        if (image->record_count > 1 || store->snapshot_index > 0) {
+            return corrupt(loader, "term and vote are missing", META_NAME, 0);
+        }
+        image->is_empty = true;
+        image->record_count = 0;
+        image->first_index = 1;
+        return store_reset(store, 0, 0);
+    }
+    if (image->term < store->last_term) {
+        return corrupt(loader, "older than the log", META_NAME, image->term);
+    }
+    return SQ_OK;
+}
+
+enum sq_status store_open(struct store *store, struct sq_env *env, uint64_t segment_bytes,
+                          struct store_image *image)
+{
+    *store = (struct store){.env = env, .segment_bytes = segment_bytes};
+    *image = (struct store_image){0};
+    struct loader loader = {.store = store, .image = image};
+    list_names(&loader);
+    enum sq_status status = load_meta(store, image);
+    if (status == SQ_OK) {
+        status = load_snapshot(&loader);
+    }
+    if (status == SQ_OK) {
+        status = load_log(&loader);
+    }
+    if (status == SQ_OK) {
+        status = judge(&loader);
+    }
+    if (status == SQ_OK) {
+        status = env->disk->sync_dir(env);
+    }
+    env->mem->free(env, loader.logs);
+    env->mem->free(env, loader.snapshots);
+    return status;
+}
+
+void store_image_release(struct store *store, struct store_image *image)
+{
+    struct sq_env *env = store->env;
+    for (uint32_t i = 0; i < image->byte_count; i++) {
+        env->mem->free(env, image->bytes[i]);
+    }
+    env->mem->free(env, image->bytes);
+    env->mem->free(env, image->records);
+    *image = (struct store_image){0};
 }

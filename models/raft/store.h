@@ -29,8 +29,7 @@ struct store_snapshot {
     uint64_t term;
     uint64_t configuration_index;
     struct sq_buffer configuration; /* encoded by the caller */
-    const struct sq_buffer *data;   /* the content, in pieces */
-    uint32_t data_count;
+    struct sq_buffer data;          /* the content */
 };
 
 /* What was found at boot. `bytes` own what the records and the snapshot point to. */
@@ -39,7 +38,6 @@ struct store_image {
     uint64_t term;
     uint64_t vote;  /* raft id, 0 = none */
     struct store_snapshot snapshot;
-    struct sq_buffer snapshot_data;
     uint64_t first_index; /* of records; one past the snapshot when there are none */
     struct store_record *records;
     size_t record_count;
@@ -109,14 +107,13 @@ enum sq_status store_prune(struct store *store, uint64_t index);
 
 /* Makes `snapshot` durable, then removes older ones. After an error the old one still stands. */
 enum sq_status store_put_snapshot(struct store *store, const struct store_snapshot *snapshot);
-/* Reads the last snapshot back. *bytes (env->mem, the caller's) own configuration and *data. SQ_E_NOENT: none;
- * SQ_E_INVALID: corrupt. */
-enum sq_status store_get_snapshot(struct store *store, struct store_snapshot *snapshot, struct sq_buffer *data,
-                                  uint8_t **bytes);
+/* Reads the last snapshot back. *bytes (env->mem, the caller's) own configuration and data. SQ_E_NOENT: there is
+ * none; SQ_E_INVALID: corrupt. */
+enum sq_status store_get_snapshot(struct store *store, struct store_snapshot *snapshot, uint8_t **bytes);
 
-/* Checks one segment's bytes: the records from `offset` up to the first invalid one; *end is where that is. `visit`
- * may be NULL. False when a later record proves that an invalid one was durable once: not a torn write. For tests and
- * tools as well. */
+/* Checks one segment's bytes: its header, and the records up to the first invalid one; *end is where that is and
+ * *next_index the index that it should have. `visit` may be NULL. False when a later record proves that what is invalid was durable once: not a
+ * torn write. For tests and tools as well. */
 bool store_scan(const uint8_t *bytes, size_t size, const struct store_segment *segment,
                 void (*visit)(void *context, const struct store_record *record), void *context, size_t *end,
                 uint64_t *next_index);

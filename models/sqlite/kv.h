@@ -54,14 +54,14 @@ enum sq_status kv_open(struct sq_env *env, const char *path, const struct kv_opt
                        struct kv **kv, char *message);
 /* Rolls back what is open and frees the store, whatever the disk says. NULL: nothing. Not needed before a crash. */
 void kv_close(struct kv *kv);
-/* Text of the last failure, "" when none. Good until the next call. */
+/* Text of the last failure, "" when none yet. Good until the next failure. */
 const char *kv_message(const struct kv *kv);
 
 /* True when there was a database with the tables before kv_open. */
 bool kv_was_there(const struct kv *kv);
-/* PRAGMA integrity_check and, when that finds nothing, kv_digest against kv_digest_full. False: `message`
- * (KV_MESSAGE_SIZE bytes) says what is wrong (also when the check itself cannot be done). */
-bool kv_integrity(struct kv *kv, char *message);
+/* PRAGMA integrity_check and, when that finds nothing, kv_digest against kv_digest_full. SQ_OK: sound. SQ_E_INVALID:
+ * corrupt, and `message` (KV_MESSAGE_SIZE bytes) says what is wrong. SQ_E_IO: the disk failed, nothing is known. */
+enum sq_status kv_examine(struct kv *kv, char *message);
 
 enum sq_status kv_begin(struct kv *kv);
 /* Applies one request inside the transaction and moves the position to `position` (which need not grow by one; 0 is

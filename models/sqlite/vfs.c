@@ -24,9 +24,9 @@
 #include "vfs.h"
 
 #include <assert.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sqlite3.h>
 
 enum {
     NAME_BYTES_MAX = 255, /* of the simulated disk */

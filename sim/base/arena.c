@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * An arena is a list of chunks and a place in it. Allocation moves the place forward; when a chunk is too full the next
- * chunk that is large enough follows, or a new one is put in between. Because chunks stay in their order, a second run
- * that allocates the same sizes walks through the same chunks and asks the system for nothing.
+ * An arena is a list of chunks and a place in it. Allocation moves the place forward; when a chunk
+ * is too full the next chunk that is large enough follows, or a new one is put in between. Because
+ * chunks stay in their order, a second run that allocates the same sizes walks through the same
+ * chunks and asks the system for nothing.
  *
- * Chunks grow from 64 KiB to 4 MiB by doubling, so that a small arena stays small and a large one has few chunks.
- * Memory is zeroed when it is handed out, not at reset: what was never used is never touched.
+ * Chunks grow from 64 KiB to 4 MiB by doubling, so that a small arena stays small and a large one
+ * has few chunks. Memory is zeroed when it is handed out, not at reset: what was never used is
+ * never touched.
  *
- * Under AddressSanitizer everything that is not handed out is poisoned, and 16 poisoned bytes follow every allocation,
- * so that an overrun is seen. */
+ * Under AddressSanitizer everything that is not handed out is poisoned, and 16 poisoned bytes
+ * follow every allocation, so that an overrun is seen. */
 #include "sim/base/arena.h"
 
 #include "sim/base/base.h"
@@ -29,12 +31,12 @@
 #include <sanitizer/asan_interface.h>
 #define REDZONE_BYTES 16
 #else
-#define ASAN_POISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
+#define ASAN_POISON_MEMORY_REGION(address, size)   ((void)(address), (void)(size))
 #define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
-#define REDZONE_BYTES 0
+#define REDZONE_BYTES                              0
 #endif
 
-#define ALIGNMENT 16
+#define ALIGNMENT       16
 #define CHUNK_BYTES_MIN ((size_t)64 << 10)
 #define CHUNK_BYTES_MAX ((size_t)4 << 20)
 
@@ -83,8 +85,8 @@ static struct arena_chunk *add_chunk(struct arena *arena, size_t size)
 {
     size_t chunk_size = CHUNK_BYTES_MIN;
     if (arena->current != NULL) {
-        chunk_size = arena->current->size < CHUNK_BYTES_MAX / 2 ? arena->current->size * 2
-                                                                : CHUNK_BYTES_MAX;
+        chunk_size =
+            arena->current->size < CHUNK_BYTES_MAX / 2 ? arena->current->size * 2 : CHUNK_BYTES_MAX;
     }
     if (chunk_size < size) {
         chunk_size = size;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Arena: memory with one lifetime. Nothing is freed alone; arena_reset forgets everything but keeps the chunks, so
- * the next run with the same arena touches warm pages and calls no system allocator.
+ * Arena: memory with one lifetime. Nothing is freed alone; arena_reset forgets everything but keeps
+ * the chunks, so the next run with the same arena touches warm pages and calls no system allocator.
  *
  * Out of memory ends the program. Under AddressSanitizer memory after reset is poisoned. */
 #ifndef SQUALL_BASE_ARENA_H
@@ -30,6 +30,7 @@ void *arena_alloc_array(struct arena *arena, size_t count, size_t size);
 char *arena_strdup(struct arena *arena, const char *text);
 char *arena_strndup(struct arena *arena, const char *text, size_t length);
 void *arena_memdup(struct arena *arena, const void *data, size_t size);
-char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+char *arena_printf(struct arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What happens when an assertion fails: one line with the place and the expression, then what the context of this
- * thread adds, then abort. The context is taken away before it is asked, so that a context whose own assertion fails
- * cannot go in circles. The context is the one variable of the base layer that outlives a call; it never decides
- * anything in a run, it only says where the run was. */
+ * What happens when an assertion fails: one line with the place and the expression, then what the
+ * context of this thread adds, then abort. The context is taken away before it is asked, so that a
+ * context whose own assertion fails cannot go in circles. The context is the one variable of the
+ * base layer that outlives a call; it never decides anything in a run, it only says where the run
+ * was. */
 #include "sim/base/base.h"
 
 #include <stdlib.h>

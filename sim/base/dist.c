@@ -37,23 +37,23 @@
 typedef unsigned __int128 wide;
 typedef __int128 swide;
 
-#define VALUE_MAX (INT64_C(1) << 62)
+#define VALUE_MAX      (INT64_C(1) << 62)
 #define CUMULATIVE_ONE (UINT64_C(1) << 32)
 
 /* Constants; the number of fraction bits is the end of the name. */
-#define LN2_Q62 UINT64_C(0x2c5c85fdf473de6b)
-#define LN2_Q48 UINT64_C(0xb17217f7d1cf)
-#define LN2_Q40 UINT64_C(0xb17217f7d2)
+#define LN2_Q62    UINT64_C(0x2c5c85fdf473de6b)
+#define LN2_Q48    UINT64_C(0xb17217f7d1cf)
+#define LN2_Q40    UINT64_C(0xb17217f7d2)
 #define LOG2_E_Q60 UINT64_C(0x171547652b82fe17)
 #define LOG2_E_Q48 UINT64_C(0x171547652b830)
 /* The 99th percentile of the standard normal law: itself, its square, its reciprocal. */
-#define Z99_Q48 UINT64_C(0x2538b88c61fe2)
-#define Z99_SQUARED_Q48 UINT64_C(0x56971e9d6c86e)
+#define Z99_Q48            UINT64_C(0x2538b88c61fe2)
+#define Z99_SQUARED_Q48    UINT64_C(0x56971e9d6c86e)
 #define Z99_RECIPROCAL_Q62 UINT64_C(0x1b82cc7db71405dc)
 
 #define EXPONENTIAL_STEP_BITS 8
-#define NORMAL_STEP_BITS 6
-#define NORMAL_OCTAVES 62
+#define NORMAL_STEP_BITS      6
+#define NORMAL_OCTAVES        62
 
 static_assert(ARRAY_COUNT(exponential_table) == (1 << EXPONENTIAL_STEP_BITS) + 1, "steps and end");
 static_assert(ARRAY_COUNT(normal_table) == (NORMAL_OCTAVES << NORMAL_STEP_BITS) + 1,
@@ -239,13 +239,16 @@ static bool check_empirical(const struct dist *dist, struct err *err)
     }
     for (uint32_t index = 1; index < dist->point_count; index++) {
         if (dist->points[index].cumulative < dist->points[index - 1].cumulative) {
-            return err_set(err, ERR_INPUT, "point %" PRIu32 " of an empirical law is less likely "
+            return err_set(err, ERR_INPUT,
+                           "point %" PRIu32 " of an empirical law is less likely "
                            "than the one before it: put points in order of their percentage",
                            index + 1);
         }
         if (dist->points[index].value < dist->points[index - 1].value) {
-            return err_set(err, ERR_INPUT, "point %" PRIu32 " of an empirical law is smaller than "
-                           "the one before it: values must not fall", index + 1);
+            return err_set(err, ERR_INPUT,
+                           "point %" PRIu32 " of an empirical law is smaller than "
+                           "the one before it: values must not fall",
+                           index + 1);
         }
     }
     return true;
@@ -270,8 +273,10 @@ static bool check_pareto(const struct dist *dist, struct err *err)
         return false;
     }
     if (dist->c < 1 || dist->c > 1000000) {
-        return err_set(err, ERR_INPUT, "the shape of a pareto law is %" PRId64
-                       " thousandths: it must be within 0.001 and 1000", dist->c);
+        return err_set(err, ERR_INPUT,
+                       "the shape of a pareto law is %" PRId64
+                       " thousandths: it must be within 0.001 and 1000",
+                       dist->c);
     }
     return dist->b == 0 || check_range("cap of a pareto law", dist->b, dist->a, err);
 }
@@ -339,8 +344,10 @@ bool dist_lognormal_of_mean(struct dist *dist, int64_t mean, int64_t p99, struct
         return false;
     }
     if (p99 < mean) {
-        return err_set(err, ERR_INPUT, "the 99th percentile %" PRId64 " of a lognormal law is below "
-                       "its mean %" PRId64, p99, mean);
+        return err_set(err, ERR_INPUT,
+                       "the 99th percentile %" PRId64 " of a lognormal law is below "
+                       "its mean %" PRId64,
+                       p99, mean);
     }
     if (!check_range("99th percentile of a lognormal law", p99, mean, err)) {
         return false;
@@ -349,8 +356,10 @@ bool dist_lognormal_of_mean(struct dist *dist, int64_t mean, int64_t p99, struct
     uint64_t span = log2_q48((uint64_t)p99) - log2_q48((uint64_t)mean);
     uint64_t loss = multiply(span, 2 * LN2_Q48, 48);
     if (loss > Z99_SQUARED_Q48) {
-        return err_set(err, ERR_INPUT, "no lognormal law has a 99th percentile of %" PRId64
-                       " and a mean of %" PRId64 ": their ratio must be at most 14.96", p99, mean);
+        return err_set(err, ERR_INPUT,
+                       "no lognormal law has a 99th percentile of %" PRId64
+                       " and a mean of %" PRId64 ": their ratio must be at most 14.96",
+                       p99, mean);
     }
     uint64_t root = square_root((wide)(Z99_SQUARED_Q48 - loss) << 48);
     uint64_t sigma = root < Z99_Q48 ? Z99_Q48 - root : 0;
@@ -371,23 +380,19 @@ static int64_t pareto_mean(const struct dist *dist)
     if (span == 0) {
         return dist->a;
     }
-    wide minimum = (wide)(uint64_t)dist->a;
     wide above; /* mean - minimum */
     if (dist->c == 1000) {
-        above = (minimum * multiply(span, LN2_Q62, 62)) >> 48;
-    } else if (dist->c > 1000) {
-        /* minimum / (c - 1) * (1 - (minimum / cap)^(c - 1)) */
-        uint64_t excess = (uint64_t)dist->c - 1000;
-        swide exponent = (swide)span * (int64_t)excess / 1000;
-        int64_t left = scale_exp2(VALUE_MAX, -exponent);
-        above = ((minimum * (uint64_t)(VALUE_MAX - left)) >> 62) * 1000 / excess;
+        above = ((wide)(uint64_t)dist->a * multiply(span, LN2_Q62, 62)) >> 48;
     } else {
-        /* minimum / (1 - c) * ((cap / minimum)^(1 - c) - 1) */
-        uint64_t lack = 1000 - (uint64_t)dist->c;
-        swide exponent = (swide)span * (int64_t)lack / 1000;
-        above = (wide)(uint64_t)(scale_exp2(dist->a, exponent) - dist->a) * 1000 / lack;
+        /* minimum / (c - 1) * (1 - (minimum / cap)^(c - 1)) for c > 1; for c < 1 the same with
+         * the signs turned is minimum (cap / minimum)^(1 - c) / (1 - c) * (1 - ...^(1 - c)). */
+        uint64_t gap = (uint64_t)(dist->c > 1000 ? dist->c - 1000 : 1000 - dist->c);
+        swide exponent = (swide)span * (int64_t)gap / 1000;
+        int64_t base = dist->c > 1000 ? dist->a : scale_exp2(dist->a, exponent);
+        int64_t rest = VALUE_MAX - scale_exp2(VALUE_MAX, -exponent);
+        above = ((((wide)(uint64_t)base * (uint64_t)rest) >> 52) * 1000 / gap) >> 10;
     }
-    wide mean = minimum + above;
+    wide mean = (uint64_t)dist->a + above;
     return mean > cap ? (int64_t)cap : (int64_t)mean;
 }
 
@@ -448,18 +453,18 @@ int64_t dist_quantile(const struct dist *dist, uint64_t cumulative)
 }
 
 /* (rank + 1)^-theta with 62 fraction bits. */
-static uint64_t zipf_weight(uint32_t rank, uint64_t theta_q32)
+static uint64_t zipf_weight(uint32_t rank, uint64_t theta_q48)
 {
-    uint64_t exponent = multiply(log2_q48((uint64_t)rank + 1), theta_q32, 32);
+    uint64_t exponent = multiply(log2_q48((uint64_t)rank + 1), theta_q48, 48);
     return (uint64_t)scale_exp2(VALUE_MAX, -(swide)exponent);
 }
 
 /* Fills `threshold` with weights that sum to count * 2^32 and fall with the rank. */
-static void fill_weights(struct zipf *zipf, uint64_t theta_q32)
+static void fill_weights(struct zipf *zipf, uint64_t theta_q48)
 {
     wide sum = 0;
     for (uint32_t rank = 0; rank < zipf->count; rank++) {
-        uint64_t weight = zipf_weight(rank, theta_q32);
+        uint64_t weight = zipf_weight(rank, theta_q48);
         if (rank > 0 && weight > zipf->threshold[rank - 1]) {
             weight = zipf->threshold[rank - 1]; /* never by more than a rounding */
         }
@@ -471,12 +476,14 @@ static void fill_weights(struct zipf *zipf, uint64_t theta_q32)
     ASSERT(factor >> 64 == 0);
     uint64_t left = (uint64_t)total;
     for (uint32_t rank = 0; rank < zipf->count; rank++) {
-        uint64_t weight = multiply(zipf->threshold[rank], (uint64_t)factor, 70);
-        ASSERT(weight <= left);
-        zipf->threshold[rank] = weight;
-        left -= weight;
+        zipf->threshold[rank] = multiply(zipf->threshold[rank], (uint64_t)factor, 70);
+        ASSERT(zipf->threshold[rank] <= left);
+        left -= zipf->threshold[rank];
     }
-    zipf->threshold[0] += left;
+    /* What rounding left over goes to all in turn, the first ones first. */
+    for (uint32_t rank = 0; rank < zipf->count; rank++) {
+        zipf->threshold[rank] += left / zipf->count + (rank < left % zipf->count ? 1 : 0);
+    }
 }
 
 void zipf_init(struct zipf *zipf, uint32_t count, uint32_t theta_milli)
@@ -492,7 +499,7 @@ void zipf_init(struct zipf *zipf, uint32_t count, uint32_t theta_milli)
         fprintf(stderr, "squall: out of memory (zipf law of %" PRIu32 " keys)\n", count);
         abort();
     }
-    fill_weights(zipf, ((uint64_t)theta_milli << 32) / 1000);
+    fill_weights(zipf, ((uint64_t)theta_milli << 48) / 1000);
     uint32_t large = 0; /* the first rank that is still too large */
     uint32_t small = 0; /* the first rank that was too small from the start and is not done */
     while (small < count && zipf->threshold[small] >= CUMULATIVE_ONE) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Distributions of durations and sizes, sampled with integers only: the same draw gives the same value on every CPU,
- * compiler and optimisation level. Shapes are quantile tables with integer interpolation, built with + - * / in a
- * fixed order or committed as integers; the tail of the exponential goes on by memorylessness. libm is never called. */
+ * Distributions of durations and sizes, sampled with integers only: the same draw gives the same
+ * value on every CPU, compiler and optimisation level. Shapes are quantile tables with integer
+ * interpolation, built with + - * / in a fixed order or committed as integers; the tail of the
+ * exponential goes on by memorylessness. libm is never called. */
 #ifndef SQUALL_BASE_DIST_H
 #define SQUALL_BASE_DIST_H
 
@@ -21,7 +22,8 @@ enum dist_kind {
     DIST_EMPIRICAL,   /* quantile points, piecewise linear */
 };
 
-/* Point of an empirical law: P(X <= value) = cumulative / 2^32. First point has cumulative 0, last 2^32. */
+/* Point of an empirical law: P(X <= value) = cumulative / 2^32. First point has cumulative 0, last
+ * 2^32. */
 struct dist_point {
     uint64_t cumulative;
     int64_t value;
@@ -41,16 +43,18 @@ struct dist {
 bool dist_check(const struct dist *dist, struct err *err);
 /* One value >= 0; draws from `rng` at least once (constant draws nothing). Saturates at 2^62. */
 int64_t dist_sample(const struct dist *dist, struct rng *rng);
-/* Lognormal law given mean and 99th percentile (ns): fills median and p99 so that the mean holds within 0.1 %.
+/* Lognormal law given mean and 99th percentile (ns): fills median and p99 so that the mean holds
+ * within 0.1 % (from a mean of 1000 on; below, rounding the median to a whole number is coarser).
  * False when p99 < mean or p99/mean is out of reach (a lognormal has p99/mean <= about 14.96). */
 bool dist_lognormal_of_mean(struct dist *dist, int64_t mean, int64_t p99, struct err *err);
-/* Mean as an integer (exact for constant, uniform, exponential; table integral for the others). */
+/* Mean as an integer: that of the law with its cap and saturation (within 1e-6; exact for constant,
+ * uniform, exponential, empirical up to rounding; closed forms in integers for the others). */
 int64_t dist_mean(const struct dist *dist);
 /* Quantile at cumulative / 2^32, cumulative < 2^32. Monotone. */
 int64_t dist_quantile(const struct dist *dist, uint64_t cumulative);
 
-/* Zipf over ranks 0 .. count-1: P(rank) ~ 1/(rank+1)^theta, theta in thousandths (990 = 0.99; 0 = uniform).
- * An alias table (Vose 1991) built with integers; 12 bytes a key. */
+/* Zipf over ranks 0 .. count-1: P(rank) ~ 1/(rank+1)^theta, theta in thousandths (990 = 0.99; 0 =
+ * uniform). An alias table (Vose 1991) built with integers; 12 bytes a key. */
 struct zipf {
     uint32_t count;
     uint32_t *alias;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Texts of errors. Both functions format into a buffer of their own first, so that an argument may be the text of the
- * very error that is written. A text that does not fit ends in "..." instead of breaking off unseen. */
+ * Texts of errors. Both functions format into a buffer of their own first, so that an argument may
+ * be the text of the very error that is written. A text that does not fit ends in "..." instead of
+ * breaking off unseen. */
 #include "sim/base/err.h"
 
 #include "sim/base/base.h"
@@ -29,7 +30,8 @@ static size_t put(char *text, size_t at, const char *from, size_t length)
     return at + copied;
 }
 
-/* Length of what was formatted into `buffer`, which may be longer than the buffer by one at most. */
+/* Length of what was formatted into `buffer`, of which the end may be
+ * missing. */
 static size_t formatted_length(int wanted, size_t buffer_size)
 {
     ASSERT(wanted >= 0);

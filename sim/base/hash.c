@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * XXH3 comes from libxxhash; its result does not depend on the byte order or the vector unit of the machine.
- * SHA-256 is written out here (FIPS 180-4, sections 5 and 6.2): it names runs and files for people, a few kilobytes at
- * a time, and is not worth a cryptographic library. It is not hardened against anything. */
+ * XXH3 comes from libxxhash; its result does not depend on the byte order or the vector unit of the
+ * machine. SHA-256 is written out here (FIPS 180-4, sections 5 and 6.2): it names runs and files
+ * for people, a few kilobytes at a time, and is not worth a cryptographic library. It is not
+ * hardened against anything. */
 #include "sim/base/hash.h"
 
 #include "sim/base/base.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Hashes: a 64-bit multiply-mix for chains (digests), XXH3 for bytes, SHA-256 for identities that people compare. */
+ * Hashes: a 64-bit multiply-mix for chains (digests), XXH3 for bytes, SHA-256 for identities that
+ * people compare. */
 #ifndef SQUALL_BASE_HASH_H
 #define SQUALL_BASE_HASH_H
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Log-linear bins in the manner of HdrHistogram (Tene): values below 64 have a bin each; above, every power of two is
- * cut into 64 equal steps, so a bin is never wider than 1/64 of its lower edge. Bins depend on the value alone, so
- * histograms merge by addition and a merged one equals one that recorded everything. */
+ * Log-linear bins in the manner of HdrHistogram (Tene): values below 64 have a bin each; above,
+ * every power of two is cut into 64 equal steps, so a bin is never wider than 1/64 of its lower
+ * edge. Bins depend on the value alone, so histograms merge by addition and a merged one equals one
+ * that recorded everything. */
 #include "sim/base/histogram.h"
 
 #include "sim/base/base.h"
@@ -86,7 +87,8 @@ uint64_t histogram_quantile(const struct histogram *histogram, uint32_t per_mill
     if (histogram->count == 0) {
         return 0;
     }
-    /* The smallest rank, counted from 1, that has at least per_mille/1000 of the values at or below it. */
+    /* The smallest rank, counted from 1, that has at least per_mille/1000 of the values at or below
+     * it. */
     unsigned __int128 scaled = (unsigned __int128)histogram->count * per_mille + 999;
     uint64_t rank = (uint64_t)(scaled / 1000);
     rank = rank == 0 ? 1 : rank;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Entries lie densely in the order of their insertion; a table of 32-bit slots finds them by key. Removal marks the
- * entry unused and closes the gap in the slots by moving later ones back (Knuth, TAOCP 6.4, algorithm R), so no
- * tombstones slow the search down. Unused entries are squeezed out when the dense array is full; entries removed at its
- * end are given back at once. The slots are at most half full. The hash decides places only, never an order. */
+ * Entries lie densely in the order of their insertion; a table of 32-bit slots finds them by key.
+ * Removal marks the entry unused and closes the gap in the slots by moving later ones back (Knuth,
+ * TAOCP 6.4, algorithm R), so no tombstones slow the search down. Unused entries are squeezed out
+ * when the dense array is full; entries removed at its end are given back at once. The slots are at
+ * most half full. The hash decides places only, never an order. */
 #include "sim/base/map.h"
 
 #include "sim/base/base.h"
@@ -54,7 +55,8 @@ static uint32_t slot_of(const struct map *map, uint64_t key)
     return slot;
 }
 
-/* Squeezes out unused entries, doubles the arrays when more than half is in use, and fills the slots anew. */
+/* Squeezes out unused entries, doubles the arrays when more than half is in use, and fills the
+ * slots anew. */
 static void make_room(struct map *map)
 {
     uint32_t live = 0;
@@ -116,7 +118,7 @@ uint64_t *map_find(const struct map *map, uint64_t key)
     return map->slots[slot] == 0 ? NULL : &map->entries[map->slots[slot] - 1].value;
 }
 
-/* Empties `hole` and moves every later slot of its cluster that may not stay behind an empty one. */
+/* Empties `hole` and moves back what may not stay behind an empty slot. */
 static void close_gap(struct map *map, uint32_t hole)
 {
     const uint32_t mask = map->slot_count - 1;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Map from 64-bit keys to 64-bit values (open addressing, linear probing, tombstone-free deletion). Iteration is in
- * order of insertion, so it is deterministic; after removals the order of the survivors is kept. */
+ * Map from 64-bit keys to 64-bit values (open addressing, linear probing, tombstone-free deletion).
+ * Iteration is in order of insertion, so it is deterministic; after removals the order of the
+ * survivors is kept. */
 #ifndef SQUALL_BASE_MAP_H
 #define SQUALL_BASE_MAP_H
 
@@ -19,8 +20,8 @@ struct map {
     uint32_t *slots;           /* index + 1 into entries, 0 = empty */
     uint32_t entry_count;      /* dense entries, removed ones included */
     uint32_t entry_capacity;
-    uint32_t slot_count;       /* power of two */
-    uint32_t count;            /* live entries */
+    uint32_t slot_count; /* power of two */
+    uint32_t count;      /* live entries */
 };
 
 void map_init(struct map *map);

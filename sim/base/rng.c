@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Keys of streams and the draws that are not inline. A key is a chain of multiply-mixes over the parts of the name in
- * the order of the arguments; splitmix64 spreads it over the 256 bits of state, as the authors of xoshiro256** advise.
- * Four consecutive outputs of splitmix64 are different, so the state is never all zero. */
+ * Keys of streams and the draws that are not inline. A key is a chain of multiply-mixes over the
+ * parts of the name in the order of the arguments; splitmix64 spreads it over the 256 bits of
+ * state, as the authors of xoshiro256** advise. Four consecutive outputs of splitmix64 are
+ * different, so the state is never all zero. */
 #include "sim/base/rng.h"
 
 #include "sim/base/base.h"
@@ -56,6 +57,6 @@ uint64_t rng_below(struct rng *rng, uint64_t bound)
 
 uint64_t rng_at(uint64_t key, uint64_t ordinal)
 {
-    /* The key is finished first: keys that differ by a multiple of the gamma must not share draws. */
+    /* The key is finished first: keys a multiple of the gamma apart must not share draws. */
     return splitmix_finish(splitmix_finish(key) + (ordinal + 1) * GOLDEN_GAMMA);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * String builder, edit distance and glob. The distance is the optimal string alignment distance (Damerau 1964 with no
- * substring edited twice), three rows of the usual table. The glob is the two-pointer matcher with one place to go back
- * to: the last star swallows one more character; earlier stars never need to change, so it is linear in practice and
- * never recursive. Bytes are compared as they are: no locale, no case folding, '?' is one byte. */
+ * String builder, edit distance and glob. The distance is the optimal string alignment distance
+ * (Damerau 1964 with no substring edited twice), three rows of the usual table. The glob is the
+ * two-pointer matcher with one place to go back to: the last star swallows one more character;
+ * earlier stars never need to change, so it is linear in practice and never recursive. Bytes are
+ * compared as they are: no locale, no case folding, '?' is one byte. */
 #include "sim/base/text.h"
 
 #include "sim/base/base.h"
@@ -108,7 +109,8 @@ static uint32_t smaller(uint32_t left, uint32_t right)
     return left < right ? left : right;
 }
 
-/* One row of the table of distances: `rows[0]` is filled from the row before and the row before that. */
+/* One row of the table of distances: `rows[0]` is filled from the row before and the row before
+ * that. */
 static void distance_row(uint32_t *const rows[3], const char *left, size_t at, const char *right)
 {
     rows[0][0] = (uint32_t)at;
@@ -116,8 +118,8 @@ static void distance_row(uint32_t *const rows[3], const char *left, size_t at, c
         uint32_t cost = left[at - 1] == right[to - 1] ? 0 : 1;
         uint32_t best = smaller(rows[1][to] + 1, rows[0][to - 1] + 1);
         best = smaller(best, rows[1][to - 1] + cost);
-        bool is_swap = at > 1 && to > 1 && left[at - 1] == right[to - 2] &&
-                       left[at - 2] == right[to - 1];
+        bool is_swap =
+            at > 1 && to > 1 && left[at - 1] == right[to - 2] && left[at - 2] == right[to - 1];
         rows[0][to] = is_swap ? smaller(best, rows[2][to - 2] + 1) : best;
     }
 }
@@ -129,8 +131,8 @@ uint32_t text_distance(const char *left, const char *right, uint32_t limit)
     ASSERT(limit < UINT32_MAX);
     size_t left_length = strlen(left);
     size_t right_length = strlen(right);
-    size_t difference = left_length > right_length ? left_length - right_length
-                                                   : right_length - left_length;
+    size_t difference =
+        left_length > right_length ? left_length - right_length : right_length - left_length;
     if (difference > limit) {
         return limit + 1;
     }

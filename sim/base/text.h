@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 struct text {
-    char *data;    /* always NUL-terminated once something was added; "" is text_of on an empty builder */
+    char *data;    /* NUL-terminated once something was added; text_of is never NULL */
     size_t length; /* without the NUL */
     size_t capacity;
 };
@@ -22,7 +22,8 @@ void text_add(struct text *text, const char *string);
 void text_add_bytes(struct text *text, const void *data, size_t size);
 void text_printf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Edit distance with transposition (optimal string alignment), at most `limit` + 1. For did-you-mean. */
+/* Edit distance with transposition (optimal string alignment), at most `limit` + 1. For
+ * did-you-mean. */
 uint32_t text_distance(const char *left, const char *right, uint32_t limit);
 /* The nearest of `count` candidates within a third of its length, or NULL. */
 const char *text_nearest(const char *word, const char *const *candidates, uint32_t count);

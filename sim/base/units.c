@@ -60,12 +60,12 @@ static const struct unit duration_units[] = {
 };
 
 static const struct slip duration_slips[] = {
-    {"sec", "s"},     {"secs", "s"},     {"second", "s"},  {"seconds", "s"}, {"min", "m"},
-    {"mins", "m"},    {"minute", "m"},   {"minutes", "m"}, {"hr", "h"},      {"hrs", "h"},
-    {"hour", "h"},    {"hours", "h"},    {"day", "d"},     {"days", "d"},    {"msec", "ms"},
-    {"millis", "ms"}, {"usec", "us"},    {"micros", "us"}, {"nsec", "ns"},   {"nanos", "ns"},
-    {"\xc2\xb5s", "us"}, {"\xce\xbcs", "us"}, {"ms", "ms"},   {"us", "us"},     {"ns", "ns"},
-    {"s", "s"},       {"h", "h"},        {"d", "d"},
+    {"sec", "s"},        {"secs", "s"},       {"second", "s"},  {"seconds", "s"}, {"min", "m"},
+    {"mins", "m"},       {"minute", "m"},     {"minutes", "m"}, {"hr", "h"},      {"hrs", "h"},
+    {"hour", "h"},       {"hours", "h"},      {"day", "d"},     {"days", "d"},    {"msec", "ms"},
+    {"millis", "ms"},    {"usec", "us"},      {"micros", "us"}, {"nsec", "ns"},   {"nanos", "ns"},
+    {"\xc2\xb5s", "us"}, {"\xce\xbcs", "us"}, {"ms", "ms"},     {"us", "us"},     {"ns", "ns"},
+    {"s", "s"},          {"h", "h"},          {"d", "d"},
 };
 
 static const struct unit percent_units[] = {{"%", UINT64_C(1) << 32, 100}};
@@ -107,19 +107,19 @@ static const struct unit bandwidth_units[] = {
 };
 
 static const struct slip bandwidth_slips[] = {
-    {"bit", "bit"},     {"kbit", "kbit"},   {"mbit", "mbit"},    {"gbit", "gbit"},
-    {"tbit", "tbit"},   {"bit/s", "bit"},   {"kbit/s", "kbit"},  {"mbit/s", "mbit"},
-    {"gbit/s", "gbit"}, {"tbit/s", "tbit"}, {"kib/s", "KiB/s"},  {"mib/s", "MiB/s"},
-    {"gib/s", "GiB/s"}, {"tib/s", "TiB/s"}, {"kib", "KiB/s"},    {"mib", "MiB/s"},
+    {"bit", "bit"},     {"kbit", "kbit"},   {"mbit", "mbit"},   {"gbit", "gbit"},
+    {"tbit", "tbit"},   {"bit/s", "bit"},   {"kbit/s", "kbit"}, {"mbit/s", "mbit"},
+    {"gbit/s", "gbit"}, {"tbit/s", "tbit"}, {"kib/s", "KiB/s"}, {"mib/s", "MiB/s"},
+    {"gib/s", "GiB/s"}, {"tib/s", "TiB/s"}, {"kib", "KiB/s"},   {"mib", "MiB/s"},
     {"gib", "GiB/s"},   {"tib", "TiB/s"},
 };
 
 static const struct unit rate_units[] = {{"/s", 1000, 1}, {"/m", 1000, 60}, {"/h", 1000, 3600}};
 
 static const struct slip rate_slips[] = {
-    {"/sec", "/s"}, {"/second", "/s"}, {"ps", "/s"},   {"rps", "/s"},  {"qps", "/s"},
-    {"hz", "/s"},   {"/min", "/m"},    {"rpm", "/m"},  {"/minute", "/m"}, {"/hour", "/h"},
-    {"/hr", "/h"},  {"s", "/s"},       {"m", "/m"},    {"h", "/h"},
+    {"/sec", "/s"}, {"/second", "/s"}, {"ps", "/s"},  {"rps", "/s"},     {"qps", "/s"},
+    {"hz", "/s"},   {"/min", "/m"},    {"rpm", "/m"}, {"/minute", "/m"}, {"/hour", "/h"},
+    {"/hr", "/h"},  {"s", "/s"},       {"m", "/m"},   {"h", "/h"},
 };
 
 static const struct unit ppm_units[] = {{"ppm", 1, 1}};
@@ -305,8 +305,8 @@ static bool read_number(const char **at, struct number *number, const char *text
         number->decimals += point != NULL ? added : 0;
     }
     if (**at == '.' && point != NULL) {
-        return err_set(err, ERR_INPUT, "%s '%s' has two points: write '%.*s%s'", family->noun,
-                       text, (int)(*at - text), text, *at + 1 + strspn(*at + 1, "0123456789"));
+        return err_set(err, ERR_INPUT, "%s '%s' has two points: write '%.*s%s'", family->noun, text,
+                       (int)(*at - text), text, *at + 1 + strspn(*at + 1, "0123456789"));
     }
     if (**at == '.') {
         return err_set(err, ERR_INPUT,
@@ -338,8 +338,7 @@ static bool is_ambiguous(const char *text, const char *unit, const struct family
                 text, number, text, prefix, number, text, large);
         return true;
     }
-    if (family == &size_family && is_prefixed &&
-        (length == 0 || is_same_word(rest, length, "b"))) {
+    if (family == &size_family && is_prefixed && (length == 0 || is_same_word(rest, length, "b"))) {
         err_set(err, ERR_INPUT,
                 "size '%s' is ambiguous: write '%.*s%siB' (powers of 1024) or '%.*s%sB' (powers of "
                 "1000)",
@@ -442,8 +441,7 @@ static bool check_whole(const char *text, const struct scaled *scaled, const str
     char step[64];
     char fix[64];
     return err_set(err, ERR_INPUT, "%s '%s' is not a multiple of %s: write '%s%s'", family->noun,
-                   text, write_steps(family, 1, step, sizeof(step)),
-                   scaled->is_negative ? "-" : "",
+                   text, write_steps(family, 1, step, sizeof(step)), scaled->is_negative ? "-" : "",
                    write_steps(family, nearest, fix, sizeof(fix)));
 }
 

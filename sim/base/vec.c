@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Growable array and the stable sort. Capacity doubles up to the limit. The sort is a bottom-up merge sort over runs of
- * a few items that insertion sort has put in order: no recursion, one buffer, equal items never change places, so a
- * result does not depend on the C library's qsort. */
+ * Growable array and the stable sort. Capacity doubles up to the limit. The sort is a bottom-up
+ * merge sort over runs of a few items that insertion sort has put in order: no recursion, one
+ * buffer, equal items never change places, so a result does not depend on the C library's qsort. */
 #include "sim/base/vec.h"
 
 #include "sim/base/base.h"
@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define CAPACITY_MIN 8
-#define RUN_ITEMS 8
+#define RUN_ITEMS    8
 
 void vec_init(struct vec *vec, uint32_t item_size, uint32_t limit)
 {
@@ -78,7 +78,8 @@ void vec_append(struct vec *vec, const void *item)
     ASSERT(item != NULL);
     const unsigned char *source = item;
     const unsigned char *items = vec->items;
-    bool is_inside = items != NULL && source >= items && source < items + (size_t)vec->count * vec->item_size;
+    bool is_inside =
+        items != NULL && source >= items && source < items + (size_t)vec->count * vec->item_size;
     if (vec->count == vec->capacity) {
         size_t offset = is_inside ? (size_t)(source - items) : 0;
         grow(vec);
@@ -142,7 +143,8 @@ static void sort_runs(const struct sort *sort, unsigned char *spare)
     }
 }
 
-/* Merges [start, middle) and [middle, end) of `from` into `to`; on equality the left one goes first. */
+/* Merges [start, middle) and [middle, end) of `from` into `to`; on equality the left one goes
+ * first. */
 static void merge(const struct sort *sort, size_t start, size_t middle, size_t end)
 {
     const size_t size = sort->size;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Growable array of equal items. Every vector is created with a limit: reaching it is an assertion, not a surprise. */
+ * Growable array of equal items. Every vector is created with a limit: reaching it is an assertion,
+ * not a surprise. */
 #ifndef SQUALL_BASE_VEC_H
 #define SQUALL_BASE_VEC_H
 

@@ -74,6 +74,24 @@ static bool is_control(char character)
     return byte < 0x20 || byte == 0x7f;
 }
 
+static bool is_same_place(struct spec_place left, struct spec_place right)
+{
+    bool is_same_file = left.file == right.file || (left.file != NULL && right.file != NULL &&
+                                                    strcmp(left.file, right.file) == 0);
+    return is_same_file && left.line == right.line && left.column == right.column;
+}
+
+bool diag_has(const struct diag *diag, struct spec_place place)
+{
+    ASSERT(diag != NULL);
+    for (uint32_t index = 0; index < diag->kept; index++) {
+        if (is_same_place(diag->entries[index].place, place)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool diag_error(struct diag *diag, struct spec_place place, uint32_t width, const char *format, ...)
 {
     ASSERT(diag != NULL);
@@ -89,11 +107,7 @@ bool diag_error(struct diag *diag, struct spec_place place, uint32_t width, cons
     }
     for (uint32_t index = 0; index < diag->kept; index++) {
         const struct diag_entry *entry = &diag->entries[index];
-        bool is_same_file = entry->place.file == place.file ||
-                            (entry->place.file != NULL && place.file != NULL &&
-                             strcmp(entry->place.file, place.file) == 0);
-        if (is_same_file && entry->place.line == place.line &&
-            entry->place.column == place.column && strcmp(entry->text, text) == 0) {
+        if (is_same_place(entry->place, place) && strcmp(entry->text, text) == 0) {
             return false;
         }
     }

@@ -50,6 +50,8 @@ void diag_add_source(struct diag *diag, const char *file, const char *text, size
  * false, so that `return diag_error(...)` reads well. An error with the same place and text is counted once. */
 bool diag_error(struct diag *diag, struct spec_place place, uint32_t width, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* Has an error at this very place been kept? */
+bool diag_has(const struct diag *diag, struct spec_place place);
 /* Prints nothing when there is no error. */
 void diag_print(const struct diag *diag, FILE *out);
 

@@ -7,14 +7,10 @@
 
 #include "sim/base/hash.h"
 #include "sim/input/scenario.h"
+#include "sim/input/seeds.h"
 
 #define PLAN_CELLS_MAX 10000
 #define PLAN_QUICK_SEEDS 10
-
-struct seed_range {
-    uint64_t first;
-    uint64_t count; /* >= 1; first + count - 1 does not wrap */
-};
 
 struct cell {
     struct run_spec spec;
@@ -51,10 +47,5 @@ bool plan_build(struct plan *plan, const struct scenario *scenario, const struct
 void plan_release(struct plan *plan);
 /* The index-th seed, index < seed_count. */
 uint64_t plan_seed(const struct plan *plan, uint64_t index);
-
-/* "42", "0x2a", "1..1000", "1000@1" (count@first), and lists of these separated by commas. No seed twice. Ranges are
- * allocated in `arena`. */
-bool seeds_parse(const char *text, struct arena *arena, struct seed_range **ranges, uint32_t *range_count,
-                 uint64_t *seed_count, struct err *err);
 
 #endif

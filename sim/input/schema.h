@@ -33,13 +33,14 @@ enum schema_type {
 };
 
 enum schema_form {
-    SCHEMA_ONE,         /* a scalar */
+    SCHEMA_ONE = 0,         /* a scalar */
     SCHEMA_OBJECT,      /* a mapping with the keys of `object` */
     SCHEMA_EITHER,      /* a scalar, short for {object->short_key: scalar}, or a mapping */
     SCHEMA_LIST,        /* a sequence of scalars, or of objects when `object` is set */
     SCHEMA_ONE_OR_MANY, /* a scalar or a sequence of scalars */
     SCHEMA_MAP,         /* names to scalars, or to objects when `object` is set */
-    SCHEMA_MAP_OF_LISTS,/* names to sequences of scalars (thresholds, sweep) */
+    SCHEMA_MAP_OF_LISTS, /* names to scalars or sequences of them */
+    SCHEMA_SWEEP,        /* paths to sequences of anything: kept as it is */
     SCHEMA_OPTIONS,     /* names to scalars: options of a model */
 };
 
@@ -56,6 +57,7 @@ struct schema_key {
     int64_t min;         /* of the number; both 0: the type's own limits */
     int64_t max;
     bool is_required;
+    bool is_inherited;   /* the object takes what is not written from elsewhere, not from defaults */
     const char *description; /* one sentence and no full stop */
     const char *example;
 };
@@ -64,11 +66,16 @@ struct schema_object {
     const char *name; /* of the JSON Schema definition */
     const struct schema_key *keys;
     uint32_t key_count;
-    const char *short_key; /* for SCHEMA_EITHER; NULL elsewhere */
+    const char *short_key;   /* for SCHEMA_EITHER; NULL elsewhere */
+    const char *restart_key; /* setting this key forgets the others (a preset); NULL: none */
 };
 
 /* The whole file. */
 const struct schema_object *schema_root(void);
+/* Numbers of a retry preset as YAML, NULL for an unknown name. */
+const char *schema_preset(const char *name);
+/* Names of the retry presets, NULL-terminated. */
+const char *const *schema_preset_names(void);
 /* Asserts that the object has the key: what is not in the table cannot be read. */
 const struct schema_key *schema_key_of(const struct schema_object *object, const char *name);
 
@@ -76,16 +83,22 @@ const struct schema_key *schema_key_of(const struct schema_object *object, const
  * SCHEMA_RATE gives -1 - thousandths. */
 bool schema_read(const struct schema_key *key, const char *text, int64_t *number, struct err *err);
 
-/* Checks `node` (NULL: absent) against `object` and completes it: keys in the order of the table, defaults filled in,
- * scalars normalised. `path` names the place in messages ("" for the root). What is wrong is reported and replaced by
- * its default, or left out, and is_bad is set up to the root. Never NULL. */
-const struct yaml_node *schema_complete(const struct schema_object *object, const struct yaml_node *node,
-                                        const char *path, struct arena *arena, struct diag *diag);
+enum schema_fill {
+    SCHEMA_FILL_ALL,     /* every default */
+    SCHEMA_FILL_WRITTEN, /* not those of inherited objects */
+};
 
-/* What a path of an override leads to: the key, or for names below a map the map's key. NULL: err says why, with a
- * suggestion. `tree` (may be NULL) gives the names of maps and lists; NULL accepts any. */
-const struct schema_key *schema_find(const char *path, const struct yaml_node *tree, struct err *err);
-/* Copy of `tree` with `value` at `path`. NULL: err says why. */
+/* Checks `node` (NULL: absent) against `object` and completes it: keys in the order of the table,
+ * defaults filled in, scalars normalised. `path` names the place in messages ("" for the root).
+ * What is wrong is reported and replaced by its default, or left out, and is_bad is set up to the
+ * root. Never NULL. */
+const struct yaml_node *schema_complete(const struct schema_object *object,
+                                        const struct yaml_node *node, const char *path,
+                                        enum schema_fill fill, struct arena *arena,
+                                        struct diag *diag);
+
+/* Copy of `tree` with `value` at `path`: keys separated by dots, items of lists by name or as "[0]". Names in maps and
+ * lists of objects must exist. NULL: err says why, with a suggestion. */
 const struct yaml_node *schema_set(const char *path, const struct yaml_node *tree, const struct yaml_node *value,
                                    struct arena *arena, struct err *err);
 

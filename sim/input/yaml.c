@@ -484,17 +484,23 @@ const struct yaml_node *yaml_with_item(struct arena *arena, const struct yaml_no
     return copy;
 }
 
+/* Does the mapping `value` under `key` begin anew instead of joining the one below it? */
+static bool is_restart(const struct yaml_restart *restart, const struct yaml_node *key,
+                       const struct yaml_node *value)
+{
+    return restart != NULL && strcmp(restart->mapping, key->text) == 0 &&
+           yaml_find(value, restart->key) != NULL;
+}
+
 /* Recursive over trees that the parser bounded. */
 const struct yaml_node *yaml_overlay(struct arena *arena, const struct yaml_node *base,
-                                     const struct yaml_node *over, const char *restart)
+                                     const struct yaml_node *over,
+                                     const struct yaml_restart *restart)
 {
     if (base == NULL || over == NULL) {
         return over == NULL ? base : over;
     }
     if (base->kind != YAML_MAPPING || over->kind != YAML_MAPPING) {
-        return over;
-    }
-    if (restart != NULL && yaml_find(over, restart) != NULL) {
         return over;
     }
     uint32_t room = base->count + over->count;
@@ -504,7 +510,9 @@ const struct yaml_node *yaml_overlay(struct arena *arena, const struct yaml_node
     for (uint32_t index = 0; index < over->count; index++) {
         uint32_t at = index_of(base, over->keys[index]->text);
         if (at < base->count) {
-            values[at] = yaml_overlay(arena, base->items[at], over->items[index], restart);
+            bool is_anew = is_restart(restart, over->keys[index], over->items[index]);
+            values[at] = is_anew ? over->items[index]
+                                 : yaml_overlay(arena, base->items[at], over->items[index], restart);
             keys[at] = over->keys[index];
         } else {
             keys[count] = over->keys[index];

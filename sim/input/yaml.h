@@ -60,10 +60,17 @@ const struct yaml_node *yaml_with(struct arena *arena, const struct yaml_node *m
 /* Copy of a sequence with one item replaced. */
 const struct yaml_node *yaml_with_item(struct arena *arena, const struct yaml_node *sequence, uint32_t index,
                                        const struct yaml_node *item);
-/* `over` laid over `base`: mappings are joined key by key (base's order first), anything else of `over` replaces.
- * Either may be NULL. Where both mappings have `restart` (NULL: none) as a key, over's mapping replaces base's. */
+/* Exception to joining: over's mapping under the key `mapping` replaces base's when it has the key `key`. */
+struct yaml_restart {
+    const char *mapping;
+    const char *key;
+};
+
+/* `over` laid over `base`: mappings are joined key by key (base's order first), anything else of
+ * `over` replaces. Either tree may be NULL, and so may `restart`. */
 const struct yaml_node *yaml_overlay(struct arena *arena, const struct yaml_node *base,
-                                     const struct yaml_node *over, const char *restart);
+                                     const struct yaml_node *over,
+                                     const struct yaml_restart *restart);
 
 /* Block style, two spaces, scalars quoted only where needed; the same tree always gives the same bytes. */
 void yaml_write(const struct yaml_node *node, struct text *out);

@@ -13,12 +13,11 @@
 #include <unistd.h>
 
 static const struct bench benches[] = {
-    {"phold-64", "64 events pending, 8 kinds of handler", bench_phold_cluster},
+    {"phold-64", "64 events pending, 8 kinds of handler", bench_phold_64},
     {"phold-1k", "1,024 events pending, 8 kinds of handler", bench_phold_1k},
     {"phold-16k", "16,384 events pending, 8 kinds of handler", bench_phold_16k},
     {"phold-64k", "65,536 events pending, 8 kinds of handler", bench_phold_64k},
     {"phold-1m", "1,000,000 events pending, 8 kinds of handler", bench_phold_1m},
-    {"plain-phold", "one kind of handler: what peers.sh compares", bench_phold_plain},
     {"rearm", "every event moves the time-out of its node", bench_rearm},
     {"reset", "a short run and a reset", bench_reset},
     {"fiber", "resume and yield", bench_fiber},

@@ -37,12 +37,11 @@ double bench_least(uint32_t repetitions, uint64_t operations, void *context,
 void bench_keep(uint64_t value);
 
 /* phold.c */
+void bench_phold_64(const struct bench *bench);
 void bench_phold_1k(const struct bench *bench);
 void bench_phold_16k(const struct bench *bench);
 void bench_phold_64k(const struct bench *bench);
 void bench_phold_1m(const struct bench *bench);
-void bench_phold_cluster(const struct bench *bench);
-void bench_phold_plain(const struct bench *bench);
 void bench_rearm(const struct bench *bench);
 void bench_reset(const struct bench *bench);
 /* micro.c */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A small reporter over CUnit. A module is a CUnit suite, a TEST is a CUnit test; suites run in the order of their
- * names, tests of one module in the order in which they were registered (that of the file). CUnit's own reporters are
- * not used: they print too much, and leave the exit status to nobody. Here every failing assertion is one line that an
- * editor can jump to, the last line counts tests, and the status is 0 only when something ran and nothing failed.
+ * A small reporter over CUnit. A module is a CUnit suite, a TEST is a CUnit test; suites run in the
+ * order of their names, tests of one module in the order in which they were registered (that of the
+ * file). CUnit's own reporters are not used: they print too much, and leave the exit status to
+ * nobody. Here every failing assertion is one line that an editor can jump to, the last line counts
+ * tests, and the status is 0 only when something ran and nothing failed.
  *
- * When an ASSERT of the code under test fails, the assertion context names the test before the program aborts. */
+ * When an ASSERT of the code under test fails, the assertion context names the test before the
+ * program aborts. */
 #include "tests/unit/harness.h"
 
 #include "sim/base/base.h"
@@ -43,12 +45,13 @@ void unit_check_equal(int64_t left, int64_t right, const char *text, const char 
                             CU_FALSE);
 }
 
-void unit_check_text(const char *left, const char *right, const char *text, const char *file, int line)
+void unit_check_text(const char *left, const char *right, const char *text, const char *file,
+                     int line)
 {
     bool is_equal = left == right || (left != NULL && right != NULL && strcmp(left, right) == 0);
     char message[1024];
-    snprintf(message, sizeof(message), "%s (\"%s\" and \"%s\")", text, left != NULL ? left : "(null)",
-             right != NULL ? right : "(null)");
+    snprintf(message, sizeof(message), "%s (\"%s\" and \"%s\")", text,
+             left != NULL ? left : "(null)", right != NULL ? right : "(null)");
     CU_assertImplementation(is_equal ? CU_TRUE : CU_FALSE, (unsigned)line, message, file, "",
                             CU_FALSE);
 }
@@ -99,15 +102,18 @@ static void print_running(void *user, FILE *out)
     }
 }
 
-static void on_test_complete(const CU_pTest test, const CU_pSuite suite, const CU_pFailureRecord failures)
+static void on_test_complete(const CU_pTest test, const CU_pSuite suite,
+                             const CU_pFailureRecord failures)
 {
     for (const CU_FailureRecord *failure = failures; failure != NULL; failure = failure->pNext) {
         const char *text = failure->strCondition != NULL ? failure->strCondition : "";
         /* REQUIRE hands its condition over as !"condition". */
         size_t length = strlen(text);
-        bool is_required = length > 3 && text[0] == '!' && text[1] == '"' && text[length - 1] == '"';
-        printf("%s:%u: FAIL %s.%s: %.*s\n", failure->strFileName, failure->uiLineNumber, suite->pName,
-               test->pName, (int)(is_required ? length - 3 : length), is_required ? text + 2 : text);
+        bool is_required =
+            length > 3 && text[0] == '!' && text[1] == '"' && text[length - 1] == '"';
+        printf("%s:%u: FAIL %s.%s: %.*s\n", failure->strFileName, failure->uiLineNumber,
+               suite->pName, test->pName, (int)(is_required ? length - 3 : length),
+               is_required ? text + 2 : text);
     }
     if (failures == NULL) {
         passed_count++;
@@ -195,5 +201,6 @@ int unit_main(int argc, char **argv)
         fprintf(stderr, "unit: CUnit stopped with error %d\n", (int)code);
     }
     printf("%" PRIu32 " passed, %" PRIu32 " failed\n", passed_count, failed_count);
-    return code == CUE_SUCCESS && passed_count > 0 && failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return code == CUE_SUCCESS && passed_count > 0 && failed_count == 0 ? EXIT_SUCCESS
+                                                                        : EXIT_FAILURE;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Self-registering unit tests over CUnit. TEST(module, sentence) defines and registers a test; CHECK records a failure
- * with its place and goes on; REQUIRE leaves the test. The runner is tests/unit/main.c: it prints one line per failing
- * assertion, a summary, and `N passed, N failed`; its exit status is 0 only when something ran and nothing failed. */
+ * Self-registering unit tests over CUnit. TEST(module, sentence) defines and registers a test;
+ * CHECK records a failure with its place and goes on; REQUIRE leaves the test. The runner is
+ * tests/unit/main.c: it prints one line per failing assertion, a summary, and `N passed, N failed`;
+ * its exit status is 0 only when something ran and nothing failed. */
 #ifndef SQUALL_TESTS_UNIT_HARNESS_H
 #define SQUALL_TESTS_UNIT_HARNESS_H
 
@@ -19,14 +20,15 @@ struct unit_test {
 };
 
 void unit_register(struct unit_test *test);
-/* Runs the tests that one of the arguments names (`module` or `module.name`), or all; the result is the exit status.
- * The argument --list prints their names instead. */
+/* Runs the tests that one of the arguments names (`module` or `module.name`), or all; the result is
+ * the exit status. The argument --list prints their names instead. */
 int unit_main(int argc, char **argv);
-/* Runs `run(user)` in a child process: does it abort, and is `text` among what it prints to stderr? */
+/* Runs `run(user)` in a child process: does it abort, and print `text` to stderr? */
 bool unit_aborts(void (*run)(void *user), void *user, const char *text);
 /* Prints both values on failure. */
 void unit_check_equal(int64_t left, int64_t right, const char *text, const char *file, int line);
-void unit_check_text(const char *left, const char *right, const char *text, const char *file, int line);
+void unit_check_text(const char *left, const char *right, const char *text, const char *file,
+                     int line);
 
 #define TEST(module_, name_)                                                                       \
     static void test_##module_##_##name_(void);                                                    \
@@ -39,7 +41,8 @@ void unit_check_text(const char *left, const char *right, const char *text, cons
     static void test_##module_##_##name_(void)
 
 #define CHECK(condition)                                                                           \
-    CU_assertImplementation((condition) ? CU_TRUE : CU_FALSE, __LINE__, #condition, __FILE__, "", CU_FALSE)
+    CU_assertImplementation((condition) ? CU_TRUE : CU_FALSE, __LINE__, #condition, __FILE__, "",  \
+                            CU_FALSE)
 #define REQUIRE(condition)                                                                         \
     do {                                                                                           \
         if (!(condition)) {                                                                        \

@@ -95,6 +95,22 @@ TEST(arena, large_blocks_get_a_chunk_that_fits)
     arena_release(&arena);
 }
 
+/* After a reset the next chunk in line may be too small for what comes. */
+TEST(arena, a_chunk_that_is_too_small_is_passed_over_and_kept)
+{
+    struct arena arena;
+    arena_init(&arena);
+    arena_alloc(&arena, 60000);
+    char *second = arena_alloc(&arena, 60000);
+    arena_reset(&arena);
+    arena_alloc(&arena, 60000);
+    char *large = arena_alloc(&arena, 1000000);
+    memset(large, 'x', 1000000);
+    CHECK(large + 1000000 <= second || second + 60000 <= large);
+    CHECK(arena.current != arena.first);
+    arena_release(&arena);
+}
+
 TEST(arena, copies_are_equal_and_separate)
 {
     struct arena arena;

@@ -103,9 +103,12 @@ TEST(units, bad_durations_are_refused_with_the_fix)
         {"-0.0000000012s", "duration '-0.0000000012s' is not a multiple of 1ns: write '-1ns'"},
         {"9223372036854775808ns",
          "duration '9223372036854775808ns' is too large: write at most '9223372036854775807ns'"},
+        {"100000000000000000000000s", "duration '100000000000000000000000s' is too large: write at "
+                                      "most '9223372036854775807ns'"},
+        {"0.0000000000000000000000001s",
+         "duration '0.0000000000000000000000001s' has too many digits: write at most 24"},
         {"106752d", "duration '106752d' is too large: write at most '9223372036854775807ns'"},
-        {"106751d24h",
-         "duration '106751d24h' is too large: write at most '9223372036854775807ns'"},
+        {"106751d24h", "duration '106751d24h' is too large: write at most '9223372036854775807ns'"},
         {"1000000000000000000000000s",
          "duration '1000000000000000000000000s' has too many digits: write at most 24"},
     };
@@ -118,9 +121,13 @@ TEST(units, percentages_are_out_of_two_to_the_32)
         const char *text;
         uint64_t value;
     } cases[] = {
-        {"0%", 0},          {"100%", RNG_ALWAYS}, {"50%", RNG_ALWAYS / 2}, {"25.0%", RNG_ALWAYS / 4},
+        {"0%", 0},
+        {"100%", RNG_ALWAYS},
+        {"50%", RNG_ALWAYS / 2},
+        {"25.0%", RNG_ALWAYS / 4},
         {"0.01%", 429497}, /* 429496.7296 */
-        {"0.00000003%", 1}, {"99.99999998%", RNG_ALWAYS - 1},
+        {"0.00000003%", 1},
+        {"99.99999998%", RNG_ALWAYS - 1},
     };
     for (uint32_t index = 0; index < ARRAY_COUNT(cases); index++) {
         uint64_t probability = 0;
@@ -207,9 +214,16 @@ TEST(units, sizes_tell_powers_of_1000_from_powers_of_1024)
 TEST(units, bandwidths_are_bytes_per_second)
 {
     const struct good good[] = {
-        {"10gbit", 1250000000}, {"100mbit", 12500000},  {"1kbit", 125},      {"8bit", 1},
-        {"2GB/s", 2000000000},  {"100MB/s", 100000000}, {"64KiB/s", 65536},  {"0B/s", 0},
-        {"1tbit", INT64_C(125000000000)},               {"2.5gbit", 312500000},
+        {"10gbit", 1250000000},
+        {"100mbit", 12500000},
+        {"1kbit", 125},
+        {"8bit", 1},
+        {"2GB/s", 2000000000},
+        {"100MB/s", 100000000},
+        {"64KiB/s", 65536},
+        {"0B/s", 0},
+        {"1tbit", INT64_C(125000000000)},
+        {"2.5gbit", 312500000},
     };
     const struct bad bad[] = {
         {"10mbps", "bandwidth '10mbps' is ambiguous: write '10mbit' (bits per second) or '10MB/s' "
@@ -234,8 +248,8 @@ TEST(units, bandwidths_are_bytes_per_second)
 
 TEST(units, rates_are_events_in_a_thousand_seconds)
 {
-    const struct good good[] = {{"200/s", 200000}, {"30/m", 500},  {"1.5/s", 1500}, {"0.5/s", 500},
-                                {"0/s", 0},        {"36/h", 10}, {"0.001/s", 1}};
+    const struct good good[] = {{"200/s", 200000}, {"30/m", 500}, {"1.5/s", 1500}, {"0.5/s", 500},
+                                {"0/s", 0},        {"36/h", 10},  {"0.001/s", 1}};
     const struct bad bad[] = {
         {"200", "rate '200' has no unit: write the unit: '200/s'"},
         {"200rps", "rate '200rps' has the unknown unit 'rps': write '200/s'"},
@@ -282,8 +296,17 @@ TEST(units, plain_numbers_are_decimal_or_hexadecimal)
         CHECK(units_u64(good[index].text, &value, NULL));
         CHECK(value == good[index].value);
     }
-    const char *const bad[] = {"",    "-1",  "+1",  "0x",  "1.5", "12a", "0xg",
-                               " 1", "1 ", "0X1", "18446744073709551616",
+    const char *const bad[] = {"",
+                               "-1",
+                               "+1",
+                               "0x",
+                               "1.5",
+                               "12a",
+                               "0xg",
+                               " 1",
+                               "1 ",
+                               "0X1",
+                               "18446744073709551616",
                                "0x10000000000000000"};
     for (uint32_t index = 0; index < ARRAY_COUNT(bad); index++) {
         uint64_t value = 77;
@@ -309,8 +332,8 @@ TEST(units, durations_are_written_short_and_exact)
         {"2h", INT64_C(7200000000000)},
         {"1d", INT64_C(86400000000000)},
         {"-20ms", -20000000},
-        {"9223372036854775807ns", INT64_MAX},
-        {"-9223372036854775808ns", INT64_MIN},
+        {"9223372036.854775807s", INT64_MAX},
+        {"-9223372036.854775808s", INT64_MIN},
     };
     for (uint32_t index = 0; index < ARRAY_COUNT(cases); index++) {
         char out[32];
@@ -340,8 +363,8 @@ TEST(units, what_is_written_is_read_back)
 TEST(units, noise_is_refused_with_a_fix_or_read)
 {
     const char alphabet[] = "0123456789.-+%msunhdkKMGTiBbpt/ ,x\xb5";
-    const reader readers[] = {units_duration, read_percent, units_ratio, units_size,
-                              units_bandwidth, units_rate,  units_ppm};
+    const reader readers[] = {units_duration,  read_percent, units_ratio, units_size,
+                              units_bandwidth, units_rate,   units_ppm};
     struct rng rng = rng_keyed(12, 0, 0, 0);
     uint32_t read_count = 0;
     for (int round = 0; round < 60000; round++) {

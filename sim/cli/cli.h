@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The roof: commands, exit statuses, and what several commands share. Everything may be included here; nobody includes
+ * this. The only mutable globals of the program live in this folder. */
+#ifndef SQUALL_CLI_H
+#define SQUALL_CLI_H
+
+#include "sim/base/vec.h"
+#include "sim/input/plan.h"
+
+#include <stdio.h>
+
+#define SQUALL_VERSION "0.1.0"
+
+/* Exit status of every command; precedence when several apply: 4 > 5 > 1 > 99 > 3. */
+enum exit_status {
+    EXIT_HELD = 0,
+    EXIT_CHECK_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_UNKNOWN = 3,
+    EXIT_NONDETERMINISM = 4,
+    EXIT_INTERNAL = 5,
+    EXIT_THRESHOLD = 99,
+    EXIT_INTERRUPTED = 130,
+};
+
+struct command {
+    const char *name;
+    const char *summary;
+    int (*run)(int argc, char **argv);
+};
+
+extern const struct command commands[]; /* ends with a NULL name */
+
+int cmd_check(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+int cmd_replay(int argc, char **argv);
+int cmd_report(int argc, char **argv);
+int cmd_list(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
+
+/* The worse of two exit statuses by the precedence above. */
+int exit_worse(int left, int right);
+/* Prints "squall: <text>" to stderr and gives the exit status that the error stands for. */
+int fail(const struct err *err);
+
+/* Models and names of checks, for the input layer. */
+const struct catalog *catalog_get(void);
+
+/* A scenario and its plan, opened together. Texts of errors go to stderr. */
+struct opened {
+    struct scenario *scenario;
+    struct plan plan;
+};
+/* Looks for `path`, `path`.yaml, scenarios/`path`.yaml and the same in the installed folder. Returns EXIT_HELD, EXIT_USAGE or EXIT_INTERNAL. */
+int open_plan(struct opened *opened, const char *path, const struct plan_options *options);
+void close_plan(struct opened *opened);
+
+/* Is colour wanted on this stream (terminal, NO_COLOR, TERM)? */
+bool is_colour(FILE *stream);
+/* Real clocks of this process, ns. */
+int64_t real_wall_ns(void);
+int64_t real_cpu_ns(void);
+
+#endif

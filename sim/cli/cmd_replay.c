@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * squall replay: one seed again, exactly. Its digest is compared with the one that results.sqlite remembers; it can be
+ * stopped at an instant or just before the failure, and traced. */
+#include "sim/cli/cli.h"
+
+#include "analysis/results.h"
+#include "sim/base/base.h"
+#include "sim/base/units.h"
+#include "sim/cli/campaign.h"
+#include "sim/cli/runner.h"
+#include "sim/cli/trace_text.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TAIL 40
+
+static const char doc[] =
+    "Runs one seed of a scenario again and judges it. The same seed always gives the same run.\v"
+    "Exit status 0: it passes; 1: a check fails; 3: unknown; 4: the digest differs from the stored or expected one.";
+
+enum { KEY_UNTIL = 256, KEY_STOP, KEY_TRACE, KEY_FROM, KEY_HASH, KEY_RECORD, KEY_SLOT, KEY_FILL };
+
+static const struct argp_option options[] = {
+    {"seed", 's', "SEED", 0, "the seed: 42 or 0x2a (default 1)", 0},
+    {"set", 'S', "PATH=VALUE", 0, "override a key of the scenario", 0},
+    {"until", KEY_UNTIL, "TIME|EVENT", 0, "stop at a virtual time (\"12.5s\") or after so many events (\"120000\")", 0},
+    {"stop-before-failure", KEY_STOP, NULL, 0, "stop before the event that breaks the first check; show the last events", 0},
+    {"trace", KEY_TRACE, "text|none", 0, "print every event", 0},
+    {"from", KEY_FROM, "TIME", 0, "with --trace: leave out what comes before", 0},
+    {"expect-hash", KEY_HASH, "DIGEST", 0, "fail with status 4 unless the digest is this (16 hexadecimal digits)", 0},
+    {"out", 'o', "DIR", 0, "where results.sqlite is (default out/NAME)", 0},
+    {"record", KEY_RECORD, "FILE", 0, "write all trace records to FILE", 0},
+    {"heap-slot", KEY_SLOT, "N", OPTION_HIDDEN, "address range of node memory", 0},
+    {"heap-fill", KEY_FILL, "BYTE", OPTION_HIDDEN, "what node memory is filled with", 0},
+    {0},
+};
+
+struct arguments {
+    const char *scenario;
+    const char *sets[64];
+    uint32_t set_count;
+    uint64_t seed;
+    int64_t until_ns;
+    uint64_t until_event;
+    bool is_stopping;
+    bool is_traced;
+    int64_t from_ns;
+    const char *expected;
+    const char *out;
+    const char *record;
+    uint32_t heap_slot;
+    int heap_fill;
+};
+
+static uint64_t parse_number(struct argp_state *state, const char *text)
+{
+    struct err err = {0};
+    uint64_t value = 0;
+    if (!units_u64(text, &value, &err)) {
+        argp_error(state, "%s", err.text);
+    }
+    return value;
+}
+
+static int64_t parse_time(struct argp_state *state, const char *text)
+{
+    struct err err = {0};
+    int64_t ns = 0;
+    if (!units_duration(text, &ns, &err)) {
+        argp_error(state, "%s", err.text);
+    }
+    return ns;
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+    struct arguments *arguments = state->input;
+    switch (key) {
+    case 's':
+        arguments->seed = parse_number(state, argument);
+        return 0;
+    case 'S':
+        if (arguments->set_count == ARRAY_COUNT(arguments->sets)) {
+            argp_error(state, "too many --set");
+        }
+        arguments->sets[arguments->set_count++] = argument;
+        return 0;
+    case KEY_UNTIL:
+        if (strspn(argument, "0123456789") == strlen(argument)) {
+            arguments->until_event = parse_number(state, argument);
+        } else {
+            arguments->until_ns = parse_time(state, argument);
+        }
+        return 0;
+    case KEY_STOP:
+        arguments->is_stopping = true;
+        return 0;
+    case KEY_TRACE:
+        if (strcmp(argument, "text") != 0 && strcmp(argument, "none") != 0) {
+            argp_error(state, "--trace takes 'text' or 'none', not '%s'", argument);
+        }
+        arguments->is_traced = argument[0] == 't';
+        return 0;
+    case KEY_FROM:
+        arguments->from_ns = parse_time(state, argument);
+        return 0;
+    case KEY_HASH:
+        arguments->expected = argument;
+        return 0;
+    case 'o':
+        arguments->out = argument;
+        return 0;
+    case KEY_RECORD:
+        arguments->record = argument;
+        return 0;
+    case KEY_SLOT:
+        arguments->heap_slot = (uint32_t)parse_number(state, argument);
+        return 0;
+    case KEY_FILL:
+        arguments->heap_fill = (int)parse_number(state, argument);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (state->arg_num > 0) {
+            argp_usage(state);
+        }
+        arguments->scenario = argument;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "no scenario given");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* The digest that results.sqlite remembers for this run, "" when it has none. */
+static void stored_digest(const struct arguments *arguments, struct opened *opened, char hex[17])
+{
+    hex[0] = '\0';
+    char path[4096];
+    if (arguments->out != NULL) {
+        snprintf(path, sizeof(path), "%s/results.sqlite", arguments->out);
+    } else {
+        snprintf(path, sizeof(path), "out/%s/results.sqlite", opened->plan.name);
+    }
+    struct err err = {0};
+    if (access(path, R_OK) != 0) {
+        return;
+    }
+    struct results *results = results_open(path, RESULTS_READ, &err);
+    if (results == NULL) {
+        fprintf(stderr, "squall: cannot compare with '%s': %s\n", path, err.text);
+        return;
+    }
+    results_find_digest(results, opened->plan.name, opened->plan.cells[0].label, arguments->seed, hex);
+    results_close(results, &err);
+}
+
+static void print_violations(const struct run_result *result)
+{
+    for (uint32_t i = 0; i < result->violations.count; i++) {
+        const struct result_violation *violation = vec_at(&result->violations, i);
+        char when[32];
+        printf("  %s %s at %s", violation->is_known ? "known " : "FAIL  ", violation->check,
+               units_format_duration(violation->time_ns, when, sizeof(when)));
+        if (violation->event != RESULT_EVENT_NONE) {
+            printf(", event %llu", (unsigned long long)violation->event);
+        }
+        if (violation->node_name[0] != '\0') {
+            printf(", %s", violation->node_name);
+        }
+        printf(": %s\n", violation->message);
+    }
+}
+
+static int judge_digest(const char *hex, const char *other, const char *whose)
+{
+    if (strcmp(hex, other) == 0) {
+        printf("  digest is the %s one\n", whose);
+        return EXIT_HELD;
+    }
+    printf("  NONDETERMINISM: the %s digest is %s\n", whose, other);
+    return EXIT_NONDETERMINISM;
+}
+
+static int tell(const struct arguments *arguments, struct opened *opened, const struct run_result *result, bool is_whole)
+{
+    char hex[17];
+    char stored[17];
+    char until[32];
+    snprintf(hex, sizeof(hex), "%016llx", (unsigned long long)result->digest);
+    printf("%s seed 0x%016llx: %s%s%s\n", opened->plan.name, (unsigned long long)arguments->seed,
+           is_whole ? verdict_name(result->verdict) : "stopped", result->reason[0] != '\0' ? ", " : "", result->reason);
+    printf("  digest %s, %llu events, until %s, %llu operations offered, %llu ok\n", hex,
+           (unsigned long long)result->events, units_format_duration(result->sim_ns, until, sizeof(until)),
+           (unsigned long long)result->offered, (unsigned long long)result->ok);
+    print_violations(result);
+    if (!is_whole) {
+        return EXIT_HELD;
+    }
+    int status = result->verdict == VERDICT_PASS      ? EXIT_HELD
+                 : result->verdict == VERDICT_UNKNOWN ? EXIT_UNKNOWN
+                                                      : EXIT_CHECK_FAILED;
+    if (arguments->expected != NULL) {
+        status = exit_worse(status, judge_digest(hex, arguments->expected, "expected"));
+    }
+    stored_digest(arguments, opened, stored);
+    if (stored[0] != '\0') {
+        status = exit_worse(status, judge_digest(hex, stored, "stored"));
+    }
+    return status;
+}
+
+/* Where to stop so that the first violation has not happened yet. */
+static bool find_failure(struct runner *runner, const struct arguments *arguments, const struct cell *cell,
+                         int64_t *until_ns, uint64_t *until_event)
+{
+    struct run_result result;
+    result_init(&result);
+    runner_run(runner, cell, arguments->seed, &result);
+    const struct result_violation *first = result_first_violation(&result);
+    bool is_found = first != NULL;
+    if (is_found && first->event != RESULT_EVENT_NONE && first->event > 0) {
+        *until_event = first->event - 1;
+    } else if (is_found) {
+        *until_ns = first->time_ns - 1;
+    }
+    if (is_found) {
+        printf("first violation: %s: %s\n", first->check, first->message);
+    }
+    result_release(&result);
+    return is_found;
+}
+
+static int replay(struct arguments *arguments, struct opened *opened)
+{
+    struct runner runner;
+    runner_init(&runner, arguments->sets, arguments->set_count);
+    runner.world->heap_slot = arguments->heap_slot;
+    runner.world->heap_fill = arguments->heap_fill;
+    const struct cell *cell = &opened->plan.cells[0];
+    struct trace_text trace;
+    trace_text_init(&trace, runner.world);
+    bool is_whole = arguments->until_ns == INT64_MAX && arguments->until_event == UINT64_MAX;
+    if (arguments->is_stopping) {
+        if (!find_failure(&runner, arguments, cell, &arguments->until_ns, &arguments->until_event)) {
+            printf("nothing to stop before: no check fails\n");
+            arguments->is_stopping = false;
+        } else {
+            is_whole = false;
+        }
+    }
+    if (arguments->is_traced || arguments->record != NULL) {
+        trace.out = arguments->is_traced ? stdout : NULL;
+        trace.from_ns = arguments->from_ns;
+        trace.records = arguments->record != NULL ? fopen(arguments->record, "wb") : NULL;
+        if (arguments->record != NULL && trace.records == NULL) {
+            struct err err = {0};
+            err_set(&err, ERR_SYSTEM, "cannot write '%s': %s", arguments->record, strerror(errno));
+            runner_release(&runner);
+            return fail(&err);
+        }
+        trace_sink_add(&runner.world->trace, &trace.sink);
+    }
+    struct run_result result;
+    result_init(&result);
+    runner_begin(&runner, cell, arguments->seed);
+    world_run(runner.world, arguments->until_ns, arguments->until_event);
+    if (arguments->is_stopping) {
+        trace_text_tail(runner.world, TAIL, stdout);
+    }
+    runner_finish(&runner, 0, &result);
+    int status = tell(arguments, opened, &result, is_whole);
+    if (trace.records != NULL && fclose(trace.records) != 0) {
+        struct err err = {0};
+        err_set(&err, ERR_SYSTEM, "cannot write '%s': %s", arguments->record, strerror(errno));
+        status = fail(&err);
+    }
+    result_release(&result);
+    runner_release(&runner);
+    return status;
+}
+
+int cmd_replay(int argc, char **argv)
+{
+    static const struct argp argp = {options, parse, "SCENARIO", doc, NULL, NULL, NULL};
+    struct arguments arguments = {
+        .seed = 1, .until_ns = INT64_MAX, .until_event = UINT64_MAX, .heap_fill = -1};
+    argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    struct opened opened;
+    struct plan_options plan_options = {.sets = arguments.sets, .set_count = arguments.set_count};
+    int status = open_plan(&opened, arguments.scenario, &plan_options);
+    if (status != EXIT_HELD) {
+        return status;
+    }
+    if (opened.plan.cell_count > 1) {
+        fprintf(stderr, "squall: '%s' sweeps over %u cells; this is the first of them (%s); choose with --set\n",
+                arguments.scenario, opened.plan.cell_count, opened.plan.cells[0].label);
+    }
+    status = replay(&arguments, &opened);
+    close_plan(&opened);
+    return status;
+}

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * squall run: the command that people type. Plan, campaign, thresholds, summary; one scenario after the other. */
+#include "sim/cli/cli.h"
+
+#include "sim/base/base.h"
+#include "sim/base/text.h"
+#include "sim/base/units.h"
+#include "sim/cli/campaign.h"
+#include "sim/cli/summary.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define JOBS_MAX 256
+
+static const char doc[] =
+    "Runs the seeds of scenarios, judges every run, and writes out/NAME/results.sqlite.\v"
+    "What the results file holds already is not run again: an interrupted campaign goes on where it stopped.\n\n"
+    "SEEDS: 42, 0x2a, 1..1000, 1000@1 (count@first), and lists of these.\n"
+    "Exit status: 0 held, 1 a check failed, 2 usage or scenario error, 3 unknown, 4 nondeterminism, 5 squall's own "
+    "failure, 99 only thresholds crossed, 130 interrupted (everything so far is kept).";
+
+enum { KEY_SET = 256, KEY_BUDGET, KEY_FAIL_FAST, KEY_RESTART, KEY_RESUME, KEY_RECHECK, KEY_SERIES, KEY_QUICK, KEY_LABEL };
+
+static const struct argp_option options[] = {
+    {"seed", 's', "SEEDS", 0, "seeds to run instead of the scenario's", 0},
+    {"jobs", 'j', "N", 0, "worker processes (default: one a processor)", 0},
+    {"set", KEY_SET, "PATH=VALUE", 0, "override a key of the scenario", 0},
+    {"time-budget", KEY_BUDGET, "DURATION", 0, "start no more runs after this real time", 0},
+    {"fail-fast", KEY_FAIL_FAST, "N", OPTION_ARG_OPTIONAL, "stop after N failing runs (default 1)", 0},
+    {"restart", KEY_RESTART, NULL, 0, "throw the old results away", 0},
+    {"resume", KEY_RESUME, NULL, 0, "keep old results and run what is missing (the default)", 0},
+    {"recheck", KEY_RECHECK, "PERCENT", 0, "run so many of the seeds twice and compare (default 5%)", 0},
+    {"keep-series", KEY_SERIES, "failing|all|none", 0, "whose time series to keep (default failing, and the first seeds)", 0},
+    {"out", 'o', "DIR", 0, "folder for results.sqlite (default out/NAME)", 0},
+    {"quick", KEY_QUICK, NULL, 0, "only the first ten seeds", 0},
+    {"label", KEY_LABEL, "KEY=VALUE", 0, "only scenarios with this label", 0},
+    {"quiet", 'q', NULL, 0, "no progress, only the verdict", 0},
+    {0},
+};
+
+struct arguments {
+    const char *sets[64];
+    uint32_t set_count;
+    const char *seeds;
+    uint32_t jobs;
+    int64_t budget_ns;
+    uint64_t fail_fast;
+    bool is_restart;
+    bool is_quick;
+    bool is_quiet;
+    uint32_t recheck;
+    enum judge_windows windows;
+    const char *out;
+    const char *label;
+    char **files;
+    const char *command_line;
+};
+
+static uint64_t parse_count(struct argp_state *state, const char *text, uint64_t maximum)
+{
+    struct err err = {0};
+    uint64_t value = 0;
+    if (!units_u64(text, &value, &err)) {
+        argp_error(state, "%s", err.text);
+    }
+    if (value < 1 || value > maximum) {
+        argp_error(state, "'%s' is not in 1 .. %llu", text, (unsigned long long)maximum);
+    }
+    return value;
+}
+
+static uint32_t parse_percent(struct argp_state *state, const char *text)
+{
+    char *end;
+    long value = strtol(text, &end, 10);
+    if (end == text || value < 0 || value > 100 || (*end != '\0' && strcmp(end, "%") != 0)) {
+        argp_error(state, "'%s' is not a percentage such as 5%%", text);
+    }
+    return (uint32_t)value;
+}
+
+static enum judge_windows parse_series(struct argp_state *state, const char *text)
+{
+    static const char *const words[] = {"none", "failing", "all"};
+    for (uint32_t i = 0; i < ARRAY_COUNT(words); i++) {
+        if (strcmp(words[i], text) == 0) {
+            return (enum judge_windows)i;
+        }
+    }
+    argp_error(state, "--keep-series takes failing, all or none, not '%s'", text);
+    return JUDGE_WINDOWS_FAILING;
+}
+
+static void parse_budget(struct argp_state *state, struct arguments *arguments, const char *text)
+{
+    struct err err = {0};
+    if (!units_duration(text, &arguments->budget_ns, &err)) {
+        argp_error(state, "%s", err.text);
+    }
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+    struct arguments *arguments = state->input;
+    switch (key) {
+    case 's':
+        arguments->seeds = argument;
+        return 0;
+    case 'j':
+        arguments->jobs = (uint32_t)parse_count(state, argument, JOBS_MAX);
+        return 0;
+    case KEY_SET:
+        if (arguments->set_count == ARRAY_COUNT(arguments->sets)) {
+            argp_error(state, "too many --set");
+        }
+        arguments->sets[arguments->set_count++] = argument;
+        return 0;
+    case KEY_BUDGET:
+        parse_budget(state, arguments, argument);
+        return 0;
+    case KEY_FAIL_FAST:
+        arguments->fail_fast = argument == NULL ? 1 : parse_count(state, argument, UINT64_MAX);
+        return 0;
+    case KEY_RESTART:
+    case KEY_RESUME:
+        arguments->is_restart = key == KEY_RESTART;
+        return 0;
+    case KEY_RECHECK:
+        arguments->recheck = parse_percent(state, argument);
+        return 0;
+    case KEY_SERIES:
+        arguments->windows = parse_series(state, argument);
+        return 0;
+    case 'o':
+        arguments->out = argument;
+        return 0;
+    case KEY_QUICK:
+        arguments->is_quick = true;
+        return 0;
+    case KEY_LABEL:
+        arguments->label = argument;
+        return 0;
+    case 'q':
+        arguments->is_quiet = true;
+        return 0;
+    case ARGP_KEY_ARGS:
+        arguments->files = state->argv + state->next;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "no scenario given");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static bool make_folders(const char *path, struct err *err)
+{
+    char folder[4096];
+    snprintf(folder, sizeof(folder), "%s", path);
+    for (char *at = folder + 1;; at++) {
+        if (*at != '/' && *at != '\0') {
+            continue;
+        }
+        char was = *at;
+        *at = '\0';
+        if (mkdir(folder, 0777) != 0 && errno != EEXIST) {
+            return err_set(err, ERR_SYSTEM, "cannot make folder '%s': %s", folder, strerror(errno));
+        }
+        *at = was;
+        if (was == '\0') {
+            return true;
+        }
+    }
+}
+
+/* Does this library take part? An expectation may hold for one version of the code under test only. */
+static bool is_skipped(const struct plan *plan)
+{
+    const struct run_spec *spec = &plan->cells[0].spec;
+    if (spec->expect_library == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < spec->group_count; i++) {
+        if (strstr(spec->groups[i].model->version, spec->expect_library) != NULL) {
+            return false;
+        }
+    }
+    printf("%s: skipped: its expectation is about %s, this build has %s\n", plan->name, spec->expect_library,
+           spec->groups[0].model->version);
+    return true;
+}
+
+static bool has_label(const struct opened *opened, const char *label)
+{
+    const char *equals = strchr(label, '=');
+    char key[128];
+    snprintf(key, sizeof(key), "%.*s", (int)(equals == NULL ? strlen(label) : (size_t)(equals - label)), label);
+    const char *value = scenario_label(opened->scenario, key);
+    return value != NULL && (equals == NULL || strcmp(value, equals + 1) == 0);
+}
+
+static void print_head(const struct plan *plan)
+{
+    const struct spec_group *group = &plan->cells[0].spec.groups[0];
+    printf("%s  %s (%s)  %u %s × %llu %s\n", plan->name, group->model_name, group->model->version, plan->cell_count,
+           plan->cell_count == 1 ? "cell" : "cells", (unsigned long long)plan->seed_count,
+           plan->seed_count == 1 ? "seed" : "seeds");
+    fflush(stdout);
+}
+
+static int judge_outcome(const struct campaign_outcome *outcome, int status)
+{
+    if (outcome->nondeterministic > 0) {
+        printf("NONDETERMINISM: %llu of the seeds that were run twice gave another digest\n",
+               (unsigned long long)outcome->nondeterministic);
+        return EXIT_NONDETERMINISM;
+    }
+    if (outcome->is_interrupted) {
+        printf("interrupted: %llu runs are missing; the same command goes on with them\n",
+               (unsigned long long)outcome->missing);
+        return EXIT_INTERRUPTED;
+    }
+    if (outcome->missing > 0) {
+        printf("%llu runs were not started\n", (unsigned long long)outcome->missing);
+    }
+    return status;
+}
+
+static const char *verdict_word(int status)
+{
+    switch (status) {
+    case EXIT_HELD:
+        return "PASS";
+    case EXIT_CHECK_FAILED:
+        return "FAIL";
+    case EXIT_UNKNOWN:
+        return "UNKNOWN";
+    case EXIT_NONDETERMINISM:
+        return "NONDETERMINISM";
+    case EXIT_INTERRUPTED:
+        return "INTERRUPTED";
+    case EXIT_THRESHOLD:
+        return "THRESHOLDS CROSSED";
+    default:
+        return "ERROR";
+    }
+}
+
+static int run_plan(struct results *results, struct plan *plan, const struct arguments *arguments, const char *path)
+{
+    struct campaign_options campaign = {
+        .sets = arguments->sets,
+        .set_count = arguments->set_count,
+        .jobs = arguments->jobs,
+        .time_budget_ns = arguments->budget_ns,
+        .fail_fast = arguments->fail_fast,
+        .recheck_percent = arguments->recheck,
+        .windows = arguments->windows,
+        .is_quiet = arguments->is_quiet,
+        .command_line = arguments->command_line,
+    };
+    struct campaign_outcome outcome;
+    struct err err = {0};
+    struct summary_options summary = {arguments->sets, arguments->set_count, arguments->is_quiet};
+    int status = EXIT_HELD;
+    if (!campaign_run(results, plan, &campaign, &outcome, &err) ||
+        !summary_print(results, plan, outcome.cell_ids, &summary, stdout, &status, &err)) {
+        return fail(&err);
+    }
+    status = judge_outcome(&outcome, status);
+    printf("  results  %s   report: squall report %s\n%s (exit %d)\n", path, plan->name, verdict_word(status), status);
+    return status;
+}
+
+static void link_latest(const struct plan *plan)
+{
+    unlink("out/latest");
+    if (symlink(plan->name, "out/latest") != 0 && errno != EEXIST) {
+        fprintf(stderr, "squall: cannot point out/latest at '%s': %s\n", plan->name, strerror(errno));
+    }
+}
+
+static int run_one(struct opened *opened, const struct arguments *arguments)
+{
+    struct plan *plan = &opened->plan;
+    if (is_skipped(plan)) {
+        return EXIT_HELD;
+    }
+    if (!arguments->is_quiet) {
+        print_head(plan);
+    }
+    char folder[2048];
+    char path[4096];
+    snprintf(folder, sizeof(folder), arguments->out != NULL ? "%s" : "out/%s",
+             arguments->out != NULL ? arguments->out : plan->name);
+    snprintf(path, sizeof(path), "%s/results.sqlite", folder);
+    struct err err = {0};
+    if (!make_folders(folder, &err)) {
+        return fail(&err);
+    }
+    if (arguments->is_restart && unlink(path) != 0 && errno != ENOENT) {
+        err_set(&err, ERR_SYSTEM, "cannot remove '%s': %s", path, strerror(errno));
+        return fail(&err);
+    }
+    struct results *results = results_open(path, RESULTS_APPEND, &err);
+    if (results == NULL) {
+        return fail(&err);
+    }
+    int status = run_plan(results, plan, arguments, path);
+    if (!results_close(results, &err)) {
+        status = exit_worse(status, fail(&err));
+    }
+    if (arguments->out == NULL) {
+        link_latest(plan);
+    }
+    return status;
+}
+
+static const char *join(char **argv, struct text *text)
+{
+    text_add(text, "squall run");
+    for (uint32_t i = 1; argv[i] != NULL; i++) {
+        text_printf(text, " %s", argv[i]);
+    }
+    return text_of(text);
+}
+
+int cmd_run(int argc, char **argv)
+{
+    static const struct argp argp = {options, parse, "SCENARIO...", doc, NULL, NULL, NULL};
+    struct text command_line;
+    text_init(&command_line);
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    struct arguments arguments = {
+        .jobs = processors < 1 ? 1 : processors > JOBS_MAX ? JOBS_MAX : (uint32_t)processors,
+        .budget_ns = INT64_MAX,
+        .fail_fast = UINT64_MAX,
+        .recheck = 5,
+        .windows = JUDGE_WINDOWS_FAILING,
+        .command_line = join(argv, &command_line),
+    };
+    argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    int status = EXIT_HELD;
+    for (char **file = arguments.files; *file != NULL && status != EXIT_INTERRUPTED; file++) {
+        struct opened opened;
+        struct plan_options plan_options = {
+            .sets = arguments.sets, .set_count = arguments.set_count, .seeds = arguments.seeds, .is_quick = arguments.is_quick};
+        int one = open_plan(&opened, *file, &plan_options);
+        if (one == EXIT_HELD) {
+            if (arguments.label == NULL || has_label(&opened, arguments.label)) {
+                one = run_one(&opened, &arguments);
+            }
+            close_plan(&opened);
+        }
+        status = exit_worse(status, one);
+    }
+    text_release(&command_line);
+    return status;
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What several commands share: exit statuses, errors, the catalog of models and checks, opening a scenario. */
+#include "sim/cli/cli.h"
+
+#include "analysis/judge.h"
+#include "models/models.h"
+#include "sim/base/base.h"
+#include "sim/base/text.h"
+#include "sim/plugin.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+static int severity(int status)
+{
+    static const int order[] = {EXIT_HELD,         EXIT_UNKNOWN,  EXIT_THRESHOLD,      EXIT_CHECK_FAILED,
+                                EXIT_INTERRUPTED,  EXIT_INTERNAL, EXIT_NONDETERMINISM, EXIT_USAGE};
+    for (uint32_t i = 0; i < ARRAY_COUNT(order); i++) {
+        if (order[i] == status) {
+            return (int)i;
+        }
+    }
+    return (int)ARRAY_COUNT(order);
+}
+
+int exit_worse(int left, int right)
+{
+    return severity(left) >= severity(right) ? left : right;
+}
+
+int fail(const struct err *err)
+{
+    fprintf(stderr, "squall: %s\n", err->text);
+    return err->code == ERR_INPUT ? EXIT_USAGE : EXIT_INTERNAL;
+}
+
+/* ------------------------------------------------------------------------------------------------ the catalog */
+
+static const char *model_names[64];
+
+static bool is_path(const char *name)
+{
+    size_t length = strlen(name);
+    return strchr(name, '/') != NULL || (length > 3 && strcmp(name + length - 3, ".so") == 0);
+}
+
+static const struct sq_model *prepared(const struct sq_model *model)
+{
+    static struct vec done; /* const struct sq_model * */
+    if (done.item_size == 0) {
+        vec_init(&done, sizeof(model), 1024);
+    }
+    for (uint32_t i = 0; i < done.count; i++) {
+        if (*(const struct sq_model **)vec_at(&done, i) == model) {
+            return model;
+        }
+    }
+    vec_append(&done, &model);
+    if (model->prepare != NULL) {
+        model->prepare();
+    }
+    return model;
+}
+
+static const struct sq_model *load_plugin(const char *name, const char *base, struct err *err)
+{
+    char path[4096];
+    bool is_relative = name[0] != '/' && base != NULL && base[0] != '\0';
+    int length = snprintf(path, sizeof(path), "%s%s%s", is_relative ? base : "", is_relative ? "/" : "", name);
+    if (length < 0 || (size_t)length >= sizeof(path)) {
+        err_set(err, ERR_INPUT, "path of plug-in '%s' is too long", name);
+        return NULL;
+    }
+    if (strchr(path, '/') == NULL) {
+        char local[4096];
+        snprintf(local, sizeof(local), "./%.4000s", path);
+        memcpy(path, local, strlen(local) + 1);
+    }
+    return plugin_load(path, err);
+}
+
+static const struct sq_model *find_model(void *context, const char *name, const char *base, struct err *err)
+{
+    (void)context;
+    if (is_path(name)) {
+        const struct sq_model *model = load_plugin(name, base, err);
+        return model == NULL ? NULL : prepared(model);
+    }
+    uint32_t count = 0;
+    for (; models_builtin[count] != NULL; count++) {
+        if (strcmp(models_builtin[count]->name, name) == 0) {
+            return prepared(models_builtin[count]);
+        }
+    }
+    const char *nearest = text_nearest(name, model_names, count);
+    if (nearest != NULL) {
+        err_set(err, ERR_INPUT, "unknown model '%s'; did you mean '%s'?", name, nearest);
+    } else {
+        err_set(err, ERR_INPUT, "unknown model '%s'; `squall list models` shows them, './name.so' loads a plug-in", name);
+    }
+    return NULL;
+}
+
+const struct catalog *catalog_get(void)
+{
+    static struct catalog catalog;
+    if (catalog.find_model == NULL) {
+        for (uint32_t i = 0; models_builtin[i] != NULL; i++) {
+            ASSERT(i + 1 < ARRAY_COUNT(model_names));
+            model_names[i] = models_builtin[i]->name;
+        }
+        catalog = (struct catalog){NULL, find_model, model_names, checks_names};
+    }
+    return &catalog;
+}
+
+/* ------------------------------------------------------------------------------------------------ scenarios */
+
+static const char *find_scenario(const char *name, char *path, size_t size)
+{
+    static const char *const folders[] = {"", "scenarios/"};
+    static const char *const endings[] = {"", ".yaml"};
+    for (uint32_t i = 0; i < 4; i++) {
+        int length = snprintf(path, size, "%s%s%s", folders[i / 2], name, endings[i % 2]);
+        if (length > 0 && (size_t)length < size && access(path, R_OK) == 0) {
+            return path;
+        }
+    }
+    return name;
+}
+
+int open_plan(struct opened *opened, const char *path, const struct plan_options *options)
+{
+    static char found[4096];
+    struct diag diag;
+    diag_init(&diag);
+    int status = EXIT_USAGE;
+    opened->scenario = scenario_load(find_scenario(path, found, sizeof(found)), catalog_get(), &diag);
+    if (opened->scenario != NULL) {
+        if (plan_build(&opened->plan, opened->scenario, options, &diag)) {
+            status = EXIT_HELD;
+        } else {
+            scenario_free(opened->scenario);
+        }
+    }
+    diag_print(&diag, stderr);
+    diag_release(&diag);
+    return status;
+}
+
+void close_plan(struct opened *opened)
+{
+    plan_release(&opened->plan);
+    scenario_free(opened->scenario);
+}
+
+/* ------------------------------------------------------------------------------------------------ the machine */
+
+bool is_colour(FILE *stream)
+{
+    const char *term = getenv("TERM");
+    const char *no_colour = getenv("NO_COLOR");
+    return isatty(fileno(stream)) && (no_colour == NULL || *no_colour == '\0') &&
+           (term == NULL || strcmp(term, "dumb") != 0);
+}
+
+static int64_t clock_ns(clockid_t id)
+{
+    struct timespec now;
+    clock_gettime(id, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int64_t real_wall_ns(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
+}
+
+int64_t real_cpu_ns(void)
+{
+    return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * squall: the program. A table of commands; each has its own file and its own --help. */
+#include "sim/cli/cli.h"
+
+#include "sim/base/base.h"
+#include "sim/base/text.h"
+
+#include <argp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/personality.h>
+#include <unistd.h>
+
+const struct command commands[] = {
+    {"run", "run the seeds of a scenario, judge, write results.sqlite", cmd_run},
+    {"replay", "run one seed again, exactly; compare its digest; trace it", cmd_replay},
+    {"report", "plots and tables of a results file", cmd_report},
+    {"check", "validate scenarios; --normalise, --schema", cmd_check},
+    {"list", "models, checks, scenarios", cmd_list},
+    {"explain", "what a key of the scenario language means", cmd_explain},
+    {"doctor", "look for nondeterminism in one seed", cmd_doctor},
+    {NULL, NULL, NULL},
+};
+
+static void usage(FILE *out)
+{
+    fprintf(out, "Usage: squall COMMAND [OPTION...]\n"
+                 "Runs real storage and replication code against faults, in virtual time.\n\n");
+    for (const struct command *command = commands; command->name != NULL; command++) {
+        fprintf(out, "  %-8s %s\n", command->name, command->summary);
+    }
+    fprintf(out, "\n`squall COMMAND --help` tells more. Exit status: 0 held, 1 a check failed, 2 usage or\n"
+                 "scenario error, 3 unknown, 4 nondeterminism, 5 squall's own failure, 99 only thresholds\n"
+                 "crossed, 130 interrupted.\n");
+}
+
+static int unknown_command(const char *name)
+{
+    const char *names[ARRAY_COUNT(commands)];
+    uint32_t count = 0;
+    for (const struct command *command = commands; command->name != NULL; command++) {
+        names[count++] = command->name;
+    }
+    const char *nearest = text_nearest(name, names, count);
+    fprintf(stderr, "squall: unknown command '%s'", name);
+    if (nearest != NULL) {
+        fprintf(stderr, "; did you mean '%s'?", nearest);
+    }
+    fprintf(stderr, "\nTry `squall --help`.\n");
+    return EXIT_USAGE;
+}
+
+/* Pointers leak into the decisions of some libraries: where the kernel allows it, this program runs itself again with
+ * address randomisation off. SQUALL_KEEP_ASLR keeps it on (doctor compares both). */
+static void fix_addresses(char **argv)
+{
+    int persona = personality(0xffffffff);
+    if (persona < 0 || (persona & ADDR_NO_RANDOMIZE) != 0 || getenv("SQUALL_KEEP_ASLR") != NULL) {
+        return;
+    }
+    if (personality((unsigned long)persona | ADDR_NO_RANDOMIZE) >= 0 &&
+        (personality(0xffffffff) & ADDR_NO_RANDOMIZE) != 0) {
+        execv("/proc/self/exe", argv);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    fix_addresses(argv);
+    argp_err_exit_status = EXIT_USAGE;
+    argp_program_version = "squall " SQUALL_VERSION;
+    if (argc < 2) {
+        usage(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        usage(stdout);
+        return EXIT_HELD;
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+        printf("%s\n", argp_program_version);
+        return EXIT_HELD;
+    }
+    for (const struct command *command = commands; command->name != NULL; command++) {
+        if (strcmp(argv[1], command->name) == 0) {
+            char name[64];
+            snprintf(name, sizeof(name), "squall %s", command->name);
+            argv[1] = name;
+            return command->run(argc - 1, argv + 1);
+        }
+    }
+    return unknown_command(argv[1]);
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Each worker is a child with one socket. The parent keeps a few orders ahead at every worker; the child answers them in
+ * order. When a child dies, the first unanswered order is the one that killed it: it becomes a result with verdict
+ * `error`, and the others go to a new child. A run that uses far more processor time than time.cpuLimit without
+ * coming back to the event loop is killed by a timer of the child (SIGPROF): "hang". */
+#include "sim/cli/pool.h"
+
+#include "sim/base/base.h"
+#include "sim/base/text.h"
+#include "sim/cli/runner.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define AHEAD 8
+#define JOBS_MAX 256
+#define IDLE_MS 100
+
+struct answer {
+    uint64_t number;
+    uint64_t digest_again;
+};
+
+struct worker {
+    pid_t pid; /* 0: not there */
+    int socket;
+    struct order orders[AHEAD]; /* unanswered, oldest first */
+    uint32_t order_count;
+    struct text input; /* bytes of answers, not whole yet */
+};
+
+struct pool {
+    const struct pool_options *options;
+    struct worker workers[JOBS_MAX];
+    struct vec again; /* struct order: of dead workers */
+    struct run_result result;
+    bool is_exhausted;
+};
+
+/* ------------------------------------------------------------------------------------------------ the child */
+
+static bool write_all(int socket, const void *data, size_t size)
+{
+    const char *at = data;
+    while (size > 0) {
+        ssize_t wrote = send(socket, at, size, MSG_NOSIGNAL);
+        if (wrote < 0 && errno == EINTR) {
+            continue;
+        }
+        if (wrote <= 0) {
+            return false;
+        }
+        at += wrote;
+        size -= (size_t)wrote;
+    }
+    return true;
+}
+
+static bool read_all(int socket, void *data, size_t size)
+{
+    char *at = data;
+    while (size > 0) {
+        ssize_t got = recv(socket, at, size, 0);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            return false;
+        }
+        at += got;
+        size -= (size_t)got;
+    }
+    return true;
+}
+
+static void watch(int64_t cpu_limit_ns)
+{
+    struct itimerval timer = {{0, 0}, {0, 0}};
+    if (cpu_limit_ns > 0) {
+        timer.it_value.tv_sec = (time_t)(cpu_limit_ns / 1000000000 * 2 + 5);
+    }
+    setitimer(ITIMER_PROF, &timer, NULL);
+}
+
+static _Noreturn void work(const struct pool_options *options, int socket)
+{
+    signal(SIGINT, SIG_IGN); /* the parent decides */
+    signal(SIGPROF, SIG_DFL);
+    struct runner runner;
+    runner_init(&runner, options->sets, options->set_count);
+    struct run_result result;
+    result_init(&result);
+    struct vec bytes;
+    vec_init(&bytes, 1, UINT32_MAX);
+    struct order order;
+    while (read_all(socket, &order, sizeof(order))) {
+        const struct cell *cell = &options->plan->cells[order.cell];
+        struct answer answer = {order.number, 0};
+        watch(cell->spec.cpu_limit_ns);
+        judge_keep_windows(runner.judge, order.keep_windows ? JUDGE_WINDOWS_ALL : options->windows);
+        runner_run(&runner, cell, order.seed, &result);
+        vec_clear(&bytes);
+        result_encode(&result, &bytes);
+        if (order.is_recheck) {
+            watch(cell->spec.cpu_limit_ns);
+            runner_run(&runner, cell, order.seed, &result);
+            answer.digest_again = result.digest;
+        }
+        watch(0);
+        if (!write_all(socket, &answer, sizeof(answer)) || !write_all(socket, bytes.items, bytes.count)) {
+            break;
+        }
+    }
+    _exit(0);
+}
+
+/* ------------------------------------------------------------------------------------------------ the parent */
+
+static bool hire(struct pool *pool, struct worker *worker, struct err *err)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) {
+        return err_set(err, ERR_SYSTEM, "cannot make a socket for a worker: %s", strerror(errno));
+    }
+    fflush(stdout);
+    fflush(stderr);
+    pid_t pid = fork();
+    if (pid < 0) {
+        close(pair[0]);
+        close(pair[1]);
+        return err_set(err, ERR_SYSTEM, "cannot start a worker: %s", strerror(errno));
+    }
+    if (pid == 0) {
+        close(pair[0]);
+        for (uint32_t i = 0; i < pool->options->jobs; i++) {
+            if (pool->workers[i].pid != 0) {
+                close(pool->workers[i].socket);
+            }
+        }
+        work(pool->options, pair[1]);
+    }
+    close(pair[1]);
+    worker->pid = pid;
+    worker->socket = pair[0];
+    worker->order_count = 0;
+    text_clear(&worker->input);
+    return true;
+}
+
+static bool take_order(struct pool *pool, struct order *order)
+{
+    if (pool->again.count > 0) {
+        *order = *(struct order *)vec_pop(&pool->again);
+        return true;
+    }
+    if (pool->is_exhausted) {
+        return false;
+    }
+    pool->is_exhausted = !pool->options->next(pool->options->context, order);
+    return !pool->is_exhausted;
+}
+
+static void feed(struct pool *pool, struct worker *worker)
+{
+    struct order order;
+    while (worker->pid != 0 && worker->order_count < AHEAD && take_order(pool, &order)) {
+        worker->orders[worker->order_count++] = order;
+        if (!write_all(worker->socket, &order, sizeof(order))) {
+            return; /* it died: its end of file comes next */
+        }
+    }
+}
+
+static void deliver(struct pool *pool, struct worker *worker, uint64_t digest_again)
+{
+    struct delivery delivery = {worker->orders[0], &pool->result, digest_again};
+    worker->order_count--;
+    memmove(worker->orders, worker->orders + 1, worker->order_count * sizeof(worker->orders[0]));
+    pool->options->on_delivery(pool->options->context, &delivery);
+}
+
+static void bury(struct pool *pool, struct worker *worker)
+{
+    int status = 0;
+    close(worker->socket);
+    while (waitpid(worker->pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    worker->pid = 0;
+    if (worker->order_count == 0) {
+        return;
+    }
+    char reason[RESULT_NAME_SIZE];
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGPROF) {
+        snprintf(reason, sizeof(reason), "hang");
+    } else if (WIFSIGNALED(status)) {
+        snprintf(reason, sizeof(reason), "crash:SIG%s", sigabbrev_np(WTERMSIG(status)));
+    } else {
+        snprintf(reason, sizeof(reason), "exit:%d", WEXITSTATUS(status));
+    }
+    result_set_error(&pool->result, worker->orders[0].seed, reason);
+    deliver(pool, worker, 0);
+    while (worker->order_count > 0) {
+        vec_append(&pool->again, &worker->orders[--worker->order_count]);
+    }
+}
+
+/* Takes whole answers out of the input; false when the worker sent nonsense. */
+static bool digest_input(struct pool *pool, struct worker *worker, struct err *err)
+{
+    size_t at = 0;
+    const char *bytes = text_of(&worker->input);
+    while (worker->input.length - at >= sizeof(struct answer) + RESULT_HEADER_SIZE) {
+        struct answer answer;
+        memcpy(&answer, bytes + at, sizeof(answer));
+        size_t size = result_encoded_size(bytes + at + sizeof(answer));
+        if (size == 0 || worker->order_count == 0 || answer.number != worker->orders[0].number) {
+            return err_set(err, ERR_SYSTEM, "a worker sent a malformed answer");
+        }
+        if (worker->input.length - at < sizeof(answer) + size) {
+            break;
+        }
+        if (!result_decode(&pool->result, bytes + at + sizeof(answer), size, err)) {
+            return false;
+        }
+        at += sizeof(answer) + size;
+        deliver(pool, worker, answer.digest_again);
+    }
+    if (at > 0) {
+        memmove(worker->input.data, bytes + at, worker->input.length - at);
+        worker->input.length -= at;
+    }
+    return true;
+}
+
+static bool listen_to(struct pool *pool, struct worker *worker, struct err *err)
+{
+    uint8_t chunk[65536];
+    ssize_t got = recv(worker->socket, chunk, sizeof(chunk), 0);
+    if (got < 0 && errno == EINTR) {
+        return true;
+    }
+    if (got <= 0) {
+        bury(pool, worker);
+        return true;
+    }
+    text_add_bytes(&worker->input, chunk, (size_t)got);
+    return digest_input(pool, worker, err);
+}
+
+static bool is_busy(const struct pool *pool)
+{
+    for (uint32_t i = 0; i < pool->options->jobs; i++) {
+        if (pool->workers[i].order_count > 0) {
+            return true;
+        }
+    }
+    return pool->again.count > 0 || !pool->is_exhausted;
+}
+
+static bool turn(struct pool *pool, struct err *err)
+{
+    struct pollfd polls[JOBS_MAX];
+    uint32_t of[JOBS_MAX];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < pool->options->jobs; i++) {
+        struct worker *worker = &pool->workers[i];
+        bool is_needed = !pool->is_exhausted || pool->again.count > 0;
+        if (worker->pid == 0 && is_needed && !hire(pool, worker, err)) {
+            return false;
+        }
+        feed(pool, worker);
+        if (worker->pid != 0) {
+            polls[count] = (struct pollfd){worker->socket, POLLIN, 0};
+            of[count++] = i;
+        }
+    }
+    if (poll(polls, count, IDLE_MS) > 0) {
+        for (uint32_t i = 0; i < count; i++) {
+            if (polls[i].revents != 0 && !listen_to(pool, &pool->workers[of[i]], err)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+bool pool_run(const struct pool_options *options, struct err *err)
+{
+    ASSERT(options->jobs >= 1);
+    ASSERT(options->jobs <= JOBS_MAX);
+    struct pool *pool = calloc(1, sizeof(*pool));
+    ASSERT(pool != NULL);
+    pool->options = options;
+    vec_init(&pool->again, sizeof(struct order), UINT32_MAX);
+    result_init(&pool->result);
+    for (uint32_t i = 0; i < options->jobs; i++) {
+        text_init(&pool->workers[i].input);
+    }
+    bool is_fine = true;
+    while (is_fine && is_busy(pool) && !options->is_cancelled(options->context)) {
+        is_fine = turn(pool, err);
+        options->on_idle(options->context);
+    }
+    for (uint32_t i = 0; i < options->jobs; i++) {
+        struct worker *worker = &pool->workers[i];
+        if (worker->pid != 0) {
+            close(worker->socket);
+            if (worker->order_count > 0) {
+                kill(worker->pid, SIGKILL);
+            }
+            waitpid(worker->pid, NULL, 0);
+        }
+        text_release(&worker->input);
+    }
+    vec_release(&pool->again);
+    result_release(&pool->result);
+    free(pool);
+    return is_fine;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Also sets the assertion context: whatever fails inside a run names the scenario, the seed, the instant and the command that
+ * repeats it. */
+#include "sim/cli/runner.h"
+
+#include "sim/base/base.h"
+#include "sim/base/units.h"
+
+#include <string.h>
+
+static void print_quoted(FILE *out, const char *word)
+{
+    bool is_plain = word[0] != '\0' && strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                                    "-_=./,:%+@") == strlen(word);
+    if (is_plain) {
+        fputs(word, out);
+        return;
+    }
+    fputc('\'', out);
+    for (; *word != '\0'; word++) {
+        fputs(*word == '\'' ? "'\\''" : (char[]){*word, '\0'}, out);
+    }
+    fputc('\'', out);
+}
+
+static const char *path_of(const char *setting, size_t *length)
+{
+    *length = strcspn(setting, "=");
+    return setting;
+}
+
+/* Does a later setting of the cell decide the same key? */
+static bool is_decided(const struct cell *cell, const char *setting)
+{
+    size_t length;
+    path_of(setting, &length);
+    for (uint32_t i = 0; i < cell->set_count; i++) {
+        size_t other;
+        path_of(cell->sets[i], &other);
+        if (other == length && strncmp(cell->sets[i], setting, length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void replay_line(FILE *out, const struct cell *cell, const char *const *sets, uint32_t set_count, uint64_t seed)
+{
+    fputs("squall replay ", out);
+    print_quoted(out, cell->spec.file);
+    for (uint32_t i = 0; i < set_count; i++) {
+        if (!is_decided(cell, sets[i])) {
+            fputs(" --set ", out);
+            print_quoted(out, sets[i]);
+        }
+    }
+    for (uint32_t i = 0; i < cell->set_count; i++) {
+        fputs(" --set ", out);
+        print_quoted(out, cell->sets[i]);
+    }
+    fprintf(out, " --seed 0x%016llx", (unsigned long long)seed);
+}
+
+static void print_context(void *user, FILE *out)
+{
+    const struct runner *runner = user;
+    if (runner->cell == NULL) {
+        return;
+    }
+    char now[32];
+    units_format_duration(world_now(runner->world), now, sizeof(now));
+    fprintf(out, "  scenario %s, seed 0x%016llx, at %s, event %llu\n  ", runner->cell->spec.name,
+            (unsigned long long)runner->seed, now, (unsigned long long)world_event(runner->world));
+    replay_line(out, runner->cell, runner->sets, runner->set_count, runner->seed);
+    fputc('\n', out);
+}
+
+void runner_init(struct runner *runner, const char *const *sets, uint32_t set_count)
+{
+    *runner = (struct runner){.world = world_new(), .judge = judge_new(), .sets = sets, .set_count = set_count};
+    runner->world->cpu_clock_ns = real_cpu_ns;
+    static struct assert_context context;
+    context = (struct assert_context){print_context, runner};
+    assert_context_set(&context);
+}
+
+void runner_release(struct runner *runner)
+{
+    runner->cell = NULL;
+    assert_context_set(NULL);
+    judge_free(runner->judge);
+    world_free(runner->world);
+}
+
+void runner_begin(struct runner *runner, const struct cell *cell, uint64_t seed)
+{
+    runner->cell = cell;
+    runner->seed = seed;
+    judge_begin(runner->judge, &cell->spec, seed);
+    world_reset(runner->world, &cell->spec, seed, judge_observer(runner->judge));
+}
+
+static const char *limit_of(enum world_end end)
+{
+    switch (end) {
+    case WORLD_EVENT_LIMIT:
+        return "event-limit";
+    case WORLD_CPU_LIMIT:
+        return "cpu-limit";
+    case WORLD_RUNNING:
+    case WORLD_STOPPED:
+        return "stopped";
+    case WORLD_TIME_LIMIT:
+        return NULL;
+    }
+    UNREACHABLE();
+}
+
+void runner_finish(struct runner *runner, int64_t cpu_ns, struct run_result *result)
+{
+    struct world *world = runner->world;
+    world_finish(world);
+    struct judge_end end = {
+        .digest = world_digest(world),
+        .events = world->sched.stats.fired,
+        .sim_ns = world_now(world),
+        .cpu_ns = cpu_ns,
+        .limit = limit_of(world->end),
+    };
+    judge_finish(runner->judge, &end, result);
+    runner->cell = NULL;
+}
+
+void runner_run(struct runner *runner, const struct cell *cell, uint64_t seed, struct run_result *result)
+{
+    int64_t started = real_cpu_ns();
+    runner_begin(runner, cell, seed);
+    world_run(runner->world, INT64_MAX, UINT64_MAX);
+    runner_finish(runner, real_cpu_ns() - started, result);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Runner: one world and one judge, run after run. What every command that runs a seed goes through. */
+#ifndef SQUALL_CLI_RUNNER_H
+#define SQUALL_CLI_RUNNER_H
+
+#include "analysis/judge.h"
+#include "sim/cli/cli.h"
+#include "sim/world.h"
+
+struct runner {
+    struct world *world;
+    struct judge *judge;
+    const char *const *sets; /* --set of the command line, for the replay line */
+    uint32_t set_count;
+    const struct cell *cell; /* of the run in progress, for failing assertions */
+    uint64_t seed;
+};
+
+void runner_init(struct runner *runner, const char *const *sets, uint32_t set_count);
+void runner_release(struct runner *runner);
+/* Starts a run without running it: `replay` goes on by itself. */
+void runner_begin(struct runner *runner, const struct cell *cell, uint64_t seed);
+/* Runs to the end and judges; `result` is initialised. */
+void runner_run(struct runner *runner, const struct cell *cell, uint64_t seed, struct run_result *result);
+/* Ends a run that runner_begin began. */
+void runner_finish(struct runner *runner, int64_t cpu_ns, struct run_result *result);
+
+/* Writes "squall replay FILE --set ... --seed 0x...": the command that does this run again. */
+void replay_line(FILE *out, const struct cell *cell, const char *const *sets, uint32_t set_count, uint64_t seed);
+
+#endif

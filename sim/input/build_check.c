@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Checks, expectations, known defects, availability and thresholds.
+ *
+ * Names of always-checks must be in the catalog. Names in `expect` and `knownDefects` may also be
+ * invariants that a model states itself, which nobody knows before the run: they are refused only
+ * when they look like a misspelt name that is known. */
+#include "sim/input/build.h"
+
+#include "sim/base/base.h"
+#include "sim/input/predicate.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define NAMES_MAX 256
+
+static uint32_t count_names(const char *const *names)
+{
+    uint32_t count = 0;
+    while (names != NULL && names[count] != NULL) {
+        count++;
+    }
+    return count;
+}
+
+static bool has_name(const char *const *names, uint32_t count, const char *wanted)
+{
+    for (uint32_t index = 0; index < count; index++) {
+        if (strcmp(names[index], wanted) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ------------------------------------------------------------------------------- checks */
+
+static void read_always(struct build *build, struct view view, struct spec_check *check)
+{
+    const char *invariant = view_text(view, "invariant");
+    const char *consistency = view_text(view, "consistency");
+    check->word = SPEC_ALWAYS;
+    if ((invariant == NULL) == (consistency == NULL)) {
+        build_complain(build, view, NULL,
+                       "write one of 'invariant: NAME' and 'consistency: linearizable'");
+        return;
+    }
+    check->name = invariant != NULL ? invariant : consistency;
+    uint32_t count = count_names(build->catalog->check_names);
+    if (invariant == NULL || has_name(build->catalog->check_names, count, invariant)) {
+        return;
+    }
+    const char *nearest = text_nearest(invariant, build->catalog->check_names, count);
+    if (nearest != NULL) {
+        build_complain(build, view, "invariant", "unknown check '%s'; did you mean '%s'?",
+                       invariant, nearest);
+    } else {
+        build_complain(build, view, "invariant",
+                       "unknown check '%s': 'squall list checks' shows all", invariant);
+    }
+}
+
+static void read_eventually(struct build *build, struct view view, struct spec_check *check)
+{
+    const char *name = view_text(view, "name");
+    const char *predicate = view_text(view, "predicate");
+    check->word = SPEC_EVENTUALLY;
+    check->name = name != NULL ? name : "";
+    check->within_ns = view_number(view, "within", 0);
+    struct err err = {0};
+    if (predicate != NULL && !predicate_recovery(predicate, &check->ratio_millionths, &err)) {
+        build_complain(build, view, "predicate", "%s", err.text);
+    }
+}
+
+static void build_check(struct build *build, struct view view, struct spec_check *check)
+{
+    uint32_t words = (view_has(view, "always") ? 1 : 0) + (view_has(view, "sometimes") ? 1 : 0) +
+                     (view_has(view, "eventually") ? 1 : 0);
+    *check = (struct spec_check){.name = "", .place = view.node->place};
+    if (words != 1) {
+        build_complain(build, view, NULL, "a check is one of always, sometimes and eventually");
+        return;
+    }
+    if (view_has(view, "always")) {
+        read_always(build, view_at(view, "always"), check);
+    } else if (view_has(view, "sometimes")) {
+        const char *probe = view_text(view_at(view, "sometimes"), "probe");
+        check->word = SPEC_SOMETIMES;
+        check->name = probe != NULL ? probe : "";
+    } else {
+        read_eventually(build, view_at(view, "eventually"), check);
+    }
+}
+
+void build_checks(struct build *build)
+{
+    struct run_spec *spec = build->spec;
+    uint32_t count = view_count(build->root, "checks");
+    spec->checks = arena_alloc_array(build->arena, count + 1, sizeof(*spec->checks));
+    spec->check_count = count;
+    for (uint32_t index = 0; index < count; index++) {
+        struct view view = view_item(build->root, "checks", index);
+        build_check(build, view, &spec->checks[index]);
+        for (uint32_t before = 0; before < index; before++) {
+            if (spec->checks[before].word == spec->checks[index].word &&
+                strcmp(spec->checks[before].name, spec->checks[index].name) == 0) {
+                build_complain(build, view, NULL, "the check '%s' is already in line %" PRIu32,
+                               spec->checks[index].name, spec->checks[before].place.line);
+                break;
+            }
+        }
+    }
+}
+
+/* ------------------------------------------------------------------------------- expectations */
+
+/* Complains about a name that is nearly, but not quite, that of a check. */
+static void check_name(struct build *build, const struct yaml_node *node)
+{
+    const char *names[NAMES_MAX];
+    uint32_t count = 0;
+    for (uint32_t index = 0; index < build->spec->check_count && count < NAMES_MAX; index++) {
+        if (build->spec->checks[index].word != SPEC_SOMETIMES) {
+            names[count++] = build->spec->checks[index].name;
+        }
+    }
+    uint32_t known = count_names(build->catalog->check_names);
+    for (uint32_t index = 0; index < known && count < NAMES_MAX; index++) {
+        names[count++] = build->catalog->check_names[index];
+    }
+    if (has_name(names, count, node->text)) {
+        return;
+    }
+    const char *nearest = text_nearest(node->text, names, count);
+    if (nearest != NULL) {
+        diag_error(build->diag, node->place, node->width,
+                   "unknown check '%s'; did you mean '%s'?", node->text, nearest);
+    }
+}
+
+static void read_expect(struct build *build, struct view view)
+{
+    struct run_spec *spec = build->spec;
+    uint32_t count = view_count(view, "violated");
+    spec->expect = SPEC_EXPECT_PASS;
+    spec->expect_library = view_text(view, "library");
+    if (!view_has(view, "violated")) {
+        return;
+    }
+    if (view_has(view, "verdict")) {
+        build_complain(build, view, "verdict", "a run cannot pass and violate a check");
+    }
+    if (count == 0) {
+        build_complain(build, view, "violated", "which check must be violated?");
+    }
+    spec->expect = SPEC_EXPECT_VIOLATED;
+    spec->expect_checks = arena_alloc_array(build->arena, count + 1, sizeof(*spec->expect_checks));
+    spec->expect_check_count = count;
+    for (uint32_t index = 0; index < count; index++) {
+        check_name(build, view_node(view, "violated")->items[index]);
+        spec->expect_checks[index] = view_item_text(view, "violated", index);
+    }
+}
+
+static void read_known(struct build *build)
+{
+    struct run_spec *spec = build->spec;
+    uint32_t count = view_count(build->root, "knownDefects");
+    spec->known = arena_alloc_array(build->arena, count + 1, sizeof(*spec->known));
+    for (uint32_t index = 0; index < count; index++) {
+        struct view view = view_item(build->root, "knownDefects", index);
+        if (!view_has(view, "check") || !view_has(view, "library") || !view_has(view, "reason")) {
+            continue; /* reported by the schema */
+        }
+        check_name(build, view_node(view, "check"));
+        spec->known[spec->known_count++] = (struct spec_known){
+            .check = view_text(view, "check"),
+            .library = view_text(view, "library"),
+            .reason = view_text(view, "reason"),
+        };
+    }
+}
+
+static void read_availability(struct build *build)
+{
+    struct view view = view_at(build->root, "availability");
+    struct spec_availability *availability = &build->spec->availability;
+    availability->window_ns = view_number(view, "window", 1);
+    struct err err = {0};
+    if (!predicate_up(view_text(view, "up"), availability, &err)) {
+        build_complain(build, view, "up", "%s", err.text);
+    }
+}
+
+static void read_thresholds(struct build *build)
+{
+    struct run_spec *spec = build->spec;
+    const struct yaml_node *map = view_node(build->root, "thresholds");
+    uint32_t total = 0;
+    for (uint32_t index = 0; map != NULL && index < map->count; index++) {
+        total += map->items[index]->count;
+    }
+    spec->thresholds = arena_alloc_array(build->arena, total + 1, sizeof(*spec->thresholds));
+    for (uint32_t index = 0; map != NULL && index < map->count; index++) {
+        const struct yaml_node *metric = map->keys[index];
+        for (uint32_t at = 0; at < map->items[index]->count; at++) {
+            const struct yaml_node *text = map->items[index]->items[at];
+            struct err err = {0};
+            if (!predicate_threshold(metric->text, text->text, &err)) {
+                diag_error(build->diag, text->place, text->width, "%s: %s", metric->text, err.text);
+            }
+            spec->thresholds[spec->threshold_count++] =
+                (struct spec_threshold){metric->text, text->text, text->place};
+        }
+    }
+    ASSERT(spec->threshold_count == total);
+}
+
+void build_judging(struct build *build)
+{
+    read_expect(build, view_at(build->root, "expect"));
+    read_known(build);
+    read_availability(build);
+    read_thresholds(build);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The three small languages inside texts: recovery predicates, availability predicates, thresholds.
+ * Blanks between the parts do not count. */
+#ifndef SQUALL_INPUT_PREDICATE_H
+#define SQUALL_INPUT_PREDICATE_H
+
+#include "sim/spec.h"
+
+/* "goodput >= 0.9 * baseline", "goodput >= 90% * baseline", "goodput >= baseline". */
+bool predicate_recovery(const char *text, int64_t *ratio_millionths, struct err *err);
+/* "success_rate >= 99% and p(99) <= 500ms", or one of the two: success_min and p99_max_ns; what is
+ * not asked is 0 and INT64_MAX. */
+bool predicate_up(const char *text, struct spec_availability *availability, struct err *err);
+/* Is `metric` known, with or without a tag ("latency{phase:after}"), and `text` a threshold for it:
+ * "<aggregation> <operator> <value> [@ N%]"? */
+bool predicate_threshold(const char *metric, const char *text, struct err *err);
+
+#endif

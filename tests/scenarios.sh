@@ -1,0 +1,28 @@
+#!/bin/sh
+# Runs every shipped scenario with a few seeds; each one's own expectation is the test.
+#   scenarios.sh SQUALL
+set -u
+cd "$(dirname "$0")/.."
+squall=$1
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+passed=0
+failed=0
+for scenario in scenarios/*/*.yaml; do
+    case $scenario in
+    scenarios/metastable/*) seeds=1..2 ;;
+    scenarios/availability/*) seeds=1..3 ;;
+    scenarios/defects/*) seeds='' ;;
+    *) seeds=1..10 ;;
+    esac
+    if "$squall" run "$scenario" ${seeds:+--seed "$seeds"} --quiet --out "$out/$(basename "$scenario" .yaml)" \
+        >"$out/log" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAIL $scenario"
+        cat "$out/log"
+    fi
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
