@@ -31,6 +31,7 @@ static void clear_from(struct log_tail *tail, uint64_t first)
 {
     tail->count = 0;
     tail->first = first;
+    tail->forgotten = 0;
 }
 
 /* Makes room for one more entry at the end. */
@@ -44,6 +45,7 @@ static void make_room(struct log_tail *tail)
         memmove(tail->entries, tail->entries + dropped,
                 (tail->count - dropped) * sizeof(*tail->entries));
         tail->first += dropped;
+        tail->forgotten = tail->first;
         tail->count -= dropped;
         return;
     }
@@ -208,6 +210,7 @@ static void snapshot(struct raft_node *node, uint64_t index, uint64_t term)
 
 static void load(struct raft_node *node, uint64_t first, uint64_t last, uint64_t snapshot)
 {
+    uint64_t forgotten = 0;
     if (snapshot != node->snapshot_index) {
         node->snapshot_index = snapshot;
         node->snapshot_term = LOG_TERM_UNKNOWN;
@@ -215,6 +218,7 @@ static void load(struct raft_node *node, uint64_t first, uint64_t last, uint64_t
     log_tail_cut(&node->durable, last + 1);
     if (last + 1 - first > LOG_TAIL_MAX / 2 && last >= first) {
         first = last + 1 - LOG_TAIL_MAX / 2;
+        forgotten = first;
     }
     clear_from(&node->memory, first);
     node->verified = 0;
@@ -231,6 +235,8 @@ static void load(struct raft_node *node, uint64_t first, uint64_t last, uint64_t
     for (uint64_t index = first; index <= last; index++) {
         log_tail_set(&node->durable, index, *log_tail_at(&node->memory, index));
     }
+    node->memory.forgotten = forgotten;
+    node->durable.forgotten = forgotten;
 }
 
 static void commit(struct raft_view *view, const struct raft_node *node, const struct sq_seen *seen)
@@ -306,7 +312,7 @@ uint64_t raft_view_term_at(const struct raft_node *node, uint64_t index)
     if (index == node->snapshot_index) {
         return node->snapshot_term;
     }
-    if (index < node->snapshot_index || index < node->memory.first) {
+    if (index < node->snapshot_index || index < node->memory.forgotten) {
         return LOG_TERM_UNKNOWN;
     }
     return LOG_TERM_ABSENT;
@@ -318,10 +324,10 @@ bool raft_view_is_durable(const struct raft_node *node, uint64_t index, uint64_t
         return true;
     }
     const struct log_entry *entry = log_tail_at(&node->durable, index);
-    if (entry == NULL) {
-        return node->durable.count > 0 && index < node->durable.first;
+    if (index < node->durable.forgotten) {
+        return true;
     }
-    if (entry->term == LOG_TERM_ABSENT) {
+    if (entry == NULL || entry->term == LOG_TERM_ABSENT) {
         return false;
     }
     return entry->term == term || entry->term == LOG_TERM_UNKNOWN || term == LOG_TERM_UNKNOWN ||

@@ -38,6 +38,7 @@ struct log_entry {
 struct log_tail {
     struct log_entry *entries;
     uint64_t first;
+    uint64_t forgotten; /* entries before this index were there and were dropped for want of room */
     uint32_t count;
     uint32_t capacity;
 };

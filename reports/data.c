@@ -436,6 +436,10 @@ static bool load_bins(struct report_series *series, struct results *results, con
                                  " WHERE run_id = ?1 ORDER BY t_ns",
                                  parameters, 1, on_window, &reading, err);
     close_bin(&reading);
+    if (series->bins.count > 0) {
+        const struct report_bin *last = vec_at(&series->bins, series->bins.count - 1);
+        series->end_s = last->end_s; /* what follows is the closing audit */
+    }
     return is_fine;
 }
 
@@ -486,8 +490,9 @@ bool report_series_load(struct report_series *series, struct report_data *data, 
     const char *parameters[] = {run_id};
     bool is_fine = load_bins(series, data->results, run_id, bins_max, err) &&
                    results_query(data->results,
-                                 "SELECT name, kind, action, target, start_ns, end_ns FROM fault WHERE run_id = ?1"
-                                 " ORDER BY start_ns, ord LIMIT 4096",
+                                 "SELECT coalesce(json_extract(detail, '$.name'), ''), kind,"
+                                 " coalesce(json_extract(detail, '$.action'), ''), target, start_ns, end_ns"
+                                 " FROM fault WHERE run_id = ?1 ORDER BY start_ns, ord LIMIT 4096",
                                  parameters, 1, on_fault, series, err);
     if (!is_fine) {
         report_series_release(series);

@@ -48,17 +48,40 @@ bool plot_latency(struct plot_context *context, struct err *err);
  * live in the arena of the data or for ever. */
 bool plot_finish(struct plot_context *context, struct figure *figure, const struct plot_figure *about,
                  struct err *err);
-/* Numbers of an axis that begins at 0: a round upper end above `maximum`. */
+/* Adds "set Xmargin at screen" for a panel given in CSS pixels from the upper left corner of the figure. */
+struct plot_panel {
+    uint32_t left;
+    uint32_t top;
+    uint32_t right;
+    uint32_t bottom;
+};
+void plot_panel_add(struct figure *figure, const struct plot_panel *panel);
+/* Adds a text at a place of the figure in CSS pixels, cleaned, not enhanced. `size` of the font, points; `options` as
+ * for gnuplot's `set label` ("right", "textcolor rgb '#555555'"). */
+void plot_label_add(struct figure *figure, uint32_t x, uint32_t y, uint32_t size, const char *options,
+                    const char *text);
+/* A round upper end above `maximum` for an axis that begins at 0. */
 double plot_ceiling(double maximum);
-/* Adds "set logscale y" with decade tics as durations (1 us .. 100 s) between these two, in ms. */
+/* Adds a logarithmic y axis for milliseconds between these two, with decades written as durations (1 us .. 1000 s). */
 void plot_latency_axis(struct text *script, double minimum_ms, double maximum_ms);
-/* The first seed of which every cell with kept runs has a time series; NULL: none. */
+/* The first seed of which every cell that kept any run has a time series; NULL: none. */
 const char *plot_common_seed(const struct report_data *data);
 /* The kept run of that seed, or NULL. */
 const struct report_run *plot_run_of(const struct report_cell *cell, const char *seed);
-/* Adds the stretches with a fault as CSV: start_s,end_s. */
-void plot_shade_csv(struct text *csv, const struct report_series *series);
 /* "0x2a" for "0x000000000000002a". */
 const char *plot_short_seed(struct report_data *data, const char *seed);
+/* Writes data/NAME<suffix>.csv with the bins of a series. Columns: 1 middle_s, 2 start_s, 3 end_s, 4 offered_per_s,
+ * 5 attempts_per_s, 6 goodput_per_s, 7 failed_per_s, 8 p50_ms, 9 p99_ms, 10 is_up. */
+bool plot_bins_csv(const struct figure *figure, const char *suffix, const struct report_series *series,
+                   struct err *err);
+/* Writes data/NAME<suffix>.csv with the stretches with a fault: 1 start_s, 2 end_s. *any: there are some. */
+bool plot_shade_csv(const struct figure *figure, const char *suffix, const struct report_series *series, bool *any,
+                    struct err *err);
+/* Adds the item of a `plot` command that shades them, from 0 to `top`, and ", \" behind it. */
+void plot_shade_add(struct figure *figure, const char *suffix, double top);
+/* Adds a sentence about what was left out. */
+void plot_note(struct plot_context *context, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* "a bin is 500ms" or so: how much time a point of the series stands for. */
+const char *plot_bin_text(struct report_data *data, const struct report_series *series);
 
 #endif

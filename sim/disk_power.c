@@ -216,7 +216,6 @@ static void lose_some(struct loss *loss, struct rng *rng)
         disk_inode_cut(loss->inodes, inode, loss->cut);
     }
     lay_patches(loss);
-    disk_inode_cut(loss->inodes, inode, size);
     inode->size = size;
 }
 

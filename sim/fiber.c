@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Fibers by switching stacks. A switch pushes the callee-saved registers, exchanges the stack pointer, pops the other
- * side's registers and jumps to its return address. It ends in a jump and not in `ret` because the return-stack
- * predictor would guess the resumer's address at each switch, and be wrong. mxcsr, the x87 control word and the signal
- * mask belong to the process: nobody here changes them.
+ * Fibers by switching stacks. A switch pushes the callee-saved registers, exchanges the stack
+ * pointer, pops the other side's registers and jumps to its return address. It ends in a jump and
+ * not in `ret` because the return-stack predictor would guess the resumer's address at each switch,
+ * and be wrong. For the same reason nothing follows the switch in fiber_resume and fiber_yield
+ * (without AddressSanitizer): the compiler jumps to it, and it jumps to their callers. mxcsr, the
+ * x87 control word and the signal mask belong to the process: nobody here changes them.
  *
  * One mapping a stack, from low to high addresses:
  *
  *     guard page | canary | stack, growing down ... | struct fiber | colour
  *
- * The colour, 0 to 60 cache lines, spreads the tops of the stacks over the sets of the cache; without it all of them would
- * compete for the same few. The struct lies above the top, in the page that the first frames touch anyway: a parked
- * fiber costs one page. The canary is the lowest line of the stack, which is zero when mapped and must stay so: checking it touches
- * no memory that is not there yet. It catches a stack that was used to its end; running past the end faults in the guard page.
+ * The colour, 0 to 60 cache lines, spreads the tops of the stacks over the sets of the cache;
+ * without it all of them would compete for the same few. The struct lies above the top, in the page
+ * that the first frames touch anyway: a parked fiber costs one page. The canary is the lowest line
+ * of the stack, which is zero when mapped and must stay so: checking it touches no memory that is
+ * not there yet. It catches a stack that was used to its end; running past the end faults in the
+ * guard page.
  *
- * Abandoning is forgetting: the next fiber on that stack starts at the top again. AddressSanitizer needs more: it is told of
- * every switch, the marks that abandoned frames left on the stack are wiped, the side stack it may keep for them is
- * destroyed, and what is reachable only from a parked fiber's stack is no leak.
+ * Abandoning is forgetting: the next fiber on that stack starts at the top again. AddressSanitizer
+ * needs more: it is told of every switch, the marks that abandoned frames left on the stack are
+ * wiped, the side stack it may keep for them is destroyed, and what is reachable only from a parked
+ * fiber's stack is no leak.
  *
  * Deliberately absent: moving a fiber between threads, growing stacks, a scheduler. */
 #define _GNU_SOURCE /* MAP_ANONYMOUS, MAP_STACK, madvise */
@@ -54,8 +59,8 @@
 #else
 #define PAGE_BYTES ((size_t)4096)
 #endif
-#define LINE_BYTES 64
-#define COLOURS 61
+#define LINE_BYTES      64
+#define COLOURS         61
 #define STACK_BYTES_MIN ((size_t)64 << 10)
 #define STACK_BYTES_MAX ((size_t)8 << 20)
 
@@ -77,8 +82,8 @@ struct fiber {
     size_t mapping_bytes;
     struct fiber *next_free;
     struct fiber *next_all;
-    void *fake_stack;         /* AddressSanitizer's, while suspended */
-    const void *resumer_low;  /* AddressSanitizer's bounds of the stack of who resumed it */
+    void *fake_stack;        /* AddressSanitizer's, while suspended */
+    const void *resumer_low; /* AddressSanitizer's bounds of the stack of who resumed it */
     size_t resumer_bytes;
 #ifdef FIBER_UCONTEXT
     ucontext_t context;
@@ -100,15 +105,19 @@ static size_t stack_bytes(const struct fiber *fiber)
 
 #ifdef FIBER_ASAN
 
-/* Before the stack pointer changes; fake_stack NULL: the stack that is left will not be used again. */
+/* Before the stack pointer changes; fake_stack NULL: the stack that is left will not be used again.
+ * */
 static void tell_start(void **fake_stack, const void *low, size_t bytes)
 {
     __sanitizer_start_switch_fiber(fake_stack, low, bytes);
 }
 
-static void tell_finish(void *fake_stack, const void **low, size_t *bytes)
+/* On the new stack; it is told once that its side stack is back. */
+static void tell_finish(void **fake_stack, const void **low, size_t *bytes)
 {
-    __sanitizer_finish_switch_fiber(fake_stack, low, bytes);
+    void *back = *fake_stack;
+    *fake_stack = NULL;
+    __sanitizer_finish_switch_fiber(back, low, bytes);
 }
 
 /* Pretends to be on the abandoned stack, so that leaving it for good destroys its side stack. */
@@ -146,7 +155,7 @@ static inline void tell_start(void **fake_stack, const void *low, size_t bytes)
     (void)bytes;
 }
 
-static inline void tell_finish(void *fake_stack, const void **low, size_t *bytes)
+static inline void tell_finish(void **fake_stack, const void **low, size_t *bytes)
 {
     (void)fake_stack;
     (void)low;
@@ -177,14 +186,15 @@ static inline void canary_check(const struct fiber *fiber)
     ASSERT(sum == 0); /* the fiber used its stack to the end */
 }
 
-static void fiber_leave(struct fiber *self, enum fiber_state state);
+static inline void fiber_leave(struct fiber *self, enum fiber_state state);
 
-/* First function on each stack. Its parameters are those of stack_switch, whose registers are still set. */
+/* First function on each stack. Its parameters are those of stack_switch, whose registers are still
+ * set. */
 static void fiber_main(void **from, void *to, struct fiber *fiber)
 {
     (void)from;
     (void)to;
-    tell_finish(NULL, &fiber->resumer_low, &fiber->resumer_bytes);
+    tell_finish(&fiber->fake_stack, &fiber->resumer_low, &fiber->resumer_bytes);
     fiber->entry(fiber->argument);
     fiber_leave(fiber, FIBER_FINISHED);
     UNREACHABLE();
@@ -226,7 +236,8 @@ static inline void switch_out(struct fiber *fiber)
 
 #else
 
-/* Saves the registers and the stack pointer at *from, goes on where `to` was saved. `fiber` is passed on. */
+/* Saves the registers and the stack pointer at *from, goes on where `to` was saved. `fiber` is
+ * passed on. */
 void fiber_stack_switch(void **from, void *to, struct fiber *fiber)
     __attribute__((visibility("hidden")));
 
@@ -255,7 +266,8 @@ __asm__(".text\n"
         "    jmpq *%rcx\n"
         ".size fiber_stack_switch,.-fiber_stack_switch\n");
 
-/* Six registers, the address to jump to, and a return address for fiber_main, which never returns. */
+/* Six registers, the address to jump to, and a return address for fiber_main, which never returns.
+ * */
 #define FRAME_WORDS 8
 #define FRAME_START 6
 #else
@@ -316,14 +328,14 @@ static inline void switch_out(struct fiber *fiber)
 
 #endif
 
-static void fiber_leave(struct fiber *self, enum fiber_state state)
+static inline void fiber_leave(struct fiber *self, enum fiber_state state)
 {
+    canary_check(self);
     self->state = state;
     tell_start(state == FIBER_FINISHED ? NULL : &self->fake_stack, self->resumer_low,
                self->resumer_bytes);
     switch_out(self);
-    tell_finish(self->fake_stack, &self->resumer_low, &self->resumer_bytes);
-    self->fake_stack = NULL;
+    tell_finish(&self->fake_stack, &self->resumer_low, &self->resumer_bytes);
 }
 
 void fiber_pool_init(struct fiber_pool *pool, size_t stack_size)
@@ -351,8 +363,9 @@ void fiber_pool_release(struct fiber_pool *pool)
 
 static _Noreturn void out_of_stacks(const struct fiber_pool *pool)
 {
-    fprintf(stderr, "squall: out of memory for fiber %u (stack of %zu bytes, two mappings each: see "
-                    "vm.max_map_count)\n",
+    fprintf(stderr,
+            "squall: out of memory for fiber %u (stack of %zu bytes, two mappings each: see "
+            "vm.max_map_count)\n",
             pool->total + 1, pool->stack_bytes);
     abort();
 }
@@ -417,8 +430,7 @@ void fiber_resume(struct fiber *fiber)
     void *fake_stack = NULL;
     tell_start(&fake_stack, stack_low(fiber), stack_bytes(fiber));
     switch_in(fiber);
-    tell_finish(fake_stack, NULL, NULL);
-    canary_check(fiber);
+    tell_finish(&fake_stack, NULL, NULL);
 }
 
 void fiber_yield(struct fiber *self)

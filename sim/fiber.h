@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Fibers: stacks that blocking code under test runs on. Switching is a dozen instructions of assembly on x86-64 and
- * aarch64 (jump, not ret; mxcsr and x87 control word are not saved and must not be changed by the code), ucontext
- * elsewhere (or with -DFIBER_UCONTEXT). AddressSanitizer is told of each switch. Every stack has a guard page (two mappings a
- * stack: Linux allows some 32,000 of them, see vm.max_map_count); stacks come from a pool and are reused.
+ * Fibers: stacks that blocking code under test runs on. Switching is a dozen instructions of
+ * assembly on x86-64 and aarch64 (jump, not ret; mxcsr and x87 control word are not saved and must
+ * not be changed by the code), ucontext elsewhere (or with -DFIBER_UCONTEXT). AddressSanitizer is
+ * told of each switch. Every stack has a guard page (two mappings a stack: Linux allows some 32,000
+ * of them, see vm.max_map_count); stacks come from a pool and are reused.
  *
- * A fiber that is abandoned (its node crashed) is simply put back: no code of its runs again, no unwinding happens. */
+ * A fiber that is abandoned (its node crashed) is simply put back: no code of its runs again, no
+ * unwinding happens. */
 #ifndef SQUALL_SIM_FIBER_H
 #define SQUALL_SIM_FIBER_H
 
@@ -28,13 +30,14 @@ void fiber_pool_init(struct fiber_pool *pool, size_t stack_bytes);
 /* No fiber of the pool may be running. Unmaps all stacks. */
 void fiber_pool_release(struct fiber_pool *pool);
 
-/* A suspended fiber that will run entry(argument) at the first resume. When entry returns the fiber is finished; its
- * owner calls fiber_free. Out of memory or of mappings ends the program with a message. */
+/* A suspended fiber that will run entry(argument) at the first resume. When entry returns the fiber
+ * is finished; its owner calls fiber_free. Out of memory or of mappings ends the program with a
+ * message. */
 struct fiber *fiber_new(struct fiber_pool *pool, void (*entry)(void *argument), void *argument);
 /* Gives the stack back, finished or not (abandon). Must not be the running fiber. */
 void fiber_free(struct fiber_pool *pool, struct fiber *fiber);
-/* Runs `fiber`, which is suspended, until it yields or finishes. Nesting: the resumer may itself be a fiber. Asserts that
- * the canary at the end of its stack is intact. */
+/* Runs `fiber`, which is suspended, until it yields or finishes. Nesting: the resumer may itself be
+ * a fiber. Asserts that the canary at the end of its stack is intact. */
 void fiber_resume(struct fiber *fiber);
 /* Back to whoever resumed the running fiber `self`. */
 void fiber_yield(struct fiber *self);

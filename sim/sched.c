@@ -2,22 +2,28 @@
  *
  * Events, handles and re-arming, above a queue of keys (sched_queue).
  *
- * A key in the queue is current when the event in its slot carries the same sequence number; else it is garbage
- * and is dropped when it comes up. So cancelling is: mark the slot free. A slot may be used again while old keys
- * for it are still queued, because sequence numbers never repeat. A handle is (sequence of the push, slot).
+ * A key in the queue is current when the event in its slot carries the same sequence number; else
+ * it is garbage and is dropped when it comes up. So cancelling is: mark the slot free. A slot may
+ * be used again while old keys for it are still queued, because sequence numbers never repeat. When
+ * garbage outweighs the rest, the wheel is swept, so the queue's memory follows the number of
+ * pending events however far ahead the cancelled ones were. A handle is (sequence of the push,
+ * slot).
  *
- * Re-arming to a later time leaves the key in the queue as an anchor and writes the deadline, with the sequence number
- * that a push would have got now, to a side table. When the anchor comes up, a key for the deadline is queued. A time-out
- * that every message moves costs one store per message and one queue operation per period. Re-arming to an earlier
- * time queues a new anchor at once; the old key has become garbage. The side table also remembers the sequence of the
- * push, because handles name it. Its memory is touched only for events that are re-armed.
+ * Re-arming to a later time leaves the key in the queue as an anchor and writes the deadline, with
+ * the sequence number that a push would have got now, to a side table. When the anchor comes up, a
+ * key for the deadline is queued. A time-out that every message moves costs one store per message
+ * and one queue operation per period. Re-arming to an earlier time queues a new anchor at once; the
+ * old key has become garbage. The side table also remembers the sequence of the push, because
+ * handles name it. Its memory is touched only for events that are re-armed.
  *
- * A reset does not visit the slots: they are taken in order again, and the sequence numbers in keys and handles go
- * on where they were (sequence_base), so handles from before match nothing. The count of pushes that `sched->sequence`
- * shows starts again, and nothing that a run can see depends on the base.
+ * A reset does not visit the slots: they are taken in order again, and the sequence numbers in keys
+ * and handles go on where they were (sequence_base), so handles from before match nothing. The
+ * count of pushes that `sched->sequence` shows starts again, and nothing that a run can see depends
+ * on the base.
  *
- * All memory is one reservation of addresses; pages come when touched. The slab beyond its first 2 MiB and the chunks beyond
- * theirs ask for 2 MiB pages: with a million pending events the page walks would cost as much as the loads.
+ * All memory is one reservation of addresses; pages come when touched. The slab beyond its first 2
+ * MiB and the chunks beyond theirs ask for 2 MiB pages: with a million pending events the page
+ * walks would cost as much as the loads.
  *
  * Deliberately absent: threads, other orders, events larger than one cache line. */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS, MAP_NORESERVE, madvise */
@@ -32,15 +38,18 @@
 static_assert(sizeof(struct sched_event) == 64, "an event is one cache line");
 
 /* How far ahead of the front the event, and then what it points to, are prefetched. */
-#define AHEAD_EVENT 12
+#define AHEAD_EVENT   12
 #define AHEAD_CONTEXT 6
 static_assert(AHEAD_EVENT < SCHED_RUN_LOW, "the run is always known that far");
 
-#define SLOTS_MAX (UINT32_C(1) << SCHED_SLOT_BITS)
-#define SLOTS_MIN (UINT32_C(1) << 16)
-#define PAGE_BYTES ((size_t)4096)
-#define HUGE_BYTES ((size_t)2 << 20)
-/* Above this the sequence numbers of keys start again at a reset; handles that old are not kept by anyone. */
+/* So much garbage may be in the queue beside as much as there are events. */
+#define GARBAGE_FREE 32768
+#define SLOTS_MAX    (UINT32_C(1) << SCHED_SLOT_BITS)
+#define SLOTS_MIN    (UINT32_C(1) << 16)
+#define PAGE_BYTES   ((size_t)4096)
+#define HUGE_BYTES   ((size_t)2 << 20)
+/* Above this the sequence numbers of keys start again at a reset; handles that old are not kept by
+ * anyone. */
 #define SEQUENCE_BASE_MAX (SCHED_SEQUENCE_MAX / 2)
 
 struct rearm {
@@ -82,10 +91,11 @@ static size_t round_up(size_t value, size_t unit)
 static struct layout layout_of(uint32_t slots)
 {
     struct layout layout;
-    layout.key_limit = 2 * slots; /* keys of cancelled events wait for their time */
+    layout.key_limit = 4 * slots; /* with the keys of cancelled events */
     layout.chunk_limit = layout.key_limit / SCHED_CHUNK_KEYS + 2 * SCHED_WHEEL_BUCKETS;
     layout.heap_at = round_up(sizeof(struct sched_store), PAGE_BYTES);
-    layout.rearms_at = layout.heap_at + round_up(SCHED_HEAP_ROOM(layout.key_limit) * sizeof(sched_key), PAGE_BYTES);
+    layout.rearms_at = layout.heap_at +
+                       round_up(SCHED_HEAP_ROOM(layout.key_limit) * sizeof(sched_key), PAGE_BYTES);
     layout.chunks_at = round_up(layout.rearms_at + slots * sizeof(struct rearm), HUGE_BYTES);
     layout.events_at =
         round_up(layout.chunks_at + layout.chunk_limit * sizeof(struct sched_chunk), HUGE_BYTES);
@@ -223,6 +233,21 @@ struct sched_event *sched_push(struct sched *sched, int64_t time_ns, sched_handl
     return event;
 }
 
+static bool key_is_current(void *context, sched_key key)
+{
+    const struct sched_store *store = context;
+    return store->events[sched_key_slot(key)].sequence == sched_key_sequence(key);
+}
+
+/* Garbage was made. A sweep visits at most twice as many keys as it removes. */
+static inline void store_sweep(struct sched *sched)
+{
+    struct sched_wheel *wheel = &sched->store->queue.wheel;
+    if (__builtin_expect(wheel->count / 2 > sched->pending + GARBAGE_FREE, 0)) {
+        sched_wheel_filter(wheel, sched->store, key_is_current);
+    }
+}
+
 bool sched_cancel(struct sched *sched, sched_handle handle)
 {
     if (event_find(sched->store, handle) == NULL) {
@@ -232,6 +257,7 @@ bool sched_cancel(struct sched *sched, sched_handle handle)
     slot_give(sched->store, sched_key_slot(handle));
     sched->pending--;
     sched->stats.cancelled++;
+    store_sweep(sched);
     return true;
 }
 
@@ -260,6 +286,7 @@ bool sched_rearm(struct sched *sched, sched_handle handle, int64_t time_ns)
         event->time_ns = time_ns;
         event->sequence = sequence;
         sched_queue_push(&store->queue, sched_key_make(time_ns, sequence, slot), false);
+        store_sweep(sched);
     }
     sched->stats.rearmed++;
     return true;
@@ -308,7 +335,8 @@ int64_t sched_next_time(struct sched *sched)
     }
 }
 
-/* Always inlined: GCC takes a function that only prefetches for one without effect and drops the call. */
+/* Always inlined: GCC takes a function that only prefetches for one without effect and drops the
+ * call. */
 __attribute__((always_inline)) static inline void prefetch_ahead(const struct sched_store *store)
 {
     sched_key far = sched_queue_ahead(&store->queue, AHEAD_EVENT);

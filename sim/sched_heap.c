@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A 4-ary heap (Johnson 1975; LaMarca & Ladner 1996 for the alignment). The last group of four is filled up with
- * SCHED_KEY_MAX, so that the smallest child is found by three conditional moves and no branch. Removal walks the hole
- * to a leaf and lets the last key rise from there (Wegener's bottom-up variant): the key that replaces the root comes
- * from a leaf and nearly always belongs near one, so asking at each level whether to stop would only mispredict. */
+ * A 4-ary heap (Johnson 1975; LaMarca & Ladner 1996 for the alignment). The last group of four is
+ * filled up with SCHED_KEY_MAX, so that the smallest child is found by three conditional moves and
+ * no branch. Removal walks the hole to a leaf and lets the last key rise from there (Wegener's
+ * bottom-up variant): the key that replaces the root comes from a leaf and nearly always belongs
+ * near one, so asking at each level whether to stop would only mispredict. */
 #include "sim/sched_heap.h"
 
 #include "sim/base/base.h"

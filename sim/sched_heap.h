@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Implicit 4-ary heap of keys. Four children are one cache line. The memory belongs to the caller. */
+ * Implicit 4-ary heap of keys. Four children are one cache line. The memory belongs to the caller.
+ * */
 #ifndef SQUALL_SIM_SCHED_HEAP_H
 #define SQUALL_SIM_SCHED_HEAP_H
 
 #include "sim/sched_key.h"
 
-/* The root sits at index 3, so that the children of node i are 4i-8 .. 4i-5: an aligned group of four. */
+/* The root sits at index 3, so that the children of node i are 4i-8 .. 4i-5: an aligned group of
+ * four. */
 #define SCHED_HEAP_ROOT 3
 /* Keys of memory that a heap of `limit` keys needs. */
 #define SCHED_HEAP_ROOM(limit) ((size_t)(limit) + 8)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What the pending-event set orders: 16 bytes that hold the whole order (time, then sequence number of the push) and,
- * below both, the slot of the event in the slab. One unsigned 128-bit comparison decides, without a branch.
+ * What the pending-event set orders: 16 bytes that hold the whole order (time, then sequence number
+ * of the push) and, below both, the slot of the event in the slab. One unsigned 128-bit comparison
+ * decides, without a branch.
  *
  *   127 .. 64 time in ns | 63 .. 24 sequence | 23 .. 0 slot
  *
@@ -13,8 +14,8 @@
 
 typedef unsigned __int128 sched_key;
 
-#define SCHED_SLOT_BITS 24
-#define SCHED_SLOT_MASK ((UINT64_C(1) << SCHED_SLOT_BITS) - 1)
+#define SCHED_SLOT_BITS    24
+#define SCHED_SLOT_MASK    ((UINT64_C(1) << SCHED_SLOT_BITS) - 1)
 #define SCHED_SEQUENCE_MAX ((UINT64_C(1) << 40) - 1)
 /* Above every key: the front of an empty structure. */
 #define SCHED_KEY_MAX (~(sched_key)0)

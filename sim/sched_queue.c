@@ -1,23 +1,28 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Which structure holds a key is decided by one comparison with `limit`, and the front is the smaller of two fronts;
- * both structures order by the whole key. So the order of the keys does not depend on where they were, and moving the
- * limit (which is all that migration is) cannot change it.
+ * Which structure holds a key is decided by one comparison with `limit`, and the front is the
+ * smaller of two fronts; both structures order by the whole key. So the order of the keys does not
+ * depend on where they were, and moving the limit (which is all that migration is) cannot change
+ * it.
  *
  * Three things move the limit:
- * - fill: the next keys of the wheel are appended to the run, the limit follows the run's last key. When hardly
- *   anything would be left in the wheel, everything goes to the heap and the limit to SCHED_KEY_MAX.
- * - overflow: the heap outgrew its bound. In a small set that is the migration to the wheel. In a large one it means
- *   that the run spans a long time (it was filled with rare far timers) and a burst of near events came since: the
- *   limit goes back to the first few dozen keys, and the wheel's base with it.
+ * - fill: the next keys of the wheel are appended to the run, the limit follows the run's last key.
+ *   When hardly anything would be left in the wheel, everything goes to the heap and the limit to
+ *   SCHED_KEY_MAX.
+ * - overflow: the heap outgrew its bound. In a small set that is the migration to the wheel. In a
+ *   large one it means that the run spans a long time (it was filled with rare far timers) and a
+ *   burst of near events came since: the limit goes back to the first few dozen keys, and the
+ *   wheel's base with it.
  * - a tie of many disordered keys is drained to the heap.
- * The cost of an overflow is proportional to the heap, which has grown by as many pushes since the last one. */
+ *
+ * The cost of an overflow is proportional to the heap, which has grown by about as many pushes
+ * since the last one. */
 #include "sim/sched_queue.h"
 
 #include <string.h>
 
 /* Hysteresis of the migration, in keys. Between them the heap and the wheel cost the same. */
-#define HEAP_MOST 192
+#define HEAP_MOST   192
 #define WHEEL_LEAST 80
 /* The heap beside a run may grow to this before the run is cut short. */
 #define NEAR_MOST 1024

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The queue of keys: heap and wheel behind one front. What it holds is split at `limit`: keys up to it are near, in
- * the sorted run or in the heap; keys above it are in the wheel. While few keys are pending the limit is
- * SCHED_KEY_MAX: everything is in the heap. */
+ * The queue of keys: heap and wheel behind one front. What it holds is split at `limit`: keys up to
+ * it are near, in the sorted run or in the heap; keys above it are in the wheel. While few keys are
+ * pending the limit is SCHED_KEY_MAX: everything is in the heap. */
 #ifndef SQUALL_SIM_SCHED_QUEUE_H
 #define SQUALL_SIM_SCHED_QUEUE_H
 
@@ -35,8 +35,8 @@ void sched_queue_overflow(struct sched_queue *queue);
 /* Appends to the run from the wheel, which must not be empty. */
 void sched_queue_fill(struct sched_queue *queue);
 
-/* `late`: keys with a larger sequence number may have been pushed before. The key must not lie before one that
- * was popped. */
+/* `late`: keys with a larger sequence number may have been pushed before. The key must not lie
+ * before one that was popped. */
 static inline void sched_queue_push(struct sched_queue *queue, sched_key key, bool late)
 {
     if (key > queue->limit) {
@@ -70,7 +70,8 @@ static inline void sched_queue_pop(struct sched_queue *queue, sched_key front)
     }
 }
 
-/* The key that comes `ahead` places after the front of the run, or 0 (which is no key) when that is not known. */
+/* The key that comes `ahead` places after the front of the run, or 0 (which is no key) when that is
+ * not known. */
 static inline sched_key sched_queue_ahead(const struct sched_queue *queue, uint32_t ahead)
 {
     uint32_t place = queue->run_head + ahead;

@@ -1,30 +1,33 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A radix heap (Ahuja, Mehlhorn, Orlin & Tarjan 1990) of base 256 over the 64 bits of the time, used as a timing wheel
- * (Varghese & Lauck 1987) whose far levels are split only when time reaches them. It needs no tuning of a bucket width
- * and no resizing, and a key is moved at most once per level: for n pending events about log256 of their spread.
+ * A radix heap (Ahuja, Mehlhorn, Orlin & Tarjan 1990) of base 256 over the 64 bits of the time,
+ * used as a timing wheel (Varghese & Lauck 1987) whose far levels are split only when time reaches
+ * them. It needs no tuning of a bucket width and no resizing, and a key is moved at most once per
+ * level: for n pending events about log256 of their spread.
  *
- * The lowest bucket that is not empty holds the next keys. If it is small it is sorted: the distance to the start of
- * the bucket and the place in it are packed into one word, and words are sorted; arrival order breaks ties, which is
- * the order of the sequence numbers unless the bucket is marked as disordered, when one pass of insertion over the
- * whole keys repairs the ties. If it is large it is split into the level below. At level 0 all keys of a bucket tie: in
- * order they are handed out chunk by chunk, disordered ones are left to the caller's heap.
+ * The lowest bucket that is not empty holds the next keys. If it is small it is sorted: the
+ * distance to the start of the bucket and the place in it are packed into one word, and words are
+ * sorted; arrival order breaks ties, which is the order of the sequence numbers unless the bucket
+ * is marked as disordered, when one pass of insertion over the whole keys repairs the ties. If it
+ * is large it is split into the level below. At level 0 all keys of a bucket tie: in order they are
+ * handed out chunk by chunk, disordered ones are left to the caller's heap.
  *
- * Splits are stable: a bucket is split only when all lower levels are empty, and in order of arrival.
+ * Splits are stable: a bucket is split only when all lower levels are empty, and in order of
+ * arrival.
  *
- * Reading a large bucket would wait for memory at each chunk (they are recycled, so their addresses are random); the
- * next chunk is prefetched while one is read. */
+ * Reading a large bucket would wait for memory at each chunk (they are recycled, so their addresses
+ * are random); the next chunk is prefetched while one is read. */
 #include "sim/sched_wheel.h"
 
 #include <string.h>
 
 #define NO_CHUNK UINT32_MAX
-/* A bucket with at most RANK_MOST keys is sorted by ranks. A larger one that still is a small part of the wheel is sorted by
- * counting. Anything else is split. */
+/* A bucket with at most RANK_MOST keys is sorted by ranks. A larger one that still is a small part
+ * of the wheel is sorted by counting. Anything else is split. */
 #define RANK_MOST 96
-#define COUNTERS 2048
+#define COUNTERS  2048
 /* Distance and place in one non-negative 32-bit word. */
-#define PLACE_BITS 7
+#define PLACE_BITS    7
 #define DISTANCE_BITS 24
 static_assert(RANK_MOST <= 1 << PLACE_BITS, "a place in a small bucket fits");
 static_assert(PLACE_BITS + DISTANCE_BITS == 31, "a word is not negative");
@@ -136,37 +139,13 @@ static uint64_t bucket_start(const struct sched_wheel *wheel, uint32_t id)
     return above | ((uint64_t)(id % SCHED_WHEEL_FAN) << shift);
 }
 
-/* Always inlined: GCC takes a function that only prefetches for one without effect and drops the call. */
+/* Always inlined: GCC takes a function that only prefetches for one without effect and drops the
+ * call. */
 __attribute__((always_inline)) static inline void chunk_prefetch(const struct sched_chunk *chunk)
 {
     const char *bytes = (const char *)chunk;
     for (size_t at = 0; at < sizeof(*chunk); at += 64) {
         __builtin_prefetch(bytes + at);
-    }
-}
-
-static void bucket_split(struct sched_wheel *wheel, uint32_t id)
-{
-    struct sched_bucket bucket = wheel->buckets[id];
-    bool disordered = bucket_is_disordered(wheel, id);
-    wheel->base = bucket_start(wheel, id);
-    bucket_clear(wheel, id);
-    for (uint32_t chunk = bucket.head;;) {
-        const struct sched_chunk *source = &wheel->chunks[chunk];
-        bool is_last = chunk == bucket.tail;
-        uint32_t count = is_last ? bucket.used : source->count;
-        uint32_t next = source->next;
-        if (!is_last) {
-            chunk_prefetch(&wheel->chunks[next]);
-        }
-        for (uint32_t i = 0; i < count; i++) {
-            sched_wheel_push(wheel, source->keys[i], disordered);
-        }
-        chunk_recycle(wheel, chunk);
-        if (is_last) {
-            break;
-        }
-        chunk = next;
     }
 }
 
@@ -184,8 +163,9 @@ static void keys_repair(sched_key *keys, uint32_t count)
     }
 }
 
-/* The rank of each of `count` different words among them. Four at a time, without a branch that depends on them:
- * insertion mispredicts once for every key, which costs more than all these comparisons. */
+/* The rank of each of `count` different words among them. Four at a time, without a branch that
+ * depends on them: insertion mispredicts once for every key, which costs more than all these
+ * comparisons. */
 static void words_rank(const int32_t *words, uint32_t count, int32_t *ranks)
 {
     for (uint32_t i = 0; i < count; i += 4) {
@@ -200,14 +180,14 @@ static void words_rank(const int32_t *words, uint32_t count, int32_t *ranks)
     }
 }
 
-/* Keys of the bucket one chunk after the other: for (c = bucket_chunks(...); chunk_next(&c);). */
+/* The keys of a bucket, one chunk after the other. */
 struct chunk_walk {
     const struct sched_wheel *wheel;
     const struct sched_bucket *bucket;
     const sched_key *keys; /* of the present chunk */
     uint32_t count;
-    uint32_t chunk;
-    bool is_done;
+    uint32_t chunk; /* the next one */
+    bool is_done;   /* there is no next one */
 };
 
 static struct chunk_walk bucket_walk(const struct sched_wheel *wheel,
@@ -229,6 +209,26 @@ static inline bool chunk_next(struct chunk_walk *walk)
     return true;
 }
 
+static void bucket_split(struct sched_wheel *wheel, uint32_t id)
+{
+    struct sched_bucket bucket = wheel->buckets[id];
+    bool disordered = bucket_is_disordered(wheel, id);
+    wheel->base = bucket_start(wheel, id);
+    bucket_clear(wheel, id);
+    struct chunk_walk walk = bucket_walk(wheel, &bucket);
+    uint32_t chunk = walk.chunk;
+    while (chunk_next(&walk)) {
+        if (!walk.is_done) {
+            chunk_prefetch(&wheel->chunks[walk.chunk]);
+        }
+        for (uint32_t i = 0; i < walk.count; i++) {
+            sched_wheel_push(wheel, walk.keys[i], disordered);
+        }
+        chunk_recycle(wheel, chunk);
+        chunk = walk.chunk;
+    }
+}
+
 /* All chunks of the bucket become free; the bucket is empty. */
 static void bucket_discard(struct sched_wheel *wheel, uint32_t id)
 {
@@ -239,8 +239,9 @@ static void bucket_discard(struct sched_wheel *wheel, uint32_t id)
     bucket_clear(wheel, id);
 }
 
-/* Empties a bucket of at most RANK_MOST keys into `out`, sorted by rank of (distance, place). Distances of more than
- * 24 bits are cut, which may put keys that nearly tie in order of arrival: repaired. */
+/* Empties a bucket of at most RANK_MOST keys into `out`, sorted by rank of (distance, place).
+ * Distances of more than 24 bits are cut, which may put keys that nearly tie in order of arrival:
+ * repaired. */
 static uint32_t bucket_take_small(struct sched_wheel *wheel, uint32_t id, sched_key *out)
 {
     const struct sched_bucket *bucket = &wheel->buckets[id];
@@ -280,8 +281,8 @@ static uint32_t bucket_take_small(struct sched_wheel *wheel, uint32_t id, sched_
     return total;
 }
 
-/* Empties a bucket of a few hundred keys into `out`: a counting sort by as many leading bits of the distance as give
- * each key a place of its own on average, then a pass of insertion. */
+/* Empties a bucket of a few hundred keys into `out`: a counting sort by as many leading bits of the
+ * distance as give each key a place of its own on average, then a pass of insertion. */
 static uint32_t bucket_take_large(struct sched_wheel *wheel, uint32_t id, sched_key *out)
 {
     const struct sched_bucket *bucket = &wheel->buckets[id];
@@ -316,7 +317,8 @@ static uint32_t bucket_take_large(struct sched_wheel *wheel, uint32_t id, sched_
     return total;
 }
 
-/* Takes the first chunk of a bucket of level 0 whose keys are in order and in more than one chunk. */
+/* Takes the first chunk of a bucket of level 0 whose keys are in order and in more than one chunk.
+ * */
 static uint32_t bucket_take_chunk(struct sched_wheel *wheel, uint32_t id, sched_key *out)
 {
     struct sched_bucket *bucket = &wheel->buckets[id];
@@ -364,8 +366,38 @@ void sched_wheel_drain(struct sched_wheel *wheel, void *context, void (*on_key)(
     bucket_discard(wheel, id);
 }
 
-/* Appends the chunks of bucket `from` to those of bucket `to`, and empties `from`. Ties are in one bucket, so what was in
- * order stays so. */
+/* Keys go back to the bucket that they were in. A chunk is recycled when it has been read, so that
+ * hardly any memory is needed on the way. */
+static void bucket_filter(struct sched_wheel *wheel, uint32_t id, void *context,
+                          bool (*keep)(void *, sched_key))
+{
+    struct sched_bucket bucket = wheel->buckets[id];
+    bool disordered = bucket_is_disordered(wheel, id);
+    bucket_clear(wheel, id);
+    struct chunk_walk walk = bucket_walk(wheel, &bucket);
+    uint32_t chunk = walk.chunk;
+    while (chunk_next(&walk)) {
+        for (uint32_t i = 0; i < walk.count; i++) {
+            if (keep(context, walk.keys[i])) {
+                sched_wheel_push(wheel, walk.keys[i], disordered);
+            }
+        }
+        chunk_recycle(wheel, chunk);
+        chunk = walk.chunk;
+    }
+}
+
+void sched_wheel_filter(struct sched_wheel *wheel, void *context, bool (*keep)(void *, sched_key))
+{
+    for (uint32_t id = 0; id < SCHED_WHEEL_BUCKETS; id++) {
+        if (wheel->buckets[id].count > 0) {
+            bucket_filter(wheel, id, context, keep);
+        }
+    }
+}
+
+/* Appends the chunks of bucket `from` to those of bucket `to`, and empties `from`. Ties are in one
+ * bucket, so what was in order stays so. */
 static void bucket_append(struct sched_wheel *wheel, uint32_t to, uint32_t from)
 {
     struct sched_bucket moved = wheel->buckets[from];
@@ -387,8 +419,9 @@ static void bucket_append(struct sched_wheel *wheel, uint32_t to, uint32_t from)
     wheel->count += moved.count;
 }
 
-/* Let L be the level at which the old and the new base differ. Keys at L and above keep their buckets: they differ
- * from both bases at the same byte. Keys below L agree with the old base at byte L, so that is now their bucket. */
+/* Let L be the level at which the old and the new base differ. Keys at L and above keep their
+ * buckets: they differ from both bases at the same byte. Keys below L agree with the old base at
+ * byte L, so that is now their bucket. */
 void sched_wheel_rewind(struct sched_wheel *wheel, uint64_t base)
 {
     uint64_t differs = base ^ wheel->base;

@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Stable radix wheel of keys: 8 levels of 256 buckets, one level for each byte of the time. A key lies at the level of the
- * highest byte in which its time differs from `base`, in the bucket of that byte; so all keys of a lower level come
- * before all keys of a higher one, and within a level the buckets are in order. `base` never exceeds the time of any key.
+ * Stable radix wheel of keys: 8 levels of 256 buckets, one level for each byte of the time. A key
+ * lies at the level of the highest byte in which its time differs from `base`, in the bucket of
+ * that byte; so all keys of a lower level come before all keys of a higher one, and within a level
+ * the buckets are in order. `base` never exceeds the time of any key.
  *
- * A bucket is a list of chunks of keys. Keys are in it in order of arrival, which is order of sequence unless the
- * bucket is marked as disordered. The memory of the chunks belongs to the caller. */
+ * A bucket is a list of chunks of keys. Keys are in it in order of arrival, which is order of
+ * sequence unless the bucket is marked as disordered. The memory of the chunks belongs to the
+ * caller. */
 #ifndef SQUALL_SIM_SCHED_WHEEL_H
 #define SQUALL_SIM_SCHED_WHEEL_H
 
 #include "sim/base/base.h"
 #include "sim/sched_key.h"
 
-#define SCHED_WHEEL_LEVELS 8
-#define SCHED_WHEEL_FAN 256
+#define SCHED_WHEEL_LEVELS  8
+#define SCHED_WHEEL_FAN     256
 #define SCHED_WHEEL_BUCKETS (SCHED_WHEEL_LEVELS * SCHED_WHEEL_FAN)
-#define SCHED_CHUNK_KEYS 67
+#define SCHED_CHUNK_KEYS    67
 /* Most keys that sched_wheel_take gives at once. */
 #define SCHED_WHEEL_TAKE_MOST 1536
 
-/* 17 cache lines: an odd number, so that the first keys of many chunks do not compete for the same cache sets. */
+/* 17 cache lines: an odd number, so that the first keys of many chunks do not compete for the same
+ * cache sets. */
 struct sched_chunk {
     uint32_t next;  /* index of the next chunk of the bucket, meaningless in the last */
     uint32_t count; /* keys; set when the chunk is no longer the last */
@@ -37,8 +40,8 @@ struct sched_bucket {
 
 struct sched_wheel {
     uint64_t base;
-    uint32_t count; /* keys in all buckets */
-    uint32_t chunk_free; /* LIFO; UINT32_MAX when empty */
+    uint32_t count;       /* keys in all buckets */
+    uint32_t chunk_free;  /* LIFO; UINT32_MAX when empty */
     uint32_t chunk_fresh; /* chunks from here on were not used since the last clear */
     uint32_t chunk_limit; /* more than this many chunks is an assertion */
     uint32_t chunk_peak;
@@ -52,12 +55,15 @@ struct sched_wheel {
 void sched_wheel_init(struct sched_wheel *wheel, struct sched_chunk *chunks, uint32_t chunk_limit);
 /* Forgets all keys, base becomes 0. */
 void sched_wheel_clear(struct sched_wheel *wheel);
-/* Takes the next keys in order, at least one and at most SCHED_WHEEL_TAKE_MOST, to `out`, sorted, and moves base up to
- * them; the wheel must not be empty. Returns 0 (and nothing in `out`) when many keys tie in time and are
- * disordered: then the caller drains the bucket with sched_wheel_drain. */
+/* Takes the next keys in order, at least one and at most SCHED_WHEEL_TAKE_MOST, to `out`, sorted,
+ * and moves base up to them; the wheel must not be empty. Returns 0 (and nothing in `out`) when
+ * many keys tie in time and are disordered: then the caller drains the bucket with
+ * sched_wheel_drain. */
 uint32_t sched_wheel_take(struct sched_wheel *wheel, sched_key *out);
 /* Calls on_key for every key of the lowest bucket, in no order, and empties it. */
 void sched_wheel_drain(struct sched_wheel *wheel, void *context, void (*on_key)(void *, sched_key));
+/* Forgets the keys of which `keep` says false. */
+void sched_wheel_filter(struct sched_wheel *wheel, void *context, bool (*keep)(void *, sched_key));
 /* Moves base down to `base`. Any base will do for an empty wheel. */
 void sched_wheel_rewind(struct sched_wheel *wheel, uint64_t base);
 /* The bucket's tail chunk is full or there is none: appends a chunk. */

@@ -336,6 +336,8 @@ struct run_spec {
     enum spec_expect expect;
     const char **expect_checks; /* EXPECT_VIOLATED: names, any of which must be violated somewhere */
     uint32_t expect_check_count;
+    const char **expect_cells; /* texts; EXPECT_VIOLATED is about cells whose label contains one; none: all */
+    uint32_t expect_cell_count;
     const char *expect_library;  /* the expectation holds for this library version only (else the scenario is skipped) */
     struct spec_threshold *thresholds;
     uint32_t threshold_count;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The 64-bit checksum of everything that a raft node stores, and the hash by which the checkers know an entry. Built
- * from multiplications 64x64->128 that are folded, as in wyhash (Wang Yi, 2019); not cryptographic. Bytes are read as
- * little-endian words, so that the result is part of the file format (FORMAT.md). */
+ * The 64-bit checksum of everything that a raft node stores, and the hash by which the checkers
+ * know an entry. Built from multiplications 64x64->128 that are folded, as in wyhash (Wang Yi,
+ * 2019); not cryptographic. Bytes are read as little-endian words, so that the result is part of
+ * the file format (FORMAT.md). */
 #ifndef SQUALL_MODELS_RAFT_CHECKSUM_H
 #define SQUALL_MODELS_RAFT_CHECKSUM_H
 
@@ -25,7 +26,8 @@ static inline uint64_t checksum_word(const uint8_t *data, size_t size)
     return word;
 }
 
-/* Of `size` bytes at `data` (NULL when size is 0), chained to `seed`. Every single changed byte changes it. */
+/* Of `size` bytes at `data` (NULL when size is 0), chained to `seed`. Every single changed byte
+ * changes it. */
 static inline uint64_t checksum_bytes(uint64_t seed, const void *data, size_t size)
 {
     const uint8_t *at = data;
@@ -37,14 +39,15 @@ static inline uint64_t checksum_bytes(uint64_t seed, const void *data, size_t si
         left -= 16;
     }
     if (left > 8) {
-        sum = checksum_mix(checksum_word(at, 8) ^ sum, checksum_word(at + 8, left - 8) + sum) ^ sum * 3;
+        sum = checksum_mix(checksum_word(at, 8) ^ sum, checksum_word(at + 8, left - 8) + sum) ^
+              sum * 3;
     } else if (left > 0) {
         sum = checksum_mix(checksum_word(at, left) ^ sum, ~sum);
     }
     return checksum_mix(sum, UINT64_C(0x4b33a62ed433d4a3));
 }
 
-/* The name of a log entry towards the checkers: the same on every node that holds the same entry. */
+/* The name of a log entry towards the checkers: the same on every node that holds the entry. */
 static inline uint64_t checksum_entry(uint64_t term, uint32_t type, const void *data, size_t size)
 {
     return checksum_bytes(checksum_mix(term, type), data, size);

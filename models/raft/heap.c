@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The heap of libraft is one pointer for the whole process; its functions find the running node by themselves
- * (sq_env_current), so two worlds and any number of nodes can share it without switching. */
+ * The heap of libraft is one pointer for the whole process; its functions find the running node by
+ * themselves (sq_env_current), so two worlds and any number of nodes can share it without
+ * switching.
+ *
+ * Small blocks are cleared. libraft stores bytes in its log that it never set: the 8 bytes of a
+ * barrier, and the padding behind an encoded configuration. They would carry whatever an earlier
+ * owner of the memory left there into files, messages and digests, and runs would differ between
+ * allocators. */
 #include "heap.h"
 
 #include <raft.h>
@@ -9,11 +15,17 @@
 
 #include "squall.h"
 
+#define CLEARED_MAX 1024 /* a configuration of 64 servers fits */
+
 static void *heap_malloc(void *data, size_t size)
 {
     (void)data;
     struct sq_env *env = sq_env_current();
-    return env != NULL ? env->mem->alloc(env, size) : malloc(size);
+    void *pointer = env != NULL ? env->mem->alloc(env, size) : malloc(size);
+    if (size <= CLEARED_MAX && pointer != NULL) {
+        memset(pointer, 0, size);
+    }
+    return pointer;
 }
 
 static void heap_free(void *data, void *pointer)
@@ -49,7 +61,8 @@ static void *heap_realloc(void *data, void *pointer, size_t size)
     return env != NULL ? env->mem->realloc(env, pointer, size) : realloc(pointer, size);
 }
 
-/* What is stricter than the 16 bytes of every allocation keeps the address of its allocation just before itself. */
+/* What is stricter than the 16 bytes of every allocation keeps the address of its allocation just
+ * before itself. */
 static void *heap_aligned_alloc(void *data, size_t alignment, size_t size)
 {
     if (alignment <= 16) {

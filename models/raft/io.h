@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Io: struct raft_io, version 2, on the simulated machine: messages through env->net in our own encoding (wire.h), the
- * log, term, vote and snapshots through store.h, ticks through env->clock.
+ * Io: struct raft_io, version 2, on the simulated machine: messages through env->net in our own
+ * encoding (wire.h), the log, term, vote and snapshots through store.h, ticks through env->clock.
  *
  * What libraft may rely on:
- * - Entries are written by one fiber in the order of submission, all that are waiting in one write and one sync; their
- *   call-backs come in that order, later, on the main fiber. A truncation waits for the entries before it.
- * - set_term and set_vote return when the disk has synced them; the node handles nothing else meanwhile.
- * - No call-back runs inside the call that it belongs to: io_run_sends runs those of messages at the end of the event.
- * - After the first error of the log's disk every later write of it fails, until the node starts again. */
+ * - Entries are written by one fiber in the order of submission, all that are waiting in one write
+ *   and one sync; their call-backs come in that order, later, on the main fiber. A truncation
+ *   waits for the entries before it.
+ * - set_term and set_vote return when the disk has synced them; the node handles nothing else
+ *   meanwhile.
+ * - No call-back runs inside the call that it belongs to: io_run_sends runs those of messages at
+ *   the end of the event.
+ * - After the first error of the log's disk every later write of it fails, until the node starts
+ *   again. */
 #ifndef SQUALL_MODELS_RAFT_IO_H
 #define SQUALL_MODELS_RAFT_IO_H
 
@@ -47,9 +51,9 @@ struct io {
     struct store store;
     struct store_image image; /* between io_open and raft_start */
     struct store_batch bootstrap;
-    uint64_t term;            /* as durable */
-    uint64_t next_index;      /* of the next entry submitted */
-    uint64_t durable_end;     /* last index that was reported durable */
+    uint64_t term;        /* as durable */
+    uint64_t next_index;  /* of the next entry submitted */
+    uint64_t durable_end; /* last index that was reported durable */
     bool is_broken;
     struct io_queue writes;
     struct io_queue done; /* call-backs that wait for the main fiber */
@@ -75,18 +79,21 @@ struct io {
     void *context;
 };
 
-/* Reads the disk (blocks) and prepares io->raft_io for raft_init. Status and text as store_open; io->image.is_empty says that
- * raft_bootstrap is due. `raft` must stay where it is. */
+/* Reads the disk (blocks) and prepares io->raft_io for raft_init. Status and text as store_open;
+ * io->image.is_empty says that raft_bootstrap is due. `raft` must stay where it is. */
 enum sq_status io_open(struct io *io, struct sq_env *env, struct raft *raft, uint64_t segment_bytes,
                        uint64_t tick_tag, void (*on_settle)(void *context), void *context);
-/* A message from node `from` (of the whole system). Malformed ones and those from outside the group are dropped. */
+/* A message from node `from` (of the whole system). Malformed ones and those from outside the
+ * group are dropped. */
 void io_deliver(struct io *io, sq_node from, const void *data, size_t size);
 /* The timer with tick_tag fired. */
 void io_tick(struct io *io);
-/* Runs the call-backs of messages sent so far. To be called at the end of every event, outside of raft. */
+/* Runs the call-backs of messages sent so far. To be called at the end of every event, outside of
+ * raft. */
 void io_run_sends(struct io *io);
-/* When this node is leader: the time (its monotonic clock) at which it sent the newest AppendEntries of its term that a majority, itself
- * included, has answered: each of them has heard from this leader since. INT64_MIN when there is none. */
+/* When this node is leader: the time (its monotonic clock) at which it sent the newest
+ * AppendEntries of its term that a majority, itself included, has answered: each of them has heard
+ * from this leader since. INT64_MIN when there is none. */
 sq_time io_quorum_contact(const struct io *io);
 
 #endif

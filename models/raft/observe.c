@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Observe reads fields of struct raft and struct raft_log that version 0.15 makes public. Nothing is corrected or left
- * out: when libraft breaks its own rules, the checkers are to see it. */
+ * Observe reads fields of struct raft and struct raft_log that version 0.15 makes public. Nothing
+ * is corrected or left out: when libraft breaks its own rules, the checkers are to see it. */
 #include "observe.h"
 
 static enum sq_role role_of(unsigned state)
@@ -35,7 +35,8 @@ static void see_configuration(struct sq_env *env, const struct raft_configuratio
 void observe_change(struct sq_env *env, const struct raft *raft, struct observer *observer)
 {
     bool was_leader = observer->state == RAFT_LEADER && observer->term == raft->current_term;
-    bool gave_up = observer->is_started && raft->state == RAFT_UNAVAILABLE && observer->state != RAFT_UNAVAILABLE;
+    bool gave_up = observer->is_started && raft->state == RAFT_UNAVAILABLE &&
+                   observer->state != RAFT_UNAVAILABLE;
     if (raft->configuration_index != observer->configuration_index ||
         raft->configuration_uncommitted_index != observer->uncommitted_index) {
         observer->configuration_index = raft->configuration_index;
@@ -52,8 +53,8 @@ void observe_change(struct sq_env *env, const struct raft *raft, struct observer
     }
     if (raft->commit_index != observer->commit_index) {
         observer->commit_index = raft->commit_index;
-        env->trace->see(env, SQ_SEE_COMMIT, raft->commit_index, raft->current_term, raft->state == RAFT_LEADER,
-                        NULL);
+        env->trace->see(env, SQ_SEE_COMMIT, raft->commit_index, raft->current_term,
+                        raft->state == RAFT_LEADER, NULL);
     }
     if (gave_up) {
         env->trace->always(env, observer->disk_errors > 0, "raft.stays-available",
@@ -67,7 +68,8 @@ const struct raft_entry *observe_entry(const struct raft *raft, raft_index index
     if (log->entries == NULL || log->size == 0 || index <= log->offset) {
         return NULL;
     }
-    size_t count = log->front <= log->back ? log->back - log->front : log->size - log->front + log->back;
+    size_t count =
+        log->front <= log->back ? log->back - log->front : log->size - log->front + log->back;
     size_t place = (size_t)(index - log->offset - 1);
     return place < count ? &log->entries[(log->front + place) % log->size] : NULL;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Observe: tells the checkers what changed inside a raft instance, by comparing its public fields with what was told
- * last. Called wherever raft lets something out (a message, a write, an applied command) and after every event. */
+ * Observe: tells the checkers what changed inside a raft instance, by comparing its public fields
+ * with what was told last. Called wherever raft lets something out (a message, a write, an applied
+ * command) and after every event. */
 #ifndef SQUALL_MODELS_RAFT_OBSERVE_H
 #define SQUALL_MODELS_RAFT_OBSERVE_H
 

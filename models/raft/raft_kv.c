@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Model `raft`: a key-value store in memory, replicated by the unmodified libraft. The disk holds raft's files alone;
- * the contents come back at boot from the last snapshot and the log behind it.
+ * Model `raft`: a key-value store in memory, replicated by the unmodified libraft. The disk holds
+ * raft's files alone; the contents come back at boot from the last snapshot and the log behind it.
  *
- * Updates are idempotent: the store remembers the last sequence number of each session. A retry of the last operation
- * changes nothing and is answered again; an operation that is older still changes nothing and its result is forgotten
- * (SQ_E_TIMEOUT). Reads leave no trace in the state.
+ * Updates are idempotent: the store remembers the last sequence number of each session. A retry of
+ * the last operation changes nothing and is answered again; an operation that is older still
+ * changes nothing and its result is forgotten (SQ_E_TIMEOUT). Reads leave no trace in the state.
  *
- * Snapshots are taken as fsm version 1 has it: snapshot() serialises at once, on the main fiber, so the bytes are the
- * state at that index whatever is applied while they are being written. A row's value counts with its padding, so a
- * snapshot is as large as the data would be. */
+ * Snapshots are taken as fsm version 1 has it: snapshot() serialises at once, on the main fiber,
+ * so the bytes are the state at that index whatever is applied while they are being written. A
+ * row's value counts with its padding, so a snapshot is as large as the data would be. */
 #include "../models.h"
 
 #include <assert.h>
@@ -20,10 +20,10 @@
 #include "replica.h"
 #include "table.h"
 
-#define SNAPSHOT_MAGIC UINT32_C(0x32564b52) /* "RKV2" */
+#define SNAPSHOT_MAGIC  UINT32_C(0x32564b52) /* "RKV2" */
 #define SNAPSHOT_HEADER 32
-#define ROW_HEADER 20
-#define SESSION_SIZE 16
+#define ROW_HEADER      20
+#define SESSION_SIZE    16
 
 #ifndef RAFT_VERSION
 #define RAFT_VERSION "unknown"
@@ -54,7 +54,7 @@ static uint64_t digest_session(const struct table_row *row)
     return checksum_mix(~row->key, row->value);
 }
 
-/* ------------------------------------------------------------------------------------------------ apply */
+/* --------------------------------------------------------------------------------------- apply */
 
 static enum sq_status update(struct raft_kv *kv, const struct sq_kv_request *request)
 {
@@ -121,9 +121,9 @@ static void read_now(struct replica *replica, struct sq_reply_to to, uint64_t ke
     replica_answer(replica, to, SQ_OK, row == NULL ? 0 : row->value);
 }
 
-/* ------------------------------------------------------------------------------------------------ snapshots
- * u32 magic, u32 rows, u32 sessions, u32 0, u64 position, u64 digest; per row u64 key, u64 value, u32 padding and as many
- * zeros; per session u64 id, u64 sequence. */
+/* ----------------------------------------------------------------------------------- snapshots
+ * u32 magic, u32 rows, u32 sessions, u32 0, u64 position, u64 digest; per row u64 key, u64 value,
+ * u32 padding and as many zeros; per session u64 id, u64 sequence. */
 
 static int fsm_snapshot(struct raft_fsm *fsm, struct raft_buffer *bufs[], unsigned *n_bufs)
 {
@@ -201,7 +201,8 @@ static int fsm_restore(struct raft_fsm *fsm, struct raft_buffer *buffer)
     table_clear(&kv->sessions);
     kv->digest = 0;
     kv->value_bytes = 0;
-    if (!restore_rows(kv, buffer->base, buffer->len) || kv->digest != get_u64((uint8_t *)buffer->base + 24)) {
+    if (!restore_rows(kv, buffer->base, buffer->len) ||
+        kv->digest != get_u64((uint8_t *)buffer->base + 24)) {
         return RAFT_CORRUPT;
     }
     replica_charge(&kv->replica, buffer->len);
@@ -211,7 +212,7 @@ static int fsm_restore(struct raft_fsm *fsm, struct raft_buffer *buffer)
     return 0;
 }
 
-/* ------------------------------------------------------------------------------------------------ the model */
+/* ----------------------------------------------------------------------------------- the model */
 
 static const struct replica_machine machine = {on_applied, read_now};
 
@@ -256,7 +257,8 @@ const struct sq_model model_raft = {
     .size = sizeof(struct sq_model),
     .name = "raft",
     .version = "libraft " RAFT_VERSION,
-    .description = "key-value store in memory, replicated by the real libraft with its log on the simulated disk",
+    .description = "key-value store in memory, replicated by the real libraft with its log on the "
+                   "simulated disk",
     .options = options,
     .option_count = REPLICA_OPTION_COUNT,
     .prepare = raft_heap_install,

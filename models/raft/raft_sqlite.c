@@ -2,27 +2,32 @@
  *
  * Model `raft-sqlite`: SQLite replicated by libraft, both unmodified.
  *
- * libraft applies a command by a call on the node's main fiber, but SQLite blocks on the disk. So fsm->apply only queues the
- * committed command; the applier fiber takes up to `batch` of them, applies them in order in one transaction that also
- * stores the position in the log, and answers the clients after COMMIT. Everything that concerns the database goes
- * through that queue, in its place:
+ * libraft applies a command by a call on the node's main fiber, but SQLite blocks on the disk. So
+ * fsm->apply only queues the committed command; the applier fiber takes up to `batch` of them,
+ * applies them in order in one transaction that also stores the position in the log, and answers
+ * the clients after COMMIT. Everything that concerns the database goes through that queue, in its
+ * place:
  *
- * - A snapshot must be the state at one index although libraft serialises it later: snapshot() queues a marker; when
- *   the applier gets there the state is that of the marker's index, and it dumps the database. snapshot_async, on a
- *   fiber of its own, waits for the dump.
- * - restore() queues the dump and holds up the main fiber (and so raft) until it has been loaded, in one transaction.
+ * - A snapshot must be the state at one index although libraft serialises it later: snapshot()
+ *   queues a marker; when the applier gets there the state is that of the marker's index, and it
+ *   dumps the database. snapshot_async, on a fiber of its own, waits for the dump.
+ * - restore() queues the dump and holds up the main fiber (and so raft) until it has been loaded,
+ *   in one transaction.
  * - A read under a lease queues behind all commands that were committed when it came.
  *
- * Durability: an entry is durable in raft's log before it is committed, so the database may lose its last transactions
- * in a power loss, as SQLite's synchronous=NORMAL with a WAL does: the position that comes back with it says where the log
- * has to be applied again. What may not happen is that the log is gone as well. It is not: the log is cut behind a
- * snapshot only, and a snapshot is restored whenever the database's position is behind it. A database must not come back
- * corrupt, though, which synchronous=OFF or a journal in memory allow: then it is reported, and either the node does
- * not start or, with `rebuild`, it starts with an empty database that snapshot and log fill again.
+ * Durability: an entry is durable in raft's log before it is committed, so the database may lose
+ * its last transactions in a power loss, as SQLite's synchronous=NORMAL with a WAL does: the
+ * position that comes back with it says where the log has to be applied again. What may not happen
+ * is that the log is gone as well. It is not: the log is cut behind a snapshot only, and a
+ * snapshot is restored whenever the database's position is behind it. A database must not come
+ * back corrupt, though, which synchronous=OFF or a journal in memory allow: then it is reported,
+ * and either the node does not start or, with `rebuild`, it starts with an empty database that
+ * snapshot and log fill again.
  *
- * When a transaction fails, it is rolled back, and what the database then says it does not contain is applied again,
- * until the disk works; nobody is answered meanwhile. When the database turns out to be corrupt while running, the
- * applier stops: clients get SQ_E_IO, which is indefinite, as the command is in the replicated log. */
+ * When a transaction fails, it is rolled back, and what the database then says it does not contain
+ * is applied again, until the disk works; nobody is answered meanwhile. When the database turns
+ * out to be corrupt while running, the applier stops: clients get SQ_E_IO, which is indefinite, as
+ * the command is in the replicated log. */
 #include "../models.h"
 #include "../sqlite/kv.h"
 #include "../sqlite/vfs.h"
@@ -34,9 +39,9 @@
 #include "heap.h"
 #include "replica.h"
 
-#define DATABASE "kv.db"
+#define DATABASE    "kv.db"
 #define DUMP_HEADER 8 /* the position, before the dump */
-#define RETRY_NS INT64_C(10000000)
+#define RETRY_NS    INT64_C(10000000)
 
 #ifndef RAFT_VERSION
 #define RAFT_VERSION "unknown"
@@ -58,8 +63,10 @@ static const struct sq_option options[OPTION_COUNT] = {
      "SQLite's PRAGMA synchronous; raft's log is durable by itself"},
     {"batch", SQ_OPTION_COUNT, "64", NULL, "most commands that share one transaction"},
     {"backlog", SQ_OPTION_COUNT, "10000", NULL,
-     "committed commands that may wait for the database before the leader refuses requests as overloaded"},
-    {"rebuild", SQ_OPTION_BOOLEAN, "false", NULL, "replace a corrupt database by snapshot and log instead of giving up"},
+     "committed commands that may wait for the database before the leader refuses requests as "
+     "overloaded"},
+    {"rebuild", SQ_OPTION_BOOLEAN, "false", NULL,
+     "replace a corrupt database by snapshot and log instead of giving up"},
 };
 
 enum item_kind {
@@ -74,8 +81,8 @@ struct item {
     struct item *next;
     enum item_kind kind;
     bool has_caller;
-    bool is_done;      /* DUMP, LOAD */
-    sq_fiber waiter;   /* DUMP, LOAD: who waits for is_done; 0 = nobody yet */
+    bool is_done;    /* DUMP, LOAD */
+    sq_fiber waiter; /* DUMP, LOAD: who waits for is_done; 0 = nobody yet */
     struct sq_reply_to to;
     uint64_t position; /* COMMAND */
     uint64_t hash;
@@ -84,7 +91,7 @@ struct item {
     enum sq_status status;
     void *data; /* DUMP: result, LOAD: argument */
     size_t size;
-    size_t capacity;   /* of padding */
+    size_t capacity; /* of padding */
     uint8_t padding[];
 };
 
@@ -94,8 +101,9 @@ struct raft_sqlite {
     sq_fiber applier;
     struct item *first;
     struct item *last;
-    uint32_t count;            /* commands and reads waiting */
-    uint64_t queued_position;  /* of the last command that was queued, or found in the database at boot */
+    uint32_t count; /* commands and reads waiting */
+    uint64_t
+        queued_position; /* of the last command that was queued, or found in the database at boot */
     struct item *free_items;
     struct item *dump; /* the snapshot being taken */
     bool is_corrupt;
@@ -106,7 +114,7 @@ static struct raft_sqlite *model_of(const struct raft_fsm *fsm)
     return fsm->data;
 }
 
-/* ------------------------------------------------------------------------------------------------ the queue */
+/* ----------------------------------------------------------------------------------- the queue */
 
 static struct item *item_new(struct raft_sqlite *model, enum item_kind kind, size_t padding)
 {
@@ -184,7 +192,7 @@ static void answer(struct raft_sqlite *model, const struct item *item, enum sq_s
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ the applier */
+/* --------------------------------------------------------------------------------- the applier */
 
 static bool note_corruption(struct raft_sqlite *model, enum sq_status status)
 {
@@ -209,7 +217,8 @@ static void recover(struct raft_sqlite *model, enum sq_status status)
     }
 }
 
-/* Applies up to `count` commands from the head of the queue, those not yet applied, in one transaction. */
+/* Applies up to `count` commands from the head of the queue, those not yet applied, in one
+ * transaction. */
 static enum sq_status apply_batch(struct raft_sqlite *model, uint32_t count)
 {
     struct item *item = model->first;
@@ -218,13 +227,15 @@ static enum sq_status apply_batch(struct raft_sqlite *model, uint32_t count)
         if (item->position <= kv_position(model->kv)) {
             continue; /* an earlier attempt that had seemed to fail */
         }
-        item->status = kv_apply(model->kv, &item->request, item->padding, item->position, &item->reply);
+        item->status =
+            kv_apply(model->kv, &item->request, item->padding, item->position, &item->reply);
         status = item->status == SQ_E_TIMEOUT ? SQ_OK : item->status;
     }
     return status == SQ_OK ? kv_commit(model->kv) : status;
 }
 
-/* Tells and answers the first `count` commands, which are in the database now (or never will be, when it is corrupt). */
+/* Tells and answers the first `count` commands, which are in the database now (or never will be,
+ * when it is corrupt). */
 static void finish_batch(struct raft_sqlite *model, uint32_t count)
 {
     struct sq_env *env = model->replica.env;
@@ -251,7 +262,8 @@ static void do_commands(struct raft_sqlite *model)
     uint32_t count = 0;
     size_t bytes = 0;
     for (const struct item *item = model->first;
-         item != NULL && item->kind == ITEM_COMMAND && (count == 0 || count < limit); item = item->next) {
+         item != NULL && item->kind == ITEM_COMMAND && (count == 0 || count < limit);
+         item = item->next) {
         count++;
         bytes += sizeof(item->request) + item->request.padding;
     }
@@ -346,7 +358,7 @@ static void applier_main(struct sq_env *env, void *argument)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ the state machine */
+/* --------------------------------------------------------------------------- the state machine */
 
 static int fsm_apply(struct raft_fsm *fsm, const struct raft_buffer *buffer, void **result)
 {
@@ -446,7 +458,8 @@ static int fsm_restore(struct raft_fsm *fsm, struct raft_buffer *buffer)
     struct item *item = item_new(model, ITEM_LOAD, 0);
     item->data = (uint8_t *)buffer->base + DUMP_HEADER;
     item->size = buffer->len - DUMP_HEADER;
-    /* At boot the database is usually ahead of the snapshot: then it is the better one. Later, it is behind. */
+    /* At boot the database is usually ahead of the snapshot: then it is the better one. Later, it
+     * is behind. */
     if (model->first == NULL && kv_position(model->kv) >= get_u64(buffer->base)) {
         item_free(model, item);
     } else {
@@ -463,7 +476,7 @@ static int fsm_restore(struct raft_fsm *fsm, struct raft_buffer *buffer)
     return 0;
 }
 
-/* ------------------------------------------------------------------------------------------------ the model */
+/* ----------------------------------------------------------------------------------- the model */
 
 static const struct replica_machine machine = {on_applied, read_later};
 
@@ -485,7 +498,8 @@ static void remove_database(struct sq_env *env)
     env->disk->sync_dir(env);
 }
 
-/* Opens and examines the database; a corrupt one is told of, and replaced when the scenario says so. */
+/* Opens and examines the database; a corrupt one is told of, and replaced when the scenario says
+ * so. */
 static enum sq_status open_database(struct raft_sqlite *model, struct sq_env *env)
 {
     struct kv_options kv_options = {
@@ -568,7 +582,8 @@ const struct sq_model model_raft_sqlite = {
     .size = sizeof(struct sq_model),
     .name = "raft-sqlite",
     .version = "libraft " RAFT_VERSION ", sqlite " SQLITE_VERSION,
-    .description = "SQLite replicated by the real libraft; one transaction per batch of committed commands",
+    .description =
+        "SQLite replicated by the real libraft; one transaction per batch of committed commands",
     .options = options,
     .option_count = OPTION_COUNT,
     .prepare = prepare,

@@ -2,12 +2,18 @@
  *
  * Replica. How failures reach the client, which matters to every checker:
  *
- * - Not the leader when the request came, or refused by raft_apply: the command is in no log and never will be; a definite
- *   error (SQ_E_NOT_LEADER with the leader that this node believes in, SQ_E_UNAVAILABLE).
- * - Leadership lost, or the leader's own write failed, after the command had entered the log: others may have it and it
- *   may still be committed; an indefinite error (SQ_E_CRASH, SQ_E_IO; never SQ_E_NOSPC, which is definite).
+ * - Not the leader when the request came, or refused by raft_apply: the command is in no log and
+ *   never will be; a definite error (SQ_E_NOT_LEADER with the leader that this node believes in,
+ *   SQ_E_UNAVAILABLE).
+ * - Leadership lost, or the leader's own write failed, after the command had entered the log:
+ *   others may have it and it may still be committed; an indefinite error (SQ_E_CRASH, SQ_E_IO;
+ *   never SQ_E_NOSPC, which is definite).
  *
- * The group is what the scenario made: every node bootstraps with all nodes as voters, ids are index + 1. */
+ * The group is what the scenario made: at its first incarnation every node bootstraps with all
+ * nodes as voters, ids are index + 1. One that comes back later with an empty disk has forgotten
+ * what it voted and acknowledged; by default it starts blank and waits to be filled by the leader,
+ * which is what an operator should do. To let it bootstrap again is the classic mistake: two such
+ * nodes of three found a second cluster under the same name. */
 #include "replica.h"
 
 #include <assert.h>
@@ -32,14 +38,16 @@ struct replica_barrier {
     raft_term term;
 };
 
-/* ------------------------------------------------------------------------------------------------ the end of an event */
+/* ------------------------------------------------------------------------- the end of an event */
 
-void replica_answer(struct replica *replica, struct sq_reply_to to, enum sq_status status, uint64_t value)
+void replica_answer(struct replica *replica, struct sq_reply_to to, enum sq_status status,
+                    uint64_t value)
 {
     if (replica->answer_count == replica->answer_capacity) {
-        replica->answer_capacity = replica->answer_capacity == 0 ? 64 : replica->answer_capacity * 2;
-        replica->answers = replica->env->mem->realloc(replica->env, replica->answers,
-                                                      replica->answer_capacity * sizeof(*replica->answers));
+        replica->answer_capacity =
+            replica->answer_capacity == 0 ? 64 : replica->answer_capacity * 2;
+        replica->answers = replica->env->mem->realloc(
+            replica->env, replica->answers, replica->answer_capacity * sizeof(*replica->answers));
     }
     replica->answers[replica->answer_count++] = (struct replica_answer){to, status, value};
 }
@@ -73,12 +81,14 @@ static void on_barrier(struct raft_barrier *request, int status)
     replica->env->mem->free(replica->env, barrier);
 }
 
-/* A new leader does not know what is committed until something of its own term is: leases start there. */
+/* A new leader does not know what is committed until something of its own term is: leases start
+ * there. */
 static void begin_lease_term(struct replica *replica)
 {
     struct raft *raft = &replica->raft;
     struct sq_env *env = replica->env;
-    if (!replica->has_lease_reads || raft->state != RAFT_LEADER || replica->barrier_term == raft->current_term) {
+    if (!replica->has_lease_reads || raft->state != RAFT_LEADER ||
+        replica->barrier_term == raft->current_term) {
         return;
     }
     struct replica_barrier *barrier = env->mem->alloc(env, sizeof(*barrier));
@@ -115,7 +125,7 @@ static void settle_after_disk(void *context)
     replica_settle(context);
 }
 
-/* ------------------------------------------------------------------------------------------------ requests */
+/* ------------------------------------------------------------------------------------ requests */
 
 static enum sq_status status_of(int result)
 {
@@ -161,7 +171,8 @@ static sq_node leader_hint(struct replica *replica)
     raft_id id = 0;
     const char *address = NULL;
     raft_leader(&replica->raft, &id, &address);
-    return id >= 1 && id <= replica->env->group_size ? replica->env->group_first + (sq_node)(id - 1) : SQ_NODE_NONE;
+    return id >= 1 && id <= replica->env->group_size ? replica->env->group_first + (sq_node)(id - 1)
+                                                     : SQ_NODE_NONE;
 }
 
 static void submit(struct replica *replica, const struct sq_request *request)
@@ -212,7 +223,7 @@ void replica_request(struct replica *replica, const struct sq_request *request)
     replica_settle(replica);
 }
 
-/* ------------------------------------------------------------------------------------------------ events */
+/* -------------------------------------------------------------------------------------- events */
 
 void replica_deliver(struct replica *replica, sq_node from, const void *data, size_t size)
 {
@@ -241,8 +252,9 @@ uint64_t replica_applying(struct replica *replica, const struct raft_buffer *buf
     uint64_t index = raft->last_applied + 1;
     const struct raft_entry *entry = observe_entry(raft, index);
     if (entry == NULL || entry->buf.base != buffer->base || entry->type != RAFT_COMMAND) {
-        env->trace->always(env, false, "raft.applies-its-log",
-                           "libraft applied something else than the log entry after the last one applied");
+        env->trace->always(
+            env, false, "raft.applies-its-log",
+            "libraft applied something else than the log entry after the last one applied");
         *hash = checksum_entry(0, RAFT_COMMAND, buffer->base, buffer->len);
     } else {
         *hash = checksum_entry(entry->term, entry->type, buffer->base, buffer->len);
@@ -250,7 +262,7 @@ uint64_t replica_applying(struct replica *replica, const struct raft_buffer *buf
     return index;
 }
 
-/* ------------------------------------------------------------------------------------------------ boot */
+/* ---------------------------------------------------------------------------------------- boot */
 
 /* libraft's default tracer reads the environment and the real clock; this one says nothing. */
 static void say_nothing(struct raft_tracer *tracer, const char *file, int line, const char *message)
@@ -267,7 +279,8 @@ static int bootstrap(struct replica *replica)
     int result = 0;
     raft_configuration_init(&configuration);
     for (uint32_t i = 0; result == 0 && i < replica->env->group_size; i++) {
-        result = raft_configuration_add(&configuration, i + 1, replica->io.peers[i].address, RAFT_VOTER);
+        result =
+            raft_configuration_add(&configuration, i + 1, replica->io.peers[i].address, RAFT_VOTER);
     }
     if (result == 0) {
         result = raft_bootstrap(&replica->raft, &configuration);
@@ -284,10 +297,11 @@ static bool configure(struct replica *replica)
     int64_t heartbeat_ms = options[REPLICA_HEARTBEAT_TIMEOUT].number / 1000000;
     int64_t threshold = options[REPLICA_SNAPSHOT_THRESHOLD].number;
     int64_t trailing = options[REPLICA_SNAPSHOT_TRAILING].number;
-    if (heartbeat_ms < 1 || heartbeat_ms >= election_ms || election_ms > INT32_MAX / 4 || threshold < 1 ||
-        threshold > INT32_MAX || trailing < 0 || trailing > INT32_MAX) {
-        replica->env->trace->log(replica->env, "raft: electionTimeout must be longer than heartbeatTimeout, which "
-                                               "must be at least 1ms; snapshotThreshold at least 1");
+    if (heartbeat_ms < 1 || heartbeat_ms >= election_ms || election_ms > INT32_MAX / 4 ||
+        threshold < 1 || threshold > INT32_MAX || trailing < 0 || trailing > INT32_MAX) {
+        replica->env->trace->log(
+            replica->env, "raft: electionTimeout must be longer than heartbeatTimeout, which "
+                          "must be at least 1ms; snapshotThreshold at least 1");
         return false;
     }
     raft_set_election_timeout(raft, (unsigned)election_ms);
@@ -305,7 +319,8 @@ static int start_raft(struct replica *replica)
     struct sq_env *env = replica->env;
     struct io *io = &replica->io;
     uint32_t id = env->self - env->group_first + 1;
-    int result = raft_init(&replica->raft, &io->raft_io, &replica->fsm, id, io->peers[id - 1].address);
+    int result =
+        raft_init(&replica->raft, &io->raft_io, &replica->fsm, id, io->peers[id - 1].address);
     if (result != 0) {
         return result;
     }
@@ -315,7 +330,7 @@ static int start_raft(struct replica *replica)
         return RAFT_INVALID;
     }
     if (io->image.is_empty &&
-        (env->incarnation == 1 || env->options[REPLICA_EMPTY_DISK].number == 0)) {
+        (env->incarnation == 1 || env->options[REPLICA_EMPTY_DISK].number == 1)) {
         result = bootstrap(replica);
     }
     return result == 0 ? raft_start(&replica->raft) : result;
@@ -330,9 +345,9 @@ enum sq_status replica_boot(struct replica *replica, struct sq_env *env, const s
     replica->fsm.data = replica;
     replica->machine = machine;
     replica->booted = env->clock->monotonic(env);
-    enum sq_status status =
-        io_open(&replica->io, env, &replica->raft, (uint64_t)env->options[REPLICA_SEGMENT_SIZE].number, TICK_TAG,
-                settle_after_disk, replica);
+    enum sq_status status = io_open(&replica->io, env, &replica->raft,
+                                    (uint64_t)env->options[REPLICA_SEGMENT_SIZE].number, TICK_TAG,
+                                    settle_after_disk, replica);
     if (status == SQ_E_INVALID) {
         env->trace->see(env, SQ_SEE_INTEGRITY, 0, 0, 0, replica->io.image.problem);
     }

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Replica: what the models on libraft share. It boots an instance of the library on its io (io.h), feeds it messages, ticks
- * and requests, and answers clients; the state machine behind it is the model's, a struct raft_fsm and two functions.
+ * Replica: what the models on libraft share. It boots an instance of the library on its io (io.h),
+ * feeds it messages, ticks and requests, and answers clients; the state machine behind it is the
+ * model's, a struct raft_fsm and two functions.
  *
- * A request becomes a log entry (the bytes of struct sq_kv_request with its padding) and is answered when it has been
- * applied. Answers and processor time are settled at the end of each event, outside of raft.
+ * A request becomes a log entry (the bytes of struct sq_kv_request with its padding) and is
+ * answered when it has been applied. Answers and processor time are settled at the end of each
+ * event, outside of raft.
  *
- * Reads: through the log, or, with `reads: lease`, from the leader's state while it holds a lease. The lease: a
- * majority, itself included, answered AppendEntries that it sent less than 90 % of an election timeout ago (its own clock; the
- * rest is for drift), and a barrier of its term has been applied. A follower that heard from a leader refuses votes until its
- * election timer runs out, so no other leader can exist; one that restarts has forgotten, and therefore ignores requests
- * for votes during its first election timeout. */
+ * Reads: through the log, or, with `reads: lease`, from the leader's state while it holds a lease.
+ * The lease: a majority, itself included, answered AppendEntries that it sent less than 90 % of an
+ * election timeout ago (its own clock; the rest is for drift), and a barrier of its term has been
+ * applied. A follower that heard from a leader refuses votes until its election timer runs out, so
+ * no other leader can exist; one that restarts has forgotten, and therefore ignores requests for
+ * votes during its first election timeout. */
 #ifndef SQUALL_MODELS_RAFT_REPLICA_H
 #define SQUALL_MODELS_RAFT_REPLICA_H
 
@@ -33,22 +36,32 @@ enum {
 
 #define REPLICA_OPTIONS                                                                            \
     {"electionTimeout", SQ_OPTION_DURATION, "1s", NULL,                                            \
-     "base of the election timeout; each is drawn from once to twice this, in steps of heartbeatTimeout"}, \
-    {"heartbeatTimeout", SQ_OPTION_DURATION, "100ms", NULL, "idle leader's messages, and the only tick of raft"}, \
-    {"snapshotThreshold", SQ_OPTION_COUNT, "1024", NULL, "applied entries between two snapshots"}, \
-    {"snapshotTrailing", SQ_OPTION_COUNT, "2048", NULL, "entries that stay in the log behind a snapshot"}, \
-    {"preVote", SQ_OPTION_BOOLEAN, "false", NULL, "ask before starting an election"},              \
-    {"segmentSize", SQ_OPTION_SIZE, "1MiB", NULL, "size at which a new file of the log is begun"}, \
-    {"reads", SQ_OPTION_CHOICE, "log", "log|lease", "reads as log entries, or from a leader with a lease"}, \
-    {"emptyDisk", SQ_OPTION_CHOICE, "bootstrap", "bootstrap|join",                                 \
-     "what a restarted node with an empty disk does: start as a founding member, or wait for the leader"}
+     "base of the election timeout; each is drawn from once to twice this, in steps of "           \
+     "heartbeatTimeout"},                                                                          \
+        {"heartbeatTimeout", SQ_OPTION_DURATION, "100ms", NULL,                                    \
+         "idle leader's messages, and the only tick of raft"},                                     \
+        {"snapshotThreshold", SQ_OPTION_COUNT, "1024", NULL,                                       \
+         "applied entries between two snapshots"},                                                 \
+        {"snapshotTrailing", SQ_OPTION_COUNT, "2048", NULL,                                        \
+         "entries that stay in the log behind a snapshot"},                                        \
+        {"preVote", SQ_OPTION_BOOLEAN, "false", NULL, "ask before starting an election"},          \
+        {"segmentSize", SQ_OPTION_SIZE, "1MiB", NULL,                                              \
+         "size at which a new file of the log is begun"},                                          \
+        {"reads", SQ_OPTION_CHOICE, "log", "log|lease",                                            \
+         "reads as log entries, or from a leader with a lease"},                                   \
+    {                                                                                              \
+        "emptyDisk", SQ_OPTION_CHOICE, "join", "join|bootstrap",                                   \
+            "what a node that comes back with an empty disk does: wait for the leader, or start "  \
+            "as a founding member again"                                                           \
+    }
 
 struct replica;
 struct replica_operation;
 
 /* What the state machine adds to its struct raft_fsm. */
 struct replica_machine {
-    /* The command of a client has been committed and fsm->apply has returned `result`: answer now or later. */
+    /* The command of a client has been committed and fsm->apply has returned `result`: answer now
+     * or later. */
     void (*on_applied)(struct replica *replica, struct sq_reply_to to, void *result);
     /* A read under a lease: all entries committed so far have been given to fsm->apply. */
     void (*read)(struct replica *replica, struct sq_reply_to to, uint64_t key);
@@ -80,8 +93,8 @@ struct replica {
     size_t charged_bytes;
 };
 
-/* Starts the node (blocks). `fsm` is copied; its data becomes the replica. What fsm->restore and fsm->apply need must
- * be ready. Anything but SQ_OK ends the boot. */
+/* Starts the node (blocks). `fsm` is copied; its data becomes the replica. What fsm->restore and
+ * fsm->apply need must be ready. Anything but SQ_OK ends the boot. */
 enum sq_status replica_boot(struct replica *replica, struct sq_env *env, const struct raft_fsm *fsm,
                             const struct replica_machine *machine);
 void replica_deliver(struct replica *replica, sq_node from, const void *data, size_t size);
@@ -91,11 +104,14 @@ void replica_timer(struct replica *replica, uint64_t tag);
 /* For the state machine: */
 
 /* Answers a request at the end of the current event, after its processor time. Main fiber only. */
-void replica_answer(struct replica *replica, struct sq_reply_to to, enum sq_status status, uint64_t value);
+void replica_answer(struct replica *replica, struct sq_reply_to to, enum sq_status status,
+                    uint64_t value);
 /* Owes processor time for an operation. */
 void replica_charge(struct replica *replica, size_t bytes);
-/* To be called first in fsm->apply: index of the command being applied, which libraft does not pass, and its entry's hash. */
-uint64_t replica_applying(struct replica *replica, const struct raft_buffer *buffer, uint64_t *hash);
+/* To be called first in fsm->apply: index of the command being applied, which libraft does not
+ * pass, and its entry's hash. */
+uint64_t replica_applying(struct replica *replica, const struct raft_buffer *buffer,
+                          uint64_t *hash);
 /* To be called at the end of an event of the model's own on the main fiber. */
 void replica_settle(struct replica *replica);
 

@@ -2,21 +2,26 @@
  *
  * Store. The rules that make it safe:
  *
- * - Term and vote alternate between two slots of one file, each with a counter and a checksum. A write can tear only
- *   the older slot, so the newer one always stands.
- * - A batch of entries is one write and one sync at the end of the last segment. A record carries its own checksums
- *   and `synced`, the last index that was durable before its batch was written. At boot the log ends at the first
- *   record that is not valid. That is a torn write, and is cut off, unless a valid record further on says that the
- *   invalid one had been durable before: then the medium is at fault and the node must not start, because to cut
- *   would be to forget acknowledged entries (Alagappan et al., Protocol-Aware Recovery for Consensus-Based Storage,
- *   FAST 2018, section 3.3). Rot in the very last batch cannot be told from a torn write and is cut.
+ * - Term and vote alternate between two slots of one file, each with a counter and a checksum. A
+ *   write can tear only the older slot, so the newer one always stands.
+ * - A batch of entries is one write and one sync at the end of the last segment. A record carries
+ *   its own checksums and `synced`, the last index that was durable before its batch was written.
+ *   At boot the log ends at the first record that is not valid. That is a torn write, and is cut
+ *   off, unless a valid record further on says that the invalid one had been durable before: then
+ *   the medium is at fault and the node must not start, because to cut would be to forget
+ *   acknowledged entries (Alagappan et al., Protocol-Aware Recovery for Consensus-Based Storage,
+ *   FAST 2018, section 3.3). Rot in the very last batch cannot be told from a torn write and is
+ *   cut.
  * - A new segment is made only when the one before is durable, so all but the last must be whole.
- * - The durable log is cut by truncating the segment and syncing it before anything else is written there.
+ * - The durable log is cut by truncating the segment and syncing it before anything else is
+ *   written there.
  * - A snapshot gets its name only when its content is durable. Segments are removed after it has.
- * - After an error of the disk nothing more is written to the log (a failed sync may have dropped the pages, and a
- *   later one that succeeds would prove nothing: Rebello et al., Can Applications Recover from fsync Failures?, 2020).
+ * - After an error of the disk nothing more is written to the log (a failed sync may have dropped
+ *   the pages, and a later one that succeeds would prove nothing: Rebello et al., Can Applications
+ *   Recover from fsync Failures?, 2020).
  *
- * What it deliberately does not do: preallocate segments, compress, repair a corrupt log from its peers. */
+ * What it deliberately does not do: preallocate segments, compress, repair a corrupt log from its
+ * peers. */
 #include "store.h"
 
 #include <assert.h>
@@ -28,20 +33,20 @@
 #include "checksum.h"
 
 #define FORMAT_VERSION 1
-#define META_MAGIC UINT32_C(0x54454d52)    /* "RMET" */
-#define SEGMENT_MAGIC UINT32_C(0x47455352) /* "RSEG" */
-#define RECORD_MAGIC UINT32_C(0x544e4552)  /* "RENT" */
+#define META_MAGIC     UINT32_C(0x54454d52) /* "RMET" */
+#define SEGMENT_MAGIC  UINT32_C(0x47455352) /* "RSEG" */
+#define RECORD_MAGIC   UINT32_C(0x544e4552) /* "RENT" */
 #define SNAPSHOT_MAGIC UINT32_C(0x504e5352) /* "RSNP" */
 
-#define META_NAME "raft.meta"
-#define LOG_PREFIX "raft.log."
-#define SNAPSHOT_PREFIX "raft.snap."
+#define META_NAME        "raft.meta"
+#define LOG_PREFIX       "raft.log."
+#define SNAPSHOT_PREFIX  "raft.snap."
 #define TEMPORARY_PREFIX "raft.tmp"
 
-#define META_SLOT 4096
-#define META_SIZE 40
+#define META_SLOT       4096
+#define META_SIZE       40
 #define SNAPSHOT_HEADER 64
-#define NAME_SIZE 32
+#define NAME_SIZE       32
 
 static void log_name(char name[NAME_SIZE], uint64_t first_index)
 {
@@ -53,10 +58,11 @@ static void snapshot_name(char name[NAME_SIZE], uint64_t index)
     snprintf(name, NAME_SIZE, SNAPSHOT_PREFIX "%016" PRIx64, index);
 }
 
-/* ------------------------------------------------------------------------------------------------ whole files */
+/* --------------------------------------------------------------------------------- whole files */
 
 /* Reads a file into *bytes (env->mem); leaves it open in *file when that is not NULL. */
-static enum sq_status read_whole(struct sq_env *env, const char *name, uint8_t **bytes, size_t *size, sq_file *file)
+static enum sq_status read_whole(struct sq_env *env, const char *name, uint8_t **bytes,
+                                 size_t *size, sq_file *file)
 {
     sq_file opened = 0;
     uint64_t length = 0;
@@ -94,7 +100,7 @@ static enum sq_status sync_name(struct sq_env *env, const char *name)
     return status;
 }
 
-/* ------------------------------------------------------------------------------------------------ records */
+/* ------------------------------------------------------------------------------------- records */
 
 static void record_encode(uint8_t *at, uint64_t synced, const struct store_record *record)
 {
@@ -116,8 +122,8 @@ static void record_encode(uint8_t *at, uint64_t synced, const struct store_recor
 }
 
 /* False when there is no valid record at `offset`. */
-static bool record_decode(const uint8_t *bytes, size_t size, size_t offset, struct store_record *record,
-                          uint64_t *synced)
+static bool record_decode(const uint8_t *bytes, size_t size, size_t offset,
+                          struct store_record *record, uint64_t *synced)
 {
     if (size < STORE_RECORD_HEADER || offset > size - STORE_RECORD_HEADER) {
         return false;
@@ -139,10 +145,12 @@ static bool record_decode(const uint8_t *bytes, size_t size, size_t offset, stru
     record->data = at + STORE_RECORD_HEADER;
     uint64_t padding = 0;
     memcpy(&padding, record->data + record->size, pad8(record->size) - record->size);
-    return padding == 0 && record->hash == checksum_entry(record->term, record->type, record->data, record->size);
+    return padding == 0 &&
+           record->hash == checksum_entry(record->term, record->type, record->data, record->size);
 }
 
-static bool segment_header_is_valid(const uint8_t *bytes, size_t size, const struct store_segment *segment)
+static bool segment_header_is_valid(const uint8_t *bytes, size_t size,
+                                    const struct store_segment *segment)
 {
     return size >= STORE_SEGMENT_HEADER && get_u32(bytes) == SEGMENT_MAGIC &&
            get_u32(bytes + 4) == FORMAT_VERSION && get_u64(bytes + 8) == segment->first_index &&
@@ -150,15 +158,16 @@ static bool segment_header_is_valid(const uint8_t *bytes, size_t size, const str
 }
 
 bool store_scan(const uint8_t *bytes, size_t size, const struct store_segment *segment,
-                void (*visit)(void *context, const struct store_record *record), void *context, size_t *end,
-                uint64_t *next_index)
+                void (*visit)(void *context, const struct store_record *record), void *context,
+                size_t *end, uint64_t *next_index)
 {
     size_t offset = STORE_SEGMENT_HEADER;
     uint64_t index = segment->first_index;
     struct store_record record;
     uint64_t synced;
     bool is_begun = segment_header_is_valid(bytes, size, segment);
-    while (is_begun && record_decode(bytes, size, offset, &record, &synced) && record.index == index) {
+    while (is_begun && record_decode(bytes, size, offset, &record, &synced) &&
+           record.index == index) {
         if (visit != NULL) {
             visit(context, &record);
         }
@@ -168,16 +177,18 @@ bool store_scan(const uint8_t *bytes, size_t size, const struct store_segment *s
     *end = offset < size ? offset : size;
     *next_index = index;
     for (size_t at = offset; at < size; at += 8) {
-        bool is_out_of_place = is_begun && at == offset; /* valid, but not the one that belongs here */
-        if (record_decode(bytes, size, at, &record, &synced) && (is_out_of_place || synced >= index)) {
+        bool is_out_of_place =
+            is_begun && at == offset; /* valid, but not the one that belongs here */
+        if (record_decode(bytes, size, at, &record, &synced) &&
+            (is_out_of_place || synced >= index)) {
             return false;
         }
     }
     return true;
 }
 
-uint64_t store_batch_add(struct sq_env *env, struct store_batch *batch, uint64_t index, uint64_t term,
-                         uint16_t type, const void *data, size_t size)
+uint64_t store_batch_add(struct sq_env *env, struct store_batch *batch, uint64_t index,
+                         uint64_t term, uint16_t type, const void *data, size_t size)
 {
     assert(size <= UINT32_MAX - 8);
     if (batch->size == 0) {
@@ -193,9 +204,14 @@ uint64_t store_batch_add(struct sq_env *env, struct store_batch *batch, uint64_t
         batch->bytes = env->mem->realloc(env, batch->bytes, capacity);
         batch->capacity = capacity;
     }
-    struct store_record record = {.index = index, .term = term, .type = type, .data = data, .size = (uint32_t)size,
+    struct store_record record = {.index = index,
+                                  .term = term,
+                                  .type = type,
+                                  .data = data,
+                                  .size = (uint32_t)size,
                                   .hash = checksum_entry(term, type, data, size)};
-    /* All before this batch is durable by the time it is written: batches are written one after another. */
+    /* All before this batch is durable by the time it is written: batches are written one after
+     * another. */
     record_encode(batch->bytes + batch->size, batch->first_index - 1, &record);
     batch->size = needed;
     batch->last_index = index;
@@ -224,7 +240,7 @@ bool store_batch_next(const struct store_batch *batch, size_t *offset, struct st
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------ term and vote */
+/* ------------------------------------------------------------------------------- term and vote */
 
 enum sq_status store_set_meta(struct store *store, uint64_t term, uint64_t vote)
 {
@@ -277,8 +293,9 @@ static enum sq_status load_meta(struct store *store, struct store_image *image)
     for (size_t offset = 0; offset + META_SIZE <= size; offset += META_SLOT) {
         const uint8_t *slot = bytes + offset;
         uint64_t counter = get_u64(slot + 8);
-        bool is_valid = get_u32(slot) == META_MAGIC && get_u32(slot + 4) == FORMAT_VERSION &&
-                        get_u64(slot + META_SIZE - 8) == checksum_bytes(META_MAGIC, slot, META_SIZE - 8);
+        bool is_valid =
+            get_u32(slot) == META_MAGIC && get_u32(slot + 4) == FORMAT_VERSION &&
+            get_u64(slot + META_SIZE - 8) == checksum_bytes(META_MAGIC, slot, META_SIZE - 8);
         if (is_valid && counter > store->meta_counter) {
             store->meta_counter = counter;
             image->term = get_u64(slot + 16);
@@ -290,7 +307,7 @@ static enum sq_status load_meta(struct store *store, struct store_image *image)
     return env->disk->sync(env, store->meta_file);
 }
 
-/* ------------------------------------------------------------------------------------------------ the log */
+/* ------------------------------------------------------------------------------------- the log */
 
 static struct store_segment *last_segment(struct store *store)
 {
@@ -301,8 +318,8 @@ static struct store_segment *segment_push(struct store *store)
 {
     if (store->segment_count == store->segment_capacity) {
         store->segment_capacity = store->segment_capacity == 0 ? 16 : store->segment_capacity * 2;
-        store->segments = store->env->mem->realloc(store->env, store->segments,
-                                                   store->segment_capacity * sizeof(*store->segments));
+        store->segments = store->env->mem->realloc(
+            store->env, store->segments, store->segment_capacity * sizeof(*store->segments));
     }
     struct store_segment *segment = &store->segments[store->segment_count++];
     *segment = (struct store_segment){0};
@@ -328,7 +345,8 @@ static enum sq_status open_segment(struct store *store)
     return status;
 }
 
-static void segment_header(uint8_t header[STORE_SEGMENT_HEADER], const struct store_segment *segment)
+static void segment_header(uint8_t header[STORE_SEGMENT_HEADER],
+                           const struct store_segment *segment)
 {
     uint8_t *at = put_u32(header, SEGMENT_MAGIC);
     at = put_u32(at, FORMAT_VERSION);
@@ -350,7 +368,8 @@ static enum sq_status begin_segment(struct store *store)
     segment->size = STORE_SEGMENT_HEADER;
     segment_header(header, segment);
     log_name(name, segment->first_index);
-    enum sq_status status = env->disk->open(env, name, SQ_OPEN_CREATE | SQ_OPEN_EXCLUSIVE, &store->file);
+    enum sq_status status =
+        env->disk->open(env, name, SQ_OPEN_CREATE | SQ_OPEN_EXCLUSIVE, &store->file);
     if (status != SQ_OK) {
         store->file = 0;
         return status;
@@ -457,7 +476,8 @@ enum sq_status store_cut(struct store *store, uint64_t index)
     }
     enum sq_status status = SQ_OK;
     bool is_whole = false; /* what is left needs no cutting */
-    while (status == SQ_OK && store->segment_count > 0 && last_segment(store)->first_index >= index) {
+    while (status == SQ_OK && store->segment_count > 0 &&
+           last_segment(store)->first_index >= index) {
         is_whole = last_segment(store)->first_index == index;
         store->last_term = last_segment(store)->prev_term;
         status = drop_segment(store);
@@ -501,15 +521,17 @@ enum sq_status store_prune(struct store *store, uint64_t index)
         return SQ_OK;
     }
     store->segment_count -= count;
-    memmove(store->segments, store->segments + count, store->segment_count * sizeof(*store->segments));
+    memmove(store->segments, store->segments + count,
+            store->segment_count * sizeof(*store->segments));
     return env->disk->sync_dir(env);
 }
 
-/* ------------------------------------------------------------------------------------------------ snapshots */
+/* ----------------------------------------------------------------------------------- snapshots */
 
 static uint64_t snapshot_sum(const struct store_snapshot *snapshot)
 {
-    uint64_t sum = checksum_bytes(SNAPSHOT_MAGIC, snapshot->configuration.data, snapshot->configuration.size);
+    uint64_t sum =
+        checksum_bytes(SNAPSHOT_MAGIC, snapshot->configuration.data, snapshot->configuration.size);
     return checksum_bytes(sum, snapshot->data.data, snapshot->data.size);
 }
 
@@ -529,7 +551,8 @@ static void snapshot_header(uint8_t header[SNAPSHOT_HEADER], const struct store_
 /* The snapshot then points into `bytes`. */
 static bool snapshot_decode(const uint8_t *bytes, size_t size, struct store_snapshot *snapshot)
 {
-    if (size < SNAPSHOT_HEADER || get_u32(bytes) != SNAPSHOT_MAGIC || get_u32(bytes + 4) != FORMAT_VERSION ||
+    if (size < SNAPSHOT_HEADER || get_u32(bytes) != SNAPSHOT_MAGIC ||
+        get_u32(bytes + 4) != FORMAT_VERSION ||
         get_u64(bytes + SNAPSHOT_HEADER - 8) !=
             checksum_bytes(SNAPSHOT_MAGIC, bytes, SNAPSHOT_HEADER - 8)) {
         return false;
@@ -550,14 +573,15 @@ static bool snapshot_decode(const uint8_t *bytes, size_t size, struct store_snap
     return get_u64(bytes + 48) == snapshot_sum(snapshot);
 }
 
-static enum sq_status write_snapshot(struct sq_env *env, sq_file file, const struct store_snapshot *snapshot)
+static enum sq_status write_snapshot(struct sq_env *env, sq_file file,
+                                     const struct store_snapshot *snapshot)
 {
     uint8_t header[SNAPSHOT_HEADER];
     snapshot_header(header, snapshot);
     enum sq_status status = env->disk->write(env, file, header, sizeof(header), 0);
     if (status == SQ_OK && snapshot->configuration.size > 0) {
-        status = env->disk->write(env, file, snapshot->configuration.data, snapshot->configuration.size,
-                                  SNAPSHOT_HEADER);
+        status = env->disk->write(env, file, snapshot->configuration.data,
+                                  snapshot->configuration.size, SNAPSHOT_HEADER);
     }
     if (status == SQ_OK && snapshot->data.size > 0) {
         status = env->disk->write(env, file, snapshot->data.data, snapshot->data.size,
@@ -574,7 +598,8 @@ enum sq_status store_put_snapshot(struct store *store, const struct store_snapsh
     sq_file file = 0;
     assert(snapshot->index > 0);
     snapshot_name(name, snapshot->index);
-    enum sq_status status = env->disk->open(env, temporary, SQ_OPEN_CREATE | SQ_OPEN_TRUNCATE, &file);
+    enum sq_status status =
+        env->disk->open(env, temporary, SQ_OPEN_CREATE | SQ_OPEN_TRUNCATE, &file);
     if (status != SQ_OK) {
         return status;
     }
@@ -600,7 +625,8 @@ enum sq_status store_put_snapshot(struct store *store, const struct store_snapsh
     return SQ_OK;
 }
 
-enum sq_status store_get_snapshot(struct store *store, struct store_snapshot *snapshot, uint8_t **bytes)
+enum sq_status store_get_snapshot(struct store *store, struct store_snapshot *snapshot,
+                                  uint8_t **bytes)
 {
     struct sq_env *env = store->env;
     enum sq_status status = SQ_E_NOENT;
@@ -621,7 +647,7 @@ enum sq_status store_get_snapshot(struct store *store, struct store_snapshot *sn
     return status;
 }
 
-/* ------------------------------------------------------------------------------------------------ boot */
+/* ---------------------------------------------------------------------------------------- boot */
 
 struct loader {
     struct store *store;
@@ -633,9 +659,11 @@ struct loader {
     size_t record_capacity;
 };
 
-static enum sq_status corrupt(struct loader *loader, const char *what, const char *name, uint64_t place)
+static enum sq_status corrupt(struct loader *loader, const char *what, const char *name,
+                              uint64_t place)
 {
-    snprintf(loader->image->problem, sizeof(loader->image->problem), "%s: %s (at %" PRIu64 ")", name, what, place);
+    snprintf(loader->image->problem, sizeof(loader->image->problem), "%s: %s (at %" PRIu64 ")",
+             name, what, place);
     return SQ_E_INVALID;
 }
 
@@ -644,7 +672,8 @@ static void keep_bytes(struct loader *loader, uint8_t *bytes)
 {
     struct store_image *image = loader->image;
     struct sq_env *env = loader->store->env;
-    image->bytes = env->mem->realloc(env, image->bytes, (image->byte_count + 1) * sizeof(*image->bytes));
+    image->bytes =
+        env->mem->realloc(env, image->bytes, (image->byte_count + 1) * sizeof(*image->bytes));
     image->bytes[image->byte_count++] = bytes;
 }
 
@@ -698,7 +727,8 @@ static void list_names(struct loader *loader)
     }
 }
 
-/* The newest one; older ones are removed. Its name was made durable after its content, so it must be whole. */
+/* The newest one; older ones are removed. Its name was made durable after its content, so it must
+ * be whole. */
 static enum sq_status load_snapshot(struct loader *loader)
 {
     struct store *store = loader->store;
@@ -716,7 +746,8 @@ static enum sq_status load_snapshot(struct loader *loader)
         return status;
     }
     keep_bytes(loader, bytes);
-    if (!snapshot_decode(bytes, size, &loader->image->snapshot) || loader->image->snapshot.index != index) {
+    if (!snapshot_decode(bytes, size, &loader->image->snapshot) ||
+        loader->image->snapshot.index != index) {
         return corrupt(loader, "snapshot fails its checksum", name, 0);
     }
     store->snapshot_index = index;
@@ -736,8 +767,8 @@ static void load_visit(void *context, const struct store_record *record)
     if (image->record_count == loader->record_capacity) {
         struct sq_env *env = loader->store->env;
         loader->record_capacity = loader->record_capacity == 0 ? 256 : loader->record_capacity * 2;
-        image->records =
-            env->mem->realloc(env, image->records, loader->record_capacity * sizeof(*image->records));
+        image->records = env->mem->realloc(env, image->records,
+                                           loader->record_capacity * sizeof(*image->records));
     }
     if (image->record_count == 0) {
         image->first_index = record->index;
@@ -799,12 +830,14 @@ static enum sq_status load_segment(struct loader *loader, uint64_t first_index, 
     }
     bool is_empty = !is_valid || next == first_index;
     if (is_empty || end != size) {
-        return is_last ? cut_torn(loader, end, is_empty) : corrupt(loader, "empty segment", name, next);
+        return is_last ? cut_torn(loader, end, is_empty)
+                       : corrupt(loader, "empty segment", name, next);
     }
     return SQ_OK;
 }
 
-/* A snapshot replaces the log when the log does not hold its last entry: the crash of an installation. */
+/* A snapshot replaces the log when the log does not hold its last entry: the crash of an
+ * installation. */
 static bool log_fits_snapshot(const struct store *store, const struct store_image *image)
 {
     if (store->snapshot_index == 0 || image->record_count == 0) {
@@ -832,7 +865,8 @@ static enum sq_status load_log(struct loader *loader)
         return status;
     }
     if (image->record_count > 0 && image->first_index > store->snapshot_index + 1) {
-        return corrupt(loader, "entries before the log are missing", "raft.log", image->first_index);
+        return corrupt(loader, "entries before the log are missing", "raft.log",
+                       image->first_index);
     }
     if (!log_fits_snapshot(store, image)) {
         image->record_count = 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Table: rows in one array, found through an index of open addressing with linear probing that is at most half full.
- * Whoever walks through the rows meets them in the order of insertion, never in that of their hashes. */
+ * Table: rows in one array, found through an index of open addressing with linear probing that is
+ * at most half full. Whoever walks through the rows meets them in the order of insertion, never in
+ * that of their hashes. */
 #include "table.h"
 
 #include <assert.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Table: a map from 64-bit keys to rows that remembers the order of insertion; nothing is ever removed. In env->mem. */
+ * Table: a map from 64-bit keys to rows that remembers the order of insertion; nothing is ever
+ * removed. In env->mem. */
 #ifndef SQUALL_MODELS_RAFT_TABLE_H
 #define SQUALL_MODELS_RAFT_TABLE_H
 

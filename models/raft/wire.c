@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Wire: every length is checked against what is left before it is used, so a message from anywhere is either decoded
- * whole or refused. Entries are given the layout that libraft expects of a receiver: one raft_malloc'd array, and one
- * raft_malloc'd batch that all payloads point into. */
+ * Wire: every length is checked against what is left before it is used, so a message from anywhere
+ * is either decoded whole or refused. Entries are given the layout that libraft expects of a
+ * receiver: one raft_malloc'd array, and one raft_malloc'd batch that all payloads point into. */
 #include "wire.h"
 
 #include "bytes.h"
 
-#define WIRE_VERSION 1
-#define WIRE_HEADER 16
-#define ENTRY_HEADER 16
+#define WIRE_VERSION  1
+#define WIRE_HEADER   16
+#define ENTRY_HEADER  16
 #define SERVER_HEADER 16
-#define ADDRESS_MAX 255
+#define ADDRESS_MAX   255
 
 enum {
     FLAG_DISRUPT_LEADER = 1,
@@ -21,7 +21,7 @@ enum {
     TRIBOOL_MASK = 3,
 };
 
-/* ------------------------------------------------------------------------------------------------ configuration */
+/* ------------------------------------------------------------------------------- configuration */
 
 size_t wire_configuration_size(const struct raft_configuration *configuration)
 {
@@ -46,7 +46,8 @@ void wire_configuration_encode(const struct raft_configuration *configuration, u
     }
 }
 
-bool wire_configuration_decode(const uint8_t *bytes, size_t size, struct raft_configuration *configuration)
+bool wire_configuration_decode(const uint8_t *bytes, size_t size,
+                               struct raft_configuration *configuration)
 {
     raft_configuration_init(configuration);
     if (size < 4) {
@@ -64,9 +65,10 @@ bool wire_configuration_decode(const uint8_t *bytes, size_t size, struct raft_co
         if (is_sound) {
             memcpy(address, at + SERVER_HEADER, length);
             address[length] = '\0';
-            /* It refuses an id of 0, an unknown role, and an id or address that is there already. */
-            is_sound = strlen(address) == length && raft_configuration_add(configuration, get_u64(at), address,
-                                                                           (int)get_u32(at + 8)) == 0;
+            /* It refuses an id of 0, an unknown role, and what is there already. */
+            is_sound = strlen(address) == length &&
+                       raft_configuration_add(configuration, get_u64(at), address,
+                                              (int)get_u32(at + 8)) == 0;
             at += SERVER_HEADER + length;
             left -= SERVER_HEADER + length;
         }
@@ -79,7 +81,7 @@ bool wire_configuration_decode(const uint8_t *bytes, size_t size, struct raft_co
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------ encode */
+/* -------------------------------------------------------------------------------------- encode */
 
 static size_t append_entries_size(const struct raft_append_entries *args)
 {
@@ -111,7 +113,8 @@ size_t wire_size(const struct raft_message *message)
     }
 }
 
-static uint8_t *put_header(uint8_t *at, unsigned type, uint16_t flags, uint32_t count, uint64_t stamp)
+static uint8_t *put_header(uint8_t *at, unsigned type, uint16_t flags, uint32_t count,
+                           uint64_t stamp)
 {
     *at++ = WIRE_VERSION;
     *at++ = (uint8_t)type;
@@ -120,7 +123,8 @@ static uint8_t *put_header(uint8_t *at, unsigned type, uint16_t flags, uint32_t 
     return put_u64(at, stamp);
 }
 
-static void encode_append_entries(const struct raft_append_entries *args, uint64_t stamp, uint8_t *at)
+static void encode_append_entries(const struct raft_append_entries *args, uint64_t stamp,
+                                  uint8_t *at)
 {
     at = put_header(at, RAFT_IO_APPEND_ENTRIES, 0, args->n_entries, stamp);
     at = put_u64(at, args->term);
@@ -144,7 +148,8 @@ static void encode_append_entries(const struct raft_append_entries *args, uint64
     }
 }
 
-static void encode_install_snapshot(const struct raft_install_snapshot *args, uint64_t stamp, uint8_t *at)
+static void encode_install_snapshot(const struct raft_install_snapshot *args, uint64_t stamp,
+                                    uint8_t *at)
 {
     size_t size = wire_configuration_size(&args->conf);
     at = put_header(at, RAFT_IO_INSTALL_SNAPSHOT, 0, 0, stamp);
@@ -191,8 +196,10 @@ void wire_encode(const struct raft_message *message, uint64_t stamp, uint8_t *by
         break;
     case RAFT_IO_REQUEST_VOTE_RESULT: {
         const struct raft_request_vote_result *args = &message->request_vote_result;
-        unsigned pre_vote = args->pre_vote <= raft_tribool_false ? args->pre_vote : raft_tribool_unknown;
-        uint16_t flags = (uint16_t)((args->vote_granted ? FLAG_GRANTED : 0) | (pre_vote << TRIBOOL_SHIFT));
+        unsigned pre_vote =
+            args->pre_vote <= raft_tribool_false ? args->pre_vote : raft_tribool_unknown;
+        uint16_t flags =
+            (uint16_t)((args->vote_granted ? FLAG_GRANTED : 0) | (pre_vote << TRIBOOL_SHIFT));
         at = put_header(at, message->type, flags, 0, stamp);
         put_u64(at, args->term);
         break;
@@ -211,10 +218,12 @@ void wire_encode(const struct raft_message *message, uint64_t stamp, uint8_t *by
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ decode */
+/* -------------------------------------------------------------------------------------- decode */
 
-/* The headers have been checked: `count` of them, whose padded sizes add up to `total` bytes at `payloads`. */
-static void take_entries(const uint8_t *headers, uint32_t count, size_t total, struct raft_append_entries *args)
+/* The headers have been checked: `count` of them, whose padded sizes add up to `total` bytes at
+ * `payloads`. */
+static void take_entries(const uint8_t *headers, uint32_t count, size_t total,
+                         struct raft_append_entries *args)
 {
     const uint8_t *payloads = headers + (size_t)count * ENTRY_HEADER;
     uint8_t *batch = raft_malloc(total > 0 ? total : 1);
@@ -234,7 +243,8 @@ static void take_entries(const uint8_t *headers, uint32_t count, size_t total, s
     }
 }
 
-static bool decode_append_entries(const uint8_t *at, size_t left, uint32_t count, struct raft_append_entries *args)
+static bool decode_append_entries(const uint8_t *at, size_t left, uint32_t count,
+                                  struct raft_append_entries *args)
 {
     if (left < 32 || count > (left - 32) / ENTRY_HEADER) {
         return false;
@@ -264,7 +274,8 @@ static bool decode_append_entries(const uint8_t *at, size_t left, uint32_t count
     return true;
 }
 
-static bool decode_install_snapshot(const uint8_t *at, size_t left, struct raft_install_snapshot *args)
+static bool decode_install_snapshot(const uint8_t *at, size_t left,
+                                    struct raft_install_snapshot *args)
 {
     if (left < 48) {
         return false;
@@ -290,7 +301,8 @@ static bool decode_install_snapshot(const uint8_t *at, size_t left, struct raft_
     return true;
 }
 
-static bool decode_votes(const uint8_t *at, size_t left, uint16_t flags, struct raft_message *message)
+static bool decode_votes(const uint8_t *at, size_t left, uint16_t flags,
+                         struct raft_message *message)
 {
     if (message->type == RAFT_IO_REQUEST_VOTE) {
         if (left != 32 || flags > (FLAG_DISRUPT_LEADER | FLAG_PRE_VOTE)) {
@@ -348,8 +360,9 @@ bool wire_decode(const uint8_t *bytes, size_t size, struct raft_message *message
         if (left != 24) {
             return false;
         }
-        message->timeout_now = (struct raft_timeout_now){
-            .term = get_u64(at), .last_log_index = get_u64(at + 8), .last_log_term = get_u64(at + 16)};
+        message->timeout_now = (struct raft_timeout_now){.term = get_u64(at),
+                                                         .last_log_index = get_u64(at + 8),
+                                                         .last_log_term = get_u64(at + 16)};
         return true;
     default:
         return false;

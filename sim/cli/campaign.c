@@ -79,7 +79,7 @@ static bool register_cell(struct results *results, struct plan *plan, uint32_t i
 bool campaign_register(struct results *results, struct plan *plan, int64_t **cell_ids, struct err *err)
 {
     struct results_scenario scenario = {plan->name, plan->canonical, 1};
-    struct results_build build = {SQUALL_VERSION, SQUALL_COMMIT[0] == '\0' ? NULL : SQUALL_COMMIT,
+    struct results_build build = {build_version(), SQUALL_COMMIT[0] == '\0' ? NULL : SQUALL_COMMIT,
                                   __VERSION__ " " SQUALL_FLAGS, models_json(plan)};
     int64_t scenario_id;
     int64_t build_id;

@@ -57,8 +57,10 @@ struct opened {
 int open_plan(struct opened *opened, const char *path, const struct plan_options *options);
 void close_plan(struct opened *opened);
 
-/* Is colour wanted on this stream (terminal, NO_COLOR, TERM)? */
-bool is_colour(FILE *stream);
+/* "0.1.0 (build 9f1c...)": the version and a hash of this program's own file, so that results of different code never
+ * mix in one cell. */
+const char *build_version(void);
+
 /* Real clocks of this process, ns. */
 int64_t real_wall_ns(void);
 int64_t real_cpu_ns(void);

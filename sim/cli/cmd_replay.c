@@ -28,6 +28,7 @@ enum { KEY_UNTIL = 256, KEY_STOP, KEY_TRACE, KEY_FROM, KEY_HASH, KEY_RECORD, KEY
 static const struct argp_option options[] = {
     {"seed", 's', "SEED", 0, "the seed: 42 or 0x2a (default 1)", 0},
     {"set", 'S', "PATH=VALUE", 0, "override a key of the scenario", 0},
+    {"cell", 'c', "LABEL", 0, "which cell of a sweep, by its label", 0},
     {"until", KEY_UNTIL, "TIME|EVENT", 0, "stop at a virtual time (\"12.5s\") or after so many events (\"120000\")", 0},
     {"stop-before-failure", KEY_STOP, NULL, 0, "stop before the event that breaks the first check; show the last events", 0},
     {"trace", KEY_TRACE, "text|none", 0, "print every event", 0},
@@ -42,6 +43,8 @@ static const struct argp_option options[] = {
 
 struct arguments {
     const char *scenario;
+    const char *label; /* of the cell; NULL: the first one */
+    uint32_t cell;
     const char *sets[64];
     uint32_t set_count;
     uint64_t seed;
@@ -89,6 +92,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
             argp_error(state, "too many --set");
         }
         arguments->sets[arguments->set_count++] = argument;
+        return 0;
+    case 'c':
+        arguments->label = argument;
         return 0;
     case KEY_UNTIL:
         if (strspn(argument, "0123456789") == strlen(argument)) {
@@ -138,6 +144,12 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     }
 }
 
+static bool take_text(void *context, const struct results_row *row)
+{
+    snprintf(context, 17, "%s", row->values[0].text);
+    return true;
+}
+
 /* The digest that results.sqlite remembers for this run, "" when it has none. */
 static void stored_digest(const struct arguments *arguments, struct opened *opened, char hex[17])
 {
@@ -157,7 +169,14 @@ static void stored_digest(const struct arguments *arguments, struct opened *open
         fprintf(stderr, "squall: cannot compare with '%s': %s\n", path, err.text);
         return;
     }
-    results_find_digest(results, opened->plan.name, opened->plan.cells[0].label, arguments->seed, hex);
+    char seed[32];
+    snprintf(seed, sizeof(seed), "0x%016llx", (unsigned long long)arguments->seed);
+    const char *const parameters[] = {opened->plan.name, opened->plan.cells[arguments->cell].label, seed,
+                                      build_version()};
+    results_query(results,
+                  "SELECT r.trace_hash FROM run r JOIN cell c USING(cell_id) JOIN scenario s USING(scenario_id) "
+                  "JOIN build b USING(build_id) WHERE s.name=?1 AND c.label=?2 AND r.seed=?3 AND b.version=?4",
+                  parameters, 4, take_text, hex, &err);
     results_close(results, &err);
 }
 
@@ -243,7 +262,7 @@ static int replay(struct arguments *arguments, struct opened *opened)
     runner_init(&runner, arguments->sets, arguments->set_count);
     runner.world->heap_slot = arguments->heap_slot;
     runner.world->heap_fill = arguments->heap_fill;
-    const struct cell *cell = &opened->plan.cells[0];
+    const struct cell *cell = &opened->plan.cells[arguments->cell];
     struct trace_text trace;
     trace_text_init(&trace, runner.world);
     bool is_whole = arguments->until_ns == INT64_MAX && arguments->until_event == UINT64_MAX;
@@ -286,6 +305,29 @@ static int replay(struct arguments *arguments, struct opened *opened)
     return status;
 }
 
+static int choose_cell(struct arguments *arguments, const struct opened *opened)
+{
+    const struct plan *plan = &opened->plan;
+    if (arguments->label == NULL) {
+        if (plan->cell_count > 1) {
+            fprintf(stderr, "squall: '%s' sweeps over %u cells; this is the first of them, --cell '%s'\n",
+                    arguments->scenario, plan->cell_count, plan->cells[0].label);
+        }
+        return EXIT_HELD;
+    }
+    for (uint32_t i = 0; i < plan->cell_count; i++) {
+        if (strcmp(plan->cells[i].label, arguments->label) == 0) {
+            arguments->cell = i;
+            return EXIT_HELD;
+        }
+    }
+    fprintf(stderr, "squall: no cell '%s' in '%s'; there are:\n", arguments->label, arguments->scenario);
+    for (uint32_t i = 0; i < plan->cell_count; i++) {
+        fprintf(stderr, "  %s\n", plan->cells[i].label);
+    }
+    return EXIT_USAGE;
+}
+
 int cmd_replay(int argc, char **argv)
 {
     static const struct argp argp = {options, parse, "SCENARIO", doc, NULL, NULL, NULL};
@@ -298,11 +340,10 @@ int cmd_replay(int argc, char **argv)
     if (status != EXIT_HELD) {
         return status;
     }
-    if (opened.plan.cell_count > 1) {
-        fprintf(stderr, "squall: '%s' sweeps over %u cells; this is the first of them (%s); choose with --set\n",
-                arguments.scenario, opened.plan.cell_count, opened.plan.cells[0].label);
+    status = choose_cell(&arguments, &opened);
+    if (status == EXIT_HELD) {
+        status = replay(&arguments, &opened);
     }
-    status = replay(&arguments, &opened);
     close_plan(&opened);
     return status;
 }

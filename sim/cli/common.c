@@ -6,6 +6,7 @@
 #include "analysis/judge.h"
 #include "models/models.h"
 #include "sim/base/base.h"
+#include "sim/base/hash.h"
 #include "sim/base/text.h"
 #include "sim/plugin.h"
 
@@ -160,12 +161,23 @@ void close_plan(struct opened *opened)
 
 /* ------------------------------------------------------------------------------------------------ the machine */
 
-bool is_colour(FILE *stream)
+const char *build_version(void)
 {
-    const char *term = getenv("TERM");
-    const char *no_colour = getenv("NO_COLOR");
-    return isatty(fileno(stream)) && (no_colour == NULL || *no_colour == '\0') &&
-           (term == NULL || strcmp(term, "dumb") != 0);
+    static char version[64];
+    if (version[0] != '\0') {
+        return version;
+    }
+    uint64_t digest = 0;
+    FILE *file = fopen("/proc/self/exe", "rb");
+    if (file != NULL) {
+        static char chunk[65536];
+        for (size_t got = fread(chunk, 1, sizeof(chunk), file); got > 0; got = fread(chunk, 1, sizeof(chunk), file)) {
+            digest = hash_mix(digest, hash_bytes(chunk, got));
+        }
+        fclose(file);
+    }
+    snprintf(version, sizeof(version), "%s (build %016llx)", SQUALL_VERSION, (unsigned long long)digest);
+    return version;
 }
 
 static int64_t clock_ns(clockid_t id)

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Build: from a completed tree to a run spec. Each build_* part reads its branch of the tree through views and fills
- * its branch of the spec; what the schema cannot see (keys that need or exclude each other, names that must exist) is
- * reported here. A branch in which the schema found an error is read but not complained about again. */
+ * Build: from a completed tree to a run spec. Each build_* part reads its branch of the tree
+ * through views and fills
+ * its branch of the spec; what the schema cannot see (keys that need or exclude each other, names
+ * that must exist) is
+ * reported here. A branch in which the schema found an error is read but not complained about
+ * again. */
 #ifndef SQUALL_INPUT_BUILD_H
 #define SQUALL_INPUT_BUILD_H
 

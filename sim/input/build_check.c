@@ -135,8 +135,8 @@ static void check_name(struct build *build, const struct yaml_node *node)
     }
     const char *nearest = text_nearest(node->text, names, count);
     if (nearest != NULL) {
-        diag_error(build->diag, node->place, node->width,
-                   "unknown check '%s'; did you mean '%s'?", node->text, nearest);
+        diag_error(build->diag, node->place, node->width, "unknown check '%s'; did you mean '%s'?",
+                   node->text, nearest);
     }
 }
 
@@ -146,6 +146,12 @@ static void read_expect(struct build *build, struct view view)
     uint32_t count = view_count(view, "violated");
     spec->expect = SPEC_EXPECT_PASS;
     spec->expect_library = view_text(view, "library");
+    spec->expect_cell_count = view_count(view, "cells");
+    spec->expect_cells =
+        arena_alloc_array(build->arena, spec->expect_cell_count + 1, sizeof(*spec->expect_cells));
+    for (uint32_t index = 0; index < spec->expect_cell_count; index++) {
+        spec->expect_cells[index] = view_item_text(view, "cells", index);
+    }
     if (!view_has(view, "violated")) {
         return;
     }

@@ -100,9 +100,9 @@ static bool has_word(const char *list, const char *word)
 
 static void check_action_keys(struct build *build, struct view view, const struct action_row *row)
 {
-    static const char *const keys[] = {
-        "target", "direction", "clients", "delay",   "loss",       "duplicate", "bandwidth",
-        "methods", "path",     "errno",   "percent", "timeOffset", "drift",     "slowdown"};
+    static const char *const keys[] = {"target",    "direction",  "clients", "delay",   "loss",
+                                       "duplicate", "bandwidth",  "methods", "path",    "errno",
+                                       "percent",   "timeOffset", "drift",   "slowdown"};
     for (uint32_t index = 0; index < ARRAY_COUNT(keys); index++) {
         bool is_there = view_has(view, keys[index]);
         if (is_there && !has_word(row->allowed, keys[index])) {
@@ -110,8 +110,7 @@ static void check_action_keys(struct build *build, struct view view, const struc
                            keys[index], row->name);
         }
         if (!is_there && has_word(row->needed, keys[index])) {
-            build_complain(build, view, NULL, "the action '%s' needs '%s'", row->name,
-                           keys[index]);
+            build_complain(build, view, NULL, "the action '%s' needs '%s'", row->name, keys[index]);
         }
     }
     if (row->action == SPEC_ACTION_CLOCK && !view_has(view, "timeOffset") &&

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define RATE_MAX INT64_C(1000000000000) /* per 1000 s: 10^9 a second */
-#define NO_RATE INT64_MIN
+#define NO_RATE  INT64_MIN
 
 /* ------------------------------------------------------------------------------- client */
 
@@ -105,7 +105,7 @@ static_assert(SQ_STATUS_COUNT <= 64, "statuses fit the mask");
 /* ------------------------------------------------------------------------------- load */
 
 struct rates {
-    int64_t unit_ns;  /* of bare numbers; 0: none is stated */
+    int64_t unit_ns; /* of bare numbers; 0: none is stated */
     bool used_unit;
 };
 
@@ -220,8 +220,8 @@ static void read_workload(struct build *build, struct view view, struct spec_loa
     if (read == NULL || update == NULL) {
         return;
     }
-    bool is_exact = units_ratio(read, &read_millionths, NULL) &&
-                    units_ratio(update, &update_millionths, NULL);
+    bool is_exact =
+        units_ratio(read, &read_millionths, NULL) && units_ratio(update, &update_millionths, NULL);
     if (!is_exact || read_millionths + update_millionths != 1000000) {
         build_complain(build, view, "updateProportion",
                        "readProportion and updateProportion must sum to 100%%, not %s + %s", read,
@@ -246,8 +246,7 @@ static void build_load(struct build *build, struct view view, const char *name,
     struct view client = view_at(view, "client");
     build_client(build, client, &load->client);
     if (view_has(client, "target")) {
-        build_complain(build, client, "target",
-                       "'target' belongs to the load, not to its client");
+        build_complain(build, client, "target", "'target' belongs to the load, not to its client");
     }
     if (view_has(view, "target")) {
         load->client.target_group = build_find_group(build, view, "target");

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define LINK_RULES_MAX 4096
-#define DELAY_STEPS 64 /* quantiles of a delay law, and as many for its tail */
+#define DELAY_STEPS    64 /* quantiles of a delay law, and as many for its tail */
 
 void build_complain(struct build *build, struct view view, const char *key, const char *format, ...)
 {
@@ -341,8 +341,7 @@ static const struct yaml_node *complete_options(const struct yaml_node *node, co
                                                 struct arena *arena, struct diag *diag)
 {
     const struct yaml_node *name = yaml_find(node, "model");
-    const struct sq_model *model =
-        name == NULL ? NULL : find_model(name, catalog, folder, diag);
+    const struct sq_model *model = name == NULL ? NULL : find_model(name, catalog, folder, diag);
     if (model == NULL) {
         return node;
     }
@@ -365,9 +364,9 @@ const struct yaml_node *build_options(const struct yaml_node *tree, const struct
     }
     for (uint32_t index = 0; groups != NULL && index < groups->count; index++) {
         const char *path = arena_printf(arena, "system.groups[%" PRIu32 "].options", index);
-        groups = yaml_with_item(arena, groups, index,
-                                complete_options(groups->items[index], path, catalog, folder,
-                                                 arena, diag));
+        groups = yaml_with_item(
+            arena, groups, index,
+            complete_options(groups->items[index], path, catalog, folder, arena, diag));
     }
     if (groups != NULL) {
         system = yaml_with(arena, system, yaml_find_key(system, "groups"), groups);
@@ -378,8 +377,7 @@ const struct yaml_node *build_options(const struct yaml_node *tree, const struct
 static void read_options(struct build *build, struct view view, struct spec_group *group)
 {
     const struct sq_model *model = group->model;
-    struct sq_value *values =
-        arena_alloc_array(build->arena, model->option_count, sizeof(*values));
+    struct sq_value *values = arena_alloc_array(build->arena, model->option_count, sizeof(*values));
     for (uint32_t index = 0; index < model->option_count; index++) {
         const struct yaml_node *node =
             yaml_find(view_node(view, "options"), model->options[index].name);
@@ -417,8 +415,8 @@ static void build_group(struct build *build, struct view view, const char *name,
                            : "./mine.so");
         return;
     }
-    group->model = build->catalog->find_model(build->catalog->context, group->model_name,
-                                              build->folder, NULL);
+    group->model =
+        build->catalog->find_model(build->catalog->context, group->model_name, build->folder, NULL);
     if (group->model != NULL) {
         read_options(build, view, group);
     }
@@ -443,8 +441,7 @@ static void build_groups(struct build *build, struct view system)
     for (uint32_t index = 0; index < ARRAY_COUNT(alone); index++) {
         if (view_has(system, alone[index])) {
             build_complain(build, system, alone[index],
-                           "'%s' belongs to each group, not to a system with groups",
-                           alone[index]);
+                           "'%s' belongs to each group, not to a system with groups", alone[index]);
         }
     }
     if (count == 0) {
@@ -517,8 +514,9 @@ uint32_t build_find_group(struct build *build, struct view view, const char *key
         }
     }
     const char *nearest = text_nearest(wanted, names, count);
-    build_complain(build, view, key, nearest != NULL ? "unknown group '%s'; did you mean '%s'?"
-                                                     : "unknown group '%s'",
+    build_complain(build, view, key,
+                   nearest != NULL ? "unknown group '%s'; did you mean '%s'?"
+                                   : "unknown group '%s'",
                    wanted, nearest);
     return UINT32_MAX;
 }

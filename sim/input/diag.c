@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Errors of the user's input, all at once. They arrive in the order in which the input layer walks over trees, which
- * is not the order of the lines, and some arrive again for every cell of a sweep. So each error is kept once, and all
+ * Errors of the user's input, all at once. They arrive in the order in which the input layer walks
+ * over trees, which
+ * is not the order of the lines, and some arrive again for every cell of a sweep. So each error is
+ * kept once, and all
  * are sorted by file (in order of first reading), line and column when they are printed.
  *
- * What a terminal would obey is made harmless on the way out: control characters of the file, and of error texts that
- * quote it, print as '?', tabs as one space (so that the caret stays below its column). Lines too long for a screen
+ * What a terminal would obey is made harmless on the way out: control characters of the file, and
+ * of error texts that
+ * quote it, print as '?', tabs as one space (so that the caret stays below its column). Lines too
+ * long for a screen
  * are shown as a window around the column. */
 #include "sim/input/diag.h"
 
@@ -16,9 +20,9 @@
 #include <stdarg.h>
 #include <string.h>
 
-#define SOURCES_MAX 1024
+#define SOURCES_MAX    1024
 #define WINDOW_COLUMNS 100 /* of a source line shown */
-#define WINDOW_BEFORE 40   /* of these, before the error when the line is cut */
+#define WINDOW_BEFORE  40  /* of these, before the error when the line is cut */
 
 void diag_init(struct diag *diag)
 {

@@ -6,7 +6,8 @@
  *         4 |   latancy: 5ms
  *           |   ^~~~~~~
  *
- * in the order of the file, each once, at most DIAG_MAX of them, then "N errors". Texts obey the grammar of
+ * in the order of the file, each once, at most DIAG_MAX of them, then "N errors". Texts obey the
+ * grammar of
  * sim/base/err.h; control characters in them print as '?'. */
 #ifndef SQUALL_INPUT_DIAG_H
 #define SQUALL_INPUT_DIAG_H
@@ -44,10 +45,11 @@ struct diag {
 
 void diag_init(struct diag *diag);
 void diag_release(struct diag *diag);
-/* Copies `text`, so that lines can be shown after the file is gone. The same file again is ignored. */
+/* Copies `text`, so that lines can be shown later. The same file again is ignored. */
 void diag_add_source(struct diag *diag, const char *file, const char *text, size_t size);
-/* Adds an error; place.line 0: about the file as a whole; place.file NULL: about nothing in particular. Returns
- * false, so that `return diag_error(...)` reads well. An error with the same place and text is counted once. */
+/* Adds an error; place.line 0: about the file as a whole; place.file NULL: about nothing in
+ * particular. Returns false, so that `return diag_error(...)` reads well. An error with the same
+ * place and text is counted once. */
 bool diag_error(struct diag *diag, struct spec_place place, uint32_t width, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 /* Has an error at this very place been kept? */

@@ -135,8 +135,8 @@ static const struct yaml_node *expand_groups(struct arena *arena, const struct y
         }
         const struct yaml_node *own = yaml_find(group, "client");
         if (mode == EXPAND_INHERITED) {
-            const struct yaml_node *host = yaml_overlay(arena, yaml_find(system, "host"),
-                                                        yaml_find(group, "host"), NULL);
+            const struct yaml_node *host =
+                yaml_overlay(arena, yaml_find(system, "host"), yaml_find(group, "host"), NULL);
             group = with(arena, group, "host", host);
             group = with(arena, group, "client", inherit_client(arena, client, own));
         } else {
@@ -177,8 +177,7 @@ static const struct yaml_node *expand_network(struct arena *arena, const struct 
     const struct yaml_node *links = yaml_find(network, "links");
     if (links != NULL && links->kind == YAML_SEQUENCE) {
         for (uint32_t index = 0; index < links->count; index++) {
-            const struct yaml_node *link =
-                yaml_overlay(arena, base, links->items[index], NULL);
+            const struct yaml_node *link = yaml_overlay(arena, base, links->items[index], NULL);
             links = yaml_with_item(arena, links, index, link);
         }
         network = with(arena, network, "links", links);
@@ -217,7 +216,8 @@ static const struct yaml_node *expand_workload(struct arena *arena,
     if (rest == NULL) {
         return workload;
     }
-    return with_default(arena, workload, read != NULL ? "updateProportion" : "readProportion", rest);
+    return with_default(arena, workload, read != NULL ? "updateProportion" : "readProportion",
+                        rest);
 }
 
 static const struct yaml_node *expand_load(struct arena *arena, const struct yaml_node *load,

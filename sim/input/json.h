@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The little JSON that the input layer writes: strings, and scalars of a scenario as JSON values. */
+ * The little JSON that the input layer writes: strings, and scalars of a scenario as JSON values.
+ */
 #ifndef SQUALL_INPUT_JSON_H
 #define SQUALL_INPUT_JSON_H
 

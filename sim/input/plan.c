@@ -21,7 +21,7 @@ struct grid {
     uint32_t axis_count;
     struct scenario_setting *settings; /* axes first, then the other overrides */
     uint32_t setting_count;
-    const char **short_paths;          /* of the axes, for labels */
+    const char **short_paths; /* of the axes, for labels */
 };
 
 /* ------------------------------------------------------------------------------- axes */
@@ -98,8 +98,8 @@ static bool make_grid(struct plan *plan, const struct plan_options *options, str
     for (uint32_t index = 0; index < count; index++) {
         grid->axes[index] = axes[index];
     }
-    grid->settings = arena_alloc_array(&plan->arena, count + options->set_count + 1,
-                                       sizeof(*grid->settings));
+    grid->settings =
+        arena_alloc_array(&plan->arena, count + options->set_count + 1, sizeof(*grid->settings));
     if (!read_sets(plan, options, grid, diag)) {
         return false;
     }
@@ -108,8 +108,7 @@ static bool make_grid(struct plan *plan, const struct plan_options *options, str
     for (uint32_t index = 0; index < count; index++) {
         const struct scenario_axis *axis = &grid->axes[index];
         grid->short_paths[index] = shorten(grid, index);
-        grid->settings[index] =
-            (struct scenario_setting){axis->path, axis->place, axis->values[0]};
+        grid->settings[index] = (struct scenario_setting){axis->path, axis->place, axis->values[0]};
         cells *= axis->value_count;
         if (cells > PLAN_CELLS_MAX) {
             return diag_error(diag, axis->place, (uint32_t)strlen(axis->path),
@@ -142,8 +141,7 @@ static void describe_cell(struct plan *plan, const struct grid *grid, struct cel
     struct text params;
     text_init(&label);
     text_init(&params);
-    const char **sets =
-        arena_alloc_array(&plan->arena, grid->axis_count + 1, sizeof(const char *));
+    const char **sets = arena_alloc_array(&plan->arena, grid->axis_count + 1, sizeof(const char *));
     text_add(&params, "{");
     for (uint32_t index = 0; index < grid->axis_count; index++) {
         const struct scenario_setting *setting = &grid->settings[index];
@@ -246,8 +244,7 @@ static bool read_seeds(struct plan *plan, const struct plan_options *options, st
     return true;
 }
 
-static bool make_canonical(struct plan *plan, const struct plan_options *options,
-                           struct diag *diag)
+static bool make_canonical(struct plan *plan, const struct plan_options *options, struct diag *diag)
 {
     struct scenario_setting *settings =
         arena_alloc_array(&plan->arena, options->set_count + 1, sizeof(*settings));
@@ -256,8 +253,8 @@ static bool make_canonical(struct plan *plan, const struct plan_options *options
             return false;
         }
     }
-    plan->canonical = scenario_canonical(plan->scenario, settings, options->set_count,
-                                         &plan->arena, diag);
+    plan->canonical =
+        scenario_canonical(plan->scenario, settings, options->set_count, &plan->arena, diag);
     return plan->canonical != NULL;
 }
 

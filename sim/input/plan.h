@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Plan: what a campaign will run: the cells of the sweep (the cartesian product of its axes, the last one fastest),
+ * Plan: what a campaign will run: the cells of the sweep (the cartesian product of its axes, the
+ * last one fastest),
  * each compiled to a run spec, times the seeds. */
 #ifndef SQUALL_INPUT_PLAN_H
 #define SQUALL_INPUT_PLAN_H
@@ -9,16 +10,19 @@
 #include "sim/input/scenario.h"
 #include "sim/input/seeds.h"
 
-#define PLAN_CELLS_MAX 10000
+#define PLAN_CELLS_MAX   10000
 #define PLAN_QUICK_SEEDS 10
 
 struct cell {
     struct run_spec spec;
-    const char *label;       /* "nodes=5 preset=none": last parts of the paths, more where they collide; "" without sweep */
-    const char *params_json; /* {"system.nodes": 5, "client.retry.preset": "none"}; numbers where the value is one */
-    const char *const *sets; /* "client.retry.preset=none", one for each axis: with the plan's own, the replay line */
+    /* "nodes=5 preset=none": last parts of paths, more where they collide; "" without a sweep. */
+    const char *label;
+    /* {"system.nodes": 5, "client.retry.preset": "none"}: numbers where the value is one. */
+    const char *params_json;
+    /* "client.retry.preset=none", one for each axis: with the plan's own sets, the replay line. */
+    const char *const *sets;
     uint32_t set_count;
-    uint32_t replicas;       /* nodes of the first group */
+    uint32_t replicas; /* nodes of the first group */
 };
 
 struct plan {
@@ -35,15 +39,16 @@ struct plan {
 };
 
 struct plan_options {
-    const char *const *sets; /* "PATH=VALUE"; one on the path of an axis leaves that axis this single value */
+    /* "PATH=VALUE"; one on the path of an axis leaves that axis this single value. */
+    const char *const *sets;
     uint32_t set_count;
     const char *seeds; /* instead of the file's; NULL = the file's */
     bool is_quick;     /* only the first PLAN_QUICK_SEEDS seeds */
 };
 
 /* False: `diag` says why, and there is nothing to release. */
-bool plan_build(struct plan *plan, const struct scenario *scenario, const struct plan_options *options,
-                struct diag *diag);
+bool plan_build(struct plan *plan, const struct scenario *scenario,
+                const struct plan_options *options, struct diag *diag);
 void plan_release(struct plan *plan);
 /* The index-th seed, index < seed_count. */
 uint64_t plan_seed(const struct plan *plan, uint64_t index);

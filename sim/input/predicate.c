@@ -93,9 +93,9 @@ bool predicate_recovery(const char *text, int64_t *ratio_millionths, struct err 
             return true;
         }
         char token[TOKEN_BYTES];
-        bool is_ratio = next_token(&at, token) && (strchr(token, '%') != NULL
-                                                       ? units_ratio(token, ratio_millionths, NULL)
-                                                       : read_millionths(token, ratio_millionths));
+        bool is_ratio = next_token(&at, token) &&
+                        (strchr(token, '%') != NULL ? units_ratio(token, ratio_millionths, NULL)
+                                                    : read_millionths(token, ratio_millionths));
         if (is_ratio && take(&at, "*") && take(&at, "baseline") && is_at_end(at)) {
             return *ratio_millionths > 0 ||
                    err_set(err, ERR_INPUT, "'%s' holds always: the share must be above 0", text);
@@ -185,9 +185,8 @@ static const struct metric *find_metric(const char *name, struct err *err)
         }
         size_t end = strlen(name);
         const char *colon = strchr(name, ':');
-        bool is_tag = name[length] == '\0' ||
-                      (name[end - 1] == '}' && colon != NULL && colon > name + length + 1 &&
-                       colon + 2 < name + end);
+        bool is_tag = name[length] == '\0' || (name[end - 1] == '}' && colon != NULL &&
+                                               colon > name + length + 1 && colon + 2 < name + end);
         if (!is_tag) {
             err_set(err, ERR_INPUT, "the tag of '%s' is not understood: write '%s{phase:after}'",
                     name, own);
@@ -286,8 +285,8 @@ bool predicate_threshold(const char *metric, const char *text, struct err *err)
                        aggregation, row->example);
     }
     if (!is_operator(operator)) {
-        return err_set(err, ERR_INPUT, "unknown operator '%s': write <, <=, >, >=, == or !=",
-                       operator);
+        return err_set(err, ERR_INPUT,
+                       "unknown operator '%s': write <, <=, >, >=, == or !=", operator);
     }
     if (!check_value(row, value, err)) {
         return false;
@@ -296,7 +295,7 @@ bool predicate_threshold(const char *metric, const char *text, struct err *err)
     if (take(&at, "@") && (!next_token(&at, value) || !units_percent(value, &confidence, NULL))) {
         return err_set(err, ERR_INPUT, "'%s' has no percentage behind '@': write '@ 95%%'", text);
     }
-    return is_at_end(at) || err_set(err, ERR_INPUT,
-                                    "'%s' goes on where it should end: write for example '%s'",
-                                    text, row->example);
+    return is_at_end(at) ||
+           err_set(err, ERR_INPUT, "'%s' goes on where it should end: write for example '%s'", text,
+                   row->example);
 }

@@ -18,9 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AXES_MAX 16
+#define AXES_MAX        16
 #define AXIS_VALUES_MAX 1000
-#define SEEDS_DEFAULT "1..100"
+#define SEEDS_DEFAULT   "1..100"
 
 struct scenario {
     struct arena arena;
@@ -75,9 +75,9 @@ static const struct yaml_node *resolve_extends(struct scenario *scenario,
         return NULL;
     }
     bool is_plain = extends->text[0] == '/' || strcmp(scenario->folder, ".") == 0;
-    const char *path = is_plain ? extends->text
-                                : arena_printf(&scenario->arena, "%s/%s", scenario->folder,
-                                               extends->text);
+    const char *path =
+        is_plain ? extends->text
+                 : arena_printf(&scenario->arena, "%s/%s", scenario->folder, extends->text);
     uint32_t before = diag->count;
     const struct yaml_node *base = yaml_load(path, &scenario->arena, diag);
     if (base == NULL || !check_root(base, diag)) {
@@ -122,8 +122,7 @@ static bool read_axis(struct scenario *scenario, const struct yaml_node *key,
                           "'%s' must be a list of the values to try", key->text);
     }
     if (value->count > AXIS_VALUES_MAX) {
-        return diag_error(diag, value->place, value->width, "more than %d values",
-                          AXIS_VALUES_MAX);
+        return diag_error(diag, value->place, value->width, "more than %d values", AXIS_VALUES_MAX);
     }
     bool is_name = strcmp(key->text, "name") == 0 || strcmp(key->text, "description") == 0;
     if (is_fixed(key->text) || is_name) {
@@ -172,8 +171,7 @@ static void read_seeds(struct scenario *scenario, const struct yaml_node *comple
     uint32_t range_count = 0;
     uint64_t seed_count = 0;
     struct err err = {0};
-    if (!seeds_parse(scenario->seeds, &scenario->arena, &ranges, &range_count, &seed_count,
-                     &err)) {
+    if (!seeds_parse(scenario->seeds, &scenario->arena, &ranges, &range_count, &seed_count, &err)) {
         diag_error(diag, node->place, node->width, "%s", err.text);
     }
 }
@@ -211,8 +209,8 @@ static const struct yaml_node *complete(const struct scenario *scenario,
 {
     bool is_all = mode == EXPAND_INHERITED;
     tree = expand_tree(tree, mode, arena);
-    tree = schema_complete(schema_root(), tree, "",
-                           is_all ? SCHEMA_FILL_ALL : SCHEMA_FILL_WRITTEN, arena, diag);
+    tree = schema_complete(schema_root(), tree, "", is_all ? SCHEMA_FILL_ALL : SCHEMA_FILL_WRITTEN,
+                           arena, diag);
     return build_options(tree, scenario->catalog, scenario->folder, arena, diag);
 }
 
@@ -227,8 +225,7 @@ static const char *print_tree(const struct yaml_node *tree, struct arena *arena)
 }
 
 bool scenario_compile(const struct scenario *scenario, const struct scenario_setting *settings,
-                      uint32_t count, struct arena *arena, struct run_spec *spec,
-                      struct diag *diag)
+                      uint32_t count, struct arena *arena, struct run_spec *spec, struct diag *diag)
 {
     ASSERT(scenario != NULL);
     ASSERT(settings != NULL || count == 0);
@@ -443,8 +440,8 @@ const struct scenario_axis *scenario_axes(const struct scenario *scenario, uint3
     return scenario->axes;
 }
 
-bool scenario_setting_parse(const char *text, struct arena *arena,
-                            struct scenario_setting *setting, struct diag *diag)
+bool scenario_setting_parse(const char *text, struct arena *arena, struct scenario_setting *setting,
+                            struct diag *diag)
 {
     ASSERT(text != NULL);
     ASSERT(setting != NULL);

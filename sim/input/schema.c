@@ -14,8 +14,8 @@
 #include <string.h>
 
 #define NAME_BYTES_MAX 64
-#define KEYS_MAX 256 /* of an object, choices of a key, or names to suggest */
-#define TEN_YEARS (INT64_C(3652) * 86400 * NS_PER_S)
+#define KEYS_MAX       256 /* of an object, choices of a key, or names to suggest */
+#define TEN_YEARS      (INT64_C(3652) * 86400 * NS_PER_S)
 
 const struct schema_key *schema_key_of(const struct schema_object *object, const char *name)
 {
@@ -133,7 +133,10 @@ static bool read_choice(const char *choices, const char *text, int64_t *number, 
     struct text list;
     text_init(&list);
     for (uint32_t index = 0; index < count; index++) {
-        text_printf(&list, "%s%s", index == 0 ? "" : index + 1 == count ? " or " : ", ",
+        text_printf(&list, "%s%s",
+                    index == 0           ? ""
+                    : index + 1 == count ? " or "
+                                         : ", ",
                     words[index]);
     }
     err_set(err, ERR_INPUT, "unknown word '%s': write %s", text, text_of(&list));
@@ -251,8 +254,8 @@ static bool read_type(const struct schema_key *key, const char *text, int64_t *n
         return read_factor(text, number, err);
     case SCHEMA_DECIMAL:
         return read_decimal(text, strlen(text), number) ||
-               err_set(err, ERR_INPUT,
-                       "'%s' is not a decimal number with at most three decimals", text);
+               err_set(err, ERR_INPUT, "'%s' is not a decimal number with at most three decimals",
+                       text);
     case SCHEMA_SHARE:
         return strchr(text, '%') != NULL ? units_percent(text, &ignored, err)
                                          : units_u64(text, &ignored, err);
@@ -555,8 +558,8 @@ static const struct yaml_node *default_of(const struct completion *completion,
     }
     struct diag diag;
     diag_init(&diag);
-    const struct yaml_node *raw = yaml_parse("(default)", key->initial, strlen(key->initial),
-                                             completion->arena, &diag);
+    const struct yaml_node *raw =
+        yaml_parse("(default)", key->initial, strlen(key->initial), completion->arena, &diag);
     ASSERT(raw != NULL);
     if (raw->count == 0) {
         raw = first == '{' ? yaml_mapping_new(completion->arena, place, NULL, NULL, 0)
@@ -593,7 +596,8 @@ static bool report_unknown_keys(const struct completion *completion,
             continue; /* inherited: it was reported where it is written */
         }
         const char *nearest = text_nearest(key->text, names, object->key_count);
-        const char *inside = path[0] == '\0' ? "" : arena_printf(completion->arena, " in '%s'", path);
+        const char *inside =
+            path[0] == '\0' ? "" : arena_printf(completion->arena, " in '%s'", path);
         if (nearest != NULL) {
             diag_error(completion->diag, key->place, key->width,
                        "unknown key '%s'%s; did you mean '%s'?", key->text, inside, nearest);
@@ -640,7 +644,8 @@ static const struct yaml_node *complete_object(const struct completion *completi
     if (node != NULL && node->kind != YAML_MAPPING) {
         const struct schema_key nameless = {.name = "", .example = NULL};
         if (path[0] == '\0') {
-            diag_error(completion->diag, node->place, node->width, "a scenario must be a mapping of keys");
+            diag_error(completion->diag, node->place, node->width,
+                       "a scenario must be a mapping of keys");
         } else {
             wrong_shape(completion, &nameless, node, path, "a mapping of keys to values");
         }
@@ -678,8 +683,7 @@ const struct yaml_node *schema_complete(const struct schema_object *object,
 {
     ASSERT(object != NULL);
     ASSERT(path != NULL);
-    struct completion completion = {arena, diag,
-                                    fill == SCHEMA_FILL_ALL ? FILL_ALL : FILL_WRITTEN};
+    struct completion completion = {arena, diag, fill == SCHEMA_FILL_ALL ? FILL_ALL : FILL_WRITTEN};
     return complete_object(&completion, object, node, path);
 }
 
@@ -765,8 +769,7 @@ static const struct yaml_node *set_in_map(const struct setting *setting,
     }
     const struct yaml_node *value =
         *rest == '\0' ? setting->value : set_in_object(setting, key->object, item, rest);
-    return value == NULL ? NULL
-                         : yaml_with(setting->arena, map, key_node(setting, name), value);
+    return value == NULL ? NULL : yaml_with(setting->arena, map, key_node(setting, name), value);
 }
 
 /* Which item of a list the path means: "[0]" or its name. UINT32_MAX: err is set. */
@@ -835,8 +838,8 @@ static const struct yaml_node *set_in_list(const struct setting *setting,
 
 /* The new value of `key`, whose old one is `node` (or NULL), for the rest of the path. */
 static const struct yaml_node *set_below(const struct setting *setting,
-                                         const struct schema_key *key,
-                                         const struct yaml_node *node, const char *rest)
+                                         const struct schema_key *key, const struct yaml_node *node,
+                                         const char *rest)
 {
     if (*rest == '\0') {
         return setting->value;

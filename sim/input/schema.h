@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The schema of the scenario language: one table that describes every key once: form, type, range, choices, default,
- * meaning, example. Checking, defaults, `squall explain`, the JSON Schema and reading all go through it. */
+ * The schema of the scenario language: one table that describes every key once: form, type, range,
+ * choices, default,
+ * meaning, example. Checking, defaults, `squall explain`, the JSON Schema and reading all go
+ * through it. */
 #ifndef SQUALL_INPUT_SCHEMA_H
 #define SQUALL_INPUT_SCHEMA_H
 
@@ -23,7 +25,7 @@ enum schema_type {
     SCHEMA_PERCENT,   /* out of 2^32 */
     SCHEMA_SIZE,      /* bytes in min .. max */
     SCHEMA_BANDWIDTH, /* bytes/s */
-    SCHEMA_RATE,      /* "200/s": per 1000 s; a bare number for timeUnit: negative, see schema_read */
+    SCHEMA_RATE,      /* "200/s": per 1000 s; bare number: see schema_read */
     SCHEMA_PPM,       /* in min .. max */
     SCHEMA_FACTOR,    /* "3x", "1.5x": thousandths in min .. max */
     SCHEMA_DECIMAL,   /* "0.99", "2": thousandths in min .. max */
@@ -33,15 +35,15 @@ enum schema_type {
 };
 
 enum schema_form {
-    SCHEMA_ONE = 0,         /* a scalar */
-    SCHEMA_OBJECT,      /* a mapping with the keys of `object` */
-    SCHEMA_EITHER,      /* a scalar, short for {object->short_key: scalar}, or a mapping */
-    SCHEMA_LIST,        /* a sequence of scalars, or of objects when `object` is set */
-    SCHEMA_ONE_OR_MANY, /* a scalar or a sequence of scalars */
-    SCHEMA_MAP,         /* names to scalars, or to objects when `object` is set */
+    SCHEMA_ONE = 0,      /* a scalar */
+    SCHEMA_OBJECT,       /* a mapping with the keys of `object` */
+    SCHEMA_EITHER,       /* a scalar, short for {object->short_key: scalar}, or a mapping */
+    SCHEMA_LIST,         /* a sequence of scalars, or of objects when `object` is set */
+    SCHEMA_ONE_OR_MANY,  /* a scalar or a sequence of scalars */
+    SCHEMA_MAP,          /* names to scalars, or to objects when `object` is set */
     SCHEMA_MAP_OF_LISTS, /* names to scalars or sequences of them */
     SCHEMA_SWEEP,        /* paths to sequences of anything: kept as it is */
-    SCHEMA_OPTIONS,     /* names to scalars: options of a model */
+    SCHEMA_OPTIONS,      /* names to scalars: options of a model */
 };
 
 struct schema_object;
@@ -51,13 +53,13 @@ struct schema_key {
     enum schema_form form;
     enum schema_type type;
     const struct schema_object *object;
-    const char *initial; /* default as YAML; NULL: none, the key stays absent; "{}" fills an object with its own */
+    const char *initial; /* default as YAML, "{}": the object's own; NULL: the key stays absent */
     const char *choices; /* "a|b|c" */
     const char *word;    /* special word allowed beside the type */
     int64_t min;         /* of the number; both 0: the type's own limits */
     int64_t max;
     bool is_required;
-    bool is_inherited;   /* the object takes what is not written from elsewhere, not from defaults */
+    bool is_inherited;       /* what is not written comes from elsewhere, not from defaults */
     const char *description; /* one sentence and no full stop */
     const char *example;
 };
@@ -79,8 +81,8 @@ const char *const *schema_preset_names(void);
 /* Asserts that the object has the key: what is not in the table cannot be read. */
 const struct schema_key *schema_key_of(const struct schema_object *object, const char *name);
 
-/* Reads the text of a scalar. `number` is set for all types but the texts, for which it is 0. A bare number of a
- * SCHEMA_RATE gives -1 - thousandths. */
+/* Reads the text of a scalar. `number` is set for all types but the texts, for which it is 0. A
+ * bare number of a SCHEMA_RATE gives -1 - thousandths. */
 bool schema_read(const struct schema_key *key, const char *text, int64_t *number, struct err *err);
 
 enum schema_fill {
@@ -97,13 +99,14 @@ const struct yaml_node *schema_complete(const struct schema_object *object,
                                         enum schema_fill fill, struct arena *arena,
                                         struct diag *diag);
 
-/* Copy of `tree` with `value` at `path`: keys separated by dots, items of lists by name or as "[0]". Names in maps and
- * lists of objects must exist. NULL: err says why, with a suggestion. */
-const struct yaml_node *schema_set(const char *path, const struct yaml_node *tree, const struct yaml_node *value,
-                                   struct arena *arena, struct err *err);
+/* Copy of `tree` with `value` at `path`: keys separated by dots, items of lists by name or as
+ * "[0]". Names in maps and lists of objects must exist. NULL: err says why, with a suggestion. */
+const struct yaml_node *schema_set(const char *path, const struct yaml_node *tree,
+                                   const struct yaml_node *value, struct arena *arena,
+                                   struct err *err);
 
-/* Prints one key, or an object with all its keys; "" is the whole file, "model.NAME" the options of a model
- * ("network.default.latency", "load.*.rate", "faults"). */
+/* Prints one key, or an object with all its keys; "" is the whole file, "model.NAME" the options of
+ * a model ("network.default.latency", "load.*.rate", "faults"). */
 bool schema_explain(const char *path, const struct catalog *catalog, FILE *out, struct err *err);
 /* Prints the JSON Schema (draft 2020-12). */
 void schema_json(FILE *out);

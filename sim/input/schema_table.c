@@ -1,24 +1,33 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The table of the scenario language. Nothing here but data: objects from the innermost outwards, each a list of its
+ * The table of the scenario language. Nothing here but data: objects from the innermost outwards,
+ * each a list of its
  * keys, and the numbers of the retry presets.
  *
- * Sources of the words: k6 (load), Chaos Mesh (faults), gRPC A6 and the AWS SDKs (retries), Maelstrom (names of
+ * Sources of the words: k6 (load), Chaos Mesh (faults), gRPC A6 and the AWS SDKs (retries),
+ * Maelstrom (names of
  * errors), SimGrid (network, disk), YCSB (workload), Antithesis (checks).
- * Sources of the presets: gRPC proposal A6 (example policy; jitter of +-20 %), botocore's standard mode (3 attempts,
- * full jitter over 1 s .. 20 s, quota 500 / 5 / 10 / 1), the AWS defaults of 2026 (50 ms, cost 14), Envoy's defaults
- * (one retry, 25 ms .. 250 ms, full jitter). "naive" is what people write first: again at once, until the deadline. */
+ * Sources of the presets: gRPC proposal A6 (example policy; jitter of +-20 %), botocore's standard
+ * mode (3 attempts,
+ * full jitter over 1 s .. 20 s, quota 500 / 5 / 10 / 1), the AWS defaults of 2026 (50 ms, cost 14),
+ * Envoy's defaults
+ * (one retry, 25 ms .. 250 ms, full jitter). "naive" is what people write first: again at once,
+ * until the deadline. */
 #include "sim/input/schema.h"
 
 #include "sim/base/base.h"
 #include "sim/base/units.h"
 
 #define HOUR (3600 * NS_PER_S)
-#define DAY (24 * HOUR)
-#define OBJECT(name_, keys_) \
-    {.name = (name_), .keys = (keys_), .key_count = ARRAY_COUNT(keys_)}
-#define OBJECT_SHORT(name_, keys_, short_) \
-    {.name = (name_), .keys = (keys_), .key_count = ARRAY_COUNT(keys_), .short_key = (short_)}
+#define DAY  (24 * HOUR)
+#define OBJECT(name_, keys_)                                                                       \
+    {                                                                                              \
+        .name = (name_), .keys = (keys_), .key_count = ARRAY_COUNT(keys_)                          \
+    }
+#define OBJECT_SHORT(name_, keys_, short_)                                                         \
+    {                                                                                              \
+        .name = (name_), .keys = (keys_), .key_count = ARRAY_COUNT(keys_), .short_key = (short_)   \
+    }
 
 /* "|ok|timeout|..." */
 #define STATUS_CHOICE(code, number, name, definite) "|" name
@@ -28,131 +37,266 @@ static const char status_choices[] = SQ_STATUS_MAP(STATUS_CHOICE);
 
 static_assert(SQ_OK == 0, "the failures follow success");
 
-/* ------------------------------------------------------------------------------------------------ laws */
+/* ------------------------------------------------------------------------------- laws */
 
 static const struct schema_key point_keys[] = {
-    {.name = "at", .type = SCHEMA_PERCENT, .is_required = true, .example = "99%",
+    {.name = "at",
+     .type = SCHEMA_PERCENT,
+     .is_required = true,
+     .example = "99%",
      .description = "share of the values that are at most 'value'"},
-    {.name = "value", .type = SCHEMA_DURATION, .is_required = true, .max = 365 * DAY, .example = "5ms",
+    {.name = "value",
+     .type = SCHEMA_DURATION,
+     .is_required = true,
+     .max = 365 * DAY,
+     .example = "5ms",
      .description = "duration at this quantile"},
 };
 static const struct schema_object point_object = OBJECT("point", point_keys);
 
 static const struct schema_key law_keys[] = {
-    {.name = "distribution", .type = SCHEMA_CHOICE, .example = "lognormal",
+    {.name = "distribution",
+     .type = SCHEMA_CHOICE,
+     .example = "lognormal",
      .choices = "constant|uniform|exponential|lognormal|pareto|empirical",
      .description = "shape; without it the other keys decide: p99 lognormal, min and max uniform, "
                     "mean exponential, points empirical"},
-    {.name = "value", .type = SCHEMA_DURATION, .max = 365 * DAY, .example = "5ms",
+    {.name = "value",
+     .type = SCHEMA_DURATION,
+     .max = 365 * DAY,
+     .example = "5ms",
      .description = "constant: the duration itself"},
-    {.name = "latency", .type = SCHEMA_DURATION, .max = 365 * DAY, .example = "800us",
+    {.name = "latency",
+     .type = SCHEMA_DURATION,
+     .max = 365 * DAY,
+     .example = "800us",
      .description = "another word for median, or without p99 for value"},
-    {.name = "median", .type = SCHEMA_DURATION, .max = 365 * DAY, .example = "800us",
+    {.name = "median",
+     .type = SCHEMA_DURATION,
+     .max = 365 * DAY,
+     .example = "800us",
      .description = "lognormal: half of the values are below"},
-    {.name = "mean", .type = SCHEMA_DURATION, .max = 365 * DAY, .example = "30s",
+    {.name = "mean",
+     .type = SCHEMA_DURATION,
+     .max = 365 * DAY,
+     .example = "30s",
      .description = "exponential, or lognormal with p99: the mean"},
-    {.name = "min", .type = SCHEMA_DURATION, .max = 365 * DAY, .example = "1ms",
+    {.name = "min",
+     .type = SCHEMA_DURATION,
+     .max = 365 * DAY,
+     .example = "1ms",
      .description = "uniform and pareto: the least value"},
-    {.name = "max", .type = SCHEMA_DURATION, .max = 365 * DAY, .example = "10ms",
+    {.name = "max",
+     .type = SCHEMA_DURATION,
+     .max = 365 * DAY,
+     .example = "10ms",
      .description = "uniform: the largest value; pareto: where the tail is cut"},
-    {.name = "p99", .type = SCHEMA_DURATION, .max = 365 * DAY, .example = "6ms",
+    {.name = "p99",
+     .type = SCHEMA_DURATION,
+     .max = 365 * DAY,
+     .example = "6ms",
      .description = "lognormal: 99 % of the values are below"},
-    {.name = "shape", .type = SCHEMA_DECIMAL, .min = 100, .max = 100000, .example = "1.5",
+    {.name = "shape",
+     .type = SCHEMA_DECIMAL,
+     .min = 100,
+     .max = 100000,
+     .example = "1.5",
      .description = "pareto: exponent of the tail, 1.5 when absent"},
-    {.name = "points", .form = SCHEMA_LIST, .object = &point_object,
+    {.name = "points",
+     .form = SCHEMA_LIST,
+     .object = &point_object,
      .example = "[{at: 0%, value: 1ms}, {at: 100%, value: 9ms}]",
      .description = "empirical: quantiles from 0% to 100%, joined by straight lines"},
 };
 static const struct schema_object law_object = OBJECT_SHORT("law", law_keys, "value");
 
-/* ------------------------------------------------------------------------------------------------ host */
+/* ------------------------------------------------------------------------------- host */
 
 static const struct schema_key host_queue_keys[] = {
-    {.name = "limit", .type = SCHEMA_COUNT, .initial = "1000", .min = 1, .max = 1000000000,
-     .description = "messages, requests and timers that may wait for a node", .example = "20000"},
-    {.name = "onFull", .type = SCHEMA_CHOICE, .choices = "drop|reject", .initial = "drop",
+    {.name = "limit",
+     .type = SCHEMA_COUNT,
+     .initial = "1000",
+     .min = 1,
+     .max = 1000000000,
+     .description = "messages, requests and timers that may wait for a node",
+     .example = "20000"},
+    {.name = "onFull",
+     .type = SCHEMA_CHOICE,
+     .choices = "drop|reject",
+     .initial = "drop",
      .description = "what happens to a request that does not fit: lost, or answered 'overloaded'",
      .example = "reject"},
 };
 static const struct schema_object host_queue_object = OBJECT("hostQueue", host_queue_keys);
 
 static const struct schema_key cpu_keys[] = {
-    {.name = "perMessage", .type = SCHEMA_DURATION, .initial = "10us", .max = HOUR,
-     .description = "processor time to handle one message or request", .example = "200us"},
-    {.name = "perByte", .type = SCHEMA_FINE, .initial = "1ns", .max = 1000000000,
-     .description = "processor time for each byte of it; picoseconds count", .example = "250ps"},
-    {.name = "perOperation", .type = SCHEMA_DURATION, .initial = "20us", .max = HOUR,
+    {.name = "perMessage",
+     .type = SCHEMA_DURATION,
+     .initial = "10us",
+     .max = HOUR,
+     .description = "processor time to handle one message or request",
+     .example = "200us"},
+    {.name = "perByte",
+     .type = SCHEMA_FINE,
+     .initial = "1ns",
+     .max = 1000000000,
+     .description = "processor time for each byte of it; picoseconds count",
+     .example = "250ps"},
+    {.name = "perOperation",
+     .type = SCHEMA_DURATION,
+     .initial = "20us",
+     .max = HOUR,
      .description = "processor time that a model charges for one operation of its store",
      .example = "100us"},
-    {.name = "perTimer", .type = SCHEMA_DURATION, .initial = "1us", .max = HOUR,
-     .description = "processor time to handle one timer", .example = "5us"},
+    {.name = "perTimer",
+     .type = SCHEMA_DURATION,
+     .initial = "1us",
+     .max = HOUR,
+     .description = "processor time to handle one timer",
+     .example = "5us"},
 };
 static const struct schema_object cpu_object = OBJECT("cpu", cpu_keys);
 
 static const struct schema_key clock_keys[] = {
-    {.name = "offset", .type = SCHEMA_DURATION, .initial = "0s", .max = 365 * DAY,
+    {.name = "offset",
+     .type = SCHEMA_DURATION,
+     .initial = "0s",
+     .max = 365 * DAY,
      .description = "time of day of a node differs by up to this much, either way",
      .example = "10ms"},
-    {.name = "drift", .type = SCHEMA_PPM, .initial = "0ppm", .min = 0, .max = 100000,
-     .description = "clock of a node runs faster or slower by up to this much", .example = "50ppm"},
+    {.name = "drift",
+     .type = SCHEMA_PPM,
+     .initial = "0ppm",
+     .min = 0,
+     .max = 100000,
+     .description = "clock of a node runs faster or slower by up to this much",
+     .example = "50ppm"},
 };
 static const struct schema_object clock_object = OBJECT("clock", clock_keys);
 
 static const struct schema_key host_keys[] = {
-    {.name = "cores", .type = SCHEMA_COUNT, .initial = "1", .min = 1, .max = 1024,
-     .description = "processors of a host", .example = "4"},
-    {.name = "queue", .form = SCHEMA_OBJECT, .object = &host_queue_object, .initial = "{}",
+    {.name = "cores",
+     .type = SCHEMA_COUNT,
+     .initial = "1",
+     .min = 1,
+     .max = 1024,
+     .description = "processors of a host",
+     .example = "4"},
+    {.name = "queue",
+     .form = SCHEMA_OBJECT,
+     .object = &host_queue_object,
+     .initial = "{}",
      .description = "inbox of a node"},
-    {.name = "cpu", .form = SCHEMA_OBJECT, .object = &cpu_object, .initial = "{}",
+    {.name = "cpu",
+     .form = SCHEMA_OBJECT,
+     .object = &cpu_object,
+     .initial = "{}",
      .description = "what work costs"},
-    {.name = "clock", .form = SCHEMA_OBJECT, .object = &clock_object, .initial = "{}",
+    {.name = "clock",
+     .form = SCHEMA_OBJECT,
+     .object = &clock_object,
+     .initial = "{}",
      .description = "how wrong the clocks are"},
 };
 static const struct schema_object host_object = OBJECT("host", host_keys);
 
-/* ------------------------------------------------------------------------------------------------ client */
+/* ------------------------------------------------------------------------------- client */
 
 static const struct schema_key budget_keys[] = {
-    {.name = "type", .type = SCHEMA_CHOICE, .choices = "none|token-bucket", .initial = "none",
+    {.name = "type",
+     .type = SCHEMA_CHOICE,
+     .choices = "none|token-bucket",
+     .initial = "none",
      .description = "limit over all retries of a caller; token-bucket when another key is written",
      .example = "token-bucket"},
-    {.name = "capacity", .type = SCHEMA_COUNT, .initial = "500", .min = 1, .max = 1000000,
-     .description = "tokens at the start, and at most", .example = "500"},
-    {.name = "retryCost", .type = SCHEMA_COUNT, .initial = "5", .min = 0, .max = 1000000,
-     .description = "tokens that a retry takes", .example = "5"},
-    {.name = "timeoutCost", .type = SCHEMA_COUNT, .initial = "10", .min = 0, .max = 1000000,
-     .description = "tokens that a retry after a time-out takes", .example = "10"},
-    {.name = "successCredit", .type = SCHEMA_DECIMAL, .initial = "1", .min = 0, .max = 1000000000,
-     .description = "tokens that a success gives back", .example = "0.1"},
+    {.name = "capacity",
+     .type = SCHEMA_COUNT,
+     .initial = "500",
+     .min = 1,
+     .max = 1000000,
+     .description = "tokens at the start, and at most",
+     .example = "500"},
+    {.name = "retryCost",
+     .type = SCHEMA_COUNT,
+     .initial = "5",
+     .min = 0,
+     .max = 1000000,
+     .description = "tokens that a retry takes",
+     .example = "5"},
+    {.name = "timeoutCost",
+     .type = SCHEMA_COUNT,
+     .initial = "10",
+     .min = 0,
+     .max = 1000000,
+     .description = "tokens that a retry after a time-out takes",
+     .example = "10"},
+    {.name = "successCredit",
+     .type = SCHEMA_DECIMAL,
+     .initial = "1",
+     .min = 0,
+     .max = 1000000000,
+     .description = "tokens that a success gives back",
+     .example = "0.1"},
 };
 static const struct schema_object budget_object = OBJECT("budget", budget_keys);
 
 static const struct schema_key retry_keys[] = {
-    {.name = "preset", .type = SCHEMA_CHOICE, .initial = "none",
+    {.name = "preset",
+     .type = SCHEMA_CHOICE,
+     .initial = "none",
      .choices = "none|naive|grpc|aws-standard|aws-standard-2026|envoy",
      .description = "where the other keys get their values from when they are not written; whoever "
                     "sets it anew (a sweep, an override, a load) starts from the preset alone",
      .example = "aws-standard"},
-    {.name = "maxAttempts", .type = SCHEMA_COUNT, .word = "unlimited", .min = 1, .max = 1000000,
-     .description = "sends of one operation, the first included", .example = "3"},
-    {.name = "backoff", .type = SCHEMA_CHOICE, .choices = "none|fixed|exponential",
-     .description = "how the waiting time before a retry grows", .example = "exponential"},
-    {.name = "initialBackoff", .type = SCHEMA_DURATION, .max = HOUR,
-     .description = "waiting time before the first retry", .example = "50ms"},
-    {.name = "maxBackoff", .type = SCHEMA_DURATION, .max = DAY,
-     .description = "longest waiting time, before jitter", .example = "20s"},
-    {.name = "backoffMultiplier", .type = SCHEMA_DECIMAL, .min = 1000, .max = 100000,
-     .description = "growth of the waiting time from retry to retry", .example = "2"},
-    {.name = "jitter", .type = SCHEMA_JITTER,
+    {.name = "maxAttempts",
+     .type = SCHEMA_COUNT,
+     .word = "unlimited",
+     .min = 1,
+     .max = 1000000,
+     .description = "sends of one operation, the first included",
+     .example = "3"},
+    {.name = "backoff",
+     .type = SCHEMA_CHOICE,
+     .choices = "none|fixed|exponential",
+     .description = "how the waiting time before a retry grows",
+     .example = "exponential"},
+    {.name = "initialBackoff",
+     .type = SCHEMA_DURATION,
+     .max = HOUR,
+     .description = "waiting time before the first retry",
+     .example = "50ms"},
+    {.name = "maxBackoff",
+     .type = SCHEMA_DURATION,
+     .max = DAY,
+     .description = "longest waiting time, before jitter",
+     .example = "20s"},
+    {.name = "backoffMultiplier",
+     .type = SCHEMA_DECIMAL,
+     .min = 1000,
+     .max = 100000,
+     .description = "growth of the waiting time from retry to retry",
+     .example = "2"},
+    {.name = "jitter",
+     .type = SCHEMA_JITTER,
      .choices = "none|full|equal|decorrelated|proportional(20%)",
      .description = "randomness of the waiting time c: full U(0, c), equal c/2 + U(0, c/2), "
                     "decorrelated U(initial, 3 x previous), proportional(x) c x U(1 - x, 1 + x)",
      .example = "full"},
-    {.name = "retryOn", .form = SCHEMA_LIST, .type = SCHEMA_CHOICE, .choices = FAILURES,
-     .description = "failures that are retried", .example = "[timeout, temporarily-unavailable]"},
-    {.name = "redirects", .type = SCHEMA_COUNT, .max = 100,
-     .description = "not-leader answers of an operation that are followed at once", .example = "3"},
-    {.name = "budget", .form = SCHEMA_OBJECT, .object = &budget_object, .initial = "{}",
+    {.name = "retryOn",
+     .form = SCHEMA_LIST,
+     .type = SCHEMA_CHOICE,
+     .choices = FAILURES,
+     .description = "failures that are retried",
+     .example = "[timeout, temporarily-unavailable]"},
+    {.name = "redirects",
+     .type = SCHEMA_COUNT,
+     .max = 100,
+     .description = "not-leader answers of an operation that are followed at once",
+     .example = "3"},
+    {.name = "budget",
+     .form = SCHEMA_OBJECT,
+     .object = &budget_object,
+     .initial = "{}",
      .description = "token bucket that limits retries"},
 };
 static const struct schema_object retry_object = {.name = "retry",
@@ -166,21 +310,20 @@ static const struct schema_object retry_object = {.name = "retry",
 #define NO_BUDGET                                                                                  \
     "budget: {type: none, capacity: 500, retryCost: 5, timeoutCost: 10, successCredit: 1}}"
 #define NO_BACKOFF                                                                                 \
-    "backoff: none, initialBackoff: 0s, maxBackoff: 0s, backoffMultiplier: 1, jitter: none, "
+    "backoff: none, initialBackoff: 0s, maxBackoff: 20s, backoffMultiplier: 2, jitter: none, "
 
 static const struct {
     const char *name;
     const char *keys;
 } presets[] = {
-    {"none", "{maxAttempts: 1, " NO_BACKOFF "retryOn: [], redirects: 3, " NO_BUDGET},
+    {"none", "{maxAttempts: 1, " NO_BACKOFF RETRY_ON NO_BUDGET},
     {"naive", "{maxAttempts: unlimited, " NO_BACKOFF RETRY_ON NO_BUDGET},
     {"grpc", "{maxAttempts: 4, backoff: exponential, initialBackoff: 100ms, maxBackoff: 1s, "
              "backoffMultiplier: 2, jitter: proportional(20%), " RETRY_ON NO_BUDGET},
-    {"aws-standard",
-     "{maxAttempts: 3, backoff: exponential, initialBackoff: 1s, maxBackoff: 20s, "
-     "backoffMultiplier: 2, jitter: full, " RETRY_ON
-     "budget: {type: token-bucket, capacity: 500, retryCost: 5, timeoutCost: 10, "
-     "successCredit: 1}}"},
+    {"aws-standard", "{maxAttempts: 3, backoff: exponential, initialBackoff: 1s, maxBackoff: 20s, "
+                     "backoffMultiplier: 2, jitter: full, " RETRY_ON
+                     "budget: {type: token-bucket, capacity: 500, retryCost: 5, timeoutCost: 10, "
+                     "successCredit: 1}}"},
     {"aws-standard-2026",
      "{maxAttempts: 3, backoff: exponential, initialBackoff: 50ms, maxBackoff: 20s, "
      "backoffMultiplier: 2, jitter: full, " RETRY_ON
@@ -191,49 +334,103 @@ static const struct {
 };
 
 static const struct schema_key client_keys[] = {
-    {.name = "target", .type = SCHEMA_NAME,
+    {.name = "target",
+     .type = SCHEMA_NAME,
      .description = "group that a group with this client calls; a load has its own 'target'",
      .example = "store"},
-    {.name = "count", .type = SCHEMA_COUNT, .initial = "10", .min = 1, .max = 1000000,
+    {.name = "count",
+     .type = SCHEMA_COUNT,
+     .initial = "10",
+     .min = 1,
+     .max = 1000000,
      .description = "client identities at the start; more are made when all are busy",
      .example = "200"},
-    {.name = "deadline", .type = SCHEMA_DURATION, .word = "none", .initial = "5s", .min = 1,
-     .max = DAY, .description = "of an operation with all its retries, from its intended start",
+    {.name = "deadline",
+     .type = SCHEMA_DURATION,
+     .word = "none",
+     .initial = "5s",
+     .min = 1,
+     .max = DAY,
+     .description = "of an operation with all its retries, from its intended start",
      .example = "2s"},
-    {.name = "timeout", .type = SCHEMA_DURATION, .initial = "500ms", .min = 1, .max = DAY,
-     .description = "of one attempt", .example = "300ms"},
-    {.name = "route", .type = SCHEMA_CHOICE, .choices = "leader|random|first", .initial = "leader",
-     .description = "node that an attempt goes to", .example = "random"},
-    {.name = "retry", .form = SCHEMA_OBJECT, .object = &retry_object, .initial = "{}",
+    {.name = "timeout",
+     .type = SCHEMA_DURATION,
+     .initial = "500ms",
+     .min = 1,
+     .max = DAY,
+     .description = "of one attempt",
+     .example = "300ms"},
+    {.name = "route",
+     .type = SCHEMA_CHOICE,
+     .choices = "leader|random|first",
+     .initial = "leader",
+     .description = "node that an attempt goes to",
+     .example = "random"},
+    {.name = "retry",
+     .form = SCHEMA_OBJECT,
+     .object = &retry_object,
+     .initial = "{}",
      .description = "what happens after a failed attempt"},
 };
 static const struct schema_object client_object = OBJECT("client", client_keys);
 
-/* ------------------------------------------------------------------------------------------------ system */
+/* ------------------------------------------------------------------------------- system */
 
 static const struct schema_key group_keys[] = {
-    {.name = "name", .type = SCHEMA_NAME, .is_required = true,
-     .description = "name of the group, unique", .example = "store"},
-    {.name = "model", .type = SCHEMA_TEXT, .is_required = true,
-     .description = "built-in model, or path of a plug-in", .example = "raft"},
-    {.name = "nodes", .type = SCHEMA_COUNT, .is_required = true, .min = 1, .max = 64,
-     .description = "nodes of the group", .example = "3"},
-    {.name = "nodesPerHost", .type = SCHEMA_COUNT, .initial = "1", .min = 1, .max = 64,
-     .description = "nodes that share a host, its processors and its power", .example = "1"},
-    {.name = "options", .form = SCHEMA_OPTIONS, .initial = "{}",
-     .description = "options of the model", .example = "{electionTimeout: 1s}"},
-    {.name = "host", .form = SCHEMA_OBJECT, .object = &host_object, .initial = "{}", .is_inherited = true,
+    {.name = "name",
+     .type = SCHEMA_NAME,
+     .is_required = true,
+     .description = "name of the group, unique",
+     .example = "store"},
+    {.name = "model",
+     .type = SCHEMA_TEXT,
+     .is_required = true,
+     .description = "built-in model, or path of a plug-in",
+     .example = "raft"},
+    {.name = "nodes",
+     .type = SCHEMA_COUNT,
+     .is_required = true,
+     .min = 1,
+     .max = 64,
+     .description = "nodes of the group",
+     .example = "3"},
+    {.name = "nodesPerHost",
+     .type = SCHEMA_COUNT,
+     .initial = "1",
+     .min = 1,
+     .max = 64,
+     .description = "nodes that share a host, its processors and its power",
+     .example = "1"},
+    {.name = "options",
+     .form = SCHEMA_OPTIONS,
+     .initial = "{}",
+     .description = "options of the model",
+     .example = "{electionTimeout: 1s}"},
+    {.name = "host",
+     .form = SCHEMA_OBJECT,
+     .object = &host_object,
+     .initial = "{}",
+     .is_inherited = true,
      .description = "host of these nodes; what is not written is as in 'system.host'"},
-    {.name = "client", .form = SCHEMA_OBJECT, .object = &client_object, .is_inherited = true,
+    {.name = "client",
+     .form = SCHEMA_OBJECT,
+     .object = &client_object,
+     .is_inherited = true,
      .description = "policy of the calls that these nodes make to the group 'target'; what is not "
                     "written is as in 'client'"},
 };
 static const struct schema_object group_object = OBJECT("group", group_keys);
 
 static const struct schema_key zone_keys[] = {
-    {.name = "name", .type = SCHEMA_NAME, .is_required = true,
-     .description = "name of the zone, unique", .example = "a"},
-    {.name = "nodes", .type = SCHEMA_COUNT, .min = 1, .max = 64,
+    {.name = "name",
+     .type = SCHEMA_NAME,
+     .is_required = true,
+     .description = "name of the zone, unique",
+     .example = "a"},
+    {.name = "nodes",
+     .type = SCHEMA_COUNT,
+     .min = 1,
+     .max = 64,
      .description = "nodes of the zone, in the order of nodes; zones without it share the rest "
                     "evenly",
      .example = "2"},
@@ -241,70 +438,124 @@ static const struct schema_key zone_keys[] = {
 static const struct schema_object zone_object = OBJECT("zone", zone_keys);
 
 static const struct schema_key system_keys[] = {
-    {.name = "model", .type = SCHEMA_TEXT,
-     .description = "built-in model, or path of a plug-in ('./mine.so')", .example = "raft"},
-    {.name = "nodes", .type = SCHEMA_COUNT, .min = 1, .max = 64,
-     .description = "nodes, named n1, n2, ...; 3 when absent", .example = "5"},
-    {.name = "nodesPerHost", .type = SCHEMA_COUNT, .min = 1, .max = 64,
+    {.name = "model",
+     .type = SCHEMA_TEXT,
+     .description = "built-in model, or path of a plug-in ('./mine.so')",
+     .example = "raft"},
+    {.name = "nodes",
+     .type = SCHEMA_COUNT,
+     .min = 1,
+     .max = 64,
+     .description = "nodes, named n1, n2, ...; 3 when absent",
+     .example = "5"},
+    {.name = "nodesPerHost",
+     .type = SCHEMA_COUNT,
+     .min = 1,
+     .max = 64,
      .description = "nodes that share a host, its processors and its power; 1 when absent",
      .example = "1"},
-    {.name = "options", .form = SCHEMA_OPTIONS,
+    {.name = "options",
+     .form = SCHEMA_OPTIONS,
      .description = "options of the model; 'squall explain model.NAME' lists them",
      .example = "{electionTimeout: 1s}"},
-    {.name = "groups", .form = SCHEMA_LIST, .object = &group_object,
+    {.name = "groups",
+     .form = SCHEMA_LIST,
+     .object = &group_object,
      .description = "several groups of nodes instead of one model; nodes are named store-1, "
                     "store-2, ... after their group"},
-    {.name = "host", .form = SCHEMA_OBJECT, .object = &host_object, .initial = "{}",
+    {.name = "host",
+     .form = SCHEMA_OBJECT,
+     .object = &host_object,
+     .initial = "{}",
      .description = "hosts of all nodes"},
-    {.name = "zones", .form = SCHEMA_LIST, .object = &zone_object,
+    {.name = "zones",
+     .form = SCHEMA_LIST,
+     .object = &zone_object,
      .description = "runs of nodes that selectors can name",
      .example = "[{name: a, nodes: 2}, {name: b, nodes: 1}]"},
 };
 static const struct schema_object system_object = OBJECT("system", system_keys);
 
-/* ------------------------------------------------------------------------------------------------ network, disk */
+/* ------------------------------------------------------------------------------- network, disk */
 
 static const struct schema_key loss_keys[] = {
-    {.name = "loss", .type = SCHEMA_PERCENT, .is_required = true,
-     .description = "probability of losing a message", .example = "1%"},
+    {.name = "loss",
+     .type = SCHEMA_PERCENT,
+     .is_required = true,
+     .description = "probability of losing a message",
+     .example = "1%"},
 };
 static const struct schema_object loss_object = OBJECT_SHORT("loss", loss_keys, "loss");
 
 static const struct schema_key duplicate_keys[] = {
-    {.name = "duplicate", .type = SCHEMA_PERCENT, .is_required = true,
-     .description = "probability of a second copy of a message", .example = "1%"},
+    {.name = "duplicate",
+     .type = SCHEMA_PERCENT,
+     .is_required = true,
+     .description = "probability of a second copy of a message",
+     .example = "1%"},
 };
 static const struct schema_object duplicate_object =
     OBJECT_SHORT("duplicate", duplicate_keys, "duplicate");
 
 #define JITTER_DISTRIBUTIONS "none|uniform|exponential|lognormal|pareto"
 #define LINK_KEYS                                                                                  \
-    {.name = "latency", .type = SCHEMA_DURATION, .initial = "500us", .max = HOUR,                  \
-     .description = "time of a message on its way, one way", .example = "1ms"},                    \
-    {.name = "jitter", .type = SCHEMA_DURATION, .initial = "0s", .max = HOUR,                      \
-     .description = "size of the random part of the latency", .example = "100us"},                 \
-    {.name = "distribution", .type = SCHEMA_CHOICE, .choices = JITTER_DISTRIBUTIONS,               \
-     .initial = "uniform", .example = "lognormal",                                                 \
-     .description = "shape for a jitter J: uniform latency +- J, exponential latency + Exp(mean "  \
-                    "J), lognormal latency + (median J, p99 4 J), pareto latency + (min J/2, "     \
-                    "shape 1.5, at most 100 J)"},                                                  \
-    {.name = "loss", .form = SCHEMA_EITHER, .type = SCHEMA_PERCENT, .object = &loss_object,        \
-     .initial = "0%", .description = "probability of losing a message", .example = "0.01%"},       \
-    {.name = "duplicate", .form = SCHEMA_EITHER, .type = SCHEMA_PERCENT,                           \
-     .object = &duplicate_object, .initial = "0%", .example = "0.01%",                             \
-     .description = "probability of a second copy of a message"},                                  \
-    {.name = "bandwidth", .type = SCHEMA_BANDWIDTH, .word = "unlimited", .initial = "10gbit",      \
-     .min = 1, .max = INT64_MAX - 1, .description = "of each direction between two nodes",         \
-     .example = "100mbit"},                                                                        \
-    {.name = "order", .type = SCHEMA_CHOICE, .choices = "fifo|any", .initial = "fifo",             \
-     .description = "do messages between two nodes keep their order, as over TCP?",                \
-     .example = "any"}
+    {.name = "latency",                                                                            \
+     .type = SCHEMA_DURATION,                                                                      \
+     .initial = "500us",                                                                           \
+     .max = HOUR,                                                                                  \
+     .description = "time of a message on its way, one way",                                       \
+     .example = "1ms"},                                                                            \
+        {.name = "jitter",                                                                         \
+         .type = SCHEMA_DURATION,                                                                  \
+         .initial = "0s",                                                                          \
+         .max = HOUR,                                                                              \
+         .description = "size of the random part of the latency",                                  \
+         .example = "100us"},                                                                      \
+        {.name = "distribution",                                                                   \
+         .type = SCHEMA_CHOICE,                                                                    \
+         .choices = JITTER_DISTRIBUTIONS,                                                          \
+         .initial = "uniform",                                                                     \
+         .example = "lognormal",                                                                   \
+         .description =                                                                            \
+             "shape for a jitter J: uniform latency +- J, exponential latency + Exp(mean "         \
+             "J), lognormal latency + (median J, p99 4 J), pareto latency + (min J/2, "            \
+             "shape 1.5, at most 100 J)"},                                                         \
+        {.name = "loss",                                                                           \
+         .form = SCHEMA_EITHER,                                                                    \
+         .type = SCHEMA_PERCENT,                                                                   \
+         .object = &loss_object,                                                                   \
+         .initial = "0%",                                                                          \
+         .description = "probability of losing a message",                                         \
+         .example = "0.01%"},                                                                      \
+        {.name = "duplicate",                                                                      \
+         .form = SCHEMA_EITHER,                                                                    \
+         .type = SCHEMA_PERCENT,                                                                   \
+         .object = &duplicate_object,                                                              \
+         .initial = "0%",                                                                          \
+         .example = "0.01%",                                                                       \
+         .description = "probability of a second copy of a message"},                              \
+        {.name = "bandwidth",                                                                      \
+         .type = SCHEMA_BANDWIDTH,                                                                 \
+         .word = "unlimited",                                                                      \
+         .initial = "10gbit",                                                                      \
+         .min = 1,                                                                                 \
+         .max = INT64_MAX - 1,                                                                     \
+         .description = "of each direction between two nodes",                                     \
+         .example = "100mbit"},                                                                    \
+    {                                                                                              \
+        .name = "order", .type = SCHEMA_CHOICE, .choices = "fifo|any", .initial = "fifo",          \
+        .description = "do messages between two nodes keep their order, as over TCP?",             \
+        .example = "any"                                                                           \
+    }
 
 static const struct schema_key link_keys[] = {LINK_KEYS};
 static const struct schema_object link_object = OBJECT("link", link_keys);
 
 static const struct schema_key rule_keys[] = {
-    {.name = "between", .form = SCHEMA_LIST, .type = SCHEMA_TEXT, .is_required = true,
+    {.name = "between",
+     .form = SCHEMA_LIST,
+     .type = SCHEMA_TEXT,
+     .is_required = true,
      .description = "the two ends, each node=, zone= or group=; both directions",
      .example = "[zone=a, zone=b]"},
     LINK_KEYS,
@@ -312,382 +563,759 @@ static const struct schema_key rule_keys[] = {
 static const struct schema_object rule_object = OBJECT("linkRule", rule_keys);
 
 static const struct schema_key network_queue_keys[] = {
-    {.name = "limit", .type = SCHEMA_COUNT, .word = "unlimited", .initial = "10000", .min = 1,
-     .max = 1000000000, .description = "messages that may wait for the wire between two nodes",
+    {.name = "limit",
+     .type = SCHEMA_COUNT,
+     .word = "unlimited",
+     .initial = "10000",
+     .min = 1,
+     .max = 1000000000,
+     .description = "messages that may wait for the wire between two nodes",
      .example = "1000"},
 };
-static const struct schema_object network_queue_object =
-    OBJECT("networkQueue", network_queue_keys);
+static const struct schema_object network_queue_object = OBJECT("networkQueue", network_queue_keys);
 
 static const struct schema_key network_keys[] = {
-    {.name = "default", .form = SCHEMA_OBJECT, .object = &link_object, .initial = "{}",
+    {.name = "default",
+     .form = SCHEMA_OBJECT,
+     .object = &link_object,
+     .initial = "{}",
      .description = "link between any two nodes"},
-    {.name = "clients", .form = SCHEMA_OBJECT, .object = &link_object, .initial = "{}", .is_inherited = true,
+    {.name = "clients",
+     .form = SCHEMA_OBJECT,
+     .object = &link_object,
+     .initial = "{}",
+     .is_inherited = true,
      .description = "link between loads and nodes; what is not written is as in 'default'"},
-    {.name = "links", .form = SCHEMA_LIST, .object = &rule_object, .is_inherited = true,
+    {.name = "links",
+     .form = SCHEMA_LIST,
+     .object = &rule_object,
+     .is_inherited = true,
      .description = "links that differ from 'default'; the last one that matches wins",
      .example = "[{between: [zone=a, zone=b], latency: 12ms}]"},
-    {.name = "queue", .form = SCHEMA_OBJECT, .object = &network_queue_object, .initial = "{}",
+    {.name = "queue",
+     .form = SCHEMA_OBJECT,
+     .object = &network_queue_object,
+     .initial = "{}",
      .description = "what waits for the wire"},
 };
 static const struct schema_object network_object = OBJECT("network", network_keys);
 
 static const struct schema_key device_keys[] = {
-    {.name = "read", .form = SCHEMA_EITHER, .type = SCHEMA_DURATION, .object = &law_object,
-     .initial = "100us", .max = DAY, .example = "100us",
+    {.name = "read",
+     .form = SCHEMA_EITHER,
+     .type = SCHEMA_DURATION,
+     .object = &law_object,
+     .initial = "100us",
+     .max = DAY,
+     .example = "100us",
      .description = "latency of a read that misses the page cache"},
-    {.name = "write", .form = SCHEMA_EITHER, .type = SCHEMA_DURATION, .object = &law_object,
-     .initial = "2us", .max = DAY, .example = "2us",
+    {.name = "write",
+     .form = SCHEMA_EITHER,
+     .type = SCHEMA_DURATION,
+     .object = &law_object,
+     .initial = "2us",
+     .max = DAY,
+     .example = "2us",
      .description = "latency of a write into the page cache"},
-    {.name = "fsync", .form = SCHEMA_EITHER, .type = SCHEMA_DURATION, .object = &law_object,
-     .initial = "{median: 800us, p99: 6ms}", .max = DAY, .example = "{latency: 800us, p99: 6ms}",
+    {.name = "fsync",
+     .form = SCHEMA_EITHER,
+     .type = SCHEMA_DURATION,
+     .object = &law_object,
+     .initial = "{median: 800us, p99: 6ms}",
+     .max = DAY,
+     .example = "{latency: 800us, p99: 6ms}",
      .description = "latency of a flush, on top of moving the bytes"},
-    {.name = "readBandwidth", .type = SCHEMA_BANDWIDTH, .word = "unlimited", .initial = "2GB/s",
-     .min = 1, .max = INT64_MAX - 1, .description = "of reads", .example = "500MB/s"},
-    {.name = "writeBandwidth", .type = SCHEMA_BANDWIDTH, .word = "unlimited", .initial = "1GB/s",
-     .min = 1, .max = INT64_MAX - 1, .description = "of flushes", .example = "200MB/s"},
-    {.name = "iops", .type = SCHEMA_COUNT, .word = "unlimited", .initial = "unlimited", .min = 1,
-     .max = 1000000000, .description = "device operations a second", .example = "3000"},
-    {.name = "capacity", .type = SCHEMA_SIZE, .word = "unlimited", .initial = "unlimited",
-     .min = 1, .max = INT64_MAX - 1, .description = "room; what does not fit fails with ENOSPC",
+    {.name = "readBandwidth",
+     .type = SCHEMA_BANDWIDTH,
+     .word = "unlimited",
+     .initial = "2GB/s",
+     .min = 1,
+     .max = INT64_MAX - 1,
+     .description = "of reads",
+     .example = "500MB/s"},
+    {.name = "writeBandwidth",
+     .type = SCHEMA_BANDWIDTH,
+     .word = "unlimited",
+     .initial = "1GB/s",
+     .min = 1,
+     .max = INT64_MAX - 1,
+     .description = "of flushes",
+     .example = "200MB/s"},
+    {.name = "iops",
+     .type = SCHEMA_COUNT,
+     .word = "unlimited",
+     .initial = "unlimited",
+     .min = 1,
+     .max = 1000000000,
+     .description = "device operations a second",
+     .example = "3000"},
+    {.name = "capacity",
+     .type = SCHEMA_SIZE,
+     .word = "unlimited",
+     .initial = "unlimited",
+     .min = 1,
+     .max = INT64_MAX - 1,
+     .description = "room; what does not fit fails with ENOSPC",
      .example = "1GiB"},
-    {.name = "directory", .type = SCHEMA_CHOICE, .choices = "strict|ordered", .initial = "strict",
+    {.name = "directory",
+     .type = SCHEMA_CHOICE,
+     .choices = "strict|ordered",
+     .initial = "strict",
      .description = "when names become durable: after a sync of the directory (POSIX), or with the "
                     "next sync of any file (ordered journal)",
      .example = "ordered"},
-    {.name = "sector", .type = SCHEMA_SIZE, .initial = "512B", .min = 512, .max = 4096,
-     .description = "unit of torn writes: 512B or 4KiB", .example = "4KiB"},
+    {.name = "sector",
+     .type = SCHEMA_SIZE,
+     .initial = "512B",
+     .min = 512,
+     .max = 4096,
+     .description = "unit of torn writes: 512B or 4KiB",
+     .example = "4KiB"},
 };
 static const struct schema_object device_object = OBJECT("device", device_keys);
 
 static const struct schema_key disk_keys[] = {
-    {.name = "default", .form = SCHEMA_OBJECT, .object = &device_object, .initial = "{}",
+    {.name = "default",
+     .form = SCHEMA_OBJECT,
+     .object = &device_object,
+     .initial = "{}",
      .description = "disk of every host"},
 };
 static const struct schema_object disk_object = OBJECT("disk", disk_keys);
 
-/* ------------------------------------------------------------------------------------------------ load */
+/* ------------------------------------------------------------------------------- load */
 
 static const struct schema_key stage_keys[] = {
-    {.name = "target", .type = SCHEMA_RATE, .is_required = true,
+    {.name = "target",
+     .type = SCHEMA_RATE,
+     .is_required = true,
      .description = "rate at the end of the stage, reached in a straight line",
      .example = "2000/s"},
-    {.name = "duration", .type = SCHEMA_DURATION, .is_required = true, .max = 365 * DAY,
-     .description = "length of the stage", .example = "5s"},
+    {.name = "duration",
+     .type = SCHEMA_DURATION,
+     .is_required = true,
+     .max = 365 * DAY,
+     .description = "length of the stage",
+     .example = "5s"},
 };
 static const struct schema_object stage_object = OBJECT("stage", stage_keys);
 
 static const struct schema_key workload_keys[] = {
-    {.name = "recordCount", .type = SCHEMA_COUNT, .initial = "1000", .min = 1, .max = 16777216,
-     .description = "keys", .example = "10000"},
-    {.name = "requestDistribution", .type = SCHEMA_CHOICE, .choices = "uniform|zipfian",
-     .initial = "zipfian", .description = "how keys are chosen", .example = "uniform"},
-    {.name = "zipfTheta", .type = SCHEMA_DECIMAL, .initial = "0.99", .min = 0, .max = 4000,
-     .description = "zipfian: skew; 0 is uniform", .example = "0.99"},
-    {.name = "readProportion", .type = SCHEMA_PERCENT,
-     .description = "share of reads; 50% when neither proportion is written", .example = "95%"},
-    {.name = "updateProportion", .type = SCHEMA_PERCENT,
-     .description = "share of updates; together with the reads 100%", .example = "5%"},
-    {.name = "valueSize", .type = SCHEMA_SIZE, .initial = "100B", .min = 0, .max = 1048576,
-     .description = "bytes of a value", .example = "1KiB"},
+    {.name = "recordCount",
+     .type = SCHEMA_COUNT,
+     .initial = "1000",
+     .min = 1,
+     .max = 16777216,
+     .description = "keys",
+     .example = "10000"},
+    {.name = "requestDistribution",
+     .type = SCHEMA_CHOICE,
+     .choices = "uniform|zipfian",
+     .initial = "zipfian",
+     .description = "how keys are chosen",
+     .example = "uniform"},
+    {.name = "zipfTheta",
+     .type = SCHEMA_DECIMAL,
+     .initial = "0.99",
+     .min = 0,
+     .max = 4000,
+     .description = "zipfian: skew; 0 is uniform",
+     .example = "0.99"},
+    {.name = "readProportion",
+     .type = SCHEMA_PERCENT,
+     .description = "share of reads; 50% when neither proportion is written",
+     .example = "95%"},
+    {.name = "updateProportion",
+     .type = SCHEMA_PERCENT,
+     .description = "share of updates; together with the reads 100%",
+     .example = "5%"},
+    {.name = "valueSize",
+     .type = SCHEMA_SIZE,
+     .initial = "100B",
+     .min = 0,
+     .max = 1048576,
+     .description = "bytes of a value",
+     .example = "1KiB"},
 };
 static const struct schema_object workload_object = OBJECT("workload", workload_keys);
 
 static const struct schema_key load_keys[] = {
-    {.name = "executor", .type = SCHEMA_CHOICE, .initial = "constant-arrival-rate",
+    {.name = "executor",
+     .type = SCHEMA_CHOICE,
+     .initial = "constant-arrival-rate",
      .choices = "constant-arrival-rate|ramping-arrival-rate|constant-vus",
      .description = "open loop at a constant or changing rate, or a closed loop of users",
      .example = "ramping-arrival-rate"},
-    {.name = "rate", .type = SCHEMA_RATE, .example = "200/s",
+    {.name = "rate",
+     .type = SCHEMA_RATE,
+     .example = "200/s",
      .description = "constant-arrival-rate: operations a second, or a number for each 'timeUnit'"},
-    {.name = "timeUnit", .type = SCHEMA_DURATION, .min = 1000, .max = DAY,
-     .description = "what rates without a unit refer to", .example = "1s"},
-    {.name = "arrivals", .type = SCHEMA_CHOICE, .choices = "poisson|uniform",
-     .initial = "poisson", .description = "random or evenly spaced starts", .example = "uniform"},
-    {.name = "startTime", .type = SCHEMA_DURATION, .initial = "0s", .max = 365 * DAY,
-     .description = "when the load begins", .example = "70s"},
-    {.name = "duration", .type = SCHEMA_DURATION, .word = "forever", .min = 1, .max = 365 * DAY,
+    {.name = "timeUnit",
+     .type = SCHEMA_DURATION,
+     .min = 1000,
+     .max = DAY,
+     .description = "what rates without a unit refer to",
+     .example = "1s"},
+    {.name = "arrivals",
+     .type = SCHEMA_CHOICE,
+     .choices = "poisson|uniform",
+     .initial = "poisson",
+     .description = "random or evenly spaced starts",
+     .example = "uniform"},
+    {.name = "startTime",
+     .type = SCHEMA_DURATION,
+     .initial = "0s",
+     .max = 365 * DAY,
+     .description = "when the load begins",
+     .example = "70s"},
+    {.name = "duration",
+     .type = SCHEMA_DURATION,
+     .word = "forever",
+     .min = 1,
+     .max = 365 * DAY,
      .description = "how long it lasts, to the end when absent; stages have their own",
      .example = "10s"},
-    {.name = "startRate", .type = SCHEMA_RATE,
+    {.name = "startRate",
+     .type = SCHEMA_RATE,
      .description = "ramping-arrival-rate: the rate at the start, 0 when absent",
      .example = "0"},
-    {.name = "stages", .form = SCHEMA_LIST, .object = &stage_object,
+    {.name = "stages",
+     .form = SCHEMA_LIST,
+     .object = &stage_object,
      .description = "ramping-arrival-rate: the course of the rate",
      .example = "[{target: 2000/s, duration: 2s}, {target: 0, duration: 1s}]"},
-    {.name = "vus", .type = SCHEMA_COUNT, .min = 1, .max = 1000000,
-     .description = "constant-vus: users, each with one operation at a time", .example = "50"},
-    {.name = "thinkTime", .form = SCHEMA_EITHER, .type = SCHEMA_DURATION, .object = &law_object,
-     .max = DAY, .description = "constant-vus: pause of a user between operations, none when absent",
+    {.name = "vus",
+     .type = SCHEMA_COUNT,
+     .min = 1,
+     .max = 1000000,
+     .description = "constant-vus: users, each with one operation at a time",
+     .example = "50"},
+    {.name = "thinkTime",
+     .form = SCHEMA_EITHER,
+     .type = SCHEMA_DURATION,
+     .object = &law_object,
+     .max = DAY,
+     .description = "constant-vus: pause of a user between operations, none when absent",
      .example = "100ms"},
-    {.name = "target", .type = SCHEMA_NAME,
-     .description = "group that gets the load, the first one when absent", .example = "store"},
-    {.name = "workload", .form = SCHEMA_OBJECT, .object = &workload_object, .initial = "{}",
+    {.name = "target",
+     .type = SCHEMA_NAME,
+     .description = "group that gets the load, the first one when absent",
+     .example = "store"},
+    {.name = "workload",
+     .form = SCHEMA_OBJECT,
+     .object = &workload_object,
+     .initial = "{}",
      .description = "what the operations are"},
-    {.name = "client", .form = SCHEMA_OBJECT, .object = &client_object, .initial = "{}", .is_inherited = true,
+    {.name = "client",
+     .form = SCHEMA_OBJECT,
+     .object = &client_object,
+     .initial = "{}",
+     .is_inherited = true,
      .description = "policy of its clients; what is not written is as in 'client'"},
 };
 static const struct schema_object load_object = OBJECT("load", load_keys);
 
-/* ------------------------------------------------------------------------------------------------ faults */
+/* ------------------------------------------------------------------------------- faults */
 
 static const struct schema_key selector_keys[] = {
-    {.name = "node", .form = SCHEMA_ONE_OR_MANY, .type = SCHEMA_NAME,
-     .description = "names of nodes", .example = "n1"},
-    {.name = "zone", .form = SCHEMA_ONE_OR_MANY, .type = SCHEMA_NAME,
-     .description = "names of zones", .example = "a"},
-    {.name = "group", .form = SCHEMA_ONE_OR_MANY, .type = SCHEMA_NAME,
-     .description = "names of groups", .example = "store"},
-    {.name = "role", .type = SCHEMA_CHOICE, .choices = "follower|candidate|leader",
-     .description = "role at the time when the fault strikes", .example = "leader"},
+    {.name = "node",
+     .form = SCHEMA_ONE_OR_MANY,
+     .type = SCHEMA_NAME,
+     .description = "names of nodes",
+     .example = "n1"},
+    {.name = "zone",
+     .form = SCHEMA_ONE_OR_MANY,
+     .type = SCHEMA_NAME,
+     .description = "names of zones",
+     .example = "a"},
+    {.name = "group",
+     .form = SCHEMA_ONE_OR_MANY,
+     .type = SCHEMA_NAME,
+     .description = "names of groups",
+     .example = "store"},
+    {.name = "role",
+     .type = SCHEMA_CHOICE,
+     .choices = "follower|candidate|leader",
+     .description = "role at the time when the fault strikes",
+     .example = "leader"},
 };
 static const struct schema_object selector_object = OBJECT("selector", selector_keys);
 
 static const struct schema_key delay_keys[] = {
-    {.name = "latency", .type = SCHEMA_DURATION, .is_required = true, .max = HOUR,
-     .description = "added time", .example = "90ms"},
-    {.name = "jitter", .type = SCHEMA_DURATION, .initial = "0s", .max = HOUR,
-     .description = "size of its random part", .example = "20ms"},
-    {.name = "distribution", .type = SCHEMA_CHOICE, .choices = JITTER_DISTRIBUTIONS,
-     .initial = "uniform", .description = "shape, as in 'network.default.distribution'",
+    {.name = "latency",
+     .type = SCHEMA_DURATION,
+     .is_required = true,
+     .max = HOUR,
+     .description = "added time",
+     .example = "90ms"},
+    {.name = "jitter",
+     .type = SCHEMA_DURATION,
+     .initial = "0s",
+     .max = HOUR,
+     .description = "size of its random part",
+     .example = "20ms"},
+    {.name = "distribution",
+     .type = SCHEMA_CHOICE,
+     .choices = JITTER_DISTRIBUTIONS,
+     .initial = "uniform",
+     .description = "shape, as in 'network.default.distribution'",
      .example = "exponential"},
 };
 static const struct schema_object delay_object = OBJECT_SHORT("delay", delay_keys, "latency");
 
 static const struct schema_key bandwidth_keys[] = {
-    {.name = "rate", .type = SCHEMA_BANDWIDTH, .is_required = true, .min = 1,
-     .max = INT64_MAX - 1, .description = "what is left of the bandwidth", .example = "1mbit"},
+    {.name = "rate",
+     .type = SCHEMA_BANDWIDTH,
+     .is_required = true,
+     .min = 1,
+     .max = INT64_MAX - 1,
+     .description = "what is left of the bandwidth",
+     .example = "1mbit"},
 };
 static const struct schema_object bandwidth_object =
     OBJECT_SHORT("bandwidth", bandwidth_keys, "rate");
 
 static const struct schema_key fault_keys[] = {
-    {.name = "name", .type = SCHEMA_NAME, .is_required = true,
-     .description = "name of the fault, unique", .example = "leader-stall"},
-    {.name = "kind", .type = SCHEMA_CHOICE, .is_required = true, .example = "NodeChaos",
+    {.name = "name",
+     .type = SCHEMA_NAME,
+     .is_required = true,
+     .description = "name of the fault, unique",
+     .example = "leader-stall"},
+    {.name = "kind",
+     .type = SCHEMA_CHOICE,
+     .is_required = true,
+     .example = "NodeChaos",
      .choices = "NodeChaos|NetworkChaos|IOChaos|TimeChaos|StressChaos",
      .description = "what is hit"},
-    {.name = "action", .type = SCHEMA_CHOICE, .example = "pause",
+    {.name = "action",
+     .type = SCHEMA_CHOICE,
+     .example = "pause",
      .choices = "kill|pause|restart|power-loss|wipe|partition|delay|loss|duplicate|bandwidth|"
                 "latency|fault|lostFsync|bitRot|clock|cpu",
-     .description = "NodeChaos: kill, pause, restart, power-loss, wipe; NetworkChaos: partition, "
-                    "delay, loss, duplicate, bandwidth; IOChaos: latency, fault, lostFsync, bitRot; "
-                    "TimeChaos: clock; StressChaos: cpu; the last two may be left out"},
-    {.name = "mode", .type = SCHEMA_CHOICE, .initial = "one", .example = "all",
+     .description =
+         "NodeChaos: kill, pause, restart, power-loss, wipe; NetworkChaos: partition, "
+         "delay, loss, duplicate, bandwidth; IOChaos: latency, fault, lostFsync, bitRot; "
+         "TimeChaos: clock; StressChaos: cpu; the last two may be left out"},
+    {.name = "mode",
+     .type = SCHEMA_CHOICE,
+     .initial = "one",
+     .example = "all",
      .choices = "one|all|each|fixed|fixed-percent|random-max-percent|minority|majority",
      .description = "how many of the selected nodes; 'each' strikes them one by one, with a timing "
                     "of its own"},
-    {.name = "value", .type = SCHEMA_SHARE,
-     .description = "number for mode 'fixed', percentage for the percent modes", .example = "20%"},
-    {.name = "selector", .form = SCHEMA_OBJECT, .object = &selector_object, .initial = "{}",
-     .description = "which nodes may be hit; all when empty", .example = "{role: leader}"},
-    {.name = "target", .form = SCHEMA_OBJECT, .object = &selector_object,
+    {.name = "value",
+     .type = SCHEMA_SHARE,
+     .description = "number for mode 'fixed', percentage for the percent modes",
+     .example = "20%"},
+    {.name = "selector",
+     .form = SCHEMA_OBJECT,
+     .object = &selector_object,
+     .initial = "{}",
+     .description = "which nodes may be hit; all when empty",
+     .example = "{role: leader}"},
+    {.name = "target",
+     .form = SCHEMA_OBJECT,
+     .object = &selector_object,
      .description = "NetworkChaos: the other side; everybody else when absent",
      .example = "{zone: c}"},
-    {.name = "direction", .type = SCHEMA_CHOICE, .choices = "both|to|from",
+    {.name = "direction",
+     .type = SCHEMA_CHOICE,
+     .choices = "both|to|from",
      .description = "NetworkChaos: messages to the target, from it, or both (when absent)",
      .example = "to"},
-    {.name = "clients", .type = SCHEMA_BOOLEAN,
+    {.name = "clients",
+     .type = SCHEMA_BOOLEAN,
      .description = "NetworkChaos: links to clients are hit too; false when absent",
      .example = "true"},
-    {.name = "at", .type = SCHEMA_DURATION, .max = 365 * DAY,
-     .description = "strikes once, at this time", .example = "30s"},
-    {.name = "every", .form = SCHEMA_EITHER, .type = SCHEMA_DURATION, .object = &law_object,
-     .max = 365 * DAY, .example = "{mean: 30s, distribution: exponential}",
+    {.name = "at",
+     .type = SCHEMA_DURATION,
+     .max = 365 * DAY,
+     .description = "strikes once, at this time",
+     .example = "30s"},
+    {.name = "every",
+     .form = SCHEMA_EITHER,
+     .type = SCHEMA_DURATION,
+     .object = &law_object,
+     .max = 365 * DAY,
+     .example = "{mean: 30s, distribution: exponential}",
      .description = "strikes again and again, with such pauses between"},
-    {.name = "between", .form = SCHEMA_LIST, .type = SCHEMA_DURATION, .max = 365 * DAY,
+    {.name = "between",
+     .form = SCHEMA_LIST,
+     .type = SCHEMA_DURATION,
+     .max = 365 * DAY,
      .description = "with 'every': only within this span; alone: all of this span",
      .example = "[40s, 60s]"},
-    {.name = "duration", .form = SCHEMA_EITHER, .type = SCHEMA_DURATION, .object = &law_object,
-     .word = "forever", .max = 365 * DAY, .description = "how long each strike lasts",
+    {.name = "duration",
+     .form = SCHEMA_EITHER,
+     .type = SCHEMA_DURATION,
+     .object = &law_object,
+     .word = "forever",
+     .max = 365 * DAY,
+     .description = "how long each strike lasts",
      .example = "4s"},
-    {.name = "delay", .form = SCHEMA_EITHER, .type = SCHEMA_DURATION, .object = &delay_object,
-     .max = HOUR, .description = "actions delay and latency: added time",
+    {.name = "delay",
+     .form = SCHEMA_EITHER,
+     .type = SCHEMA_DURATION,
+     .object = &delay_object,
+     .max = HOUR,
+     .description = "actions delay and latency: added time",
      .example = "{latency: 90ms, jitter: 20ms}"},
-    {.name = "loss", .form = SCHEMA_EITHER, .type = SCHEMA_PERCENT, .object = &loss_object,
-     .description = "action loss: share of messages that is lost", .example = "10%"},
-    {.name = "duplicate", .form = SCHEMA_EITHER, .type = SCHEMA_PERCENT,
-     .object = &duplicate_object, .example = "5%",
+    {.name = "loss",
+     .form = SCHEMA_EITHER,
+     .type = SCHEMA_PERCENT,
+     .object = &loss_object,
+     .description = "action loss: share of messages that is lost",
+     .example = "10%"},
+    {.name = "duplicate",
+     .form = SCHEMA_EITHER,
+     .type = SCHEMA_PERCENT,
+     .object = &duplicate_object,
+     .example = "5%",
      .description = "action duplicate: share of messages that arrives twice"},
-    {.name = "bandwidth", .form = SCHEMA_EITHER, .type = SCHEMA_BANDWIDTH,
-     .object = &bandwidth_object, .min = 1, .max = INT64_MAX - 1, .example = "{rate: 1mbit}",
+    {.name = "bandwidth",
+     .form = SCHEMA_EITHER,
+     .type = SCHEMA_BANDWIDTH,
+     .object = &bandwidth_object,
+     .min = 1,
+     .max = INT64_MAX - 1,
+     .example = "{rate: 1mbit}",
      .description = "action bandwidth: what is left of it"},
-    {.name = "methods", .form = SCHEMA_LIST, .type = SCHEMA_CHOICE,
-     .choices = "read|write|fsync|open|directory", .example = "[write, fsync]",
+    {.name = "methods",
+     .form = SCHEMA_LIST,
+     .type = SCHEMA_CHOICE,
+     .choices = "read|write|fsync|open|directory",
+     .example = "[write, fsync]",
      .description = "IOChaos: calls that are hit; read, write and fsync when absent"},
-    {.name = "path", .type = SCHEMA_TEXT,
+    {.name = "path",
+     .type = SCHEMA_TEXT,
      .description = "IOChaos: pattern of file names, with * and ?; all when absent",
      .example = "log*"},
-    {.name = "errno", .type = SCHEMA_CHOICE, .choices = "EIO|ENOSPC",
-     .description = "action fault: the error, EIO when absent", .example = "ENOSPC"},
-    {.name = "percent", .type = SCHEMA_PERCENT,
+    {.name = "errno",
+     .type = SCHEMA_CHOICE,
+     .choices = "EIO|ENOSPC",
+     .description = "action fault: the error, EIO when absent",
+     .example = "ENOSPC"},
+    {.name = "percent",
+     .type = SCHEMA_PERCENT,
      .description = "IOChaos: share of the calls that is hit, 100% when absent",
      .example = "0.1%"},
-    {.name = "timeOffset", .type = SCHEMA_DURATION, .min = -365 * DAY, .max = 365 * DAY,
-     .description = "TimeChaos: the time of day jumps by this much", .example = "-300ms"},
-    {.name = "drift", .type = SCHEMA_PPM, .min = -100000, .max = 100000,
+    {.name = "timeOffset",
+     .type = SCHEMA_DURATION,
+     .min = -365 * DAY,
+     .max = 365 * DAY,
+     .description = "TimeChaos: the time of day jumps by this much",
+     .example = "-300ms"},
+    {.name = "drift",
+     .type = SCHEMA_PPM,
+     .min = -100000,
+     .max = 100000,
      .description = "TimeChaos: the clock runs faster (or, negative, slower)",
      .example = "50ppm"},
-    {.name = "slowdown", .type = SCHEMA_FACTOR, .min = 1001, .max = 1000000,
-     .description = "StressChaos: everything takes this many times as long", .example = "3x"},
-    {.name = "swarm", .type = SCHEMA_BOOLEAN,
+    {.name = "slowdown",
+     .type = SCHEMA_FACTOR,
+     .min = 1001,
+     .max = 1000000,
+     .description = "StressChaos: everything takes this many times as long",
+     .example = "3x"},
+    {.name = "swarm",
+     .type = SCHEMA_BOOLEAN,
      .description = "a coin of the seed decides whether the fault is on; as the file's 'swarm' "
                     "when absent",
      .example = "false"},
 };
 static const struct schema_object fault_object = OBJECT("fault", fault_keys);
 
-/* ------------------------------------------------------------------------------------------------ judging */
+/* ------------------------------------------------------------------------------- judging */
 
 static const struct schema_key always_keys[] = {
-    {.name = "invariant", .type = SCHEMA_TEXT,
-     .description = "name of a check; 'squall list checks'", .example = "raft.election-safety"},
-    {.name = "consistency", .type = SCHEMA_CHOICE, .choices = "linearizable",
-     .description = "consistency model of the clients' history", .example = "linearizable"},
+    {.name = "invariant",
+     .type = SCHEMA_TEXT,
+     .description = "name of a check; 'squall list checks'",
+     .example = "raft.election-safety"},
+    {.name = "consistency",
+     .type = SCHEMA_CHOICE,
+     .choices = "linearizable",
+     .description = "consistency model of the clients' history",
+     .example = "linearizable"},
 };
 static const struct schema_object always_object = OBJECT("always", always_keys);
 
 static const struct schema_key sometimes_keys[] = {
-    {.name = "probe", .type = SCHEMA_TEXT, .is_required = true,
-     .description = "must be seen in at least one seed", .example = "raft.leader-changed"},
+    {.name = "probe",
+     .type = SCHEMA_TEXT,
+     .is_required = true,
+     .description = "must be seen in at least one seed",
+     .example = "raft.leader-changed"},
 };
 static const struct schema_object sometimes_object = OBJECT("sometimes", sometimes_keys);
 
 static const struct schema_key eventually_keys[] = {
-    {.name = "predicate", .type = SCHEMA_TEXT, .is_required = true,
+    {.name = "predicate",
+     .type = SCHEMA_TEXT,
+     .is_required = true,
      .description = "what must hold: a share of the goodput before the first fault",
      .example = "goodput >= 0.9 * baseline"},
-    {.name = "after", .type = SCHEMA_CHOICE, .choices = "last-fault", .initial = "last-fault",
-     .description = "when the time begins to count", .example = "last-fault"},
-    {.name = "within", .type = SCHEMA_DURATION, .initial = "10s", .min = 1, .max = 365 * DAY,
-     .description = "how long it may take", .example = "10s"},
-    {.name = "name", .type = SCHEMA_NAME, .initial = "recovers",
-     .description = "name of the check", .example = "recovers"},
+    {.name = "after",
+     .type = SCHEMA_CHOICE,
+     .choices = "last-fault",
+     .initial = "last-fault",
+     .description = "when the time begins to count",
+     .example = "last-fault"},
+    {.name = "within",
+     .type = SCHEMA_DURATION,
+     .initial = "10s",
+     .min = 1,
+     .max = 365 * DAY,
+     .description = "how long it may take",
+     .example = "10s"},
+    {.name = "name",
+     .type = SCHEMA_NAME,
+     .initial = "recovers",
+     .description = "name of the check",
+     .example = "recovers"},
 };
 static const struct schema_object eventually_object = OBJECT("eventually", eventually_keys);
 
 static const struct schema_key check_keys[] = {
-    {.name = "always", .form = SCHEMA_OBJECT, .object = &always_object,
-     .description = "holds at every moment", .example = "{invariant: raft.election-safety}"},
-    {.name = "sometimes", .form = SCHEMA_OBJECT, .object = &sometimes_object,
+    {.name = "always",
+     .form = SCHEMA_OBJECT,
+     .object = &always_object,
+     .description = "holds at every moment",
+     .example = "{invariant: raft.election-safety}"},
+    {.name = "sometimes",
+     .form = SCHEMA_OBJECT,
+     .object = &sometimes_object,
      .description = "happens in at least one seed of the campaign",
      .example = "{probe: raft.leader-changed}"},
-    {.name = "eventually", .form = SCHEMA_OBJECT, .object = &eventually_object,
+    {.name = "eventually",
+     .form = SCHEMA_OBJECT,
+     .object = &eventually_object,
      .description = "holds again some time after the last fault",
      .example = "{predicate: goodput >= 0.9 * baseline, within: 10s}"},
 };
 static const struct schema_object check_object = OBJECT("check", check_keys);
 
 static const struct schema_key expect_keys[] = {
-    {.name = "verdict", .type = SCHEMA_CHOICE, .choices = "pass",
-     .description = "every check holds", .example = "pass"},
-    {.name = "violated", .form = SCHEMA_ONE_OR_MANY, .type = SCHEMA_TEXT,
-     .description = "some seed must violate one of these checks, and no other check may be violated",
+    {.name = "verdict",
+     .type = SCHEMA_CHOICE,
+     .choices = "pass",
+     .description = "every check holds",
+     .example = "pass"},
+    {.name = "violated",
+     .form = SCHEMA_ONE_OR_MANY,
+     .type = SCHEMA_TEXT,
+     .description =
+         "some seed must violate one of these checks, and no other check may be violated",
      .example = "[no-lost-acked-write]"},
-    {.name = "library", .type = SCHEMA_TEXT,
+    {.name = "cells",
+     .form = SCHEMA_ONE_OR_MANY,
+     .type = SCHEMA_TEXT,
+     .description = "only in cells of the sweep whose label contains one of these texts; the others must pass",
+     .example = "[maxAttempts=unlimited]"},
+    {.name = "library",
+     .type = SCHEMA_TEXT,
      .description = "only for versions of the model that contain this text; skipped for others",
      .example = "libraft 0.15.0"},
 };
 static const struct schema_object expect_object = OBJECT_SHORT("expect", expect_keys, "verdict");
 
 static const struct schema_key known_keys[] = {
-    {.name = "check", .type = SCHEMA_TEXT, .is_required = true,
-     .description = "check that sees the defect", .example = "raft.log-matching"},
-    {.name = "library", .type = SCHEMA_TEXT, .is_required = true,
+    {.name = "check",
+     .type = SCHEMA_TEXT,
+     .is_required = true,
+     .description = "check that sees the defect",
+     .example = "raft.log-matching"},
+    {.name = "library",
+     .type = SCHEMA_TEXT,
+     .is_required = true,
      .description = "only for versions of the model that contain this text",
      .example = "libraft 0.15.0"},
-    {.name = "reason", .type = SCHEMA_TEXT, .is_required = true,
+    {.name = "reason",
+     .type = SCHEMA_TEXT,
+     .is_required = true,
      .description = "what the defect is, and where it is reported",
      .example = "a snapshot forgets the vote"},
 };
 static const struct schema_object known_object = OBJECT("knownDefect", known_keys);
 
 static const struct schema_key availability_keys[] = {
-    {.name = "window", .type = SCHEMA_DURATION, .initial = "1s", .min = 1, .max = DAY,
-     .description = "time is cut into windows of this length", .example = "1s"},
-    {.name = "up", .type = SCHEMA_TEXT, .initial = "success_rate >= 99%",
+    {.name = "window",
+     .type = SCHEMA_DURATION,
+     .initial = "1s",
+     .min = 1,
+     .max = DAY,
+     .description = "time is cut into windows of this length",
+     .example = "1s"},
+    {.name = "up",
+     .type = SCHEMA_TEXT,
+     .initial = "success_rate >= 99%",
      .description = "when a window counts as up",
      .example = "success_rate >= 99% and p(99) <= 500ms"},
 };
 static const struct schema_object availability_object = OBJECT("availability", availability_keys);
 
-/* ------------------------------------------------------------------------------------------------ file */
+/* ------------------------------------------------------------------------------- file */
 
 static const struct schema_key seeds_keys[] = {
-    {.name = "count", .type = SCHEMA_COUNT, .is_required = true, .min = 1, .max = 1000000000000,
-     .description = "number of seeds", .example = "1000"},
-    {.name = "first", .type = SCHEMA_COUNT, .initial = "1", .description = "the first one",
+    {.name = "count",
+     .type = SCHEMA_COUNT,
+     .is_required = true,
+     .min = 1,
+     .max = 1000000000000,
+     .description = "number of seeds",
+     .example = "1000"},
+    {.name = "first",
+     .type = SCHEMA_COUNT,
+     .initial = "1",
+     .description = "the first one",
      .example = "1"},
 };
 static const struct schema_object seeds_object = {
     .name = "seeds", .keys = seeds_keys, .key_count = ARRAY_COUNT(seeds_keys)};
 
 static const struct schema_key time_keys[] = {
-    {.name = "warmup", .type = SCHEMA_DURATION, .initial = "5s", .max = 365 * DAY,
-     .description = "time at the start that is not measured", .example = "10s"},
-    {.name = "limit", .type = SCHEMA_DURATION, .initial = "60s", .min = 1, .max = 365 * DAY,
-     .description = "simulated time of a run", .example = "120s"},
-    {.name = "cpuLimit", .type = SCHEMA_DURATION, .initial = "60s", .min = 1000000, .max = DAY,
+    {.name = "warmup",
+     .type = SCHEMA_DURATION,
+     .initial = "5s",
+     .max = 365 * DAY,
+     .description = "time at the start that is not measured",
+     .example = "10s"},
+    {.name = "limit",
+     .type = SCHEMA_DURATION,
+     .initial = "60s",
+     .min = 1,
+     .max = 365 * DAY,
+     .description = "simulated time of a run",
+     .example = "120s"},
+    {.name = "cpuLimit",
+     .type = SCHEMA_DURATION,
+     .initial = "60s",
+     .min = 1000000,
+     .max = DAY,
      .description = "real processor time of a run; a run that needs more is 'unknown'",
      .example = "20s"},
-    {.name = "eventLimit", .type = SCHEMA_COUNT, .initial = "50000000", .min = 1,
-     .max = 1000000000000, .description = "events of a run; a run that has more is 'unknown'",
+    {.name = "eventLimit",
+     .type = SCHEMA_COUNT,
+     .initial = "50000000",
+     .min = 1,
+     .max = 1000000000000,
+     .description = "events of a run; a run that has more is 'unknown'",
      .example = "50000000"},
-    {.name = "window", .type = SCHEMA_DURATION, .initial = "100ms", .min = 1000, .max = DAY,
-     .description = "bin of the time series", .example = "100ms"},
+    {.name = "window",
+     .type = SCHEMA_DURATION,
+     .initial = "100ms",
+     .min = 1000,
+     .max = DAY,
+     .description = "bin of the time series",
+     .example = "100ms"},
 };
 static const struct schema_object time_object = OBJECT("time", time_keys);
 
 static const struct schema_key root_keys[] = {
-    {.name = "squall", .type = SCHEMA_COUNT, .is_required = true, .min = 1, .max = 1,
-     .description = "version of the language", .example = "1"},
-    {.name = "extends", .type = SCHEMA_TEXT,
+    {.name = "squall",
+     .type = SCHEMA_COUNT,
+     .is_required = true,
+     .min = 1,
+     .max = 1,
+     .description = "version of the language",
+     .example = "1"},
+    {.name = "extends",
+     .type = SCHEMA_TEXT,
      .description = "another scenario, relative to this one, whose keys hold where this one has "
                     "none; lists are replaced, not joined",
      .example = "base.yaml"},
-    {.name = "name", .type = SCHEMA_NAME, .is_required = true,
+    {.name = "name",
+     .type = SCHEMA_NAME,
+     .is_required = true,
      .description = "name of the scenario, unique in a results file",
      .example = "metastable-retry-storm"},
-    {.name = "description", .type = SCHEMA_TEXT, .initial = "",
-     .description = "what the scenario asks", .example = "Does the cluster come back by itself?"},
-    {.name = "labels", .form = SCHEMA_MAP, .type = SCHEMA_TEXT,
+    {.name = "description",
+     .type = SCHEMA_TEXT,
+     .initial = "",
+     .description = "what the scenario asks",
+     .example = "Does the cluster come back by itself?"},
+    {.name = "labels",
+     .form = SCHEMA_MAP,
+     .type = SCHEMA_TEXT,
      .description = "for choosing scenarios: squall run --label tier=pr",
      .example = "{class: metastable, tier: pr}"},
-    {.name = "time", .form = SCHEMA_OBJECT, .object = &time_object, .initial = "{}",
+    {.name = "time",
+     .form = SCHEMA_OBJECT,
+     .object = &time_object,
+     .initial = "{}",
      .description = "how long a run is"},
-    {.name = "system", .form = SCHEMA_OBJECT, .object = &system_object, .is_required = true,
-     .description = "what is simulated", .example = "{model: raft, nodes: 5}"},
-    {.name = "network", .form = SCHEMA_OBJECT, .object = &network_object, .initial = "{}",
+    {.name = "system",
+     .form = SCHEMA_OBJECT,
+     .object = &system_object,
+     .is_required = true,
+     .description = "what is simulated",
+     .example = "{model: raft, nodes: 5}"},
+    {.name = "network",
+     .form = SCHEMA_OBJECT,
+     .object = &network_object,
+     .initial = "{}",
      .description = "links between nodes, and to clients"},
-    {.name = "disk", .form = SCHEMA_OBJECT, .object = &disk_object, .initial = "{}",
+    {.name = "disk",
+     .form = SCHEMA_OBJECT,
+     .object = &disk_object,
+     .initial = "{}",
      .description = "disks of hosts"},
-    {.name = "load", .form = SCHEMA_MAP, .object = &load_object,
+    {.name = "load",
+     .form = SCHEMA_MAP,
+     .object = &load_object,
      .description = "what clients do, by name",
      .example = "{steady: {rate: 200/s}}"},
-    {.name = "client", .form = SCHEMA_OBJECT, .object = &client_object, .initial = "{}",
+    {.name = "client",
+     .form = SCHEMA_OBJECT,
+     .object = &client_object,
+     .initial = "{}",
      .description = "policy of all clients: time-outs, routing, retries"},
-    {.name = "faults", .form = SCHEMA_LIST, .object = &fault_object,
+    {.name = "faults",
+     .form = SCHEMA_LIST,
+     .object = &fault_object,
      .description = "what goes wrong"},
-    {.name = "swarm", .type = SCHEMA_BOOLEAN, .initial = "false",
-     .description = "for each seed a coin decides which faults are on", .example = "true"},
-    {.name = "checks", .form = SCHEMA_LIST, .object = &check_object,
+    {.name = "swarm",
+     .type = SCHEMA_BOOLEAN,
+     .initial = "false",
+     .description = "for each seed a coin decides which faults are on",
+     .example = "true"},
+    {.name = "checks",
+     .form = SCHEMA_LIST,
+     .object = &check_object,
      .description = "what must hold",
      .example = "[{always: {consistency: linearizable}}]"},
-    {.name = "expect", .form = SCHEMA_EITHER, .type = SCHEMA_CHOICE, .choices = "pass",
-     .object = &expect_object, .initial = "pass",
-     .description = "what the campaign should find", .example = "{violated: [no-lost-acked-write]}"},
-    {.name = "knownDefects", .form = SCHEMA_LIST, .object = &known_object,
+    {.name = "expect",
+     .form = SCHEMA_EITHER,
+     .type = SCHEMA_CHOICE,
+     .choices = "pass",
+     .object = &expect_object,
+     .initial = "pass",
+     .description = "what the campaign should find",
+     .example = "{violated: [no-lost-acked-write]}"},
+    {.name = "knownDefects",
+     .form = SCHEMA_LIST,
+     .object = &known_object,
      .description = "violations that are counted apart and do not fail the run"},
-    {.name = "availability", .form = SCHEMA_OBJECT, .object = &availability_object,
-     .initial = "{}", .description = "when the system counts as up"},
-    {.name = "thresholds", .form = SCHEMA_MAP_OF_LISTS, .type = SCHEMA_TEXT,
+    {.name = "availability",
+     .form = SCHEMA_OBJECT,
+     .object = &availability_object,
+     .initial = "{}",
+     .description = "when the system counts as up"},
+    {.name = "thresholds",
+     .form = SCHEMA_MAP_OF_LISTS,
+     .type = SCHEMA_TEXT,
      .description = "limits of metrics, as in k6; '@ 95%' judges the end of the interval",
      .example = "{latency: [\"p(99) < 250ms\"], availability: [\"rate >= 99.9% @ 95%\"]}"},
-    {.name = "seeds", .form = SCHEMA_EITHER, .type = SCHEMA_SEEDS, .object = &seeds_object,
+    {.name = "seeds",
+     .form = SCHEMA_EITHER,
+     .type = SCHEMA_SEEDS,
+     .object = &seeds_object,
      .description = "seeds to run: '42', '1..1000', '1000@1' (count@first), lists with commas; "
                     "1..100 when absent",
      .example = "1..1000"},
-    {.name = "sweep", .form = SCHEMA_SWEEP, .type = SCHEMA_TEXT,
+    {.name = "sweep",
+     .form = SCHEMA_SWEEP,
+     .type = SCHEMA_TEXT,
      .description = "paths of keys, each with values to try; every combination is a cell",
      .example = "{system.nodes: [1, 3, 5]}"},
 };

@@ -45,8 +45,7 @@ static bool parse_range(char *part, struct seed_range *range, const char *text, 
                            left, right, right, left);
         }
         *range = (struct seed_range){left, right - left + 1};
-        return right - left < INT64_MAX ||
-               err_set(err, ERR_INPUT, "'%s' has too many seeds", text);
+        return right - left < INT64_MAX || err_set(err, ERR_INPUT, "'%s' has too many seeds", text);
     }
     if (left == 0 || left > INT64_MAX || right > UINT64_MAX - (left - 1)) {
         return err_set(err, ERR_INPUT, "'%s' has no seeds, or too many", text);
@@ -70,8 +69,7 @@ static bool add_range(struct seed_range *ranges, uint32_t *count, struct seed_ra
     }
     for (uint32_t index = 0; index < *count; index++) {
         if (overlap(&ranges[index], &range)) {
-            uint64_t twice =
-                range.first > ranges[index].first ? range.first : ranges[index].first;
+            uint64_t twice = range.first > ranges[index].first ? range.first : ranges[index].first;
             return err_set(err, ERR_INPUT, "seed %" PRIu64 " is named twice", twice);
         }
     }

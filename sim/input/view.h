@@ -10,7 +10,7 @@
 
 struct view {
     const struct schema_object *object;
-    const struct yaml_node *node; /* complete; a scalar stands for {short_key: scalar}; NULL: absent */
+    const struct yaml_node *node; /* complete; a scalar is {short_key: scalar}; NULL: absent */
 };
 
 struct view view_of(const struct schema_object *object, const struct yaml_node *node);

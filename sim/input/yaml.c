@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * From bytes to trees in three steps. The bytes are checked first (size, UTF-8, control characters, number of
- * anchors), because libyaml tells less about such errors, and because its table of anchors is searched linearly. Then
- * libyaml loads a document, which is a graph: an alias is the same node again. Then the graph is copied to a tree in
- * the arena; there aliases become copies, and the limits on nodes and depth end both "alias bombs" and an alias inside
+ * From bytes to trees in three steps. The bytes are checked first (size, UTF-8, control characters,
+ * number of
+ * anchors), because libyaml tells less about such errors, and because its table of anchors is
+ * searched linearly. Then
+ * libyaml loads a document, which is a graph: an alias is the same node again. Then the graph is
+ * copied to a tree in
+ * the arena; there aliases become copies, and the limits on nodes and depth end both "alias bombs"
+ * and an alias inside
  * its own anchor.
  *
- * Duplicate keys are found with a sort, not by comparing all pairs, so a hostile file costs n log n.
+ * Duplicate keys are found with a sort, not by comparing all pairs, so a hostile file costs n log
+ * n.
  *
- * Nodes are immutable once they are built: overlays and replacements copy the mappings along their way and share all
+ * Nodes are immutable once they are built: overlays and replacements copy the mappings along their
+ * way and share all
  * the rest, which is what makes a sweep of thousands of cells cheap. */
 #include "sim/input/yaml.h"
 
@@ -41,7 +47,7 @@ static uint32_t width_of(yaml_mark_t start, yaml_mark_t end)
     return is_one_line ? (uint32_t)(end.column - start.column) : 1;
 }
 
-/* ------------------------------------------------------------------------------------------------ bytes */
+/* ------------------------------------------------------------------------------- bytes */
 
 /* Length of the valid UTF-8 character at `at` that YAML allows, 0 if there is none (RFC 3629). */
 static size_t character_length(const unsigned char *at, size_t size)
@@ -100,7 +106,7 @@ static bool check_bytes(const char *file, const char *text, size_t size, struct 
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------ graph to tree */
+/* ------------------------------------------------------------------------------- graph to tree */
 
 static const struct yaml_node *fail(struct loader *loader, yaml_mark_t mark, const char *text)
 {
@@ -134,9 +140,9 @@ static bool check_keys(struct loader *loader, const struct yaml_node *const *key
             first = sorted[index];
             continue;
         }
-        is_fine = diag_error(loader->diag, sorted[index]->place, sorted[index]->width,
-                             "key '%s' is already in line %" PRIu32, first->text,
-                             first->place.line);
+        is_fine =
+            diag_error(loader->diag, sorted[index]->place, sorted[index]->width,
+                       "key '%s' is already in line %" PRIu32, first->text, first->place.line);
     }
     return is_fine;
 }
@@ -228,7 +234,8 @@ static const struct yaml_node *copy_node(struct loader *loader, int id, uint32_t
         return fail(loader, from->start_mark, "nested too deeply");
     }
     if (++loader->node_count > YAML_NODES_MAX) {
-        return fail(loader, from->start_mark, "too many values (aliases count where they are used)");
+        return fail(loader, from->start_mark,
+                    "too many values (aliases count where they are used)");
     }
     if (has_tag(from)) {
         return fail(loader, from->start_mark, "tags ('!') are not supported");
@@ -249,7 +256,7 @@ static const struct yaml_node *copy_node(struct loader *loader, int id, uint32_t
     UNREACHABLE();
 }
 
-/* ------------------------------------------------------------------------------------------------ reading */
+/* ------------------------------------------------------------------------------- reading */
 
 static const struct yaml_node *report_parser(const yaml_parser_t *parser, struct loader *loader)
 {
@@ -268,7 +275,8 @@ static const struct yaml_node *report_parser(const yaml_parser_t *parser, struct
     return NULL;
 }
 
-/* Loads the one document of the parser's input; the caller deletes loader->document when this is true. */
+/* Loads the one document of the parser's input; the caller deletes loader->document when this is
+ * true. */
 static bool load_document(yaml_parser_t *parser, struct loader *loader)
 {
     if (!yaml_parser_load(parser, &loader->document)) {
@@ -342,8 +350,7 @@ const struct yaml_node *yaml_load(const char *path, struct arena *arena, struct 
     char buffer[16384];
     size_t got = 0;
     errno = 0;
-    while (content.length <= YAML_BYTES_MAX &&
-           (got = fread(buffer, 1, sizeof(buffer), file)) > 0) {
+    while (content.length <= YAML_BYTES_MAX && (got = fread(buffer, 1, sizeof(buffer), file)) > 0) {
         text_add_bytes(&content, buffer, got);
     }
     const struct yaml_node *root = NULL;
@@ -359,7 +366,7 @@ const struct yaml_node *yaml_load(const char *path, struct arena *arena, struct 
     return root;
 }
 
-/* ------------------------------------------------------------------------------------------------ trees */
+/* ------------------------------------------------------------------------------- trees */
 
 bool yaml_is_null(const struct yaml_node *node)
 {
@@ -511,8 +518,9 @@ const struct yaml_node *yaml_overlay(struct arena *arena, const struct yaml_node
         uint32_t at = index_of(base, over->keys[index]->text);
         if (at < base->count) {
             bool is_anew = is_restart(restart, over->keys[index], over->items[index]);
-            values[at] = is_anew ? over->items[index]
-                                 : yaml_overlay(arena, base->items[at], over->items[index], restart);
+            values[at] = is_anew
+                             ? over->items[index]
+                             : yaml_overlay(arena, base->items[at], over->items[index], restart);
             keys[at] = over->keys[index];
         } else {
             keys[count] = over->keys[index];
@@ -523,10 +531,10 @@ const struct yaml_node *yaml_overlay(struct arena *arena, const struct yaml_node
     return yaml_mapping_new(arena, over->place, keys, values, count);
 }
 
-/* ------------------------------------------------------------------------------------------------ writing */
+/* ------------------------------------------------------------------------------- writing */
 
-/* May the text stand without quotes, in flow style too? Stricter than YAML; the empty text and the words for
- * "no value" are not. */
+/* May the text stand without quotes, in flow style too? Stricter than YAML; the empty text and the
+ * words for "no value" are not. */
 static bool is_plain_text(const char *text)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -536,8 +544,7 @@ static bool is_plain_text(const char *text)
     bool starts_well = strspn(text, letters) > 0 || strspn(text, "0123456789") > 0 ||
                        (text[0] == '-' && strspn(text + 1, "0123456789") > 0) ||
                        (text[0] == '.' && text[1] == '/');
-    return length > 0 && starts_well && strspn(text, inner) == length &&
-           strcmp(text, "null") != 0;
+    return length > 0 && starts_well && strspn(text, inner) == length && strcmp(text, "null") != 0;
 }
 
 static void write_scalar(const char *text, struct text *out)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * bench [NAME...]: runs the benchmarks whose names begin with one of the arguments, or all, and prints a table.
+ * bench [NAME...]: runs the benchmarks whose names begin with one of the arguments, or all, and
+ * prints a table.
  *
- * Times are CPU time per operation, the least of several repetitions. A new benchmark is a function with the type of
- * bench->run and a row in the table below. */
+ * Times are CPU time per operation, the least of several repetitions. A new benchmark is a function
+ * with the type of bench->run and a row in the table below. */
 #include "tests/bench/bench.h"
 
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Benchmarks: each is a row of the table in bench.c and prints one or more rows of results. Speed on a shared machine
- * wobbles, so compare ratios: where it makes sense a row carries the time of a reference that is compiled into the same
- * binary and was measured in the same minute. */
+ * Benchmarks: each is a row of the table in bench.c and prints one or more rows of results. Speed
+ * on a shared machine wobbles, so compare ratios: where it makes sense a row carries the time of a
+ * reference that is compiled into the same binary and was measured in the same minute. */
 #ifndef SQUALL_TESTS_BENCH_H
 #define SQUALL_TESTS_BENCH_H
 
@@ -18,10 +18,10 @@ struct bench {
 /* One line of the result table; zero means "not applicable" and prints as a dash. */
 struct bench_row {
     const char *name;
-    const char *what;          /* of which the time is: "event", "draw" */
-    double ns;                 /* per operation, least of the repetitions, CPU time */
-    double bytes;              /* per pending event */
-    const char *reference;     /* what it is compared with */
+    const char *what;      /* of which the time is: "event", "draw" */
+    double ns;             /* per operation, least of the repetitions, CPU time */
+    double bytes;          /* per pending event */
+    const char *reference; /* what it is compared with */
     double reference_ns;
 };
 

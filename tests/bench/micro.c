@@ -12,7 +12,7 @@
 #include <ucontext.h>
 
 #define REPETITIONS 5
-#define DRAWS 4000000
+#define DRAWS       4000000
 
 /* Round trips. */
 
@@ -117,7 +117,8 @@ void bench_fiber(const struct bench *bench)
                                     .ns = ns,
                                     .reference = "swapcontext",
                                     .reference_ns = context_ns});
-    bench_print(&(struct bench_row){.name = "fiber new,resume,free", .what = "fiber", .ns = life_ns});
+    bench_print(
+        &(struct bench_row){.name = "fiber new,resume,free", .what = "fiber", .ns = life_ns});
     static const uint32_t counts[] = {100, 10000};
     for (uint32_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
         char name[32];

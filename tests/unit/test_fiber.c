@@ -290,8 +290,8 @@ TEST(fiber, running_past_the_end_of_the_stack_is_caught)
     CHECK(is_killed(overflow));
 }
 
-/* Writes to the lowest line of the stack. The struct of a pool's first fiber lies in the last page of the mapping, the stack
- * in the pages before and partly in the last two. */
+/* Writes to the lowest line of the stack. The struct of a pool's first fiber lies in the last page
+ * of the mapping, the stack in the pages before and partly in the last two. */
 static void scribble_main(void *argument)
 {
     struct script *script = argument;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The files of a raft node, on a small disk of our own that knows what is durable: names and inodes, each with what
- * the page cache shows and what a power loss leaves. After `calls_left` disk calls the machine is dead: every further
- * call fails and changes nothing. So a script can be stopped at each of its disk calls, and the images that a crash
- * may leave there be looked at one by one. */
+ * The files of a raft node, on a small disk of our own that knows what is durable: names and
+ * inodes, each with what the page cache shows and what a power loss leaves. After `calls_left`
+ * disk calls the machine is dead: every further call fails and changes nothing. So a script can be
+ * stopped at each of its disk calls, and the images that a crash may leave there be looked at one
+ * by one. */
 #include "models/raft/store.h"
 
 #include <stdio.h>
@@ -12,8 +13,8 @@
 #include "models/raft/checksum.h"
 #include "tests/unit/harness.h"
 
-#define INODES 512
-#define NAMES 64
+#define INODES     512
+#define NAMES      64
 #define FILE_BYTES 65536
 
 struct inode {
@@ -115,8 +116,8 @@ static void disk_close(struct sq_env *env, sq_file file)
     (void)file;
 }
 
-static enum sq_status disk_read(struct sq_env *env, sq_file file, void *data, size_t size, uint64_t offset,
-                                size_t *got)
+static enum sq_status disk_read(struct sq_env *env, sq_file file, void *data, size_t size,
+                                uint64_t offset, size_t *got)
 {
     struct machine *machine = machine_of(env);
     const struct inode *inode = &machine->inodes[file - 1];
@@ -129,7 +130,8 @@ static enum sq_status disk_read(struct sq_env *env, sq_file file, void *data, si
     return SQ_OK;
 }
 
-static enum sq_status disk_write(struct sq_env *env, sq_file file, const void *data, size_t size, uint64_t offset)
+static enum sq_status disk_write(struct sq_env *env, sq_file file, const void *data, size_t size,
+                                 uint64_t offset)
 {
     struct machine *machine = machine_of(env);
     struct inode *inode = &machine->inodes[file - 1];
@@ -231,7 +233,7 @@ static const char *disk_list(struct sq_env *env, uint32_t index)
 }
 
 static const struct sq_disk_ops disk_ops = {
-    disk_open,     disk_close, disk_read,   disk_write,  disk_sync,   disk_truncate,
+    disk_open, disk_close,  disk_read,   disk_write,  disk_sync,     disk_truncate,
     disk_size, disk_remove, disk_rename, disk_exists, disk_sync_dir, disk_list,
 };
 
@@ -267,7 +269,8 @@ static void mem_free(struct sq_env *env, void *pointer)
     CHECK(pointer == NULL);
 }
 
-static const struct sq_mem_ops mem_ops = {.alloc = mem_alloc, .realloc = mem_realloc, .free = mem_free};
+static const struct sq_mem_ops mem_ops = {
+    .alloc = mem_alloc, .realloc = mem_realloc, .free = mem_free};
 
 static void forget_memory(struct machine *machine)
 {
@@ -338,7 +341,7 @@ static struct inode *inode_named(struct machine *machine, const char *name)
     return &machine->inodes[machine->cached.inode[place]];
 }
 
-/* ------------------------------------------------------------------------------------------------ the log as it should be */
+/* --------------------------------------------------------------------- the log as it should be */
 
 #define ENTRIES_MAX 64
 
@@ -375,18 +378,22 @@ static enum sq_status append(struct store *store, uint64_t first, uint64_t last,
 
 static enum sq_status snapshot(struct store *store, uint64_t index, uint64_t term)
 {
-    struct store_snapshot put = {.index = index, .term = term, .configuration_index = 1,
-                                 .configuration = {"conf", 4}, .data = {"the state", 9}};
+    struct store_snapshot put = {.index = index,
+                                 .term = term,
+                                 .configuration_index = 1,
+                                 .configuration = {"conf", 4},
+                                 .data = {"the state", 9}};
     return store_put_snapshot(store, &put);
 }
 
-/* True when the image holds `log`: all of it, or for its last entries from `loose` on, any prefix. */
+/* True when the image holds `log`: all of it, or any prefix that reaches `loose` - 1. */
 static bool holds(const struct store_image *image, const struct expected *log, uint64_t loose)
 {
     uint8_t payload[256];
     uint64_t last = image->first_index + image->record_count - 1;
-    if (image->snapshot.index != log->snapshot || image->first_index > log->snapshot + 1 || last > log->last ||
-        last + 1 < loose || image->term != log->meta_term || image->vote != log->meta_vote) {
+    if (image->snapshot.index != log->snapshot || image->first_index > log->snapshot + 1 ||
+        last > log->last || last + 1 < loose || image->term != log->meta_term ||
+        image->vote != log->meta_vote) {
         return false;
     }
     for (size_t i = 0; i < image->record_count; i++) {
@@ -419,12 +426,14 @@ struct step {
 
 /* Segments are of 600 bytes, so these rotate several times. */
 static const struct step script[] = {
-    {STEP_APPEND, 1, 1, 1},    {STEP_META, 0, 0, 1},     {STEP_APPEND, 2, 5, 1},   {STEP_APPEND, 6, 9, 1},
-    {STEP_APPEND, 10, 11, 1},  {STEP_META, 0, 2, 2},     {STEP_CUT, 11, 0, 0},     {STEP_APPEND, 11, 14, 2},
-    {STEP_CUT, 6, 0, 0},       {STEP_META, 0, 0, 3},     {STEP_APPEND, 6, 9, 3},   {STEP_APPEND, 10, 20, 3},
-    {STEP_APPEND, 21, 22, 3},  {STEP_SNAPSHOT, 18, 0, 3}, {STEP_PRUNE, 16, 0, 0},  {STEP_APPEND, 23, 25, 3},
-    {STEP_META, 0, 0, 4},      {STEP_INSTALL, 40, 0, 4}, {STEP_APPEND, 41, 43, 4}, {STEP_CUT, 42, 0, 0},
-    {STEP_APPEND, 42, 44, 4},  {STEP_SNAPSHOT, 43, 0, 4},
+    {STEP_APPEND, 1, 1, 1},    {STEP_META, 0, 0, 1},      {STEP_APPEND, 2, 5, 1},
+    {STEP_APPEND, 6, 9, 1},    {STEP_APPEND, 10, 11, 1},  {STEP_META, 0, 2, 2},
+    {STEP_CUT, 11, 0, 0},      {STEP_APPEND, 11, 14, 2},  {STEP_CUT, 6, 0, 0},
+    {STEP_META, 0, 0, 3},      {STEP_APPEND, 6, 9, 3},    {STEP_APPEND, 10, 20, 3},
+    {STEP_APPEND, 21, 22, 3},  {STEP_SNAPSHOT, 18, 0, 3}, {STEP_PRUNE, 16, 0, 0},
+    {STEP_APPEND, 23, 25, 3},  {STEP_META, 0, 0, 4},      {STEP_INSTALL, 40, 0, 4},
+    {STEP_APPEND, 41, 43, 4},  {STEP_CUT, 42, 0, 0},      {STEP_APPEND, 42, 44, 4},
+    {STEP_SNAPSHOT, 43, 0, 4},
 };
 #define STEPS (sizeof(script) / sizeof(script[0]))
 
@@ -479,8 +488,8 @@ static enum sq_status do_step(struct store *store, const struct step *step)
 }
 
 /* Is what is found what the steps before `done`, and the one in flight, may have left? */
-static bool is_allowed(const struct store_image *image, const struct expected *before, const struct expected *after,
-                       const struct step *in_flight)
+static bool is_allowed(const struct store_image *image, const struct expected *before,
+                       const struct expected *after, const struct step *in_flight)
 {
     if (image->is_empty) {
         return before->meta_term == 0;
@@ -498,9 +507,10 @@ static bool is_allowed(const struct store_image *image, const struct expected *b
     return in_flight->kind == STEP_CUT && holds(image, before, in_flight->first);
 }
 
-/* Runs the script until the machine dies at its `calls`-th disk call; false when it got to the end. */
-static bool run_until(struct machine *machine, int64_t calls, struct expected *before, struct expected *after,
-                      const struct step **in_flight)
+/* Runs the script until the machine dies at its `calls`-th disk call; false when it got to the
+ * end. */
+static bool run_until(struct machine *machine, int64_t calls, struct expected *before,
+                      struct expected *after, const struct step **in_flight)
 {
     struct store store;
     struct store_image image;
@@ -543,9 +553,10 @@ TEST(raft_store, every_crash_leaves_what_was_acknowledged)
             bool is_sound = status == SQ_OK && is_allowed(&image, &before, &after, in_flight);
             CHECK(is_sound);
             if (!is_sound) {
-                printf("  call %lld, survival %d, step %d: status %d %s; first %llu, %zu records\n", (long long)calls,
-                       survival, in_flight == NULL ? -1 : (int)(in_flight - script), (int)status, image.problem,
-                       (unsigned long long)image.first_index, image.record_count);
+                printf("  call %lld, survival %d, step %d: status %d %s; first %llu, %zu records\n",
+                       (long long)calls, survival,
+                       in_flight == NULL ? -1 : (int)(in_flight - script), (int)status,
+                       image.problem, (unsigned long long)image.first_index, image.record_count);
             }
             /* It must be able to go on. */
             uint64_t next = store.last_index + 1;
@@ -577,7 +588,8 @@ TEST(raft_store, a_failing_disk_at_boot_is_an_error)
         struct store_image image;
         enum sq_status status = store_open(&store, &machine->env, 600, &image);
         bool is_done = machine->calls_left >= 0;
-        CHECK(is_done ? status == SQ_OK : status != SQ_OK || holds(&image, &before, before.last + 1));
+        CHECK(is_done ? status == SQ_OK
+                      : status != SQ_OK || holds(&image, &before, before.last + 1));
         machine_free(machine);
         if (is_done) {
             CHECK(calls > 10);
@@ -586,7 +598,7 @@ TEST(raft_store, a_failing_disk_at_boot_is_an_error)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ damage */
+/* -------------------------------------------------------------------------------------- damage */
 
 struct seen {
     uint64_t count;
@@ -599,8 +611,9 @@ static void visit(void *context, const struct store_record *record)
     uint8_t payload[256];
     size_t size = payload_of(record->index, 1, payload);
     seen->count++;
-    seen->is_wrong = seen->is_wrong || record->index != seen->count || record->size != size || record->term != 1 ||
-                     record->type != 1 || memcmp(record->data, payload, size) != 0;
+    seen->is_wrong = seen->is_wrong || record->index != seen->count || record->size != size ||
+                     record->term != 1 || record->type != 1 ||
+                     memcmp(record->data, payload, size) != 0;
 }
 
 /* One segment, entries 1..8 written as batches 1..4 and 5..8. Returns its bytes. */
@@ -639,7 +652,8 @@ TEST(raft_store, every_truncation_of_a_segment_gives_a_prefix)
     machine_free(machine);
 }
 
-/* Damage in the first batch, which was durable before the second was written, is told from a torn write. */
+/* Damage in the first batch, which was durable before the second was written, is told from a torn
+ * write. */
 TEST(raft_store, every_damaged_byte_of_a_segment_is_detected)
 {
     struct machine *machine = machine_new();
@@ -657,7 +671,8 @@ TEST(raft_store, every_damaged_byte_of_a_segment_is_detected)
             size_t end;
             uint64_t next;
             inode->cached[place] ^= (uint8_t)(1 << bit);
-            bool is_sound = store_scan(inode->cached, inode->cached_size, &segment, visit, &seen, &end, &next);
+            bool is_sound =
+                store_scan(inode->cached, inode->cached_size, &segment, visit, &seen, &end, &next);
             CHECK(!seen.is_wrong);
             CHECK(seen.count < 8);
             CHECK(end <= place);
@@ -751,7 +766,8 @@ TEST(raft_store, a_missing_segment_stops_the_boot)
     }
     REQUIRE(store.segment_count >= 4);
     char name[40];
-    snprintf(name, sizeof(name), "raft.log.%016llx", (unsigned long long)store.segments[1].first_index);
+    snprintf(name, sizeof(name), "raft.log.%016llx",
+             (unsigned long long)store.segments[1].first_index);
     CHECK_EQUAL(disk_remove(&machine->env, name), SQ_OK);
     CHECK_EQUAL(store_open(&store, &machine->env, 300, &image), SQ_E_INVALID);
     machine_free(machine);
@@ -797,7 +813,8 @@ TEST(raft_store, a_log_that_contradicts_the_snapshot_is_removed)
     struct store_image image;
     two_batches(machine, &store);
     CHECK_EQUAL(store_set_meta(&store, 4, 0), SQ_OK);
-    CHECK_EQUAL(snapshot(&store, 6, 4), SQ_OK); /* entry 6 of the log is of term 1; the reset does not happen */
+    CHECK_EQUAL(snapshot(&store, 6, 4),
+                SQ_OK); /* entry 6 of the log is of term 1; the reset does not happen */
     CHECK_EQUAL(store_open(&store, &machine->env, 1 << 20, &image), SQ_OK);
     CHECK_EQUAL(image.record_count, 0);
     CHECK_EQUAL(image.first_index, 7);
@@ -831,7 +848,8 @@ TEST(raft_store, pruning_keeps_what_it_must)
     machine_free(machine);
 }
 
-/* A killed process leaves its writes in the page cache; they count only after the boot has synced them. */
+/* A killed process leaves its writes in the page cache; they count only after the boot has synced
+ * them. */
 TEST(raft_store, the_boot_makes_durable_what_it_relies_on)
 {
     struct machine *machine = machine_new();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The wire format of raft's messages: every type comes back as it was, and nothing malformed gets in. */
+ * The wire format of raft's messages: every type comes back as it was, and nothing malformed gets
+ * in. */
 #include "models/raft/wire.h"
 
 #include <stdlib.h>
@@ -71,8 +72,12 @@ static struct raft_message sample_append(void)
     }
     return (struct raft_message){
         .type = RAFT_IO_APPEND_ENTRIES,
-        .append_entries = {.term = 9, .prev_log_index = 41, .prev_log_term = 6, .leader_commit = 40,
-                           .entries = sample_entries, .n_entries = 3},
+        .append_entries = {.term = 9,
+                           .prev_log_index = 41,
+                           .prev_log_term = 6,
+                           .leader_commit = 40,
+                           .entries = sample_entries,
+                           .n_entries = 3},
     };
 }
 
@@ -84,8 +89,12 @@ static struct raft_message sample_snapshot(struct raft_configuration *configurat
     CHECK_EQUAL(raft_configuration_add(configuration, 22, "twenty-two", RAFT_STANDBY), 0);
     return (struct raft_message){
         .type = RAFT_IO_INSTALL_SNAPSHOT,
-        .install_snapshot = {.term = 5, .last_index = 1000, .last_term = 4, .conf_index = 1,
-                             .conf = *configuration, .data = {content, sizeof(content)}},
+        .install_snapshot = {.term = 5,
+                             .last_index = 1000,
+                             .last_term = 4,
+                             .conf_index = 1,
+                             .conf = *configuration,
+                             .data = {content, sizeof(content)}},
     };
 }
 
@@ -123,10 +132,13 @@ TEST(raft_wire, a_heartbeat_has_no_entries_and_no_memory)
 TEST(raft_wire, votes_and_results_come_back_with_every_flag)
 {
     for (unsigned flags = 0; flags < 4; flags++) {
-        struct raft_message message = {
-            .type = RAFT_IO_REQUEST_VOTE,
-            .request_vote = {.term = 3, .candidate_id = 2, .last_log_index = 17, .last_log_term = 1,
-                             .disrupt_leader = (flags & 1) != 0, .pre_vote = (flags & 2) != 0}};
+        struct raft_message message = {.type = RAFT_IO_REQUEST_VOTE,
+                                       .request_vote = {.term = 3,
+                                                        .candidate_id = 2,
+                                                        .last_log_index = 17,
+                                                        .last_log_term = 1,
+                                                        .disrupt_leader = (flags & 1) != 0,
+                                                        .pre_vote = (flags & 2) != 0}};
         struct raft_message result = round_trip(&message);
         CHECK_EQUAL(result.request_vote.term, 3);
         CHECK_EQUAL(result.request_vote.candidate_id, 2);
@@ -138,7 +150,8 @@ TEST(raft_wire, votes_and_results_come_back_with_every_flag)
     for (unsigned flags = 0; flags < 6; flags++) {
         struct raft_message message = {
             .type = RAFT_IO_REQUEST_VOTE_RESULT,
-            .request_vote_result = {.term = 8, .vote_granted = (flags & 1) != 0,
+            .request_vote_result = {.term = 8,
+                                    .vote_granted = (flags & 1) != 0,
                                     .pre_vote = (raft_tribool)(flags >> 1)}};
         struct raft_message result = round_trip(&message);
         CHECK_EQUAL(result.request_vote_result.term, 8);
@@ -156,8 +169,9 @@ TEST(raft_wire, results_and_timeout_now_come_back)
     CHECK_EQUAL(result.append_entries_result.term, 12);
     CHECK_EQUAL(result.append_entries_result.rejected, 34);
     CHECK(result.append_entries_result.last_log_index == UINT64_MAX);
-    message = (struct raft_message){.type = RAFT_IO_TIMEOUT_NOW,
-                                    .timeout_now = {.term = 2, .last_log_index = 3, .last_log_term = 1}};
+    message =
+        (struct raft_message){.type = RAFT_IO_TIMEOUT_NOW,
+                              .timeout_now = {.term = 2, .last_log_index = 3, .last_log_term = 1}};
     result = round_trip(&message);
     CHECK_EQUAL(result.timeout_now.term, 2);
     CHECK_EQUAL(result.timeout_now.last_log_index, 3);
@@ -248,7 +262,8 @@ TEST(raft_wire, lengths_that_lie_are_refused)
     raft_configuration_close(&configuration);
 }
 
-/* Random damage: whatever is accepted must be safe to use and to free. Under AddressSanitizer this is the test. */
+/* Random damage: whatever is accepted must be safe to use and to free. Under AddressSanitizer this
+ * is the test. */
 TEST(raft_wire, damaged_messages_never_crash)
 {
     struct raft_configuration configuration;

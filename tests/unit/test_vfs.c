@@ -14,7 +14,7 @@
 
 /* ------------------------------------------------------------------------------------------------ crash matrix */
 
-#define TRANSACTIONS 10
+#define TRANSACTIONS 6
 #define KEYS 40
 
 struct tally {

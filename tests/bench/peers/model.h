@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What all PHOLD programs share, in the common subset of C and C++: the processes (64 bytes each), the generator
- * (xoshiro256**, seeded by splitmix64), delay (0.1 + Exp(0.9) s, libm's log) and destination (uniform), the stop watch and the
- * line that peers.sh reads. A program calls model_event once for each event that fires; it starts the watch after the
- * warm-up and prints the line and exits when enough events have fired. */
+ * What all PHOLD programs share, in the common subset of C and C++: the processes (64 bytes each),
+ * the generator (xoshiro256**, seeded by splitmix64), delay (0.1 + Exp(0.9) s, libm's log) and
+ * destination (uniform), the stop watch and the line that peers.sh reads. A program calls
+ * model_event once for each event that fires; it starts the watch after the warm-up and prints the
+ * line and exits when enough events have fired. */
 #ifndef SQUALL_TESTS_BENCH_PEERS_MODEL_H
 #define SQUALL_TESTS_BENCH_PEERS_MODEL_H
 

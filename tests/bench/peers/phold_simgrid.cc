@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * PHOLD on SimGrid; argv[1] is "timers" (the kernel's timers, its fastest way) or "actors" (one actor for each process that
- * sleeps and goes on as the destination: no messages, so the hold model at the price of its context switches). */
+ * PHOLD on SimGrid; argv[1] is "timers" (the kernel's timers, its fastest way) or "actors" (one
+ * actor for each process that sleeps and goes on as the destination: no messages, so the hold model
+ * at the price of its context switches). */
 #include "tests/bench/peers/model.h"
 
 #include <cstring>

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * GSL's distribution functions are used, its inverse of the beta distribution is not: gsl_cdf_beta_Pinv of version 2.7
+ * gives NaN, or aborts, for about a quarter of ordinary Clopper-Pearson calls. The distribution function itself is
+ * exact, so its inverse is found by bisection: 200 halvings at most, to the last bit of a double.
+ *
+ * GSL's error handler ends the program; it is switched off before every call that could meet it, and results that are no
+ * numbers are returned as such. */
+#include "analysis/statistics.h"
+
+#include "sim/base/base.h"
+
+#include <gsl/gsl_cdf.h>
+#include <gsl/gsl_errno.h>
+#include <gsl/gsl_statistics_double.h>
+#include <math.h>
+
+#define HALVINGS 200
+#define YEAR_S 31557600.0
+
+static void quiet(void)
+{
+    gsl_set_error_handler_off();
+}
+
+/* The x in [0, 1] at which P(beta(a, b) <= x) reaches `p`. */
+static double beta_inverse(double p, double a, double b)
+{
+    quiet();
+    double low = 0;
+    double high = 1;
+    for (int i = 0; i < HALVINGS; i++) {
+        double middle = low + (high - low) / 2;
+        if (middle <= low || middle >= high) {
+            break;
+        }
+        if (gsl_cdf_beta_P(middle, a, b) < p) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return low + (high - low) / 2;
+}
+
+struct interval interval_wilson(uint64_t hits, uint64_t trials, double confidence)
+{
+    ASSERT(trials >= 1);
+    ASSERT(hits <= trials);
+    quiet();
+    double n = (double)trials;
+    double share = (double)hits / n;
+    double z = gsl_cdf_ugaussian_Pinv(0.5 + confidence / 2);
+    double z2 = z * z;
+    double centre = share + z2 / (2 * n);
+    double half = z * sqrt(share * (1 - share) / n + z2 / (4 * n * n));
+    double scale = 1 + z2 / n;
+    struct interval interval = {.low = (centre - half) / scale, .high = (centre + half) / scale};
+    interval.low = hits == 0 || interval.low < 0 ? 0 : interval.low;
+    interval.high = hits == trials || interval.high > 1 ? 1 : interval.high;
+    return interval;
+}
+
+double bound_lower(uint64_t hits, uint64_t trials, double confidence)
+{
+    ASSERT(trials >= 1);
+    ASSERT(hits <= trials);
+    if (hits == 0) {
+        return 0;
+    }
+    return beta_inverse(1 - confidence, (double)hits, (double)(trials - hits) + 1);
+}
+
+double bound_upper(uint64_t hits, uint64_t trials, double confidence)
+{
+    ASSERT(trials >= 1);
+    ASSERT(hits <= trials);
+    if (hits == trials) {
+        return 1;
+    }
+    return beta_inverse(confidence, (double)hits + 1, (double)(trials - hits));
+}
+
+struct interval interval_clopper_pearson(uint64_t hits, uint64_t trials, double confidence)
+{
+    double one_sided = 0.5 + confidence / 2;
+    return (struct interval){
+        .low = bound_lower(hits, trials, one_sided), .high = bound_upper(hits, trials, one_sided)};
+}
+
+uint64_t trials_to_claim(double limit, double confidence)
+{
+    ASSERT(limit > 0);
+    ASSERT(limit < 1);
+    ASSERT(confidence > 0);
+    ASSERT(confidence < 1);
+    double trials = ceil(log1p(-confidence) / log1p(-limit));
+    return trials < 9e18 ? (uint64_t)trials : UINT64_MAX;
+}
+
+static struct interval around(double centre, double error, uint64_t count, double confidence)
+{
+    if (count < 2) {
+        return (struct interval){.low = NAN, .high = NAN};
+    }
+    quiet();
+    double t = gsl_cdf_tdist_Pinv(0.5 + confidence / 2, (double)(count - 1));
+    return (struct interval){.low = centre - t * error, .high = centre + t * error};
+}
+
+struct mean mean_of(const double *values, uint64_t count, double confidence)
+{
+    struct mean mean = {.mean = NAN, .deviation = NAN, .interval = {NAN, NAN}, .count = count};
+    if (count == 0) {
+        return mean;
+    }
+    mean.mean = gsl_stats_mean(values, 1, count);
+    if (count > 1) {
+        mean.deviation = gsl_stats_sd_m(values, 1, count, mean.mean);
+    }
+    mean.interval = around(mean.mean, mean.deviation / sqrt((double)count), count, confidence);
+    return mean;
+}
+
+struct mean ratio_of_sums(const double *part, const double *whole, uint64_t count, double confidence, int is_share)
+{
+    struct mean ratio = {.mean = NAN, .deviation = NAN, .interval = {NAN, NAN}, .count = count};
+    double part_sum = 0;
+    double whole_sum = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        part_sum += part[i];
+        whole_sum += whole[i];
+    }
+    if (whole_sum <= 0) {
+        return ratio;
+    }
+    ratio.mean = part_sum / whole_sum;
+    if (count < 2) {
+        return ratio;
+    }
+    double squares = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        double residue = part[i] - ratio.mean * whole[i];
+        squares += residue * residue;
+    }
+    double n = (double)count;
+    ratio.deviation = sqrt(squares / (n - 1)) / (whole_sum / n);
+    ratio.interval = around(ratio.mean, ratio.deviation / sqrt(n), count, confidence);
+    if (is_share) {
+        ratio.interval.low = ratio.interval.low < 0 ? 0 : ratio.interval.low;
+        ratio.interval.high = ratio.interval.high > 1 ? 1 : ratio.interval.high;
+    }
+    return ratio;
+}
+
+struct mean quantile_of_sorted(const double *sorted, uint64_t count, double p, double confidence)
+{
+    ASSERT(p > 0);
+    ASSERT(p < 1);
+    struct mean quantile = {.mean = NAN, .deviation = NAN, .interval = {NAN, NAN}, .count = count};
+    if (count == 0) {
+        return quantile;
+    }
+    quiet();
+    uint64_t rank = (uint64_t)ceil(p * (double)count);
+    quantile.mean = sorted[rank == 0 ? 0 : rank - 1];
+    quantile.interval = (struct interval){.low = -INFINITY, .high = INFINITY};
+    double tail = (1 - confidence) / 2;
+    unsigned trials = count > UINT32_MAX ? UINT32_MAX : (unsigned)count;
+    /* x(r) is below the quantile unless at most r - 1 values are: P(Bin(n, p) <= r - 1). */
+    unsigned low = 0;
+    unsigned high = trials;
+    while (low < high) { /* the largest r with P(Bin <= r - 1) <= tail */
+        unsigned middle = low + (high - low + 1) / 2;
+        if (gsl_cdf_binomial_P(middle - 1, p, trials) <= tail) {
+            low = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    if (low > 0) {
+        quantile.interval.low = sorted[low - 1];
+    }
+    low = 1;
+    high = trials + 1;
+    while (low < high) { /* the smallest r with P(Bin >= r) <= tail */
+        unsigned middle = low + (high - low) / 2;
+        if (gsl_cdf_binomial_Q(middle - 1, p, trials) <= tail) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    if (low <= trials) {
+        quantile.interval.high = sorted[low - 1];
+    }
+    return quantile;
+}
+
+double nines_of(double unavailability)
+{
+    return unavailability <= 0 ? INFINITY : -log10(unavailability);
+}
+
+double downtime_s_per_year(double unavailability)
+{
+    return unavailability * YEAR_S;
+}

@@ -1,0 +1,633 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A table says for each metric which aggregations it has, how its values are written and whether it has an interval. A
+ * threshold with `@` is judged one-sided: at 95 % the end of the 90 % interval that is worse for the claim, or the exact
+ * one-sided bound for a share of runs. If the end holds, the threshold held; if even the estimate does not, it is
+ * crossed; in between it is undecided, and more seeds will tell. Equality has no worse end and takes no `@`.
+ *
+ * Runs are the units of all intervals. Operations of one run share its faults and queues, so treating them as
+ * independent would give intervals that are far too short; where only operations could be counted there is no interval. */
+#include "analysis/threshold.h"
+
+#include "sim/base/base.h"
+#include "sim/base/text.h"
+#include "sim/base/units.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RUNS_MAX (UINT32_C(1) << 26)
+
+enum value_kind {
+    VALUE_DURATION,
+    VALUE_SHARE,
+    VALUE_RATE,
+    VALUE_NUMBER,
+};
+
+#define BIT(aggregation) (1u << (aggregation))
+#define TREND (BIT(THRESHOLD_AVG) | BIT(THRESHOLD_MIN) | BIT(THRESHOLD_MAX) | BIT(THRESHOLD_MED) | BIT(THRESHOLD_PERCENTILE))
+
+struct metric_rule {
+    enum value_kind kind;
+    uint32_t aggregations; /* bits */
+    uint32_t intervals;    /* of them, those that may be judged with @ */
+    const char *choices;   /* for messages */
+};
+
+static const struct metric_rule rules[THRESHOLD_METRIC_COUNT] = {
+    [THRESHOLD_LATENCY] = {VALUE_DURATION, TREND, 0, "avg, min, max, med or p(N)"},
+    [THRESHOLD_RECOVERY] = {VALUE_DURATION, TREND | BIT(THRESHOLD_RATE),
+                            BIT(THRESHOLD_AVG) | BIT(THRESHOLD_MED) | BIT(THRESHOLD_PERCENTILE) | BIT(THRESHOLD_RATE),
+                            "avg, min, max, med, p(N) or rate"},
+    [THRESHOLD_AVAILABILITY] = {VALUE_SHARE, BIT(THRESHOLD_RATE), BIT(THRESHOLD_RATE), "rate"},
+    [THRESHOLD_SUCCESS] = {VALUE_SHARE, BIT(THRESHOLD_RATE), BIT(THRESHOLD_RATE), "rate"},
+    [THRESHOLD_METASTABLE] = {VALUE_SHARE, BIT(THRESHOLD_RATE), BIT(THRESHOLD_RATE), "rate"},
+    [THRESHOLD_FAILURES] = {VALUE_SHARE, BIT(THRESHOLD_RATE), BIT(THRESHOLD_RATE), "rate"},
+    [THRESHOLD_GOODPUT] = {VALUE_RATE, BIT(THRESHOLD_RATE) | BIT(THRESHOLD_VALUE),
+                           BIT(THRESHOLD_RATE) | BIT(THRESHOLD_VALUE), "rate or value"},
+    [THRESHOLD_AMPLIFICATION] = {VALUE_NUMBER, BIT(THRESHOLD_VALUE), BIT(THRESHOLD_VALUE), "value"},
+};
+
+const char *const threshold_metrics[] = {
+    "latency", "recovery", "availability", "success", "metastable", "failures", "goodput", "amplification", NULL,
+};
+static_assert(ARRAY_COUNT(threshold_metrics) == THRESHOLD_METRIC_COUNT + 1, "one name for each metric");
+
+static const char *const aggregation_names[] = {"avg", "min", "max", "med", "p", "rate", "value"};
+/* Longer ones before their beginnings; in the order of `operators`. */
+static const char *const operator_texts[] = {"<=", ">=", "==", "!=", "<", ">"};
+static const enum threshold_operator operators[] = {
+    THRESHOLD_LESS_EQUAL, THRESHOLD_GREATER_EQUAL, THRESHOLD_EQUAL, THRESHOLD_NOT_EQUAL, THRESHOLD_LESS, THRESHOLD_GREATER,
+};
+
+/* ------------------------------------------------------------------------------------------------ parsing */
+
+static const char *skip_blanks(const char *at)
+{
+    while (*at == ' ' || *at == '\t') {
+        at++;
+    }
+    return at;
+}
+
+/* "99", "99.9": thousandths; at most three decimals. */
+static bool parse_percentile(const char **at, uint32_t *milli, struct err *err)
+{
+    const char *open = skip_blanks(*at);
+    char digits[16];
+    size_t length = *open == '(' ? strcspn(open + 1, ")") : 0;
+    if (*open != '(' || open[1 + length] != ')' || length == 0 || length >= sizeof(digits) - 1) {
+        return err_set(err, ERR_INPUT, "percentile is written 'p(99)'");
+    }
+    memcpy(digits, open + 1, length);
+    memcpy(digits + length, "%", 2);
+    int64_t millionths = 0;
+    if (!units_ratio(digits, &millionths, NULL) || millionths <= 0 || millionths >= 1000000 || millionths % 10 != 0) {
+        return err_set(err, ERR_INPUT, "percentile in '%s' is not between 0 and 100 with at most three decimals", open);
+    }
+    *milli = (uint32_t)(millionths / 10);
+    *at = open + length + 2;
+    return true;
+}
+
+static bool parse_aggregation(const char **at, struct threshold *threshold, struct err *err)
+{
+    const char *start = skip_blanks(*at);
+    size_t length = 0;
+    while (isalpha((unsigned char)start[length])) {
+        length++;
+    }
+    const struct metric_rule *rule = &rules[threshold->metric];
+    for (uint32_t i = 0; i < ARRAY_COUNT(aggregation_names); i++) {
+        if (strlen(aggregation_names[i]) != length || strncmp(aggregation_names[i], start, length) != 0) {
+            continue;
+        }
+        if ((rule->aggregations >> i & 1) == 0) {
+            break;
+        }
+        threshold->aggregation = (enum threshold_aggregation)i;
+        *at = start + length;
+        return threshold->aggregation != THRESHOLD_PERCENTILE || parse_percentile(at, &threshold->percentile_milli, err);
+    }
+    return err_set(err, ERR_INPUT, "threshold of %s begins with %s, not '%.*s'", threshold_metrics[threshold->metric],
+                   rule->choices, (int)(length > 0 ? length : strcspn(start, " ")), start);
+}
+
+static bool parse_operator(const char **at, struct threshold *threshold, struct err *err)
+{
+    const char *start = skip_blanks(*at);
+    for (uint32_t i = 0; i < ARRAY_COUNT(operator_texts); i++) {
+        size_t length = strlen(operator_texts[i]);
+        if (strncmp(start, operator_texts[i], length) == 0) {
+            threshold->operator = operators[i];
+            *at = start + length;
+            return true;
+        }
+    }
+    return err_set(err, ERR_INPUT, "threshold needs an operator (< <= > >= == !=) where '%s' stands", start);
+}
+
+static bool parse_number(const char *text, double *value, struct err *err)
+{
+    char *end = NULL;
+    *value = strtod(text, &end);
+    bool is_plain = text[0] != '\0' && text[strspn(text, "0123456789.")] == '\0';
+    if (!is_plain || end == text || *end != '\0' || !isfinite(*value)) {
+        return err_set(err, ERR_INPUT, "'%s' is not a number such as '1.5'", text);
+    }
+    return true;
+}
+
+static bool parse_value(const char *text, struct threshold *threshold, struct err *err)
+{
+    int64_t whole = 0;
+    uint64_t probability = 0;
+    enum value_kind kind = rules[threshold->metric].kind;
+    if (threshold->aggregation == THRESHOLD_RATE && kind == VALUE_DURATION) {
+        kind = VALUE_SHARE;
+    }
+    switch (kind) {
+    case VALUE_DURATION:
+        if (!units_duration(text, &whole, err)) {
+            return false;
+        }
+        threshold->value = (double)whole;
+        return true;
+    case VALUE_SHARE:
+        if (!units_percent(text, &probability, err)) {
+            return false;
+        }
+        if (units_ratio(text, &whole, NULL)) {
+            threshold->value = (double)whole / 1000000;
+            if (fabs(threshold->value - (double)probability / 4294967296.0) < 1e-9) {
+                return true;
+            }
+        }
+        threshold->value = (double)probability / 4294967296.0;
+        return true;
+    case VALUE_RATE:
+        if (!units_rate(text, &whole, err)) {
+            return false;
+        }
+        threshold->value = (double)whole / 1000;
+        return true;
+    case VALUE_NUMBER:
+        return parse_number(text, &threshold->value, err);
+    }
+    UNREACHABLE();
+}
+
+static bool parse_confidence(const char *text, struct threshold *threshold, struct err *err)
+{
+    int64_t millionths = 0;
+    if (!units_ratio(text, &millionths, err)) {
+        return false;
+    }
+    if (millionths < 500000 || millionths >= 1000000) {
+        return err_set(err, ERR_INPUT, "confidence '%s' is not between 50%% and 100%%", text);
+    }
+    bool is_equality = threshold->operator == THRESHOLD_EQUAL || threshold->operator == THRESHOLD_NOT_EQUAL;
+    if (is_equality || (rules[threshold->metric].intervals >> threshold->aggregation & 1) == 0) {
+        return err_set(err, ERR_INPUT, "there is no interval to judge here: leave '@ %s' out", text);
+    }
+    threshold->confidence = (double)millionths / 1000000;
+    return true;
+}
+
+/* Copies [from, until) without blanks at its ends; false when it is empty or too long. */
+static bool cut(const char *from, const char *until, char *out, size_t size)
+{
+    from = skip_blanks(from);
+    while (until > from && (until[-1] == ' ' || until[-1] == '\t')) {
+        until--;
+    }
+    size_t length = until > from ? (size_t)(until - from) : 0;
+    if (length == 0 || length >= size) {
+        return false;
+    }
+    memcpy(out, from, length);
+    out[length] = '\0';
+    return true;
+}
+
+bool threshold_parse(const char *metric, const char *expression, struct threshold *threshold, struct err *err)
+{
+    ASSERT(metric != NULL);
+    ASSERT(expression != NULL);
+    *threshold = (struct threshold){.metric = THRESHOLD_METRIC_COUNT};
+    for (uint32_t i = 0; i < THRESHOLD_METRIC_COUNT; i++) {
+        if (strcmp(threshold_metrics[i], metric) == 0) {
+            threshold->metric = (enum threshold_metric)i;
+        }
+    }
+    if (threshold->metric == THRESHOLD_METRIC_COUNT) {
+        const char *nearest = text_nearest(metric, threshold_metrics, THRESHOLD_METRIC_COUNT);
+        return nearest != NULL ? err_set(err, ERR_INPUT, "unknown metric '%s'; did you mean '%s'?", metric, nearest)
+                               : err_set(err, ERR_INPUT, "unknown metric '%s'", metric);
+    }
+    const char *at = expression;
+    if (!parse_aggregation(&at, threshold, err) || !parse_operator(&at, threshold, err)) {
+        return false;
+    }
+    char value[64];
+    char confidence[64];
+    const char *sign = strchr(at, '@');
+    if (!cut(at, sign != NULL ? sign : at + strlen(at), value, sizeof(value))) {
+        return err_set(err, ERR_INPUT, "threshold '%s' has no value", expression);
+    }
+    if (!parse_value(value, threshold, err)) {
+        return false;
+    }
+    if (sign == NULL) {
+        return true;
+    }
+    if (!cut(sign + 1, sign + strlen(sign), confidence, sizeof(confidence))) {
+        return err_set(err, ERR_INPUT, "confidence after '@' is missing, as in '@ 95%%'");
+    }
+    return parse_confidence(confidence, threshold, err);
+}
+
+/* ------------------------------------------------------------------------------------------------ data */
+
+void threshold_data_init(struct threshold_data *data)
+{
+    ASSERT(data != NULL);
+    vec_init(&data->runs, sizeof(struct threshold_run), RUNS_MAX);
+    histogram_clear(&data->latency);
+}
+
+void threshold_data_release(struct threshold_data *data)
+{
+    ASSERT(data != NULL);
+    vec_release(&data->runs);
+}
+
+void threshold_data_clear(struct threshold_data *data)
+{
+    ASSERT(data != NULL);
+    vec_clear(&data->runs);
+    histogram_clear(&data->latency);
+}
+
+void threshold_data_add(struct threshold_data *data, const struct run_result *result)
+{
+    struct threshold_run run = {
+        .is_failed = result->verdict == VERDICT_FAIL || result->verdict == VERDICT_ERROR,
+        .is_metastable = result->is_metastable,
+        .offered = result->offered,
+        .attempts = result->attempts,
+        .ok = result->ok,
+        .up_ns = result->up_ns,
+        .measured_ns = result->measured_ns,
+        .recovery_ns = result->verdict == VERDICT_ERROR ? RESULT_RECOVERY_NO_FAULT : result->recovery_ns,
+    };
+    vec_append(&data->runs, &run);
+    histogram_merge(&data->latency, &result->latency);
+}
+
+static bool take_run(void *context, const struct results_row *row)
+{
+    struct threshold_data *data = context;
+    const struct results_value *values = row->values;
+    const char *verdict = values[0].text;
+    bool is_error = strcmp(verdict, verdict_name(VERDICT_ERROR)) == 0;
+    bool was_faulted = values[7].integer > 0 && !is_error;
+    int64_t recovery_ns = values[8].type == RESULTS_NULL ? RESULT_RECOVERY_NEVER : values[8].integer;
+    struct threshold_run run = {
+        .is_failed = is_error || strcmp(verdict, verdict_name(VERDICT_FAIL)) == 0,
+        .is_metastable = values[1].integer != 0,
+        .offered = (uint64_t)values[2].integer,
+        .attempts = (uint64_t)values[3].integer,
+        .ok = (uint64_t)values[4].integer,
+        .up_ns = values[5].integer,
+        .measured_ns = values[6].integer,
+        .recovery_ns = was_faulted ? recovery_ns : RESULT_RECOVERY_NO_FAULT,
+    };
+    vec_append(&data->runs, &run);
+    return true;
+}
+
+static bool take_bin(void *context, const struct results_row *row)
+{
+    struct threshold_data *data = context;
+    uint32_t bin = histogram_bin_of((uint64_t)row->values[0].integer);
+    uint64_t count = (uint64_t)row->values[1].integer;
+    uint64_t last = histogram_bin_hi(bin) - 1;
+    data->latency.bins[bin] += (uint32_t)count;
+    data->latency.count += count;
+    if (histogram_bin_lo(bin) < data->latency.minimum) {
+        data->latency.minimum = histogram_bin_lo(bin);
+    }
+    data->latency.maximum = last > data->latency.maximum ? last : data->latency.maximum;
+    return true;
+}
+
+bool threshold_data_load(struct threshold_data *data, struct results *results, int64_t cell_id, struct err *err)
+{
+    char id[24];
+    snprintf(id, sizeof(id), "%lld", (long long)cell_id);
+    const char *parameters[] = {id};
+    threshold_data_clear(data);
+    return results_query(results,
+                         "SELECT verdict, metastable, offered, attempts, ok, up_ns, measured_ns, faults, recovery_ns "
+                         "FROM run WHERE cell_id=CAST(?1 AS INTEGER) ORDER BY run_id",
+                         parameters, 1, take_run, data, err) &&
+           results_query(results,
+                         "SELECT lo, n FROM hist WHERE cell_id=CAST(?1 AS INTEGER) AND metric='latency' AND phase=''",
+                         parameters, 1, take_bin, data, err);
+}
+
+/* ------------------------------------------------------------------------------------------------ judging */
+
+static bool compare(enum threshold_operator operator, double left, double right)
+{
+    switch (operator) {
+    case THRESHOLD_LESS:
+        return left < right;
+    case THRESHOLD_LESS_EQUAL:
+        return left <= right;
+    case THRESHOLD_GREATER:
+        return left > right;
+    case THRESHOLD_GREATER_EQUAL:
+        return left >= right;
+    case THRESHOLD_EQUAL:
+        return left == right;
+    case THRESHOLD_NOT_EQUAL:
+        return left != right;
+    }
+    UNREACHABLE();
+}
+
+static bool is_upper_limit(const struct threshold *threshold)
+{
+    return threshold->operator == THRESHOLD_LESS || threshold->operator == THRESHOLD_LESS_EQUAL;
+}
+
+/* Confidence of the two-sided interval whose one end is the one-sided bound. */
+static double two_sided(const struct threshold *threshold)
+{
+    double confidence = threshold->confidence > 0 ? threshold->confidence : 0.95;
+    return 2 * confidence - 1;
+}
+
+static struct threshold_outcome nothing(void)
+{
+    return (struct threshold_outcome){.observed = NAN, .interval = {NAN, NAN}};
+}
+
+static struct threshold_outcome outcome_of(struct mean estimate)
+{
+    struct threshold_outcome outcome = nothing();
+    outcome.observed = estimate.mean;
+    outcome.interval = estimate.interval;
+    return outcome;
+}
+
+static struct threshold_outcome share_of_runs(const struct threshold *threshold, uint64_t hits, uint64_t trials)
+{
+    struct threshold_outcome outcome = nothing();
+    if (trials == 0) {
+        return outcome;
+    }
+    double confidence = threshold->confidence > 0 ? threshold->confidence : 0.95;
+    outcome.observed = (double)hits / (double)trials;
+    outcome.interval =
+        (struct interval){bound_lower(hits, trials, confidence), bound_upper(hits, trials, confidence)};
+    if (threshold->confidence > 0 && is_upper_limit(threshold) && hits == 0 && threshold->value > 0 && threshold->value < 1) {
+        outcome.trials_needed = trials_to_claim(threshold->value, threshold->confidence);
+    } else if (threshold->confidence > 0 && !is_upper_limit(threshold) && hits == trials && threshold->value > 0 &&
+               threshold->value < 1) {
+        outcome.trials_needed = trials_to_claim(1 - threshold->value, threshold->confidence);
+    }
+    return outcome;
+}
+
+/* All runs were perfect, or none was good for anything: their spread is zero, and says nothing. What is known then is a
+ * bound on the share of runs that are different, and no run can be more than entirely different. */
+static void widen_extreme(const struct threshold *threshold, uint32_t count, struct threshold_outcome *outcome)
+{
+    double confidence = threshold->confidence > 0 ? threshold->confidence : 0.95;
+    double different = bound_upper(0, count, confidence);
+    if (outcome->observed == 1) {
+        outcome->interval = (struct interval){.low = 1 - different, .high = 1};
+    } else {
+        outcome->interval = (struct interval){.low = 0, .high = different};
+    }
+    double limit = is_upper_limit(threshold) ? threshold->value : 1 - threshold->value;
+    if (threshold->confidence > 0 && limit > 0 && limit < 1) {
+        outcome->trials_needed = trials_to_claim(limit, threshold->confidence);
+    }
+}
+
+/* sum(part) / sum(whole) over runs. */
+static struct threshold_outcome ratio(const struct threshold *threshold, const struct threshold_data *data)
+{
+    uint32_t count = data->runs.count;
+    double *part = calloc(count + 1, sizeof(*part));
+    double *whole = calloc(count + 1, sizeof(*whole));
+    ASSERT(part != NULL);
+    ASSERT(whole != NULL);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct threshold_run *run = vec_at(&data->runs, i);
+        bool is_time = threshold->metric == THRESHOLD_AVAILABILITY;
+        bool is_goodput = threshold->metric == THRESHOLD_GOODPUT;
+        bool is_amplification = threshold->metric == THRESHOLD_AMPLIFICATION;
+        part[i] = is_time ? (double)run->up_ns : is_amplification ? (double)run->attempts : (double)run->ok;
+        whole[i] = is_time      ? (double)run->measured_ns
+                   : is_goodput ? (double)run->measured_ns / 1e9
+                                : (double)run->offered;
+    }
+    bool is_share = rules[threshold->metric].kind == VALUE_SHARE;
+    struct threshold_outcome outcome = outcome_of(ratio_of_sums(part, whole, count, two_sided(threshold), is_share));
+    free(part);
+    free(whole);
+    if (is_share && (outcome.observed == 0 || outcome.observed == 1)) {
+        widen_extreme(threshold, count, &outcome);
+    }
+    return outcome;
+}
+
+static int compare_doubles(const void *left, const void *right)
+{
+    double a = *(const double *)left;
+    double b = *(const double *)right;
+    return a < b ? -1 : a > b;
+}
+
+/* Of values in ascending order. */
+static struct threshold_outcome trend(const struct threshold *threshold, const double *sorted, uint32_t count)
+{
+    struct threshold_outcome outcome = nothing();
+    if (count == 0) {
+        return outcome;
+    }
+    switch (threshold->aggregation) {
+    case THRESHOLD_AVG:
+        if (isinf(sorted[count - 1])) {
+            outcome.observed = INFINITY;
+            return outcome;
+        }
+        return outcome_of(mean_of(sorted, count, two_sided(threshold)));
+    case THRESHOLD_MIN:
+        outcome.observed = sorted[0];
+        return outcome;
+    case THRESHOLD_MAX:
+        outcome.observed = sorted[count - 1];
+        return outcome;
+    case THRESHOLD_MED:
+        return outcome_of(quantile_of_sorted(sorted, count, 0.5, two_sided(threshold)));
+    case THRESHOLD_PERCENTILE:
+        return outcome_of(
+            quantile_of_sorted(sorted, count, (double)threshold->percentile_milli / 100000, two_sided(threshold)));
+    case THRESHOLD_RATE:
+    case THRESHOLD_VALUE:
+        break;
+    }
+    UNREACHABLE();
+}
+
+static struct threshold_outcome recovery(const struct threshold *threshold, const struct threshold_data *data)
+{
+    double *values = calloc((size_t)data->runs.count + 1, sizeof(*values));
+    ASSERT(values != NULL);
+    uint32_t count = 0;
+    uint64_t recovered = 0;
+    for (uint32_t i = 0; i < data->runs.count; i++) {
+        const struct threshold_run *run = vec_at(&data->runs, i);
+        if (run->recovery_ns != RESULT_RECOVERY_NO_FAULT) {
+            bool is_never = run->recovery_ns == RESULT_RECOVERY_NEVER;
+            values[count++] = is_never ? INFINITY : (double)run->recovery_ns;
+            recovered += !is_never;
+        }
+    }
+    struct threshold_outcome outcome;
+    if (threshold->aggregation == THRESHOLD_RATE) {
+        outcome = share_of_runs(threshold, recovered, count);
+    } else {
+        sort_stable(values, count, sizeof(*values), compare_doubles);
+        outcome = trend(threshold, values, count);
+    }
+    free(values);
+    return outcome;
+}
+
+/* Middle of the bin of the nearest rank, within what was recorded. */
+static double histogram_percentile(const struct histogram *histogram, uint32_t milli)
+{
+    uint64_t rank = (uint64_t)(((unsigned __int128)histogram->count * milli + 99999) / 100000);
+    uint64_t sum = 0;
+    for (uint32_t bin = 0; bin < HISTOGRAM_BINS; bin++) {
+        sum += histogram->bins[bin];
+        if (sum >= rank && sum > 0) {
+            double middle = ((double)histogram_bin_lo(bin) + (double)histogram_bin_hi(bin)) / 2;
+            middle = middle < (double)histogram->minimum ? (double)histogram->minimum : middle;
+            return middle > (double)histogram->maximum ? (double)histogram->maximum : middle;
+        }
+    }
+    return (double)histogram->maximum;
+}
+
+static struct threshold_outcome latency(const struct threshold *threshold, const struct histogram *histogram)
+{
+    struct threshold_outcome outcome = nothing();
+    if (histogram->count == 0) {
+        return outcome;
+    }
+    if (threshold->aggregation == THRESHOLD_MIN) {
+        outcome.observed = (double)histogram->minimum;
+    } else if (threshold->aggregation == THRESHOLD_MAX) {
+        outcome.observed = (double)histogram->maximum;
+    } else if (threshold->aggregation == THRESHOLD_MED) {
+        outcome.observed = histogram_percentile(histogram, 50000);
+    } else if (threshold->aggregation == THRESHOLD_PERCENTILE) {
+        outcome.observed = histogram_percentile(histogram, threshold->percentile_milli);
+    } else {
+        double sum = 0;
+        for (uint32_t bin = 0; bin < HISTOGRAM_BINS; bin++) {
+            if (histogram->bins[bin] != 0) {
+                double middle = ((double)histogram_bin_lo(bin) + (double)histogram_bin_hi(bin)) / 2;
+                sum += middle * histogram->bins[bin];
+            }
+        }
+        outcome.observed = sum / (double)histogram->count;
+    }
+    return outcome;
+}
+
+static struct threshold_outcome observe(const struct threshold *threshold, const struct threshold_data *data)
+{
+    uint64_t failed = 0;
+    uint64_t metastable = 0;
+    for (uint32_t i = 0; i < data->runs.count; i++) {
+        const struct threshold_run *run = vec_at(&data->runs, i);
+        failed += run->is_failed;
+        metastable += run->is_metastable;
+    }
+    switch (threshold->metric) {
+    case THRESHOLD_LATENCY:
+        return latency(threshold, &data->latency);
+    case THRESHOLD_RECOVERY:
+        return recovery(threshold, data);
+    case THRESHOLD_METASTABLE:
+        return share_of_runs(threshold, metastable, data->runs.count);
+    case THRESHOLD_FAILURES:
+        return share_of_runs(threshold, failed, data->runs.count);
+    case THRESHOLD_AVAILABILITY:
+    case THRESHOLD_SUCCESS:
+    case THRESHOLD_GOODPUT:
+    case THRESHOLD_AMPLIFICATION:
+        return ratio(threshold, data);
+    case THRESHOLD_METRIC_COUNT:
+        break;
+    }
+    UNREACHABLE();
+}
+
+struct threshold_outcome threshold_judge(const struct threshold *threshold, const struct threshold_data *data)
+{
+    ASSERT(threshold != NULL);
+    ASSERT(data != NULL);
+    struct threshold_outcome outcome = observe(threshold, data);
+    if (isnan(outcome.observed)) {
+        outcome.verdict = THRESHOLD_UNDECIDED;
+        return outcome;
+    }
+    outcome.verdict = compare(threshold->operator, outcome.observed, threshold->value) ? THRESHOLD_HELD : THRESHOLD_CROSSED;
+    if (threshold->confidence > 0 && outcome.verdict == THRESHOLD_HELD) {
+        double end = is_upper_limit(threshold) ? outcome.interval.high : outcome.interval.low;
+        if (isnan(end) || !compare(threshold->operator, end, threshold->value)) {
+            outcome.verdict = THRESHOLD_UNDECIDED;
+        }
+    }
+    return outcome;
+}
+
+const char *threshold_format(const struct threshold *threshold, double value, char *out, size_t size)
+{
+    ASSERT(size >= 32);
+    enum value_kind kind = rules[threshold->metric].kind;
+    if (threshold->aggregation == THRESHOLD_RATE && kind == VALUE_DURATION) {
+        kind = VALUE_SHARE;
+    }
+    if (isnan(value)) {
+        snprintf(out, size, "nothing");
+    } else if (isinf(value)) {
+        snprintf(out, size, "never");
+    } else if (kind == VALUE_DURATION) {
+        bool is_seconds = value >= 1e9;
+        bool is_millis = value >= 1e6;
+        double unit = is_seconds ? 1e9 : is_millis ? 1e6 : value >= 1e3 ? 1e3 : 1;
+        snprintf(out, size, "%.3g%s", value / unit, is_seconds ? "s" : is_millis ? "ms" : value >= 1e3 ? "us" : "ns");
+    } else if (kind == VALUE_SHARE) {
+        bool is_near_one = value > 0.999 && value < 1;
+        snprintf(out, size, "%.*g%%", is_near_one ? 7 : 4, value * 100);
+    } else if (kind == VALUE_RATE) {
+        snprintf(out, size, "%.4g/s", value);
+    } else {
+        snprintf(out, size, "%.3g", value);
+    }
+    return out;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Thresholds in k6's grammar, `<aggregation> <operator> <value>`, with an extension: `@ 95%` judges the end of the
+ * confidence interval that is worse for the claim, so that too few runs cannot look like good ones.
+ *
+ *     metric         aggregations                    values       @
+ *     latency        avg min max med p(N)            durations    no: operations of a run depend on each other
+ *     recovery       avg min max med p(N), rate      durations, % of runs that recovered    avg, med, p(N), rate
+ *     availability   rate (of time)                  %            yes
+ *     success        rate (of offered operations)    %            yes
+ *     metastable     rate (of runs)                  %            yes, exact
+ *     failures       rate (of runs that fail)        %            yes, exact
+ *     goodput        rate, value (per second)        rates        yes
+ *     amplification  value                           numbers      yes
+ *
+ * Operators: < <= > >= == !=. A run that never recovered counts as an infinite recovery; one without a fault not at all. */
+#ifndef SQUALL_ANALYSIS_THRESHOLD_H
+#define SQUALL_ANALYSIS_THRESHOLD_H
+
+#include "analysis/result.h"
+#include "analysis/results.h"
+#include "analysis/statistics.h"
+#include "sim/base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum threshold_metric {
+    THRESHOLD_LATENCY,
+    THRESHOLD_RECOVERY,
+    THRESHOLD_AVAILABILITY,
+    THRESHOLD_SUCCESS,
+    THRESHOLD_METASTABLE,
+    THRESHOLD_FAILURES,
+    THRESHOLD_GOODPUT,
+    THRESHOLD_AMPLIFICATION,
+    THRESHOLD_METRIC_COUNT
+};
+extern const char *const threshold_metrics[]; /* names, NULL-terminated */
+
+enum threshold_aggregation {
+    THRESHOLD_AVG,
+    THRESHOLD_MIN,
+    THRESHOLD_MAX,
+    THRESHOLD_MED,
+    THRESHOLD_PERCENTILE,
+    THRESHOLD_RATE,
+    THRESHOLD_VALUE,
+};
+
+enum threshold_operator {
+    THRESHOLD_LESS,
+    THRESHOLD_LESS_EQUAL,
+    THRESHOLD_GREATER,
+    THRESHOLD_GREATER_EQUAL,
+    THRESHOLD_EQUAL,
+    THRESHOLD_NOT_EQUAL,
+};
+
+struct threshold {
+    enum threshold_metric metric;
+    enum threshold_aggregation aggregation;
+    uint32_t percentile_milli; /* p(99.9): 99900 */
+    enum threshold_operator operator;
+    double value;      /* ns; shares of one; per second; plain */
+    double confidence; /* 0.95; 0: the estimate is judged */
+};
+
+/* False, ERR_INPUT, with a text that shows what is allowed there. */
+bool threshold_parse(const char *metric, const char *expression, struct threshold *threshold, struct err *err);
+
+/* What thresholds are judged on: the runs of one cell. */
+struct threshold_run {
+    bool is_failed;
+    bool is_metastable;
+    uint64_t offered;
+    uint64_t attempts;
+    uint64_t ok;
+    int64_t up_ns;
+    int64_t measured_ns;
+    int64_t recovery_ns; /* as in run_result: -1 never, -2 no fault */
+};
+struct threshold_data {
+    struct vec runs; /* struct threshold_run */
+    struct histogram latency;
+};
+void threshold_data_init(struct threshold_data *data);
+void threshold_data_release(struct threshold_data *data);
+void threshold_data_clear(struct threshold_data *data);
+/* VERDICT_ERROR runs count for `failures` only. */
+void threshold_data_add(struct threshold_data *data, const struct run_result *result);
+/* The same from the rows of a cell; minimum and maximum latency are then known within their bins only. */
+bool threshold_data_load(struct threshold_data *data, struct results *results, int64_t cell_id, struct err *err);
+
+enum threshold_verdict {
+    THRESHOLD_HELD,
+    THRESHOLD_CROSSED,
+    THRESHOLD_UNDECIDED, /* nothing was observed; or the estimate holds, but its interval does not: more seeds are needed */
+};
+struct threshold_outcome {
+    enum threshold_verdict verdict;
+    double observed;          /* NaN: nothing was observed; infinity: never recovered */
+    struct interval interval; /* NaN where there is none; two-sided at twice the error of the one-sided judgement */
+    uint64_t trials_needed;   /* shares with no hit: runs that would settle it; 0: not known */
+};
+struct threshold_outcome threshold_judge(const struct threshold *threshold, const struct threshold_data *data);
+/* An observed value as people read it ("41ms", "99.93%", "1.21", "never"). */
+const char *threshold_format(const struct threshold *threshold, double value, char *out, size_t size);
+
+#endif

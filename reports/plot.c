@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What the plots share: the table of them, panels in pixels, axes with round ends, files of bins and of faults.
+ *
+ * All plots of one report use the same colour for the same quantity (gnuplot.h), and the legend stands beside the data,
+ * never on it. A picture must be understood without this code and without the page around it. */
+#include "reports/plot.h"
+
+#include "sim/base/base.h"
+#include "sim/base/units.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+
+const struct plot plots[] = {
+    {"compare", "goodput over time, one line a cell, same seed", plot_compare},
+    {"cells", "the cells side by side: offered, answered, sent; same axes", plot_cells},
+    {"availability", "unavailability against the number of replicas, with 95% intervals", plot_availability},
+    {"latency", "latency at every percentile, one line a cell", plot_latency},
+    {"timeline", "one run: faults, throughput and latency over time", plot_timeline},
+    {NULL, NULL, NULL},
+};
+
+bool plot_finish(struct plot_context *context, struct figure *figure, const struct plot_figure *about,
+                 struct err *err)
+{
+    ASSERT(about->plot != NULL && about->title != NULL && about->caption != NULL);
+    struct plot_figure done = *about;
+    done.name = arena_strdup(&context->data->arena, figure->name);
+    done.width = figure->width;
+    done.height = figure->height;
+    bool is_fine = figure_write(figure, err);
+    if (is_fine && context->has_gnuplot) {
+        is_fine = gnuplot_run(context->folder, figure->name, err);
+        done.is_drawn = is_fine;
+    }
+    if (is_fine) {
+        vec_append(&context->figures, &done);
+    }
+    return is_fine;
+}
+
+void plot_note(struct plot_context *context, const char *format, ...)
+{
+    char note[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(note, sizeof(note), format, arguments);
+    va_end(arguments);
+    const char *kept = arena_strdup(&context->data->arena, note);
+    vec_append(&context->notes, &kept);
+}
+
+/* ------------------------------------------------------------------------------------------------ places and axes */
+
+void plot_panel_add(struct figure *figure, const struct plot_panel *panel)
+{
+    ASSERT(panel->left < panel->right && panel->right <= figure->width);
+    ASSERT(panel->top < panel->bottom && panel->bottom <= figure->height);
+    double width = figure->width;
+    double height = figure->height;
+    text_printf(&figure->script,
+                "set lmargin at screen %.5f\nset rmargin at screen %.5f\n"
+                "set tmargin at screen %.5f\nset bmargin at screen %.5f\n",
+                panel->left / width, panel->right / width, 1 - panel->top / height, 1 - panel->bottom / height);
+}
+
+void plot_label_add(struct figure *figure, uint32_t x, uint32_t y, uint32_t size, const char *options,
+                    const char *text)
+{
+    text_add(&figure->script, "set label ");
+    gnuplot_quote(&figure->script, text, REPORT_TEXT_MAX);
+    text_printf(&figure->script, " at screen %.5f, screen %.5f noenhanced font ',%u' %s\n",
+                (double)x / figure->width, 1 - (double)y / figure->height, size, options);
+}
+
+double plot_ceiling(double maximum)
+{
+    if (!(maximum > 0) || !isfinite(maximum)) {
+        return 1;
+    }
+    static const double steps[] = {1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10};
+    double decade = pow(10, floor(log10(maximum)));
+    for (uint32_t i = 0; i < ARRAY_COUNT(steps); i++) {
+        if (maximum * 1.02 <= steps[i] * decade) {
+            return steps[i] * decade;
+        }
+    }
+    return 12 * decade;
+}
+
+void plot_latency_axis(struct text *script, double minimum_ms, double maximum_ms)
+{
+    static const char *const names[] = {"1 µs", "10 µs", "100 µs", "1 ms",   "10 ms",
+                                        "100 ms", "1 s", "10 s",   "100 s", "1000 s"};
+    bool is_known = isfinite(minimum_ms) && isfinite(maximum_ms) && minimum_ms > 0;
+    int first = is_known ? (int)floor(log10(minimum_ms) + 1e-9) : 0;
+    int last = is_known ? (int)ceil(log10(maximum_ms) - 1e-9) : 2;
+    first = first < -3 ? -3 : first > 5 ? 5 : first;
+    last = last > 6 ? 6 : last <= first ? first + 1 : last;
+    text_printf(script, "set logscale y\nset yrange [1e%d:1e%d]\nset ytics (", first, last);
+    for (int power = first; power <= last; power++) {
+        text_printf(script, "%s'%s' 1e%d", power == first ? "" : ", ", names[power + 3], power);
+    }
+    text_add(script, ")\n");
+}
+
+/* ------------------------------------------------------------------------------------------------ seeds */
+
+const struct report_run *plot_run_of(const struct report_cell *cell, const char *seed)
+{
+    for (uint32_t i = 0; i < cell->kept_count; i++) {
+        if (strcmp(cell->kept[i].seed, seed) == 0) {
+            return &cell->kept[i];
+        }
+    }
+    return NULL;
+}
+
+const char *plot_common_seed(const struct report_data *data)
+{
+    uint32_t first = 0;
+    while (first < data->cell_count && data->cells[first].kept_count == 0) {
+        first++;
+    }
+    for (uint32_t i = 0; first < data->cell_count && i < data->cells[first].kept_count; i++) {
+        const char *seed = data->cells[first].kept[i].seed;
+        bool is_common = true;
+        for (uint32_t c = first + 1; c < data->cell_count && is_common; c++) {
+            is_common = data->cells[c].kept_count == 0 || plot_run_of(&data->cells[c], seed) != NULL;
+        }
+        if (is_common) {
+            return seed;
+        }
+    }
+    return NULL;
+}
+
+const char *plot_short_seed(struct report_data *data, const char *seed)
+{
+    if (strncmp(seed, "0x", 2) != 0) {
+        return seed;
+    }
+    const char *digits = seed + 2 + strspn(seed + 2, "0");
+    return arena_printf(&data->arena, "0x%s", *digits == '\0' ? "0" : digits);
+}
+
+/* ------------------------------------------------------------------------------------------------ data files */
+
+bool plot_bins_csv(const struct figure *figure, const char *suffix, const struct report_series *series,
+                   struct err *err)
+{
+    struct text csv;
+    text_init(&csv);
+    text_add(&csv, "middle_s,start_s,end_s,offered_per_s,attempts_per_s,goodput_per_s,failed_per_s,p50_ms,p99_ms,"
+                   "is_up\n");
+    for (uint32_t i = 0; i < series->bins.count; i++) {
+        const struct report_bin *bin = vec_at(&series->bins, i);
+        const double values[] = {(bin->start_s + bin->end_s) / 2, bin->start_s, bin->end_s, bin->offered, bin->attempts,
+                                 bin->ok, bin->failed, bin->p50_ms, bin->p99_ms};
+        for (uint32_t v = 0; v < ARRAY_COUNT(values); v++) {
+            csv_number(&csv, values[v]);
+            text_add(&csv, ",");
+        }
+        text_add(&csv, bin->is_up ? "1\n" : "0\n");
+    }
+    bool is_fine = figure_write_csv(figure, suffix, &csv, err);
+    text_release(&csv);
+    return is_fine;
+}
+
+bool plot_shade_csv(const struct figure *figure, const char *suffix, const struct report_series *series, bool *any,
+                    struct err *err)
+{
+    struct vec stretches;
+    vec_init(&stretches, sizeof(struct report_stretch), REPORT_FAULTS_MAX);
+    report_fault_union(series, &stretches);
+    struct text csv;
+    text_init(&csv);
+    text_add(&csv, "start_s,end_s\n");
+    for (uint32_t i = 0; i < stretches.count; i++) {
+        const struct report_stretch *stretch = vec_at(&stretches, i);
+        text_printf(&csv, "%.9g,%.9g\n", stretch->start_s, stretch->end_s);
+    }
+    *any = stretches.count > 0;
+    bool is_fine = figure_write_csv(figure, suffix, &csv, err);
+    text_release(&csv);
+    vec_release(&stretches);
+    return is_fine;
+}
+
+void plot_shade_add(struct figure *figure, const char *suffix, double top)
+{
+    text_printf(&figure->script,
+                "'data/%s%s.csv' using (($1 + $2) / 2):(%.9g):1:2:(%.9g):(%.9g) with boxxyerror fillstyle solid 1 "
+                "noborder fillcolor rgb '" GNUPLOT_SHADE "' notitle, \\\n",
+                figure->name, suffix, top / 2, top * 1e-9, top);
+}
+
+const char *plot_bin_text(struct report_data *data, const struct report_series *series)
+{
+    char duration[32];
+    units_format_duration((int64_t)llround(series->window_s * series->merged * 1e9), duration, sizeof(duration));
+    if (series->merged == 1) {
+        return arena_printf(&data->arena, "Each point is one window of %s.", duration);
+    }
+    return arena_printf(&data->arena,
+                        "Each point is %u recorded windows, %s together; its p99 is the worst of them.",
+                        series->merged, duration);
+}

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Unavailability against the number of replicas, on a logarithmic axis: each decade down is one nine more. (1 minus an
+ * availability cannot be plotted: past 16 nines it is 0 in a double.)
+ *
+ * Beside the measured points stand the two textbook formulas for machines that fail independently: the service is up
+ * while any one of n is up (p^n), and while a majority of n is up. Their p is not assumed: it is what the cell with one
+ * replica measured, and without such a cell there are no lines. Where the real code lies above the majority line, its
+ * elections, time-outs and recoveries cost that much.
+ *
+ * Zero downtime is never drawn as zero: an arrow hangs down from the bound that the runs support. */
+#include "reports/plot.h"
+#include "reports/statistics.h"
+
+#include "sim/base/base.h"
+
+#include <math.h>
+#include <string.h>
+
+#define SERIES_MAX 8
+#define WIDTH      960u
+#define HEIGHT     560u
+#define FLOOR      1e-12
+
+struct point {
+    const struct report_cell *cell;
+    struct share share;
+    struct share_interval interval;
+    uint32_t series;
+};
+
+struct curves {
+    struct point *points;
+    uint32_t count;
+    const char *series[SERIES_MAX];
+    uint32_t series_count;
+    double node; /* measured unavailability with one replica; NaN: no such cell */
+    int64_t replicas_max;
+    int64_t replicas_min;
+    double lowest;
+    double highest;
+    bool has_bounds;
+};
+
+static bool on_run(void *context, const struct results_row *row)
+{
+    struct point *point = context;
+    ASSERT(row->count == 2);
+    double up = row->values[0].real;
+    double measured = row->values[1].real;
+    share_add(&point->share, fmax(measured - up, 0) / 1e9, measured / 1e9);
+    return true;
+}
+
+static uint32_t series_of(struct curves *curves, const char *series)
+{
+    for (uint32_t i = 0; i < curves->series_count; i++) {
+        if (strcmp(curves->series[i], series) == 0) {
+            return i;
+        }
+    }
+    if (curves->series_count < SERIES_MAX) {
+        curves->series[curves->series_count] = series;
+        return curves->series_count++;
+    }
+    return SERIES_MAX;
+}
+
+static bool load(struct curves *curves, struct report_data *data, struct err *err)
+{
+    *curves = (struct curves){.node = NAN, .lowest = 1, .replicas_min = INT64_MAX};
+    curves->points = arena_alloc_array(&data->arena, data->cell_count, sizeof(*curves->points));
+    for (uint32_t i = 0; i < data->cell_count; i++) {
+        const struct report_cell *cell = &data->cells[i];
+        uint32_t series = series_of(curves, cell->series);
+        if (cell->replicas < 1 || cell->replicas > 100 || cell->measured_ns == 0 || series == SERIES_MAX) {
+            continue;
+        }
+        struct point *point = &curves->points[curves->count];
+        *point = (struct point){.cell = cell, .series = series};
+        char id[24];
+        snprintf(id, sizeof(id), "%lld", (long long)cell->cell_id);
+        const char *parameters[] = {id};
+        if (!results_query(data->results,
+                           "SELECT up_ns, measured_ns FROM run WHERE cell_id = ?1 AND measured_ns > 0 ORDER BY seed",
+                           parameters, 1, on_run, point, err)) {
+            return false;
+        }
+        curves->count++;
+    }
+    return true;
+}
+
+static void compute(struct curves *curves)
+{
+    double trials_per_s = 0; /* the least that a cell with downtime had */
+    for (uint32_t i = 0; i < curves->count; i++) {
+        struct point *point = &curves->points[i];
+        point->interval = share_interval_of(&point->share, 0);
+        double here = point->interval.effective / point->share.measured;
+        if (point->share.hit > 0 && here > 0 && (trials_per_s <= 0 || here < trials_per_s)) {
+            trials_per_s = here;
+        }
+    }
+    for (uint32_t i = 0; i < curves->count; i++) {
+        struct point *point = &curves->points[i];
+        point->interval = share_interval_of(&point->share, trials_per_s);
+        const struct share_interval *interval = &point->interval;
+        int64_t replicas = point->cell->replicas;
+        if (replicas == 1 && isnan(curves->node) && interval->estimate > 0) {
+            curves->node = interval->estimate;
+        }
+        curves->replicas_max = replicas > curves->replicas_max ? replicas : curves->replicas_max;
+        curves->replicas_min = replicas < curves->replicas_min ? replicas : curves->replicas_min;
+        double low = interval->is_bound ? interval->high / 3 : interval->low > 0 ? interval->low : interval->estimate;
+        curves->lowest = fmin(curves->lowest, low);
+        curves->highest = fmax(curves->highest, fmax(interval->high, interval->estimate));
+        curves->has_bounds |= interval->is_bound;
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------ data files */
+
+/* data/availability-<series>.csv and -<series>-bound.csv. *points, *bounds: how many rows each has. */
+static bool write_series(const struct figure *figure, const struct curves *curves, uint32_t series, uint32_t *points,
+                         uint32_t *bounds, struct err *err)
+{
+    static const char head[] = "replicas,unavailability,low95,high95,seeds,seeds_with_downtime,effective_trials,"
+                               "measured_s,label\n";
+    struct text csv[2];
+    uint32_t counts[2] = {0, 0};
+    for (uint32_t i = 0; i < 2; i++) {
+        text_init(&csv[i]);
+        text_add(&csv[i], head);
+    }
+    for (uint32_t i = 0; i < curves->count; i++) {
+        const struct point *point = &curves->points[i];
+        const struct share_interval *interval = &point->interval;
+        if (point->series != series) {
+            continue;
+        }
+        struct text *out = &csv[interval->is_bound ? 1 : 0];
+        counts[interval->is_bound ? 1 : 0]++;
+        text_printf(out, "%lld", (long long)point->cell->replicas);
+        const double values[] = {interval->estimate, interval->low, interval->high};
+        for (uint32_t v = 0; v < 3; v++) {
+            text_add(out, ",");
+            csv_number(out, values[v]);
+        }
+        text_printf(out, ",%u,%u,%.6g,%.9g,%s%.2g%%\n", point->share.seeds, point->share.hit, interval->effective,
+                    point->share.measured, interval->is_bound ? "< " : "",
+                    100 * (interval->is_bound ? interval->high : interval->estimate));
+    }
+    char suffixes[2][32];
+    snprintf(suffixes[0], sizeof(suffixes[0]), "-%u", series + 1);
+    snprintf(suffixes[1], sizeof(suffixes[1]), "-%u-bound", series + 1);
+    bool is_fine = figure_write_csv(figure, suffixes[0], &csv[0], err) &&
+                   figure_write_csv(figure, suffixes[1], &csv[1], err);
+    text_release(&csv[0]);
+    text_release(&csv[1]);
+    *points = counts[0];
+    *bounds = counts[1];
+    return is_fine;
+}
+
+static bool has_replicas(const struct curves *curves, int64_t replicas)
+{
+    for (uint32_t i = 0; i < curves->count; i++) {
+        if (curves->points[i].cell->replicas == replicas) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool write_textbook(const struct figure *figure, struct curves *curves, struct err *err)
+{
+    struct text csv;
+    text_init(&csv);
+    text_add(&csv, "replicas,any_one_of_n,majority_of_n\n");
+    for (int64_t n = curves->replicas_min; n <= curves->replicas_max; n++) {
+        if (!has_replicas(curves, n)) {
+            continue;
+        }
+        double any = pow(curves->node, (double)n);
+        double majority = binomial_tail((uint32_t)n, (uint32_t)(n - n / 2), curves->node);
+        curves->lowest = fmin(curves->lowest, fmax(any, FLOOR));
+        text_printf(&csv, "%lld,%.9g,%.9g\n", (long long)n, any, majority);
+    }
+    bool is_fine = figure_write_csv(figure, "-textbook", &csv, err);
+    text_release(&csv);
+    return is_fine;
+}
+
+/* ------------------------------------------------------------------------------------------------ the picture */
+
+static void add_axes(struct figure *figure, const struct curves *curves)
+{
+    static const char *const shares[] = {"100%%", "10%%", "1%%", "0.1%%", "0.01%%", "0.001%%", "6 nines",
+                                         "7 nines", "8 nines", "9 nines", "10 nines", "11 nines", "12 nines"};
+    static const char *const years[] = {"365 d", "37 d", "3.7 d", "8.8 h", "53 min", "5.3 min", "32 s",
+                                        "3.2 s", "0.3 s", "32 ms", "3.2 ms", "0.3 ms", "32 µs"};
+    struct text *script = &figure->script;
+    int lowest = (int)floor(log10(fmax(curves->lowest, FLOOR)) + 1e-9);
+    int highest = (int)ceil(log10(fmin(fmax(curves->highest, FLOOR), 1)) - 1e-9);
+    highest = highest > 0 ? 0 : highest;
+    lowest = lowest >= highest ? highest - 1 : lowest;
+    text_printf(script,
+                "set border 11\nset logscale y\nset logscale y2\nset yrange [1e%d:1e%d]\nset y2range [1e%d:1e%d]\n"
+                "set ytics (",
+                lowest, highest, lowest, highest);
+    for (int power = lowest; power <= highest; power++) {
+        text_printf(script, "%s'%s' 1e%d", power == lowest ? "" : ", ", shares[-power], power);
+    }
+    text_add(script, ")\nset y2tics (");
+    for (int power = lowest; power <= highest; power++) {
+        text_printf(script, "%s'%s' 1e%d", power == lowest ? "" : ", ", years[-power], power);
+    }
+    text_printf(script,
+                ")\nset xrange [%.9g:%.9g]\nset xtics 1\nset format x '%%.0f'\n"
+                "set ylabel 'share of time without service' offset 0.5,0\n"
+                "set y2label 'that much in a year' offset -0.5,0\n"
+                "set xlabel 'replicas' offset 0,0.3\n",
+                (double)curves->replicas_min - 0.5, (double)curves->replicas_max + 0.7);
+}
+
+static void add_series(struct figure *figure, const struct curves *curves, uint32_t series, uint32_t points,
+                       uint32_t bounds)
+{
+    struct text *script = &figure->script;
+    const char *title = curves->series[series][0] == '\0' ? "measured, 95% interval" : curves->series[series];
+    /* Series stand a little beside each other, so that their bars can be told apart. */
+    double shift = ((double)series - (curves->series_count - 1) / 2.0) * 0.07;
+    if (points > 0) {
+        text_printf(script,
+                    "'data/%s-%u.csv' using ($1 + %.3f):2:3:4 with yerrorbars linestyle %u dashtype 1 pointsize 1 "
+                    "title ",
+                    figure->name, series + 1, shift, series + 1);
+        gnuplot_quote(script, title, 48);
+        text_printf(script, ", \\\n'' using ($1 + %.3f):2 with lines linestyle %u linewidth 1 notitle", shift, series + 1);
+        if (curves->series_count == 1) {
+            text_add(script, ", \\\n'' using 1:2:9 with labels left offset 0.9,0.35 font ',11' noenhanced notitle");
+        }
+    }
+    if (bounds > 0) {
+        text_printf(script,
+                    "%s'data/%s-%u-bound.csv' using ($1 + %.3f):4:(0):(-$4 * 0.6) with vectors head filled "
+                    "linestyle %u dashtype 1 title ",
+                    points > 0 ? ", \\\n" : "", figure->name, series + 1, shift, series + 1);
+        gnuplot_quote(script, "no downtime seen: below this, 95%", 48);
+        if (curves->series_count == 1) {
+            text_add(script, ", \\\n'' using 1:4:9 with labels left offset 0.9,0.35 font ',11' noenhanced notitle");
+        }
+    }
+}
+
+static bool add_all(struct figure *figure, struct report_data *data, struct curves *curves, struct err *err)
+{
+    struct text *script = &figure->script;
+    bool has_node = !isnan(curves->node);
+    if (has_node && !write_textbook(figure, curves, err)) {
+        return false;
+    }
+    struct plot_panel panel = {88, 58, WIDTH - 330, HEIGHT - 52};
+    plot_panel_add(figure, &panel);
+    plot_label_add(figure, 88, 20, 15, "left",
+                   arena_printf(&data->arena, "%s: do more replicas help?", data->scenario));
+    plot_label_add(figure, 88, 40, 12, "left textcolor rgb '#555555'",
+                   "lower is better; each line down is one nine more");
+    add_axes(figure, curves);
+    text_printf(script, "set key at screen %.5f, screen %.5f left top Left reverse samplen 3 spacing 1.4 noenhanced\n",
+                (double)(WIDTH - 250) / figure->width, 1 - 58.0 / figure->height);
+    text_add(script, "plot ");
+    for (uint32_t i = 0; i < curves->series_count; i++) {
+        uint32_t points = 0;
+        uint32_t bounds = 0;
+        if (!write_series(figure, curves, i, &points, &bounds, err)) {
+            return false;
+        }
+        text_add(script, i > 0 && points + bounds > 0 ? ", \\\n" : "");
+        if (points + bounds > 0) {
+            add_series(figure, curves, i, points, bounds);
+        }
+    }
+    if (has_node) {
+        text_printf(script,
+                    ", \\\n'data/%s-textbook.csv' using 1:3 with linespoints linestyle %u title 'textbook: majority of n "
+                    "up', \\\n'' using 1:2 with linespoints linestyle %u title 'textbook: any one of n up'",
+                    figure->name, GNUPLOT_MAJORITY, GNUPLOT_ANY);
+    }
+    text_add(script, "\n");
+    return true;
+}
+
+static const char *caption_of(struct report_data *data, const struct curves *curves)
+{
+    const char *node = isnan(curves->node)
+                           ? "No cell has one replica with downtime, so the textbook formulas are not drawn: they need a "
+                             "machine's own unavailability."
+                           : arena_printf(&data->arena,
+                                          "The textbook lines assume that machines fail independently and that failing "
+                                          "over costs nothing; their p = %.3g is the unavailability that the cell with "
+                                          "one replica measured.",
+                                          curves->node);
+    return arena_printf(
+        &data->arena,
+        "Points: share of measured time in availability windows that missed the scenario's predicate, over all seeds. "
+        "Bars: 95%% intervals. Windows of one run depend on each other, so they are not counted as trials: the spread "
+        "between seeds gives an effective number of trials, which goes into Wilson's interval with Student's t.%s %s "
+        "The right axis is for the fault rates of this scenario, which may be accelerated.",
+        curves->has_bounds ? " Arrows: no downtime was seen, the unavailability is below the arrow's start with 95% "
+                             "confidence, counting trials as in the cell that had the fewest."
+                           : "",
+        node);
+}
+
+bool plot_availability(struct plot_context *context, struct err *err)
+{
+    struct report_data *data = context->data;
+    struct curves curves;
+    if (!data->has_replicas) {
+        return true;
+    }
+    if (!load(&curves, data, err)) {
+        return false;
+    }
+    if (curves.count < 2) {
+        return true;
+    }
+    compute(&curves);
+    struct figure figure;
+    figure_init(&figure, context->folder, "availability", context->format, WIDTH, HEIGHT);
+    struct plot_figure about = {
+        .plot = "availability",
+        .title = "Unavailability against the number of replicas",
+        .caption = caption_of(data, &curves),
+    };
+    bool is_fine = add_all(&figure, data, &curves, err) && plot_finish(context, &figure, &about, err);
+    figure_release(&figure);
+    return is_fine;
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Everything printed here is asked from results.sqlite, so a resumed campaign is summed up whole. The verdict over all
+ * runs is what the scenario expects of them: that they pass, or that a certain check is violated and no other. */
+#include "sim/cli/summary.h"
+
+#include "sim/base/base.h"
+#include "sim/base/text.h"
+#include "sim/cli/runner.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LINE_WIDTH 60
+#define FAILING_SHOWN 5
+
+struct summary {
+    struct results *results;
+    const struct plan *plan;
+    const int64_t *cell_ids;
+    const struct summary_options *options;
+    FILE *out;
+    struct err *err;
+    bool is_fine;
+    int status;
+    bool is_utf8;
+    struct text cells; /* "(1,2,3)": ids of the plan's cells, for IN */
+};
+
+/* ------------------------------------------------------------------------------------------------ asking */
+
+struct row_target {
+    struct summary *summary;
+    void (*on_row)(struct summary *summary, void *user, const struct results_row *row);
+    void *user;
+};
+
+static bool on_any_row(void *context, const struct results_row *row)
+{
+    struct row_target *target = context;
+    target->on_row(target->summary, target->user, row);
+    return true;
+}
+
+__attribute__((format(printf, 4, 5))) static void
+ask(struct summary *summary, void (*on_row)(struct summary *summary, void *user, const struct results_row *row),
+    void *user, const char *format, ...)
+{
+    if (!summary->is_fine) {
+        return;
+    }
+    char sql[8192];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(sql, sizeof(sql), format, arguments);
+    va_end(arguments);
+    ASSERT(length > 0 && (size_t)length < sizeof(sql));
+    struct row_target target = {summary, on_row, user};
+    summary->is_fine = results_query(summary->results, sql, NULL, 0, on_any_row, &target, summary->err);
+}
+
+static void take_integer(struct summary *summary, void *user, const struct results_row *row)
+{
+    (void)summary;
+    *(int64_t *)user = row->values[0].integer;
+}
+
+static const char *mark(const struct summary *summary, bool is_good)
+{
+    if (summary->is_utf8) {
+        return is_good ? "✓" : "✗";
+    }
+    return is_good ? "ok  " : "FAIL";
+}
+
+static void dotted(const struct summary *summary, const char *word, const char *name)
+{
+    int used = fprintf(summary->out, "%-10s %s ", word, name);
+    for (; used < LINE_WIDTH; used++) {
+        fputc('.', summary->out);
+    }
+    fputc(' ', summary->out);
+}
+
+/* ------------------------------------------------------------------------------------------------ checks */
+
+static void print_check(struct summary *summary, void *user, const struct results_row *row)
+{
+    const struct spec_check *check = user;
+    int64_t runs = row->values[0].integer;
+    int64_t violated = row->values[1].integer;
+    int64_t known = row->values[2].integer;
+    int64_t unknown = row->values[3].integer;
+    fprintf(summary->out, "    %s ", mark(summary, violated == 0));
+    dotted(summary, check->word == SPEC_ALWAYS ? "always" : "eventually", check->name);
+    fprintf(summary->out, "%lld of %lld", (long long)(runs - violated - known - unknown), (long long)runs);
+    if (known > 0) {
+        fprintf(summary->out, "   %lld known defect", (long long)known);
+    }
+    if (unknown > 0) {
+        fprintf(summary->out, "   %lld unknown", (long long)unknown);
+    }
+    if (check->word == SPEC_ALWAYS) {
+        fprintf(summary->out, "   %lld comparisons", (long long)row->values[4].integer);
+    }
+    fputc('\n', summary->out);
+}
+
+static void print_probe(struct summary *summary, void *user, const struct results_row *row)
+{
+    const struct spec_check *check = user;
+    int64_t hits = row->values[0].integer;
+    fprintf(summary->out, "    %s ", mark(summary, hits > 0));
+    dotted(summary, "sometimes", check->name);
+    if (hits > 0) {
+        fprintf(summary->out, "hit in %lld seeds\n", (long long)hits);
+    } else {
+        fputs("never hit\n", summary->out);
+        summary->status = exit_worse(summary->status, EXIT_UNKNOWN);
+    }
+}
+
+static void print_checks(struct summary *summary)
+{
+    const struct run_spec *spec = &summary->plan->cells[0].spec;
+    fputs("\n  CHECKS\n", summary->out);
+    for (uint32_t i = 0; i < spec->check_count; i++) {
+        const struct spec_check *check = &spec->checks[i];
+        if (check->word == SPEC_SOMETIMES) {
+            ask(summary, print_probe, (void *)(uintptr_t)check,
+                "SELECT coalesce(sum(hits),0) FROM probe WHERE name='%s' AND cell_id IN %s", check->name,
+                text_of(&summary->cells));
+        } else {
+            ask(summary, print_check, (void *)(uintptr_t)check,
+                "SELECT coalesce(sum(runs),0), coalesce(sum(violated),0), coalesce(sum(known),0), "
+                "coalesce(sum(unknown),0), coalesce(sum(comparisons),0) FROM check_count "
+                "WHERE name='%s' AND cell_id IN %s",
+                check->name, text_of(&summary->cells));
+        }
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------ cells */
+
+static void print_cell(struct summary *summary, void *user, const struct results_row *row)
+{
+    const struct cell *cell = user;
+    const struct results_value *values = row->values;
+    fprintf(summary->out, "    %-28s %6s %6s %6s %6s %6s", cell->label[0] == '\0' ? "-" : cell->label, values[0].text,
+            values[1].text, values[2].text, values[3].text, values[4].text);
+    fprintf(summary->out, "  %8.4f%%  %8.2f", 100 * values[5].real, values[6].real);
+    if (values[7].type == RESULTS_NULL) {
+        fputs("         -\n", summary->out);
+    } else {
+        fprintf(summary->out, "  %7.2fs\n", values[7].real);
+    }
+}
+
+static void print_cells(struct summary *summary)
+{
+    fprintf(summary->out, "\n  CELLS %24s %6s %6s %6s %6s %6s  %9s  %8s  %8s\n", "", "runs", "pass", "fail", "unknwn",
+            "error", "ok", "attempts", "recovery");
+    for (uint32_t i = 0; i < summary->plan->cell_count; i++) {
+        ask(summary, print_cell, &summary->plan->cells[i],
+            "SELECT count(*), coalesce(sum(verdict='pass'),0), coalesce(sum(verdict='fail'),0), "
+            "coalesce(sum(verdict='unknown'),0), coalesce(sum(verdict='error'),0), "
+            "coalesce(1.0*sum(ok)/nullif(sum(offered),0),0), coalesce(1.0*sum(attempts)/nullif(sum(offered),0),0), "
+            "avg(recovery_ns)/1e9 FROM run WHERE cell_id=%lld",
+            (long long)summary->cell_ids[i]);
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------ failing runs */
+
+static void print_failing(struct summary *summary, void *user, const struct results_row *row)
+{
+    (void)user;
+    int64_t cell_id = row->values[0].integer;
+    for (uint32_t i = 0; i < summary->plan->cell_count; i++) {
+        if (summary->cell_ids[i] == cell_id) {
+            uint64_t seed = strtoull(row->values[1].text, NULL, 16);
+            fprintf(summary->out, "    %s%s%s\n      ", row->values[2].text, row->values[3].text[0] != '\0' ? ": " : "",
+                    row->values[3].text);
+            replay_line(summary->out, &summary->plan->cells[i], summary->options->sets, summary->options->set_count,
+                        seed);
+            fputc('\n', summary->out);
+        }
+    }
+}
+
+static void print_failures(struct summary *summary)
+{
+    int64_t failing = 0;
+    ask(summary, take_integer, &failing, "SELECT count(*) FROM run WHERE verdict<>'pass' AND cell_id IN %s",
+        text_of(&summary->cells));
+    if (failing == 0 || !summary->is_fine) {
+        return;
+    }
+    fprintf(summary->out, "\n  %lld %s not pass; the shortest:\n", (long long)failing, failing == 1 ? "run does" : "runs do");
+    ask(summary, print_failing, NULL,
+        "SELECT r.cell_id, r.seed, r.reason, v.message FROM run r LEFT JOIN violation v ON v.run_id=r.run_id AND "
+        "v.ord=(SELECT min(ord) FROM violation w WHERE w.run_id=r.run_id AND w.known=0) "
+        "WHERE r.verdict<>'pass' AND r.cell_id IN %s ORDER BY r.events, r.seed LIMIT %d",
+        text_of(&summary->cells), FAILING_SHOWN);
+}
+
+/* ------------------------------------------------------------------------------------------------ the verdict */
+
+static bool is_about(const struct cell *cell)
+{
+    const struct run_spec *spec = &cell->spec;
+    if (spec->expect != SPEC_EXPECT_VIOLATED || spec->expect_cell_count == 0) {
+        return spec->expect == SPEC_EXPECT_VIOLATED;
+    }
+    for (uint32_t i = 0; i < spec->expect_cell_count; i++) {
+        if (strstr(cell->label, spec->expect_cells[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct cell_counts {
+    int64_t runs;
+    int64_t fail;
+    int64_t unknown;
+    int64_t error;
+    int64_t expected;   /* runs that violate an expected check */
+    int64_t unexpected; /* runs that violate another */
+};
+
+static void take_counts(struct summary *summary, void *user, const struct results_row *row)
+{
+    (void)summary;
+    struct cell_counts *counts = user;
+    counts->runs = row->values[0].integer;
+    counts->fail = row->values[1].integer;
+    counts->unknown = row->values[2].integer;
+    counts->error = row->values[3].integer;
+}
+
+struct expectation {
+    const struct run_spec *spec;
+    struct cell_counts *counts;
+};
+
+static void take_violation(struct summary *summary, void *user, const struct results_row *row)
+{
+    (void)summary;
+    struct expectation *expectation = user;
+    bool is_expected = false;
+    for (uint32_t i = 0; i < expectation->spec->expect_check_count; i++) {
+        is_expected |= strcmp(expectation->spec->expect_checks[i], row->values[0].text) == 0;
+    }
+    if (is_expected) {
+        expectation->counts->expected += row->values[1].integer;
+    } else {
+        expectation->counts->unexpected += row->values[1].integer;
+    }
+}
+
+static void judge_cell(struct summary *summary, uint32_t index)
+{
+    const struct cell *cell = &summary->plan->cells[index];
+    struct cell_counts counts = {0};
+    long long cell_id = (long long)summary->cell_ids[index];
+    ask(summary, take_counts, &counts,
+        "SELECT count(*), coalesce(sum(verdict='fail'),0), coalesce(sum(verdict='unknown'),0), "
+        "coalesce(sum(verdict='error'),0) FROM run WHERE cell_id=%lld",
+        cell_id);
+    if (!is_about(cell)) {
+        int status = counts.fail + counts.error > 0            ? EXIT_CHECK_FAILED
+                     : counts.unknown > 0 || counts.runs == 0 ? EXIT_UNKNOWN
+                                                               : EXIT_HELD;
+        summary->status = exit_worse(summary->status, status);
+        return;
+    }
+    struct expectation expectation = {&cell->spec, &counts};
+    ask(summary, take_violation, &expectation,
+        "SELECT v.invariant, count(*) FROM violation v JOIN run r USING(run_id) WHERE v.known=0 AND r.cell_id=%lld "
+        "GROUP BY v.invariant UNION ALL SELECT reason, count(*) FROM run WHERE verdict='error' AND cell_id=%lld "
+        "GROUP BY reason",
+        cell_id, cell_id);
+    fprintf(summary->out, "  expected violation%s%s: seen in %lld of %lld runs\n", cell->label[0] != '\0' ? " in " : "",
+            cell->label, (long long)counts.expected, (long long)counts.runs);
+    if (counts.unexpected > 0 || (counts.runs > 0 && counts.expected == 0)) {
+        summary->status = exit_worse(summary->status, EXIT_CHECK_FAILED);
+    } else if (counts.runs == 0) {
+        summary->status = exit_worse(summary->status, EXIT_UNKNOWN);
+    }
+}
+
+static bool locale_is_utf8(void)
+{
+    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    for (uint32_t i = 0; i < ARRAY_COUNT(names); i++) {
+        const char *value = getenv(names[i]);
+        if (value != NULL && *value != '\0') {
+            return strstr(value, "UTF-8") != NULL || strstr(value, "utf8") != NULL;
+        }
+    }
+    return false;
+}
+
+bool summary_print(struct results *results, const struct plan *plan, const int64_t *cell_ids,
+                   const struct summary_options *options, FILE *out, int *status, struct err *err)
+{
+    struct summary summary = {.results = results,
+                              .plan = plan,
+                              .cell_ids = cell_ids,
+                              .options = options,
+                              .out = out,
+                              .err = err,
+                              .is_fine = true,
+                              .status = EXIT_HELD,
+                              .is_utf8 = locale_is_utf8()};
+    text_init(&summary.cells);
+    for (uint32_t i = 0; i < plan->cell_count; i++) {
+        text_printf(&summary.cells, "%s%lld", i == 0 ? "(" : ",", (long long)cell_ids[i]);
+    }
+    text_add(&summary.cells, ")");
+    print_checks(&summary);
+    print_cells(&summary);
+    print_failures(&summary);
+    fputc('\n', out);
+    for (uint32_t i = 0; i < plan->cell_count; i++) {
+        judge_cell(&summary, i);
+    }
+    text_release(&summary.cells);
+    *status = summary.status;
+    return summary.is_fine;
+}
