@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The table of checkers, and what they have in common. The table is in order of name, so that lists of names, and
- * whatever is derived from them, never depend on the order in which files are linked. */
+ * The table of checkers, and what they have in common. The table is in order of name, so that lists
+ * of names, and whatever is derived from them, never depend on the order in which files are linked.
+ */
 #include "analysis/check.h"
 
 #include "analysis/judge.h"
@@ -58,7 +59,8 @@ static const char *const probe_descriptions[] = {
     "a fault of the scenario struck",
     "a group had a second leader",
 };
-static_assert(ARRAY_COUNT(probe_descriptions) + 1 == ARRAY_COUNT(checks_probes), "one line for each probe");
+static_assert(ARRAY_COUNT(probe_descriptions) + 1 == ARRAY_COUNT(checks_probes),
+              "one line for each probe");
 
 const struct check_ops *check_find(const char *name)
 {
@@ -83,7 +85,8 @@ const char *checks_description(const char *name)
         }
     }
     if (strcmp(name, "recovers") == 0) {
-        return "goodput is back at its level before the first fault, soon after the last fault has ended";
+        return "goodput is back at its level before the first fault, soon after the last fault has "
+               "ended";
     }
     return NULL;
 }

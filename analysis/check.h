@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Checker: one property of a run, as a table of functions over the events that an observer sees. A checker is online
- * where it can be, reports its first violation and is quiet afterwards, and counts what it compared: the judge turns
- * zero comparisons into a violation, so that a property that was never put to the test cannot look as if it held.
+ * Checker: one property of a run, as a table of functions over the events that an observer sees. A
+ * checker is online where it can be, reports its first violation and is quiet afterwards, and
+ * counts what it compared: the judge turns zero comparisons into a violation, so that a property
+ * that was never put to the test cannot look as if it held.
  *
- * Inside the analysis only. The judge makes one instance of each checker it needs and reuses it run after run. */
+ * Inside the analysis only. The judge makes one instance of each checker it needs and reuses it run
+ * after run. */
 #ifndef SQUALL_ANALYSIS_CHECK_H
 #define SQUALL_ANALYSIS_CHECK_H
 
@@ -21,8 +23,8 @@ struct check_run {
     const struct run_spec *spec;
     const struct sq_node_info *nodes;
     uint32_t node_count;
-    struct raft_view raft;       /* as it was BEFORE the event that is being dispatched */
-    struct kv_history history;   /* with the operation that is being dispatched */
+    struct raft_view raft;     /* as it was BEFORE the event that is being dispatched */
+    struct kv_history history; /* with the operation that is being dispatched */
 };
 
 struct check;
@@ -36,17 +38,18 @@ struct check_place {
 
 /* What the judge is told. */
 struct check_listener {
-    void (*on_violation)(void *context, const struct check *check, const struct check_place *place, const char *message);
+    void (*on_violation)(void *context, const struct check *check, const struct check_place *place,
+                         const char *message);
     void *context;
 };
 
 struct check_ops {
     const char *name;
-    const char *description; /* one line, for `squall list checks` */
-    uint32_t sees;           /* bits 1 << enum sq_see: what on_seen is called for */
-    uint32_t state_size;     /* bytes, zeroed once */
-    void (*release)(struct check *check);                 /* frees what the state holds; NULL: nothing */
-    void (*begin)(struct check *check);                   /* a new run: forget the one before */
+    const char *description;              /* one line, for `squall list checks` */
+    uint32_t sees;                        /* bits 1 << enum sq_see: what on_seen is called for */
+    uint32_t state_size;                  /* bytes, zeroed once */
+    void (*release)(struct check *check); /* frees what the state holds; NULL: nothing */
+    void (*begin)(struct check *check);   /* a new run: forget the one before */
     void (*on_seen)(struct check *check, const struct sq_seen *seen);
     void (*on_life)(struct check *check, const struct sq_life_event *life);
     void (*on_invoke)(struct check *check, const struct sq_operation *operation);

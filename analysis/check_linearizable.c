@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Linearizability of every key (Herlihy & Wing 1990; a history is linearizable if and only if its projection on each
- * object is, theorem 1). Judged at the end of the run, key by key: zones where all written values are unique, which the
- * built-in load sees to, else a search with a budget of steps (analysis/linearizability.c). A key that uses the budget up
- * leaves the check undecided; it never counts as good.
+ * Linearizability of every key (Herlihy & Wing 1990; a history is linearizable if and only if its
+ * projection on each object is, theorem 1). Judged at the end of the run, key by key: zones where
+ * all written values are unique, which the built-in load sees to, else a search with a budget of
+ * steps (analysis/linearizability.c). A key that uses the budget up leaves the check undecided; it
+ * never counts as good.
  *
- * What goes in: reads that are OK; updates that are OK; updates with an unknown outcome as pending ones. Updates that
- * certainly failed are left out, so that reading their value is reading what nobody wrote; reads that did not return
- * say nothing. Order is that of the history (invoke_order, complete_order), which also orders events of the same
- * nanosecond. The earliest violation among all keys is reported, as of the moment at which the operations that
- * contradict each other had all completed. */
+ * What goes in: reads that are OK; updates that are OK; updates with an unknown outcome as pending
+ * ones. Updates that certainly failed are left out, so that reading their value is reading what
+ * nobody wrote; reads that did not return say nothing. Order is that of the history (invoke_order,
+ * complete_order), which also orders events of the same nanosecond. The earliest violation among
+ * all keys is reported, as of the moment at which the operations that contradict each other had all
+ * completed. */
 #include "analysis/check.h"
 
 #include "analysis/linearizability.h"
@@ -20,11 +22,12 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define STEP_BUDGET UINT64_C(5000000) /* of one key; a second or so */
+#define STEP_BUDGET    UINT64_C(5000000) /* of one key; a second or so */
 #define OPERATIONS_MAX (UINT32_C(1) << 28)
 
 struct linearizable {
-    struct vec sorted; /* struct linear_operation, object after object, each in order of invocation */
+    struct vec
+        sorted; /* struct linear_operation, object after object, each in order of invocation */
     struct vec starts; /* uint32_t: where each object begins; one more at the end */
 };
 
@@ -120,8 +123,9 @@ static void add_operation(struct text *text, const struct kv_history *history, u
         return;
     }
     const struct kv_operation *operation = kv_history_at(history, id);
-    text_printf(text, "%s #%" PRIu64 " (client %" PRIu32 ", %" PRId64 "..", operation->kind == SQ_KV_READ ? "read" : "update",
-                id, operation->process, operation->invoked);
+    text_printf(text, "%s #%" PRIu64 " (client %" PRIu32 ", %" PRId64 "..",
+                operation->kind == SQ_KV_READ ? "read" : "update", id, operation->process,
+                operation->invoked);
     if (operation->finish == KV_PENDING) {
         text_add(text, "? ns)");
     } else {
@@ -129,7 +133,8 @@ static void add_operation(struct text *text, const struct kv_history *history, u
     }
 }
 
-static void add_pair(struct text *text, const struct kv_history *history, uint64_t value, const uint64_t *ids)
+static void add_pair(struct text *text, const struct kv_history *history, uint64_t value,
+                     const uint64_t *ids)
 {
     text_printf(text, "value %" PRIu64 " was current in ", value);
     add_operation(text, history, ids[0]);
@@ -139,7 +144,8 @@ static void add_pair(struct text *text, const struct kv_history *history, uint64
     }
 }
 
-static void describe(struct text *text, const struct kv_history *history, const struct finding *finding)
+static void describe(struct text *text, const struct kv_history *history,
+                     const struct finding *finding)
 {
     const struct linear_report *report = &finding->report;
     const struct kv_object *object = vec_at(&history->objects, finding->object);
@@ -147,7 +153,9 @@ static void describe(struct text *text, const struct kv_history *history, const 
     switch (report->reason) {
     case LINEAR_REASON_PHANTOM:
         add_operation(text, history, report->ids[0]);
-        text_printf(text, " returned %" PRIu64 ", which no update that may have happened has written", report->values[0]);
+        text_printf(text,
+                    " returned %" PRIu64 ", which no update that may have happened has written",
+                    report->values[0]);
         return;
     case LINEAR_REASON_FUTURE:
         add_operation(text, history, report->ids[0]);
@@ -159,12 +167,16 @@ static void describe(struct text *text, const struct kv_history *history, const 
         add_pair(text, history, report->values[0], report->ids);
         text_add(text, ", but ");
         add_pair(text, history, report->values[1], report->ids + 2);
-        text_add(text, report->reason == LINEAR_REASON_TORN ? ": no order of the two explains both" : " from before to after");
+        text_add(text, report->reason == LINEAR_REASON_TORN ? ": no order of the two explains both"
+                                                            : " from before to after");
         return;
     case LINEAR_REASON_STUCK:
         add_operation(text, history, report->ids[0]);
-        text_printf(text, " of value %" PRIu64 " fits nowhere: %u operations can be ordered, and leave value %" PRIu64,
-                    kv_history_at(history, report->ids[0])->value, report->placed, report->values[0]);
+        text_printf(text,
+                    " of value %" PRIu64
+                    " fits nowhere: %u operations can be ordered, and leave value %" PRIu64,
+                    kv_history_at(history, report->ids[0])->value, report->placed,
+                    report->values[0]);
         return;
     case LINEAR_REASON_NONE:
         break;
@@ -176,7 +188,8 @@ static void judge_object(struct check *check, uint32_t object, struct finding *f
 {
     const struct linearizable *state = check->state;
     const uint32_t *starts = state->starts.items;
-    const struct linear_operation *operations = (const struct linear_operation *)state->sorted.items + starts[object];
+    const struct linear_operation *operations =
+        (const struct linear_operation *)state->sorted.items + starts[object];
     uint32_t count = starts[object + 1] - starts[object];
     if (count == 0) {
         return;
@@ -191,7 +204,8 @@ static void judge_object(struct check *check, uint32_t object, struct finding *f
     } else if (verdict == LINEAR_NO) {
         sq_time time = time_of(&check->run->history, &report);
         if (!finding->is_found || time < finding->time) {
-            *finding = (struct finding){.is_found = true, .time = time, .object = object, .report = report};
+            *finding = (struct finding){
+                .is_found = true, .time = time, .object = object, .report = report};
         }
     }
 }
@@ -210,14 +224,16 @@ static void finish(struct check *check)
     struct text text;
     text_init(&text);
     describe(&text, history, &finding);
-    struct check_place place = {.time = finding.time, .event = RESULT_EVENT_NONE, .node = SQ_NODE_NONE};
+    struct check_place place = {
+        .time = finding.time, .event = RESULT_EVENT_NONE, .node = SQ_NODE_NONE};
     check_violate(check, &place, "%s", text_of(&text));
     text_release(&text);
 }
 
 const struct check_ops check_linearizable = {
     .name = "linearizable",
-    .description = "every key behaves like one register that all clients share (strict real-time order)",
+    .description =
+        "every key behaves like one register that all clients share (strict real-time order)",
     .state_size = sizeof(struct linearizable),
     .release = release,
     .begin = begin,

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * An acknowledged write is not lost: a read that was invoked after a client had been told that its update of the key
- * took effect returns that update or something newer; never nothing, never a value whose own write had been completed
- * before the acknowledged update was even invoked.
+ * An acknowledged write is not lost: a read that was invoked after a client had been told that its
+ * update of the key took effect returns that update or something newer; never nothing, never a
+ * value whose own write had been completed before the acknowledged update was even invoked.
  *
- * That is the part of linearizability which durability owes: it needs no search, is decided at each read, and its message
- * names one lost update. The closing audit of every run reads all written keys back, so that every acknowledged update
- * is looked for at least once. What an update means to others before it is acknowledged is left to `linearizable`.
+ * That is the part of linearizability which durability owes: it needs no search, is decided at each
+ * read, and its message names one lost update. The closing audit of every run reads all written
+ * keys back, so that every acknowledged update is looked for at least once. What an update means to
+ * others before it is acknowledged is left to `linearizable`.
  *
- * For a read R let S be the latest invocation among the acknowledged updates that completed before R was invoked; each object
- * keeps it up to date. R lost an update when it saw nothing, or a value whose every write finished before S. A value
- * written twice, or by an operation that never completed, is no evidence. Each read that has such an update counts as
- * one comparison. */
+ * For a read R let S be the latest invocation among the acknowledged updates that completed before
+ * R was invoked; each object keeps it up to date. R lost an update when it saw nothing, or a value
+ * whose every write finished before S. A value written twice, or by an operation that never
+ * completed, is no evidence. Each read that has such an update counts as one comparison. */
 #include "analysis/check.h"
 
 #include "analysis/result.h"
@@ -21,9 +22,10 @@
 #include <inttypes.h>
 
 #define OBJECTS_MAX (UINT32_C(1) << 28)
-#define NOBODY UINT64_MAX
+#define NOBODY      UINT64_MAX
 
-/* The acknowledged update with the latest invocation: of an object so far, or of an operation when it was invoked. */
+/* The acknowledged update with the latest invocation: of an object so far, or of an operation when
+ * it was invoked. */
 struct frontier {
     uint64_t update; /* operation id; NOBODY: none yet */
 };
@@ -75,7 +77,8 @@ static void on_invoke(struct check *check, const struct sq_operation *operation)
 }
 
 /* Was the value that `read` saw certainly overwritten before it was invoked, by `update`? */
-static bool is_lost(const struct check *check, const struct kv_operation *read, const struct kv_operation *update)
+static bool is_lost(const struct check *check, const struct kv_operation *read,
+                    const struct kv_operation *update)
 {
     const struct lost_write *state = check->state;
     const struct kv_history *history = &check->run->history;
@@ -101,7 +104,8 @@ static void on_complete(struct check *check, const struct sq_operation *operatio
     }
     if (mine->kind == SQ_KV_UPDATE) {
         struct frontier *object = vec_at(&state->objects, mine->object);
-        if (object->update == NOBODY || kv_history_at(history, object->update)->start < mine->start) {
+        if (object->update == NOBODY ||
+            kv_history_at(history, object->update)->start < mine->start) {
             object->update = operation->id;
         }
         return;
@@ -118,10 +122,11 @@ static void on_complete(struct check *check, const struct sq_operation *operatio
     struct check_place place = {
         .time = operation->completed, .event = RESULT_EVENT_NONE, .node = operation->replied_by};
     check_violate(check, &place,
-                  "key %" PRIu64 ": update #%" PRIu64 " to %" PRIu64 " was acknowledged at %" PRId64 " ns, but read #%" PRIu64
-                  ", invoked at %" PRId64 " ns, returned the older %" PRIu64 "%s",
-                  operation->key, before->update, update->value, update->completed, operation->id, operation->invoked,
-                  mine->value, mine->value == 0 ? " (no such key)" : "");
+                  "key %" PRIu64 ": update #%" PRIu64 " to %" PRIu64 " was acknowledged at %" PRId64
+                  " ns, but read #%" PRIu64 ", invoked at %" PRId64
+                  " ns, returned the older %" PRIu64 "%s",
+                  operation->key, before->update, update->value, update->completed, operation->id,
+                  operation->invoked, mine->value, mine->value == 0 ? " (no such key)" : "");
 }
 
 const struct check_ops check_no_lost_acked_write = {

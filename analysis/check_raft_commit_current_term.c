@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A leader commits by counting replicas only for entries of its own term (Ongaro & Ousterhout 2014, section 5.4.2 and
- * figure 8): older ones are committed together with a newer one. A leader that counts replicas of an old entry may see it
- * overwritten later although a majority has it.
+ * A leader commits by counting replicas only for entries of its own term (Ongaro & Ousterhout 2014,
+ * section 5.4.2 and figure 8): older ones are committed together with a newer one. A leader that
+ * counts replicas of an old entry may see it overwritten later although a majority has it.
  *
- * So when a leader of term T is the first to move the commit index of its group to i, entry i has term T. Indices that
- * somebody reported as committed before are no decision of this leader and are not judged. */
+ * So when a leader of term T is the first to move the commit index of its group to i, entry i has
+ * term T. Indices that somebody reported as committed before are no decision of this leader and are
+ * not judged. */
 #include "analysis/check.h"
 
 #include "sim/base/base.h"
@@ -26,13 +27,15 @@ static void on_seen(struct check *check, const struct sq_seen *seen)
     }
     struct check_place place = check_place_of(seen);
     if (term == LOG_TERM_ABSENT) {
-        check_violate(check, &place, "%s, leader of term %" PRIu64 ", committed entry %" PRIu64 ", which it does not have",
+        check_violate(check, &place,
+                      "%s, leader of term %" PRIu64 ", committed entry %" PRIu64
+                      ", which it does not have",
                       check_node_name(check, seen->node), seen->b, seen->a);
         return;
     }
     check_violate(check, &place,
-                  "%s, leader of term %" PRIu64 ", committed up to entry %" PRIu64 " of term %" PRIu64
-                  ": replicas count only for entries of the leader's own term",
+                  "%s, leader of term %" PRIu64 ", committed up to entry %" PRIu64
+                  " of term %" PRIu64 ": replicas count only for entries of the leader's own term",
                   check_node_name(check, seen->node), seen->b, seen->a, term);
 }
 

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Committed is a subset of durable on a majority, at the moment of the commitment. White box: it sees the defect when
- * the promise is given, not when a later accident makes a client notice, which is some fifty times sooner.
+ * Committed is a subset of durable on a majority, at the moment of the commitment. White box: it
+ * sees the defect when the promise is given, not when a later accident makes a client notice, which
+ * is some fifty times sooner.
  *
- * When a node moves the highest commit index of its group, each newly committed entry, as the node's own log has it, must be
- * on the stable storage of a majority of the voters: reported durable with the same term and not cut since, or covered
- * by a durable snapshot, or found on disk at a boot. Only the first node to report an index is examined: in Raft that is the
- * leader, and if it is a follower, something is wrong that is worth judging too. Later reports of the same index by
- * others repeat a promise that was examined. The voters are those of the committing node's configuration.
+ * When a node moves the highest commit index of its group, each newly committed entry, as the
+ * node's own log has it, must be on the stable storage of a majority of the voters: reported
+ * durable with the same term and not cut since, or covered by a durable snapshot, or found on disk
+ * at a boot. Only the first node to report an index is examined: in Raft that is the leader, and if
+ * it is a follower, something is wrong that is worth judging too. Later reports of the same index
+ * by others repeat a promise that was examined. The voters are those of the committing node's
+ * configuration.
  *
- * A node that was down counts with what it had synced: a crash does not take that away. Disks that lie about syncing are
- * not seen through here: the node is right to believe them. */
+ * A node that was down counts with what it had synced: a crash does not take that away. Disks that
+ * lie about syncing are not seen through here: the node is right to believe them. */
 #include "analysis/check.h"
 
 #include "sim/base/base.h"
@@ -22,7 +25,8 @@ struct quorum {
     uint32_t voters;
 };
 
-static struct quorum count(const struct check *check, const struct sq_seen *seen, uint64_t index, uint64_t term)
+static struct quorum count(const struct check *check, const struct sq_seen *seen, uint64_t index,
+                           uint64_t term)
 {
     const struct sq_node_info *info = &check->run->nodes[seen->node];
     uint64_t voters = check->run->raft.nodes[seen->node].voters;
@@ -32,7 +36,8 @@ static struct quorum count(const struct check *check, const struct sq_seen *seen
             continue;
         }
         quorum.voters++;
-        quorum.durable += raft_view_is_durable(&check->run->raft.nodes[info->group_first + i], index, term);
+        quorum.durable +=
+            raft_view_is_durable(&check->run->raft.nodes[info->group_first + i], index, term);
     }
     return quorum;
 }
@@ -56,8 +61,10 @@ static void on_seen(struct check *check, const struct sq_seen *seen)
         if (quorum.durable * 2 <= quorum.voters) {
             struct check_place place = check_place_of(seen);
             check_violate(check, &place,
-                          "%s committed entry %" PRIu64 " in term %" PRIu64 " while it was durable on %u of %u nodes",
-                          check_node_name(check, seen->node), index, seen->b, quorum.durable, quorum.voters);
+                          "%s committed entry %" PRIu64 " in term %" PRIu64
+                          " while it was durable on %u of %u nodes",
+                          check_node_name(check, seen->node), index, seen->b, quorum.durable,
+                          quorum.voters);
             return;
         }
     }

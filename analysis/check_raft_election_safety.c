@@ -2,8 +2,9 @@
  *
  * Election safety (Ongaro & Ousterhout 2014, figure 3): at most one leader is elected in a term.
  *
- * Each SQ_SEE_LEADER is compared with the first leader that the same group reported for the term. Whether a node still
- * acts as a leader later on is not asked: being elected twice in one term is enough. */
+ * Each SQ_SEE_LEADER is compared with the first leader that the same group reported for the term.
+ * Whether a node still acts as a leader later on is not asked: being elected twice in one term is
+ * enough. */
 #include "analysis/check.h"
 
 #include "sim/base/base.h"
@@ -42,7 +43,8 @@ static void on_seen(struct check *check, const struct sq_seen *seen)
     if (*leader != seen->node) {
         struct check_place place = check_place_of(seen);
         check_violate(check, &place, "%s and %s were both elected leader in term %" PRIu64,
-                      check_node_name(check, (sq_node)*leader), check_node_name(check, seen->node), seen->a);
+                      check_node_name(check, (sq_node)*leader), check_node_name(check, seen->node),
+                      seen->a);
     }
 }
 

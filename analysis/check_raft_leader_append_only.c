@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Leader append-only (Ongaro & Ousterhout 2014, figure 3): a leader never overwrites or deletes entries of its log.
+ * Leader append-only (Ongaro & Ousterhout 2014, figure 3): a leader never overwrites or deletes
+ * entries of its log.
  *
- * Nodes report when they become leader, not when they cease to be. A node that steps down because it heard from a newer
- * leader truncates its log before anything shows the newer term. So a truncation by the last known leader of a term is
- * only a suspicion; it becomes a violation when the same incarnation acts as leader of the same term afterwards (appends an
- * entry of that term, or moves the commit index as leader), because nobody becomes leader of one term twice. A leader
+ * Nodes report when they become leader, not when they cease to be. A node that steps down because
+ * it heard from a newer leader truncates its log before anything shows the newer term. So a
+ * truncation by the last known leader of a term is only a suspicion; it becomes a violation when
+ * the same incarnation acts as leader of the same term afterwards (appends an entry of that term,
+ * or moves the commit index as leader), because nobody becomes leader of one term twice. A leader
  * that puts an entry of its own term where another one was is caught at once.
  *
- * An append of the leader's term counts as its own act: followers never append to a leader of their term. */
+ * An append of the leader's term counts as its own act: followers never append to a leader of their
+ * term. */
 #include "analysis/check.h"
 
 #include "sim/base/base.h"
@@ -38,8 +41,10 @@ static void confirm(struct check *check, struct suspicion *suspicion)
 {
     if (suspicion->is_open) {
         suspicion->is_open = false;
-        check_violate(check, &suspicion->place, "%s removed entries from %" PRIu64 " on while it was leader of term %" PRIu64,
-                      check_node_name(check, suspicion->place.node), suspicion->index, suspicion->term);
+        check_violate(check, &suspicion->place,
+                      "%s removed entries from %" PRIu64 " on while it was leader of term %" PRIu64,
+                      check_node_name(check, suspicion->place.node), suspicion->index,
+                      suspicion->term);
     }
 }
 
@@ -56,7 +61,8 @@ static void on_append(struct check *check, const struct raft_node *node, const s
     if (is_known && (old->term != seen->b || old->hash != seen->c)) {
         struct check_place place = check_place_of(seen);
         check_violate(check, &place,
-                      "%s, leader of term %" PRIu64 ", replaced entry %" PRIu64 " of term %" PRIu64 " in its own log",
+                      "%s, leader of term %" PRIu64 ", replaced entry %" PRIu64 " of term %" PRIu64
+                      " in its own log",
                       check_node_name(check, seen->node), seen->b, seen->a, old->term);
     }
 }
@@ -75,8 +81,10 @@ static void on_seen(struct check *check, const struct sq_seen *seen)
         on_append(check, node, seen);
     } else if (seen->what == SQ_SEE_TRUNCATE) {
         if (seen->a < log_tail_end(&node->memory) && !suspicion->is_open) {
-            *suspicion = (struct suspicion){
-                .is_open = true, .term = node->leader_term, .index = seen->a, .place = check_place_of(seen)};
+            *suspicion = (struct suspicion){.is_open = true,
+                                            .term = node->leader_term,
+                                            .index = seen->a,
+                                            .place = check_place_of(seen)};
         }
     } else if (seen->what == SQ_SEE_COMMIT && seen->c == 1 && seen->b == node->leader_term) {
         confirm(check, suspicion);

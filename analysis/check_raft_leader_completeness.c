@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Leader completeness (Ongaro & Ousterhout 2014, figure 3): an entry that was committed in a term is in the logs of the
- * leaders of all later terms.
+ * Leader completeness (Ongaro & Ousterhout 2014, figure 3): an entry that was committed in a term
+ * is in the logs of the leaders of all later terms.
  *
- * At each election the new leader's log is compared with all that is known to be committed in EARLIER terms. The word
- * matters: a candidate whose votes were delayed may become leader of an old term after a newer leader has committed
- * entries; it lacks them, and no rule is broken. Entries that a snapshot stands for count as present.
+ * At each election the new leader's log is compared with all that is known to be committed in
+ * EARLIER terms. The word matters: a candidate whose votes were delayed may become leader of an old
+ * term after a newer leader has committed entries; it lacks them, and no rule is broken. Entries
+ * that a snapshot stands for count as present.
  *
- * Each node remembers up to which index its log was found equal to the committed one; the view lowers the mark when the
- * log changes below it. So an entry is compared once for each incarnation of a node, however many elections there are. */
+ * Each node remembers up to which index its log was found equal to the committed one; the view
+ * lowers the mark when the log changes below it. So an entry is compared once for each incarnation
+ * of a node, however many elections there are. */
 #include "analysis/check.h"
 
 #include "sim/base/base.h"
@@ -38,16 +40,19 @@ static void on_seen(struct check *check, const struct sq_seen *seen)
         uint64_t term = raft_view_term_at(node, index);
         if (term == LOG_TERM_ABSENT) {
             check_violate(check, &place,
-                          "%s became leader of term %" PRIu64 " without entry %" PRIu64 " (term %" PRIu64
-                          "), which was committed in term %" PRIu64,
-                          check_node_name(check, seen->node), seen->a, index, entry->term, entry->other);
+                          "%s became leader of term %" PRIu64 " without entry %" PRIu64
+                          " (term %" PRIu64 "), which was committed in term %" PRIu64,
+                          check_node_name(check, seen->node), seen->a, index, entry->term,
+                          entry->other);
             return;
         }
         if (term != entry->term && term != LOG_TERM_UNKNOWN && entry->term != LOG_TERM_UNKNOWN) {
             check_violate(check, &place,
-                          "%s became leader of term %" PRIu64 " with an entry of term %" PRIu64 " at index %" PRIu64
-                          ", where one of term %" PRIu64 " was committed in term %" PRIu64,
-                          check_node_name(check, seen->node), seen->a, term, index, entry->term, entry->other);
+                          "%s became leader of term %" PRIu64 " with an entry of term %" PRIu64
+                          " at index %" PRIu64 ", where one of term %" PRIu64
+                          " was committed in term %" PRIu64,
+                          check_node_name(check, seen->node), seen->a, term, index, entry->term,
+                          entry->other);
             return;
         }
     }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Log matching (Ongaro & Ousterhout 2014, figure 3): two entries of any logs with the same index and term hold the same
- * command, and the logs are identical in all entries before them.
+ * Log matching (Ongaro & Ousterhout 2014, figure 3): two entries of any logs with the same index
+ * and term hold the same command, and the logs are identical in all entries before them.
  *
- * The first node that appends an entry (index, term) sets its hash and the term of the entry before it; every later
- * append of (index, term), on any node and in any incarnation, must agree in both. By induction over the index equal
- * predecessors mean equal prefixes, so one look at each append is enough. An index has one term as a rule: that one
- * lies in an array; entries of further terms, left over from deposed leaders, lie in a map. */
+ * The first node that appends an entry (index, term) sets its hash and the term of the entry before
+ * it; every later append of (index, term), on any node and in any incarnation, must agree in both.
+ * By induction over the index equal predecessors mean equal prefixes, so one look at each append is
+ * enough. An index has one term as a rule: that one lies in an array; entries of further terms,
+ * left over from deposed leaders, lie in a map. */
 #include "analysis/check.h"
 
 #include "sim/base/base.h"
@@ -22,8 +23,8 @@
 struct log_matching {
     struct log_tail *groups; /* the first term seen at each index */
     uint32_t group_count;
-    struct map other_of;     /* (group, index, term) -> index in others */
-    struct vec others;       /* struct log_entry */
+    struct map other_of; /* (group, index, term) -> index in others */
+    struct vec others;   /* struct log_entry */
 };
 
 static void release(struct check *check)
@@ -60,7 +61,8 @@ static void begin(struct check *check)
     vec_clear(&state->others);
 }
 
-/* The record of (index, term), made from `fresh` when there is none; NULL when it is too old to be kept. */
+/* The record of (index, term), made from `fresh` when there is none; NULL when it is too old to be
+ * kept. */
 static struct log_entry *record_of(struct log_matching *state, uint32_t group, uint64_t index,
                                    const struct log_entry *fresh, bool *is_new)
 {
@@ -112,8 +114,8 @@ static void on_seen(struct check *check, const struct sq_seen *seen)
     struct check_place place = check_place_of(seen);
     if (record->hash != seen->c) {
         check_violate(check, &place,
-                      "entry %" PRIu64 " of term %" PRIu64 " has hash %016" PRIx64 " on %s, but %016" PRIx64
-                      " where it was first appended",
+                      "entry %" PRIu64 " of term %" PRIu64 " has hash %016" PRIx64
+                      " on %s, but %016" PRIx64 " where it was first appended",
                       seen->a, seen->b, seen->c, check_node_name(check, seen->node), record->hash);
     } else if (is_known(before) && is_known(record->other) && before != record->other) {
         check_violate(check, &place,

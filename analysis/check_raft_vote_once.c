@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A node votes for at most one candidate in a term, and remembers it across restarts (Ongaro & Ousterhout 2014,
- * section 5.2: votedFor is persistent state).
+ * A node votes for at most one candidate in a term, and remembers it across restarts (Ongaro &
+ * Ousterhout 2014, section 5.2: votedFor is persistent state).
  *
- * What a node said before a crash or a power loss binds its later incarnations. After SQ_LIFE_WIPE its votes are
- * forgotten: the scenario itself took its memory away, and what follows from that is for election safety to say. */
+ * What a node said before a crash or a power loss binds its later incarnations. After SQ_LIFE_WIPE
+ * its votes are forgotten: the scenario itself took its memory away, and what follows from that is
+ * for election safety to say. */
 #include "analysis/check.h"
 
 #include "sim/base/base.h"
@@ -14,7 +15,7 @@
 #include <inttypes.h>
 
 struct vote_once {
-    struct map votes;  /* (node, wipes of the node, term) -> candidate + 1 */
+    struct map votes; /* (node, wipes of the node, term) -> candidate + 1 */
     uint32_t wipes[64];
 };
 
@@ -52,7 +53,8 @@ static void on_seen(struct check *check, const struct sq_seen *seen)
     if (*vote != seen->b) {
         struct check_place place = check_place_of(seen);
         check_violate(check, &place, "%s voted for %s and then for %s in term %" PRIu64,
-                      check_node_name(check, seen->node), check_node_name(check, (sq_node)(*vote - 1)),
+                      check_node_name(check, seen->node),
+                      check_node_name(check, (sq_node)(*vote - 1)),
                       check_node_name(check, (sq_node)(seen->b - 1)), seen->a);
     }
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The database is sound: every report that a node makes after running the engine's own integrity check (for SQLite
- * PRAGMA integrity_check, after recovery at boot and at the end) must say so. It is the engine that examines its pages
- * here; what clients can and cannot read back is for the other checkers. */
+ * The database is sound: every report that a node makes after running the engine's own integrity
+ * check (for SQLite PRAGMA integrity_check, after recovery at boot and at the end) must say so. It
+ * is the engine that examines its pages here; what clients can and cannot read back is for the
+ * other checkers. */
 #include "analysis/check.h"
 
 #include "sim/base/base.h"
@@ -13,7 +14,8 @@ static void on_seen(struct check *check, const struct sq_seen *seen)
     check->comparisons++;
     if (seen->a == 0) {
         struct check_place place = check_place_of(seen);
-        check_violate(check, &place, "%s holds a corrupt database: %s", check_node_name(check, seen->node),
+        check_violate(check, &place, "%s holds a corrupt database: %s",
+                      check_node_name(check, seen->node),
                       seen->text != NULL ? seen->text : "no details");
     }
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * State machine safety (Ongaro & Ousterhout 2014, figure 3; Schneider 1990): replicas of one group that applied a
- * command at a position applied the same command there, and their contents after it are equal.
+ * State machine safety (Ongaro & Ousterhout 2014, figure 3; Schneider 1990): replicas of one group
+ * that applied a command at a position applied the same command there, and their contents after it
+ * are equal.
  *
- * The first report for a position stands; later ones, of any node and any incarnation, must equal it. In a group of
- * one node there is nobody to differ from: its reports count as compared, and a replay after a restart is still held
- * against what was applied before. Positions older than the newest LOG_TAIL_MAX are forgotten. */
+ * The first report for a position stands; later ones, of any node and any incarnation, must equal
+ * it. In a group of one node there is nobody to differ from: its reports count as compared, and a
+ * replay after a restart is still held against what was applied before. Positions older than the
+ * newest LOG_TAIL_MAX are forgotten. */
 #include "analysis/check.h"
 
 #include "sim/base/base.h"
@@ -13,7 +15,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* In a log_entry: `term` is PRESENT or absent, `hash` the value, `other` the node that reported it first. */
+/* In a log_entry: `term` is PRESENT or absent, `hash` the value, `other` the node that reported it
+ * first. */
 #define PRESENT 1
 
 struct agreement_group {
@@ -64,24 +67,26 @@ static void on_seen(struct check *check, const struct sq_seen *seen)
     struct log_tail *tail = is_command ? &group->commands : &group->contents;
     const struct log_entry *first = log_tail_at(tail, seen->a);
     if (first == NULL || first->term == LOG_TERM_ABSENT) {
-        log_tail_set(tail, seen->a, (struct log_entry){.term = PRESENT, .hash = seen->b, .other = seen->node});
+        log_tail_set(tail, seen->a,
+                     (struct log_entry){.term = PRESENT, .hash = seen->b, .other = seen->node});
         check->comparisons += info->group_size == 1;
         return;
     }
     check->comparisons++;
     if (first->hash != seen->b) {
         struct check_place place = check_place_of(seen);
-        check_violate(check, &place,
-                      "%s %s %016" PRIx64 " at position %" PRIu64 ", where %s %s %016" PRIx64,
-                      check_node_name(check, seen->node), is_command ? "applied command" : "has content", seen->b,
-                      seen->a, check_node_name(check, (sq_node)first->other), is_command ? "applied" : "had",
-                      first->hash);
+        check_violate(
+            check, &place, "%s %s %016" PRIx64 " at position %" PRIu64 ", where %s %s %016" PRIx64,
+            check_node_name(check, seen->node), is_command ? "applied command" : "has content",
+            seen->b, seen->a, check_node_name(check, (sq_node)first->other),
+            is_command ? "applied" : "had", first->hash);
     }
 }
 
 const struct check_ops check_state_machine_agreement = {
     .name = "state-machine-agreement",
-    .description = "replicas apply the same command at the same position and hold the same content after it",
+    .description =
+        "replicas apply the same command at the same position and hold the same content after it",
     .sees = 1u << SQ_SEE_APPLY | 1u << SQ_SEE_STATE,
     .state_size = sizeof(struct agreement),
     .release = release,

@@ -1,21 +1,26 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * One observer in front of many. At the start of a run the judge finds the checkers that the spec names and lists, for
- * each kind of report that nodes make, those that want it: an event costs one look at a short list, and the shared view of
- * the logs is kept only when a checker of the raft family is there. Checkers see the view as it was before the event.
+ * One observer in front of many. At the start of a run the judge finds the checkers that the spec
+ * names and lists, for each kind of report that nodes make, those that want it: an event costs one
+ * look at a short list, and the shared view of the logs is kept only when a checker of the raft
+ * family is there. Checkers see the view as it was before the event.
  *
- * VERDICT. A violation that is not a known defect fails the run. Otherwise a limit that was reached, or a checker that
- * could not decide, makes it unknown. Otherwise it passes. A check that compared nothing has not been put to the test and is
- * violated, but only when the run reached its end and nothing else went wrong: a run that was cut short, or that stopped
- * at another violation, had no chance to compare. Recovery is different: in a run without any fault there is
- * nothing to recover from, which is not wrong; a campaign in which that is always so shows zero comparisons in total.
+ * VERDICT. A violation that is not a known defect fails the run. Otherwise a limit that was
+ * reached, or a checker that could not decide, makes it unknown. Otherwise it passes. A check that
+ * compared nothing has not been put to the test and is violated, but only when the run reached its
+ * end and nothing else went wrong: a run that was cut short, or that stopped at another violation,
+ * had no chance to compare. Recovery is different: in a run without any fault there is nothing to
+ * recover from, which is not wrong; a campaign in which that is always so shows zero comparisons in
+ * total.
  *
- * KNOWN DEFECTS (spec->known). A violation is known when an entry names its check and the version of the code under test
- * contains the entry's text; the code is that of the violation's node, or of any group when no single node did it. One
- * defect may be seen by several checks in turn, so after a first known violation those of all checks on the list are
- * known. A check that is not on the list fails the run in any case.
+ * KNOWN DEFECTS (spec->known). A violation is known when an entry names its check and the version
+ * of the code under test contains the entry's text; the code is that of the violation's node, or of
+ * any group when no single node did it. One defect may be seen by several checks in turn, so after
+ * a first known violation those of all checks on the list are known. A check that is not on the
+ * list fails the run in any case.
  *
- * The model's own invariants are always judged: a model that says it is broken is believed without being asked. */
+ * The model's own invariants are always judged: a model that says it is broken is believed without
+ * being asked. */
 #include "analysis/judge.h"
 
 #include "analysis/check.h"
@@ -28,9 +33,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ATTEMPTS_MAX (UINT32_C(1) << 28)
+#define ATTEMPTS_MAX           (UINT32_C(1) << 28)
 #define RATIO_USUAL_MILLIONTHS 900000 /* for recovery_ns of a scenario without `recovers` */
-#define NODES_MAX 64
+#define NODES_MAX              64
 
 struct probe {
     char name[RESULT_NAME_SIZE];
@@ -70,7 +75,7 @@ struct judge {
     struct group_leader leaders[NODES_MAX];
 };
 
-/* ------------------------------------------------------------------------------------------------ violations */
+/* ----------------------------------------------------------------------------------- violations */
 
 static bool is_library(const struct spec_group *group, const struct spec_known *known)
 {
@@ -78,19 +83,22 @@ static bool is_library(const struct spec_group *group, const struct spec_known *
                                       strstr(group->model->version, known->library) != NULL);
 }
 
-static bool is_known_defect(const struct judge *judge, const char *check, const char *alias, sq_node node)
+static bool is_known_defect(const struct judge *judge, const char *check, const char *alias,
+                            sq_node node)
 {
     const struct run_spec *spec = judge->run.spec;
     for (uint32_t i = 0; i < spec->known_count; i++) {
         const struct spec_known *known = &spec->known[i];
-        if (strcmp(known->check, check) != 0 && (alias == NULL || strcmp(known->check, alias) != 0)) {
+        if (strcmp(known->check, check) != 0 &&
+            (alias == NULL || strcmp(known->check, alias) != 0)) {
             continue;
         }
         if (judge->was_known) {
             return true;
         }
         for (uint32_t group = 0; group < spec->group_count; group++) {
-            bool is_concerned = node >= judge->run.node_count || judge->run.nodes[node].group == group;
+            bool is_concerned =
+                node >= judge->run.node_count || judge->run.nodes[node].group == group;
             if (is_concerned && is_library(&spec->groups[group], known)) {
                 return true;
             }
@@ -100,8 +108,8 @@ static bool is_known_defect(const struct judge *judge, const char *check, const 
 }
 
 /* `alias`: a second name under which the violation may be known, or NULL. */
-static void add_violation(struct judge *judge, const char *check, const char *alias, const struct check_place *place,
-                          const char *message)
+static void add_violation(struct judge *judge, const char *check, const char *alias,
+                          const struct check_place *place, const char *message)
 {
     if (judge->violations.count == RESULT_VIOLATIONS_MAX) {
         return;
@@ -115,7 +123,8 @@ static void add_violation(struct judge *judge, const char *check, const char *al
     result_copy_text(violation->check, sizeof(violation->check), check);
     result_copy_text(violation->message, sizeof(violation->message), message);
     if (place->node < judge->run.node_count) {
-        result_copy_text(violation->node_name, sizeof(violation->node_name), judge->run.nodes[place->node].name);
+        result_copy_text(violation->node_name, sizeof(violation->node_name),
+                         judge->run.nodes[place->node].name);
     }
     judge->was_known = judge->was_known || is_known;
     if (judge->on_violation != NULL) {
@@ -123,13 +132,13 @@ static void add_violation(struct judge *judge, const char *check, const char *al
     }
 }
 
-static void on_check_violation(void *context, const struct check *check, const struct check_place *place,
-                               const char *message)
+static void on_check_violation(void *context, const struct check *check,
+                               const struct check_place *place, const char *message)
 {
     add_violation(context, check->ops->name, NULL, place, message);
 }
 
-/* ------------------------------------------------------------------------------------------------ probes */
+/* --------------------------------------------------------------------------------------- probes */
 
 static struct probe *probe_named(struct judge *judge, const char *name)
 {
@@ -164,7 +173,7 @@ static int compare_probes(const void *left, const void *right)
     return strcmp(a->name, b->name);
 }
 
-/* ------------------------------------------------------------------------------------------------ observer */
+/* ------------------------------------------------------------------------------------- observer */
 
 static void on_invoke(void *context, const struct sq_operation *operation)
 {
@@ -270,7 +279,8 @@ static void on_fault(void *context, const struct sq_fault_event *fault)
     }
 }
 
-static void on_always(void *context, sq_node node, sq_time time, uint64_t event, const char *name, const char *text)
+static void on_always(void *context, sq_node node, sq_time time, uint64_t event, const char *name,
+                      const char *text)
 {
     struct judge *judge = context;
     struct check_place place = {.time = time, .event = event, .node = node};
@@ -293,7 +303,7 @@ static void on_sometimes(void *context, sq_node node, sq_time time, const char *
     hit(context, name);
 }
 
-/* ------------------------------------------------------------------------------------------------ life of a judge */
+/* ------------------------------------------------------------------------------ life of a judge */
 
 struct judge *judge_new(void)
 {
@@ -324,7 +334,8 @@ struct judge *judge_new(void)
         struct check *check = &judge->checks[i];
         check->ops = check_table[i];
         check->run = &judge->run;
-        check->listener = (struct check_listener){.on_violation = on_check_violation, .context = judge};
+        check->listener =
+            (struct check_listener){.on_violation = on_check_violation, .context = judge};
     }
     return judge;
 }
@@ -356,7 +367,9 @@ void judge_keep_windows(struct judge *judge, enum judge_windows windows)
     judge->keep = windows;
 }
 
-void judge_on_violation(struct judge *judge, void (*on_violation)(void *context, const struct result_violation *violation),
+void judge_on_violation(struct judge *judge,
+                        void (*on_violation)(void *context,
+                                             const struct result_violation *violation),
                         void *context)
 {
     ASSERT(judge != NULL);
@@ -381,7 +394,7 @@ const struct result_violation *judge_first_violation(const struct judge *judge)
     return NULL;
 }
 
-/* ------------------------------------------------------------------------------------------------ begin */
+/* ---------------------------------------------------------------------------------------- begin */
 
 static void activate(struct judge *judge, const struct check_ops *ops)
 {
@@ -421,8 +434,10 @@ static void derive_nodes(struct judge *judge, const struct run_spec *spec)
             } else {
                 snprintf(name, RESULT_NAME_SIZE, "%s-%u", from->name, i + 1);
             }
-            judge->nodes[from->first + i] = (struct sq_node_info){
-                .name = name, .group = group, .group_first = from->first, .group_size = from->count};
+            judge->nodes[from->first + i] = (struct sq_node_info){.name = name,
+                                                                  .group = group,
+                                                                  .group_first = from->first,
+                                                                  .group_size = from->count};
         }
     }
 }
@@ -481,7 +496,7 @@ void judge_begin(struct judge *judge, const struct run_spec *spec, uint64_t seed
     judge->is_running = true;
 }
 
-/* ------------------------------------------------------------------------------------------------ finish */
+/* --------------------------------------------------------------------------------------- finish */
 
 static int64_t ratio_of(const struct run_spec *spec)
 {
@@ -493,9 +508,10 @@ static int64_t ratio_of(const struct run_spec *spec)
     return RATIO_USUAL_MILLIONTHS;
 }
 
-static void violate_at_end(struct judge *judge, const char *check, sq_time time, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-static void violate_at_end(struct judge *judge, const char *check, sq_time time, const char *format, ...)
+static void violate_at_end(struct judge *judge, const char *check, sq_time time, const char *format,
+                           ...) __attribute__((format(printf, 4, 5)));
+static void violate_at_end(struct judge *judge, const char *check, sq_time time, const char *format,
+                           ...)
 {
     char message[RESULT_MESSAGE_SIZE];
     va_list arguments;
@@ -513,10 +529,11 @@ static const char *format_rate(int64_t per_1000s, char *out, size_t size)
     return out;
 }
 
-static void judge_recovery(struct judge *judge, const struct spec_check *asked, const struct judge_end *end,
-                           struct result_check *row)
+static void judge_recovery(struct judge *judge, const struct spec_check *asked,
+                           const struct judge_end *end, struct result_check *row)
 {
-    struct recovery recovery = metrics_recovery(&judge->metrics, asked->ratio_millionths, asked->within_ns);
+    struct recovery recovery =
+        metrics_recovery(&judge->metrics, asked->ratio_millionths, asked->within_ns);
     char before[32];
     char best[32];
     char within[32];
@@ -531,15 +548,19 @@ static void judge_recovery(struct judge *judge, const struct spec_check *asked, 
         return;
     case RECOVERY_NO_BASELINE:
         row->comparisons = 1;
-        violate_at_end(judge, asked->name, end->sim_ns,
-                       "there was no goodput before the first fault that recovery could be measured against");
+        violate_at_end(
+            judge, asked->name, end->sim_ns,
+            "there was no goodput before the first fault that recovery could be measured against");
         return;
     case RECOVERY_MISSED:
         row->comparisons = 1;
         violate_at_end(judge, asked->name, recovery.ends_ns + asked->within_ns,
-                       "goodput was %s before the first fault and at best %s within %s of the end of the last one",
+                       "goodput was %s before the first fault and at best %s within %s of the end "
+                       "of the last one",
                        format_rate(recovery.baseline_per_1000s, before, sizeof(before)),
-                       recovery.best_per_1000s < 0 ? "0/s" : format_rate(recovery.best_per_1000s, best, sizeof(best)),
+                       recovery.best_per_1000s < 0
+                           ? "0/s"
+                           : format_rate(recovery.best_per_1000s, best, sizeof(best)),
                        units_format_duration(asked->within_ns, within, sizeof(within)));
         return;
     }
@@ -576,7 +597,8 @@ static struct result_check *row_of(struct run_result *result, const char *name)
 }
 
 /* One row for each always and eventually check, in the order of the spec. */
-static void finish_checks(struct judge *judge, const struct judge_end *end, struct run_result *result)
+static void finish_checks(struct judge *judge, const struct judge_end *end,
+                          struct run_result *result)
 {
     const struct run_spec *spec = judge->run.spec;
     for (uint32_t i = 0; i < judge->active_count; i++) {
@@ -635,7 +657,8 @@ static void finish_probes(struct judge *judge, struct run_result *result)
     }
 }
 
-static void decide(const struct judge *judge, const struct judge_end *end, struct run_result *result)
+static void decide(const struct judge *judge, const struct judge_end *end,
+                   struct run_result *result)
 {
     const struct result_violation *first = judge_first_violation(judge);
     const char *undecided = NULL;
@@ -670,7 +693,8 @@ void judge_finish(struct judge *judge, const struct judge_end *end, struct run_r
     result->sim_ns = end->sim_ns;
     result->cpu_ns = end->cpu_ns;
     metrics_finish(&judge->metrics, end->sim_ns, result);
-    struct recovery recovery = metrics_recovery(&judge->metrics, ratio_of(judge->run.spec), INT64_MAX);
+    struct recovery recovery =
+        metrics_recovery(&judge->metrics, ratio_of(judge->run.spec), INT64_MAX);
     result->baseline_per_1000s = recovery.baseline_per_1000s;
     result->recovery_ns = RESULT_RECOVERY_NEVER;
     if (recovery.state == RECOVERY_NO_FAULT) {

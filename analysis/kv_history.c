@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * One vector of operations by id and one of objects by first use. The group in the name of an object is the one that
- * the operation's load calls; an audit's operations (load >= load_count) belong to the load that they audit. A spec
- * without loads, as unit tests have it, knows one group. Grouping by object is left to the checkers: it is needed only
- * at the end of a run, and then once. */
+ * One vector of operations by id and one of objects by first use. The group in the name of an
+ * object is the one that the operation's load calls; an audit's operations (load >= load_count)
+ * belong to the load that they audit. A spec without loads, as unit tests have it, knows one group.
+ * Grouping by object is left to the checkers: it is needed only at the end of a run, and then once.
+ */
 #include "analysis/kv_history.h"
 
 #include "sim/base/base.h"
 
 #define OPERATIONS_MAX (UINT32_C(1) << 28)
-#define GROUP_SHIFT 56
+#define GROUP_SHIFT    56
 
 void kv_history_init(struct kv_history *history)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The key-value operations of a run in the form that the history checkers need: compact, with dense object numbers
- * (one for each key of each group of nodes). Keys of different groups are different objects. */
+ * The key-value operations of a run in the form that the history checkers need: compact, with dense
+ * object numbers (one for each key of each group of nodes). Keys of different groups are different
+ * objects. */
 #ifndef SQUALL_ANALYSIS_KV_HISTORY_H
 #define SQUALL_ANALYSIS_KV_HISTORY_H
 
@@ -15,9 +16,10 @@
 #define KV_PENDING UINT64_MAX
 
 struct kv_operation {
-    uint64_t value;    /* written, or seen by a read that is OK */
-    uint64_t start;    /* invoke_order */
-    uint64_t finish;   /* complete_order of an OK operation; KV_PENDING while open, and of INFO for ever */
+    uint64_t value; /* written, or seen by a read that is OK */
+    uint64_t start; /* invoke_order */
+    /* complete_order of an OK operation; KV_PENDING while open, and of INFO for ever */
+    uint64_t finish;
     sq_time invoked;
     sq_time completed; /* INT64_MAX while open */
     uint32_t object;

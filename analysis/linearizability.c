@@ -1,22 +1,30 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * ZONES (Gibbons & Korach, "Testing shared memories", SIAM J. Comput. 26(4), 1997, section 4; restated by Golab, Li &
- * Shah, PODC 2011). With unique values it is known which write each read saw. A value's write and reads form a cluster; let
- * f be the earliest finish and s the latest start in it. If f < s the value was certainly the present one from f to s:
- * a forward zone [f, s]. Otherwise all its operations overlap and they can be placed together anywhere in the backward
+ * ZONES (Gibbons & Korach, "Testing shared memories", SIAM J. Comput. 26(4), 1997, section 4;
+ * restated by Golab, Li &
+ * Shah, PODC 2011). With unique values it is known which write each read saw. A value's write and
+ * reads form a cluster; let
+ * f be the earliest finish and s the latest start in it. If f < s the value was certainly the
+ * present one from f to s:
+ * a forward zone [f, s]. Otherwise all its operations overlap and they can be placed together
+ * anywhere in the backward
  * zone [s, f]. The history is linearizable if and only if
  *   (a) every value read was written, and its write does not start after the read has finished,
  *   (b) no two forward zones overlap,
  *   (c) no backward zone lies inside a forward zone.
- * The initial value is a write that finished before everything. A pending write that nobody read is left out: it need
- * not have happened; one that was read has its finish at infinity and otherwise counts like any other.
+ * The initial value is a write that finished before everything. A pending write that nobody read is
+ * left out: it need
+ * not have happened; one that was read has its finish at infinity and otherwise counts like any
+ * other.
  *
- * SEARCH (Wing & Gong 1993; Lowe 2017): a list of invocations and returns in order of time. An invocation that the
- * register accepts is placed and both its entries are lifted out of the list, unless the same set of placed operations
- * was reached with the same value before; the search goes on from the head. At a return nothing more can be placed
- * before it: the last placement is taken back. Sets are remembered as 128-bit sums of random-looking words of their members
- * (a collision, one in 2^64 or so for any feasible number of steps, could hide an order). Pending writes have their return at
- * the very end, where they need not have been placed: the search succeeds when only they are left. */
+ * SEARCH (Wing & Gong 1993; Lowe 2017): a list of invocations and returns in order of time. An
+ * invocation that the register accepts is placed and both its entries are lifted out of the list,
+ * unless the same set of placed operations was reached with the same value before; the search goes
+ * on from the head. At a return nothing more can be placed before it: the last placement is taken
+ * back. Sets are remembered as 128-bit sums of random-looking words of their members (a collision,
+ * one in 2^64 or so for any feasible number of steps, could hide an order). Pending writes have
+ * their return at the very end, where they need not have been placed: the search succeeds when only
+ * they are left. */
 #include "analysis/linearizability.h"
 
 #include "sim/base/base.h"
@@ -36,7 +44,7 @@ static struct linear_report report_of(enum linear_reason reason)
         .reason = reason, .ids = {LINEAR_NOBODY, LINEAR_NOBODY, LINEAR_NOBODY, LINEAR_NOBODY}};
 }
 
-/* ------------------------------------------------------------------------------------------------ zones */
+/* ---------------------------------------------------------------------------------------- zones */
 
 struct cluster {
     uint64_t value;
@@ -67,10 +75,12 @@ bool linear_has_unique_values(const struct linear_operation *operations, uint32_
 }
 
 /* Clusters by value, the initial one first. Times are shifted by one: the initial write is at 0. */
-static void collect_writes(const struct linear_operation *operations, uint32_t count, struct vec *clusters,
-                           struct map *cluster_of)
+static void collect_writes(const struct linear_operation *operations, uint32_t count,
+                           struct vec *clusters, struct map *cluster_of)
 {
-    vec_append(clusters, &(struct cluster){.write_id = LINEAR_NOBODY, .finish_id = LINEAR_NOBODY, .start_id = LINEAR_NOBODY});
+    vec_append(clusters, &(struct cluster){.write_id = LINEAR_NOBODY,
+                                           .finish_id = LINEAR_NOBODY,
+                                           .start_id = LINEAR_NOBODY});
     map_put(cluster_of, 0, 0);
     for (uint32_t i = 0; i < count; i++) {
         const struct linear_operation *operation = &operations[i];
@@ -83,7 +93,8 @@ static void collect_writes(const struct linear_operation *operations, uint32_t c
         vec_append(clusters, &(struct cluster){.value = operation->value,
                                                .write_start = operation->start + 1,
                                                .write_id = operation->id,
-                                               .first_finish = is_pending ? LINEAR_PENDING : operation->finish + 1,
+                                               .first_finish = is_pending ? LINEAR_PENDING
+                                                                          : operation->finish + 1,
                                                .last_start = operation->start + 1,
                                                .finish_id = operation->id,
                                                .start_id = operation->id,
@@ -92,8 +103,9 @@ static void collect_writes(const struct linear_operation *operations, uint32_t c
 }
 
 /* Adds the reads; false when one of them breaks rule (a). */
-static bool collect_reads(const struct linear_operation *operations, uint32_t count, struct vec *clusters,
-                          const struct map *cluster_of, struct linear_report *report)
+static bool collect_reads(const struct linear_operation *operations, uint32_t count,
+                          struct vec *clusters, const struct map *cluster_of,
+                          struct linear_report *report)
 {
     for (uint32_t i = 0; i < count; i++) {
         const struct linear_operation *operation = &operations[i];
@@ -151,8 +163,8 @@ static int compare_low(const void *left, const void *right)
     return a < b ? -1 : a > b;
 }
 
-static void explain(struct linear_report *report, enum linear_reason reason, const struct cluster *inner,
-                    const struct cluster *outer)
+static void explain(struct linear_report *report, enum linear_reason reason,
+                    const struct cluster *inner, const struct cluster *outer)
 {
     *report = report_of(reason);
     report->ids[0] = inner->finish_id;
@@ -163,8 +175,8 @@ static void explain(struct linear_report *report, enum linear_reason reason, con
     report->values[1] = outer->value;
 }
 
-/* Rules (b) and (c), in one pass over the zones in order of their low ends: the last forward zone is the only one that
- * can still be open, as long as no two overlap. */
+/* Rules (b) and (c), in one pass over the zones in order of their low ends: the last forward zone
+ * is the only one that can still be open, as long as no two overlap. */
 static enum linear_verdict judge_zones(const struct vec *clusters, struct linear_report *report)
 {
     const struct cluster *open = NULL;
@@ -209,7 +221,7 @@ enum linear_verdict linear_by_zones(const struct linear_operation *operations, u
     return verdict;
 }
 
-/* ------------------------------------------------------------------------------------------------ search */
+/* --------------------------------------------------------------------------------------- search */
 
 #define END UINT32_MAX
 
@@ -249,7 +261,8 @@ static int compare_entries(const void *left, const void *right)
     return a->self < b->self ? -1 : a->self > b->self; /* pending returns, all at the end */
 }
 
-static void search_init(struct search *search, const struct linear_operation *operations, uint32_t count)
+static void search_init(struct search *search, const struct linear_operation *operations,
+                        uint32_t count)
 {
     *search = (struct search){.operations = operations, .count = count};
     search->entries = calloc(2 * (size_t)count + 1, sizeof(*search->entries));
@@ -270,7 +283,8 @@ static void search_init(struct search *search, const struct linear_operation *op
     search->entries[head].next = END;
     for (uint32_t i = 0; i < 2 * count; i++) {
         uint32_t self = sorted[i].self;
-        search->entries[self] = (struct entry){.time = sorted[i].time, .self = self, .next = END, .previous = previous};
+        search->entries[self] =
+            (struct entry){.time = sorted[i].time, .self = self, .next = END, .previous = previous};
         search->entries[previous].next = self;
         previous = self;
     }
@@ -334,7 +348,8 @@ static bool try_to_place(struct search *search, uint32_t operation)
         toggle(search, operation, false);
         return false;
     }
-    search->stack[search->depth++] = (struct placement){.operation = operation, .value_before = search->value};
+    search->stack[search->depth++] =
+        (struct placement){.operation = operation, .value_before = search->value};
     search->value = candidate->value;
     search->required -= candidate->finish != LINEAR_PENDING;
     unlink_entry(search, 2 * operation);
@@ -355,8 +370,8 @@ static uint32_t take_back(struct search *search)
     return search->entries[2 * last.operation].next;
 }
 
-enum linear_verdict linear_by_search(const struct linear_operation *operations, uint32_t count, uint64_t step_budget,
-                                     struct linear_report *report)
+enum linear_verdict linear_by_search(const struct linear_operation *operations, uint32_t count,
+                                     uint64_t step_budget, struct linear_report *report)
 {
     ASSERT(report != NULL);
     ASSERT(count < OPERATIONS_MAX);
@@ -373,7 +388,8 @@ enum linear_verdict linear_by_search(const struct linear_operation *operations, 
         ASSERT(at != END);
         bool is_invocation = at % 2 == 0;
         if (is_invocation) {
-            at = try_to_place(&search, at / 2) ? search.entries[2 * count].next : search.entries[at].next;
+            at = try_to_place(&search, at / 2) ? search.entries[2 * count].next
+                                               : search.entries[at].next;
             continue;
         }
         if (report->ids[0] == LINEAR_NOBODY || search.depth > report->placed) {

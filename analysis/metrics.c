@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Counters in windows that grow with time. The operations of the closing audit are not load and are passed over; those
- * intended during the warm-up appear in the time series and nowhere else.
+ * Counters in windows that grow with time. The operations of the closing audit are not load and are
+ * passed over; those intended during the warm-up appear in the time series and nowhere else.
  *
- * Quantiles of single windows are needed only for the few runs whose series is kept: latencies are stored as they
- * come, each window remembers where its own begin, and only metrics_windows sorts them. All sums are integers; the widest
- * products (2^32 operations times 2^32 of a probability, counts times 10^12) are taken in 128 bits. */
+ * Quantiles of single windows are needed only for the few runs whose series is kept: latencies are
+ * stored as they come, each window remembers where its own begin, and only metrics_windows sorts
+ * them. All sums are integers; the widest products (2^32 operations times 2^32 of a probability,
+ * counts times 10^12) are taken in 128 bits. */
 #include "analysis/metrics.h"
 
 #include "sim/base/base.h"
@@ -15,9 +16,9 @@
 #include <string.h>
 
 #define LATENCIES_MAX (UINT32_C(1) << 28)
-#define CLOSING_MAX (UINT32_C(1) << 28)
-#define MILLION 1000000
-#define PER_1000S INT64_C(1000000000000) /* ns */
+#define CLOSING_MAX   (UINT32_C(1) << 28)
+#define MILLION       1000000
+#define PER_1000S     INT64_C(1000000000000) /* ns */
 
 typedef unsigned __int128 wide;
 
@@ -105,7 +106,7 @@ void metrics_begin(struct metrics *metrics, const struct run_spec *spec)
     histogram_clear(&metrics->latency);
 }
 
-/* ------------------------------------------------------------------------------------------------ counting */
+/* ------------------------------------------------------------------------------------- counting */
 
 static bool is_load(const struct metrics *metrics, const struct sq_operation *operation)
 {
@@ -148,7 +149,8 @@ static void advance(struct metrics *metrics, int64_t now)
     index = availability_index(metrics, now);
     while (metrics->availability.count <= index) {
         if (metrics->availability.count > 0) {
-            availability_at(metrics, metrics->availability.count - 1)->in_flight = metrics->in_flight;
+            availability_at(metrics, metrics->availability.count - 1)->in_flight =
+                metrics->in_flight;
         }
         vec_push(&metrics->availability);
     }
@@ -185,7 +187,8 @@ static void complete_ok(struct metrics *metrics, const struct sq_operation *oper
     ASSERT(latency >= 0);
     last_window(metrics)->ok++;
     vec_append(&metrics->latencies, &latency);
-    struct availability_window *window = availability_at(metrics, availability_index(metrics, operation->intended));
+    struct availability_window *window =
+        availability_at(metrics, availability_index(metrics, operation->intended));
     window->ok++;
     window->ok_fast += latency <= metrics->spec->availability.p99_max_ns;
     if (is_counted(metrics, operation)) {
@@ -194,7 +197,8 @@ static void complete_ok(struct metrics *metrics, const struct sq_operation *oper
     }
 }
 
-/* It may be the end of the run that made the client give up: remember who did at this very moment. */
+/* It may be the end of the run that made the client give up: remember who did at this very moment.
+ */
 static void complete_info(struct metrics *metrics, const struct sq_operation *operation)
 {
     last_window(metrics)->info++;
@@ -254,13 +258,15 @@ void metrics_on_fault(struct metrics *metrics, const struct sq_fault_event *faul
     result_copy_text(made->target, sizeof(made->target), fault->target);
     made->start_ns = fault->start;
     made->end_ns = fault->end;
-    bool is_endless = fault->fault < metrics->spec->fault_count && metrics->spec->faults[fault->fault].has_no_end;
+    bool is_endless =
+        fault->fault < metrics->spec->fault_count && metrics->spec->faults[fault->fault].has_no_end;
     vec_append(&metrics->endless, &is_endless);
 }
 
-/* ------------------------------------------------------------------------------------------------ the end */
+/* -------------------------------------------------------------------------------------- the end */
 
-/* Operations that the end of the run cut off before their first time-out say nothing about availability. */
+/* Operations that the end of the run cut off before their first time-out say nothing about
+ * availability. */
 static void forget_cut_off(struct metrics *metrics, int64_t sim_ns)
 {
     if (metrics->closing_ns != sim_ns) {
@@ -281,7 +287,8 @@ static void forget_cut_off(struct metrics *metrics, int64_t sim_ns)
 
 static bool is_up(const struct metrics *metrics, const struct availability_window *window)
 {
-    bool is_successful = (wide)window->ok << 32 >= (wide)metrics->spec->availability.success_min * window->offered;
+    bool is_successful =
+        (wide)window->ok << 32 >= (wide)metrics->spec->availability.success_min * window->offered;
     bool is_fast = (uint64_t)window->ok_fast * 100 >= (uint64_t)window->ok * 99;
     return is_successful && is_fast && window->ok > 0;
 }
@@ -371,14 +378,15 @@ void metrics_windows(struct metrics *metrics, struct vec *windows)
             .is_up = availability_at(metrics, availability_index(metrics, start))->is_up,
         };
         if (from->ok > 0) {
-            sort_stable(latencies + from->latency_first, from->ok, sizeof(int64_t), compare_latencies);
+            sort_stable(latencies + from->latency_first, from->ok, sizeof(int64_t),
+                        compare_latencies);
             to->p50_ns = quantile(latencies + from->latency_first, from->ok, 500);
             to->p99_ns = quantile(latencies + from->latency_first, from->ok, 990);
         }
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ recovery */
+/* ------------------------------------------------------------------------------------- recovery */
 
 static uint64_t sum_ok(const struct metrics *metrics, int64_t from, int64_t count)
 {
@@ -431,11 +439,13 @@ static int64_t rate_of(const struct metrics *metrics, uint64_t sum, int64_t wind
     return (int64_t)((wide)sum * (wide)PER_1000S / ((wide)window_count * (wide)metrics->window_ns));
 }
 
-struct recovery metrics_recovery(const struct metrics *metrics, int64_t ratio_millionths, int64_t within_ns)
+struct recovery metrics_recovery(const struct metrics *metrics, int64_t ratio_millionths,
+                                 int64_t within_ns)
 {
     ASSERT(ratio_millionths >= 0);
     ASSERT(within_ns >= 0);
-    struct recovery recovery = {.state = RECOVERY_NO_FAULT, .baseline_per_1000s = -1, .best_per_1000s = -1};
+    struct recovery recovery = {
+        .state = RECOVERY_NO_FAULT, .baseline_per_1000s = -1, .best_per_1000s = -1};
     int64_t window = metrics->window_ns;
     struct fault_span faults = span_of_faults(metrics);
     int64_t first = (metrics->spec->warmup_ns + window - 1) / window;
@@ -462,11 +472,13 @@ struct recovery metrics_recovery(const struct metrics *metrics, int64_t ratio_mi
     int64_t offered_until = load_end(metrics);
     bool is_enough = within_ns != INT64_MAX && offered_until - faults.last_end >= within_ns;
     int64_t until = is_enough ? faults.last_end + within_ns : offered_until;
-    for (int64_t at = (faults.last_end + window - 1) / window; (at + span) * window <= until; at++) {
+    for (int64_t at = (faults.last_end + window - 1) / window; (at + span) * window <= until;
+         at++) {
         uint64_t sum = sum_ok(metrics, at, span);
         int64_t rate = rate_of(metrics, sum, span);
         recovery.best_per_1000s = rate > recovery.best_per_1000s ? rate : recovery.best_per_1000s;
-        if ((wide)sum * MILLION * (wide)baseline_count >= (wide)ratio_millionths * baseline * (wide)span) {
+        if ((wide)sum * MILLION * (wide)baseline_count >=
+            (wide)ratio_millionths * baseline * (wide)span) {
             recovery.state = RECOVERY_REACHED;
             recovery.after_ns = at * window - faults.last_end;
             return recovery;

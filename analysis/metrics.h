@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What a run measures: the time series, totals, latency, availability, and the recovery after the last fault.
+ * What a run measures: the time series, totals, latency, availability, and the recovery after the
+ * last fault.
  *
  * Definitions.
- *   latency        completion minus INTENDED start, of operations that are OK (no coordinated omission)
+ *
+ *   latency        completion minus INTENDED start, of operations that are OK (there is no
+ *                  coordinated omission)
  *   goodput        OK completions in a unit of time
  *   amplification  attempts divided by offered operations
- *   available      an availability window is up when, of the operations intended in it, at least success_min were OK in the end, and
- *                  99 % of those that were OK took at most p99_max. One in which nothing was intended is as the window before it
- *                  while operations were waiting for an answer, and else carries no evidence and is not counted.
- *                  Operations cut off by the end of the run before their first time-out carry none either.
- *   recovery       from the end of the last fault to the start of the first span in which goodput is at least `ratio` times
- *                  its mean before the first fault. A span is as long as an availability window, in whole series windows. A fault
- *                  that the scenario never ends counts as over when it has struck. */
+ *   available      an availability window is up when, of the operations intended in it, at least
+ *                  success_min were OK in the end, and 99 % of those that were OK took at most
+ *                  p99_max. One in which nothing was intended is as the window before it while
+ *                  operations were waiting for an answer; else it carries no evidence and is not
+ *                  counted. Operations cut off by the end of the run before their first time-out
+ *                  carry none either.
+ *   recovery       from the end of the last fault to the start of the first span in which goodput
+ *                  is at least `ratio` times its mean before the first fault. A span is as long as
+ *                  an availability window, in whole series windows. A fault that the scenario
+ *                  never ends counts as over when it has struck. */
 #ifndef SQUALL_ANALYSIS_METRICS_H
 #define SQUALL_ANALYSIS_METRICS_H
 
@@ -25,9 +31,11 @@
 
 struct metrics {
     const struct run_spec *spec;
-    int64_t window_ns;       /* spec->window_ns, doubled until a run has at most RESULT_WINDOWS_MAX windows */
+    /* spec->window_ns, doubled until a run has at most RESULT_WINDOWS_MAX windows */
+    int64_t window_ns;
     int64_t availability_ns; /* likewise */
-    int64_t origin_ns;       /* start of availability window 0; one of them starts at the end of the warm-up */
+    /* start of availability window 0; one of them starts at the end of the warm-up */
+    int64_t origin_ns;
     uint32_t in_flight;
     struct vec windows;      /* struct series_window (metrics.c) */
     struct vec latencies;    /* int64_t, in order of completion */
@@ -35,9 +43,9 @@ struct metrics {
     struct vec faults;       /* struct result_fault */
     struct vec endless;      /* bool for each fault: the scenario never ends it */
     uint64_t fault_total;
-    struct vec closing;      /* struct closing_operation (metrics.c): given up at closing_ns */
+    struct vec closing; /* struct closing_operation (metrics.c): given up at closing_ns */
     int64_t closing_ns;
-    int64_t end_ns;          /* set by metrics_finish: the audit after spec->limit_ns is not measured */
+    int64_t end_ns; /* set by metrics_finish: the audit after spec->limit_ns is not measured */
     uint64_t offered;
     uint64_t attempts;
     uint64_t ok;
@@ -59,10 +67,11 @@ void metrics_finish(struct metrics *metrics, int64_t sim_ns, struct run_result *
 void metrics_windows(struct metrics *metrics, struct vec *windows);
 
 enum recovery_state {
-    RECOVERY_NO_FAULT,    /* nothing struck: nothing to recover from */
+    RECOVERY_NO_FAULT, /* nothing struck: nothing to recover from */
     RECOVERY_REACHED,
-    RECOVERY_MISSED,      /* there was time enough */
-    RECOVERY_UNDECIDED,   /* a fault was still there, or the load ended, before within_ns had passed */
+    RECOVERY_MISSED,    /* there was time enough */
+    /* a fault was still there, or the load ended, before within_ns had passed */
+    RECOVERY_UNDECIDED,
     RECOVERY_NO_BASELINE, /* no goodput before the first fault to compare with */
 };
 struct recovery {
@@ -72,7 +81,9 @@ struct recovery {
     int64_t ends_ns;            /* end of the last fault */
     int64_t best_per_1000s;     /* highest goodput of a span that was looked at; -1: none */
 };
-/* After metrics_finish. within_ns INT64_MAX: as long as the load lasts; never RECOVERY_MISSED because of time. */
-struct recovery metrics_recovery(const struct metrics *metrics, int64_t ratio_millionths, int64_t within_ns);
+/* After metrics_finish. within_ns INT64_MAX: as long as the load lasts; never RECOVERY_MISSED
+ * because of time. */
+struct recovery metrics_recovery(const struct metrics *metrics, int64_t ratio_millionths,
+                                 int64_t within_ns);
 
 #endif

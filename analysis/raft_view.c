@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Arrays indexed by log index, because every entry is looked up several times on each node: an append, a durable report
- * and a commit cost a few nanoseconds each. A log keeps its newest LOG_TAIL_MAX entries, so a run of any length needs
- * bounded memory; consensus logs are written at their end, and that is where the checkers look.
+ * Arrays indexed by log index, because every entry is looked up several times on each node: an
+ * append, a durable report and a commit cost a few nanoseconds each. A log keeps its newest
+ * LOG_TAIL_MAX entries, so a run of any length needs bounded memory; consensus logs are written at
+ * their end, and that is where the checkers look.
  *
- * Two special terms keep the view honest. UNKNOWN says that an entry is there but was never described (a log found on
- * disk at boot): it matches everything, so it can hide a defect but never invent one. ABSENT marks a gap: it matches
- * nothing.
+ * Two special terms keep the view honest. UNKNOWN says that an entry is there but was never
+ * described (a log found on disk at boot): it matches everything, so it can hide a defect but never
+ * invent one. ABSENT marks a gap: it matches nothing.
  *
- * The committed log of a group grows when any node reports a commit index beyond all that was reported before; the
- * entries are taken from that node's memory. In Raft only a leader can be the first. */
+ * The committed log of a group grows when any node reports a commit index beyond all that was
+ * reported before; the entries are taken from that node's memory. In Raft only a leader can be the
+ * first. */
 #include "analysis/raft_view.h"
 
 #include "sim/base/base.h"
@@ -19,7 +21,7 @@
 
 #define CAPACITY_MIN 256
 
-/* ------------------------------------------------------------------------------------------------ tails */
+/* ---------------------------------------------------------------------------------------- tails */
 
 void log_tail_release(struct log_tail *tail)
 {
@@ -95,7 +97,8 @@ void log_tail_cut(struct log_tail *tail, uint64_t index)
 static void replace(struct log_tail *tail, uint64_t index, uint64_t term, uint64_t hash)
 {
     const struct log_entry *old = log_tail_at(tail, index);
-    if (old != NULL && old->term != term && old->term != LOG_TERM_UNKNOWN && old->term != LOG_TERM_ABSENT) {
+    if (old != NULL && old->term != term && old->term != LOG_TERM_UNKNOWN &&
+        old->term != LOG_TERM_ABSENT) {
         log_tail_cut(tail, index);
     } else if (old == NULL && index < tail->first) {
         clear_from(tail, index);
@@ -103,7 +106,7 @@ static void replace(struct log_tail *tail, uint64_t index, uint64_t term, uint64
     log_tail_set(tail, index, (struct log_entry){.term = term, .hash = hash});
 }
 
-/* ------------------------------------------------------------------------------------------------ view */
+/* ----------------------------------------------------------------------------------------- view */
 
 void raft_view_init(struct raft_view *view)
 {
@@ -230,7 +233,8 @@ static void load(struct raft_node *node, uint64_t first, uint64_t last, uint64_t
         }
         log_tail_set(&node->memory, index, entry);
     }
-    /* What lies below `first` is no longer on the disk; what was not known is now known to be there. */
+    /* What lies below `first` is no longer on the disk; what was not known is now known to be
+     * there. */
     clear_from(&node->durable, first);
     for (uint64_t index = first; index <= last; index++) {
         log_tail_set(&node->durable, index, *log_tail_at(&node->memory, index));

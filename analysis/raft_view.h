@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What is known of the logs of a consensus group from what its nodes tell (SQ_SEE_*): for each node the log in memory,
- * the durable log and the snapshot; for each group what was committed. The raft checkers read it.
+ * What is known of the logs of a consensus group from what its nodes tell (SQ_SEE_*): for each node
+ * the log in memory, the durable log and the snapshot; for each group what was committed. The raft
+ * checkers read it.
  *
  * The meaning given to the reports, which an adapter must keep to:
- *   APPEND    entry `index` of memory's log is (term, hash); replaces what was there, and all after it when it differs
+ *
+ *   APPEND    entry `index` of memory's log is (term, hash); replaces what was there, and all
+ *             after it when it differs
  *   TRUNCATE  memory's log ends before `index`
  *   DURABLE   entry `index` is on stable storage; replaces likewise
  *   CUT       the durable log ends before `index`
  *   SNAPSHOT  a durable snapshot stands for all entries up to `index`
- *   LOADED    after a boot: the disk held entries first..last (last < first: none) and a snapshot up to c. They become
- *             memory's log. Entries among them that were never reported as durable are durable with unknown content; an
- *             adapter that reports DURABLE (and APPEND) again for what it loaded makes them known.
+ *   LOADED    after a boot: the disk held entries first..last (last < first: none) and a snapshot
+ *             up to c. They become memory's log. Entries among them that were never reported as
+ *             durable are durable with unknown content; an adapter that reports DURABLE (and
+ *             APPEND) again for what it loaded makes them known.
  *   COMMIT    the node's commit index moved
  *   CONFIG    the voters, as this node knows them; without it all nodes of the group are voters
- * A crash leaves the durable log as it is; SQ_LIFE_WIPE empties it; a new incarnation starts with an empty memory. */
+ *
+ * A crash leaves the durable log as it is; SQ_LIFE_WIPE empties it; a new incarnation starts with
+ * an empty memory. */
 #ifndef SQUALL_ANALYSIS_RAFT_VIEW_H
 #define SQUALL_ANALYSIS_RAFT_VIEW_H
 
@@ -24,16 +30,17 @@
 #include <stdint.h>
 
 #define LOG_TERM_UNKNOWN 0          /* the entry exists, its term and hash are not known */
-#define LOG_TERM_ABSENT UINT64_MAX  /* nothing is known to be at this index */
+#define LOG_TERM_ABSENT  UINT64_MAX /* nothing is known to be at this index */
 
 struct log_entry {
     uint64_t term;
     uint64_t hash;
-    uint64_t other; /* committed log: term in which it was committed; log matching: term of the entry before it */
+    /* committed log: term in which it was committed; log matching: term of the entry before it */
+    uint64_t other;
 };
 
-/* The newest entries of a log, indices first .. first + count - 1. It holds at most LOG_TAIL_MAX entries and forgets
- * the older half when it is full: checkers skip what was forgotten. */
+/* The newest entries of a log, indices first .. first + count - 1. It holds at most LOG_TAIL_MAX
+ * entries and forgets the older half when it is full: checkers skip what was forgotten. */
 #define LOG_TAIL_MAX (UINT32_C(1) << 18)
 struct log_tail {
     struct log_entry *entries;
@@ -48,9 +55,11 @@ void log_tail_release(struct log_tail *tail);
 static inline struct log_entry *log_tail_at(const struct log_tail *tail, uint64_t index)
 {
     uint64_t offset = index - tail->first;
-    return index >= tail->first && offset < tail->count ? &tail->entries[offset] : (struct log_entry *)0;
+    return index >= tail->first && offset < tail->count ? &tail->entries[offset]
+                                                        : (struct log_entry *)0;
 }
-/* Sets an entry; a gap before it is filled with absent ones. False when the index is older than all that is kept. */
+/* Sets an entry; a gap before it is filled with absent ones. False when the index is older than all
+ * that is kept. */
 bool log_tail_set(struct log_tail *tail, uint64_t index, struct log_entry entry);
 /* Forgets all from `index` on. */
 void log_tail_cut(struct log_tail *tail, uint64_t index);
@@ -66,8 +75,8 @@ struct raft_node {
     uint64_t snapshot_index;
     uint64_t snapshot_term; /* LOG_TERM_UNKNOWN: not known */
     uint64_t leader_term;   /* of the last SQ_SEE_LEADER of this incarnation; 0: none */
-    uint64_t verified;      /* leader-completeness: committed entries up to here are in memory's log */
-    uint64_t voters;        /* bit i: node group_first + i; 0: all */
+    uint64_t verified; /* leader-completeness: committed entries up to here are in memory's log */
+    uint64_t voters;   /* bit i: node group_first + i; 0: all */
 };
 
 struct raft_group {
@@ -95,10 +104,12 @@ static inline struct raft_group *raft_view_group_of(const struct raft_view *view
 {
     return &view->groups[view->infos[node].group];
 }
-/* Term of memory's entry `index`, of the snapshot when it ends there; LOG_TERM_UNKNOWN when it is not known,
- * LOG_TERM_ABSENT when the log ends before it. Index 0 has term 0 in every log and counts as unknown. */
+/* Term of memory's entry `index`, of the snapshot when it ends there; LOG_TERM_UNKNOWN when it is
+ * not known, LOG_TERM_ABSENT when the log ends before it. Index 0 has term 0 in every log and
+ * counts as unknown. */
 uint64_t raft_view_term_at(const struct raft_node *node, uint64_t index);
-/* Is entry (index, term) on the node's stable storage, as far as is known? An unknown term matches any. */
+/* Is entry (index, term) on the node's stable storage, as far as is known? An unknown term matches
+ * any. */
 bool raft_view_is_durable(const struct raft_node *node, uint64_t index, uint64_t term);
 
 #endif

@@ -3,12 +3,14 @@
  * The flat form of a run_result, for pipes between a campaign and its workers:
  *
  *     u32 magic, u32 version, u64 size of the whole message in bytes
- *     all fields in the order of the struct, integers as 8 bytes little-endian, texts as a length and their bytes,
- *     vectors as a count and their items, the histogram as (bin, count) of the bins that are not empty
+ *     all fields in the order of the struct: integers as 8 bytes little-endian, texts as a length
+ *     and their bytes, vectors as a count and their items, the histogram as (bin, count) of the
+ *     bins that are not empty
  *     u64 XXH3 of all that comes before
  *
- * The reader trusts nothing: the checksum is compared first, then every length is checked against what is left, and every
- * count against its limit. A worker may have died in the middle of a message; that must be an error with a text. */
+ * The reader trusts nothing: the checksum is compared first, then every length is checked against
+ * what is left, and every count against its limit. A worker may have died in the middle of a
+ * message; that must be an error with a text. */
 #include "analysis/result.h"
 
 #include "sim/base/base.h"
@@ -16,10 +18,10 @@
 
 #include <string.h>
 
-#define MAGIC 0x6c757173u /* "squl" */
-#define VERSION 1
+#define MAGIC         0x6c757173u /* "squl" */
+#define VERSION       1
 #define CHECKSUM_SIZE 8
-#define BYTES_MAX (UINT32_C(1) << 30)
+#define BYTES_MAX     (UINT32_C(1) << 30)
 
 static const char *const verdict_names[] = {"pass", "fail", "unknown", "error"};
 static_assert(ARRAY_COUNT(verdict_names) == VERDICT_COUNT, "one name for each verdict");
@@ -109,7 +111,7 @@ void result_copy_text(char *field, size_t size, const char *text)
     memset(field + length, 0, size - length);
 }
 
-/* ------------------------------------------------------------------------------------------------ writing */
+/* -------------------------------------------------------------------------------------- writing */
 
 static void put_bytes(struct vec *out, const void *data, size_t size)
 {
@@ -262,7 +264,7 @@ void result_encode(const struct run_result *result, struct vec *out)
     put_u64(out, hash_bytes(message, out->count - start));
 }
 
-/* ------------------------------------------------------------------------------------------------ reading */
+/* -------------------------------------------------------------------------------------- reading */
 
 /* Reads behind the end give zeros and set is_bad, so that one look at the end is enough. */
 struct reader {
@@ -322,7 +324,8 @@ static void get_text(struct reader *reader, char *field, size_t size)
 {
     size_t length = (size_t)get_up_to(reader, size - 1);
     memset(field, 0, size);
-    if (reader->is_bad || reader->size - reader->at < length || memchr(reader->data + reader->at, 0, length) != NULL) {
+    if (reader->is_bad || reader->size - reader->at < length ||
+        memchr(reader->data + reader->at, 0, length) != NULL) {
         reader->is_bad = true;
         return;
     }
@@ -436,7 +439,8 @@ size_t result_encoded_size(const void *header)
 {
     const uint8_t *bytes = header;
     uint64_t size = load_u64(bytes + 8);
-    if (load_u64(bytes) != ((uint64_t)VERSION << 32 | MAGIC) || size < RESULT_HEADER_SIZE + CHECKSUM_SIZE || size > BYTES_MAX) {
+    if (load_u64(bytes) != ((uint64_t)VERSION << 32 | MAGIC) ||
+        size < RESULT_HEADER_SIZE + CHECKSUM_SIZE || size > BYTES_MAX) {
         return 0;
     }
     return (size_t)size;

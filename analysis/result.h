@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What came out of one run, as plain data: the judge fills it, a worker sends it through a pipe, results.sqlite keeps
- * it. Everything but cpu_ns is a function of (spec, seed). Texts are stored in place and cut to fit, never overrun. */
+ * What came out of one run, as plain data: the judge fills it, a worker sends it through a pipe,
+ * results.sqlite keeps it. Everything but cpu_ns is a function of (spec, seed). Texts are stored in
+ * place and cut to fit, never overrun. */
 #ifndef SQUALL_ANALYSIS_RESULT_H
 #define SQUALL_ANALYSIS_RESULT_H
 
@@ -18,20 +19,22 @@ enum verdict {
     VERDICT_PASS,
     VERDICT_FAIL,
     VERDICT_UNKNOWN, /* a limit was reached, or a checker could not decide: never green */
-    VERDICT_ERROR,   /* the code under test, or squall, ended the process: `reason` says how ("crash:SIGSEGV") */
+    /* the code under test, or squall, ended the process: `reason` says how ("crash:SIGSEGV") */
+    VERDICT_ERROR,
     VERDICT_COUNT
 };
 
-#define RESULT_NAME_SIZE 64
-#define RESULT_TARGET_SIZE 128
+#define RESULT_NAME_SIZE    64
+#define RESULT_TARGET_SIZE  128
 #define RESULT_MESSAGE_SIZE 512
-#define RESULT_EVENT_NONE UINT64_MAX
+#define RESULT_EVENT_NONE   UINT64_MAX
 
 struct result_violation {
     char check[RESULT_NAME_SIZE]; /* name of the check, or of the model's own invariant */
     int64_t time_ns;              /* virtual time at which it became evident */
-    uint64_t event;               /* number of that event; RESULT_EVENT_NONE: only the time is known (history checks) */
-    uint32_t node;                /* SQ_NODE_NONE when no single node did it */
+    /* number of that event; RESULT_EVENT_NONE: only the time is known (history checks) */
+    uint64_t event;
+    uint32_t node;                    /* SQ_NODE_NONE when no single node did it */
     char node_name[RESULT_NAME_SIZE]; /* "" with SQ_NODE_NONE */
     char message[RESULT_MESSAGE_SIZE];
     bool is_known; /* a known defect of the code under test (spec->known): does not fail the run */
@@ -46,7 +49,8 @@ struct result_fault {
     int64_t end_ns; /* INT64_MAX: still there at the end of the run */
 };
 
-/* "Sometimes": how often a probe was hit in this run. Those that the spec asks for are listed even with 0 hits. */
+/* "Sometimes": how often a probe was hit in this run. Those that the spec asks for are listed even
+ * with 0 hits. */
 struct result_probe {
     char name[RESULT_NAME_SIZE];
     uint64_t hits;
@@ -62,8 +66,8 @@ struct result_check {
     bool is_unknown;  /* it could not decide (step budget, too little time) */
 };
 
-/* One bin of the time series, [t_ns, t_ns + duration_ns). Operations are counted where they were intended (offered),
- * sent (attempts) and completed (the others). */
+/* One bin of the time series, [t_ns, t_ns + duration_ns). Operations are counted where they were
+ * intended (offered), sent (attempts) and completed (the others). */
 struct result_window {
     int64_t t_ns;
     int64_t duration_ns; /* the last one may be shorter than the others */
@@ -73,19 +77,24 @@ struct result_window {
     uint32_t failed;
     uint32_t info;
     uint32_t in_flight; /* operations invoked and not completed at its end */
-    int64_t p50_ns;     /* latency of the OK ones, completion minus intended start; -1 when there was none */
+    /* latency of the OK ones, completion minus intended start; -1 when there was none */
+    int64_t p50_ns;
     int64_t p99_ns;
-    bool is_up; /* goodput and latency met the availability predicate in the availability window that holds its start */
+    /* goodput and latency met the availability predicate in the availability window that holds its
+     * start */
+    bool is_up;
 };
 
 struct run_result {
     uint64_t seed;
     enum verdict verdict;
-    char reason[RESULT_NAME_SIZE]; /* "" on pass; else the first check that failed, "event-limit", "crash:SIGSEGV" */
+    /* "" on pass; else the first check that failed, "event-limit", "crash:SIGSEGV" */
+    char reason[RESULT_NAME_SIZE];
     uint64_t digest;
     uint64_t events;
     int64_t sim_ns;
-    /* Operations intended after the warm-up, of the loads of the scenario (not of the closing audit). */
+    /* Operations intended after the warm-up, of the loads of the scenario (not of the closing
+     * audit). */
     uint64_t offered;
     uint64_t attempts;
     uint64_t ok;
@@ -94,11 +103,13 @@ struct run_result {
     /* Time in availability windows: those that carried evidence, and those of them that were up. */
     int64_t up_ns;
     int64_t measured_ns;
-    uint64_t fault_total; /* faults that struck; `faults` holds the first RESULT_FAULTS_MAX of them */
-    bool is_metastable;   /* set by the four-arm analysis only, never by the judge of a single run */
-    int64_t baseline_per_1000s; /* goodput before the first fault; -1 when there was no full window to tell */
-    int64_t recovery_ns; /* from the end of the last fault until goodput was back; -1 = never; -2 = no fault struck */
-    int64_t cpu_ns;      /* real processor time of the run: not deterministic */
+    uint64_t fault_total;       /* that struck; `faults` holds the first RESULT_FAULTS_MAX */
+    bool is_metastable; /* set by the four-arm analysis only, never by the judge of a single run */
+    /* goodput before the first fault; -1 when there was no full window to tell */
+    int64_t baseline_per_1000s;
+    /* from the end of the last fault until goodput was back; -1 = never; -2 = no fault struck */
+    int64_t recovery_ns;
+    int64_t cpu_ns;        /* real processor time of the run: not deterministic */
     struct vec violations; /* struct result_violation, in order of discovery, one for each check */
     struct vec faults;     /* struct result_fault, in order of start */
     struct vec probes;     /* struct result_probe, in order of name */
@@ -107,19 +118,20 @@ struct run_result {
     struct histogram latency; /* of OK operations that count, ns */
 };
 
-#define RESULT_RECOVERY_NEVER (-1)
+#define RESULT_RECOVERY_NEVER    (-1)
 #define RESULT_RECOVERY_NO_FAULT (-2)
-#define RESULT_VIOLATIONS_MAX 256
-#define RESULT_FAULTS_MAX 4096
-#define RESULT_PROBES_MAX 1024
-#define RESULT_CHECKS_MAX 256
-#define RESULT_WINDOWS_MAX (1u << 20)
+#define RESULT_VIOLATIONS_MAX    256
+#define RESULT_FAULTS_MAX        4096
+#define RESULT_PROBES_MAX        1024
+#define RESULT_CHECKS_MAX        256
+#define RESULT_WINDOWS_MAX       (1u << 20)
 
 void result_init(struct run_result *result);
 void result_release(struct run_result *result);
 /* Empty again, keeps the memory. */
 void result_clear(struct run_result *result);
-/* A run whose process died, or that squall could not carry out: cleared, VERDICT_ERROR with this reason. */
+/* A run whose process died, or that squall could not carry out: cleared, VERDICT_ERROR with this
+ * reason. */
 void result_set_error(struct run_result *result, uint64_t seed, const char *reason);
 /* "pass", "fail", "unknown", "error": as in results.sqlite. */
 const char *verdict_name(enum verdict verdict);
@@ -128,13 +140,15 @@ const struct result_violation *result_first_violation(const struct run_result *r
 /* Copies a text into a field of `size` bytes, cutting it at a UTF-8 boundary; NULL becomes "". */
 void result_copy_text(char *field, size_t size, const char *text);
 
-/* Appends the flat form to `out` (uint8_t items): length, version, fields, XXH3 checksum. The same result gives the same bytes. */
+/* Appends the flat form to `out` (uint8_t items): length, version, fields, XXH3 checksum. The same
+ * result gives the same bytes. */
 void result_encode(const struct run_result *result, struct vec *out);
 #define RESULT_HEADER_SIZE 16
-/* Total size of the message that starts with these RESULT_HEADER_SIZE bytes; 0 when they do not start one. */
+/* Total size of the message that starts with these RESULT_HEADER_SIZE bytes; 0 when they do not
+ * start one. */
 size_t result_encoded_size(const void *header);
-/* Fills an initialised `result`. False (ERR_SYSTEM) for anything that result_encode did not write: `result` is then
- * cleared. Never reads outside of [data, data + size). */
+/* Fills an initialised `result`. False (ERR_SYSTEM) for anything that result_encode did not write:
+ * `result` is then cleared. Never reads outside of [data, data + size). */
 bool result_decode(struct run_result *result, const void *data, size_t size, struct err *err);
 
 #endif

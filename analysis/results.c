@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * One connection, one transaction at a time. Statements are prepared when they are first needed. The "unix" file system layer
- * is asked for by name, because code under test may have put its own in front of the default. The journal is the
- * classical one (rollback, deleted at commit): a killed process leaves a journal that the next one rolls back, and
- * nothing but the last transaction is lost.
+ * One connection, one transaction at a time. Statements are prepared when they are first needed.
+ * The "unix" file system layer is asked for by name, because code under test may have put its own
+ * in front of the default. The journal is the classical one (rollback, deleted at commit): a killed
+ * process leaves a journal that the next one rolls back, and nothing but the last transaction is
+ * lost.
  *
- * Sums over the runs of a cell (latency histogram, probes, counts of the checks) are gathered in memory and added to
- * their rows when the transaction ends, or when somebody asks: a hundred updates for each run would cost more than the run.
- * They are in the same transaction as the runs they count, so the two can never disagree.
+ * Sums over the runs of a cell (latency histogram, probes, counts of the checks) are gathered in
+ * memory and added to their rows when the transaction ends, or when somebody asks: a hundred
+ * updates for each run would cost more than the run. They are in the same transaction as the runs
+ * they count, so the two can never disagree.
  *
- * After a write has failed (disk full, I/O error) the transaction is rolled back and the handle refuses further writes;
- * what was committed before is untouched. Several errors of SQLite become one text that says what to do.
+ * After a write has failed (disk full, I/O error) the transaction is rolled back and the handle
+ * refuses further writes; what was committed before is untouched. Several errors of SQLite become
+ * one text that says what to do.
  *
  * Not here: merging of files, and anything that judges. */
 #include "analysis/results.h"
@@ -28,9 +31,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUSY_MS 10000
+#define BUSY_MS            10000
 #define COMMIT_EVERY_USUAL 100
-#define PENDING_CELLS_MAX 256
+#define PENDING_CELLS_MAX  256
 
 enum statement {
     STATEMENT_SCENARIO,
@@ -62,9 +65,11 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_CELL] = "INSERT INTO cell VALUES(?1,?2,?3,?4,?5,?6) ON CONFLICT DO NOTHING",
     [STATEMENT_PARAM] = "INSERT INTO cell_param VALUES(?1,?2,?3,?4) ON CONFLICT DO NOTHING",
     [STATEMENT_HAS_RUN] = "SELECT 1 FROM run WHERE run_id=?1",
-    [STATEMENT_RUN] = "INSERT INTO run VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)",
+    [STATEMENT_RUN] =
+        "INSERT INTO run VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)",
     [STATEMENT_VIOLATION] =
-        "INSERT INTO violation(run_id,ord,invariant,sim_ns,event_no,node,message,known) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+        "INSERT INTO violation(run_id,ord,invariant,sim_ns,event_no,node,message,known) "
+        "VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
     [STATEMENT_METRIC] = "INSERT INTO metric VALUES(?1,?2,?3)",
     [STATEMENT_WINDOW] = "INSERT INTO window VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
     [STATEMENT_FAULT] = "INSERT INTO fault VALUES(?1,?2,?7,?3,?8,?4,?5,?6,NULL)",
@@ -72,18 +77,24 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_RECHECK] = "INSERT INTO recheck VALUES(?1,?2,?3) ON CONFLICT DO NOTHING",
     [STATEMENT_HIST] = "INSERT INTO hist VALUES(?1,?2,'',?3,?4,?5) "
                        "ON CONFLICT DO UPDATE SET n=n+excluded.n",
-    [STATEMENT_PROBE] = "INSERT INTO probe VALUES(?1,?2,?3,?4,?5) ON CONFLICT DO UPDATE SET hits=hits+excluded.hits, "
-                        "first_seed=min(coalesce(first_seed,excluded.first_seed),coalesce(excluded.first_seed,first_seed))",
-    [STATEMENT_CHECK] = "INSERT INTO check_count VALUES(?1,?2,?3,?4,?5,?6,?7) ON CONFLICT DO UPDATE SET "
-                        "runs=runs+excluded.runs, violated=violated+excluded.violated, known=known+excluded.known, "
-                        "unknown=unknown+excluded.unknown, comparisons=comparisons+excluded.comparisons",
-    [STATEMENT_THRESHOLD] = "INSERT INTO threshold VALUES(?1,?2,?3,?4,?5) ON CONFLICT DO UPDATE SET "
-                            "observed=excluded.observed, ok=excluded.ok, line=excluded.line",
-    [STATEMENT_MODEL_VALUE] = "INSERT INTO model_value VALUES(?1,?2,?3,?4) ON CONFLICT DO UPDATE SET value=excluded.value",
+    [STATEMENT_PROBE] = "INSERT INTO probe VALUES(?1,?2,?3,?4,?5) ON CONFLICT DO UPDATE SET "
+                        "hits=hits+excluded.hits, "
+                        "first_seed=min(coalesce(first_seed,excluded.first_seed),coalesce(excluded."
+                        "first_seed,first_seed))",
+    [STATEMENT_CHECK] =
+        "INSERT INTO check_count VALUES(?1,?2,?3,?4,?5,?6,?7) ON CONFLICT DO UPDATE SET "
+        "runs=runs+excluded.runs, violated=violated+excluded.violated, known=known+excluded.known, "
+        "unknown=unknown+excluded.unknown, comparisons=comparisons+excluded.comparisons",
+    [STATEMENT_THRESHOLD] =
+        "INSERT INTO threshold VALUES(?1,?2,?3,?4,?5) ON CONFLICT DO UPDATE SET "
+        "observed=excluded.observed, ok=excluded.ok, line=excluded.line",
+    [STATEMENT_MODEL_VALUE] = "INSERT INTO model_value VALUES(?1,?2,?3,?4) ON CONFLICT DO UPDATE "
+                              "SET value=excluded.value",
     [STATEMENT_METASTABLE] = "UPDATE run SET metastable=?2 WHERE run_id=?1",
-    [STATEMENT_BEGIN_SHARD] =
-        "INSERT INTO shard(campaign,idx,of,engine,host,argv,started_at) VALUES(?1,?2,?3,?4,?5,?6,?7)",
-    [STATEMENT_END_SHARD] = "UPDATE shard SET finished_at=?2, runs=?3, exit_code=?4 WHERE shard_id=?1",
+    [STATEMENT_BEGIN_SHARD] = "INSERT INTO shard(campaign,idx,of,engine,host,argv,started_at) "
+                              "VALUES(?1,?2,?3,?4,?5,?6,?7)",
+    [STATEMENT_END_SHARD] =
+        "UPDATE shard SET finished_at=?2, runs=?3, exit_code=?4 WHERE shard_id=?1",
 };
 
 /* Sums over runs that are not yet in the rows of their cell. */
@@ -108,7 +119,7 @@ struct results {
     char *path;
     enum results_mode mode;
     sqlite3_stmt *statements[STATEMENT_COUNT];
-    struct map cell_of;        /* cell_id -> index in cells */
+    struct map cell_of; /* cell_id -> index in cells */
     struct pending_cell *cells[PENDING_CELLS_MAX];
     uint32_t cell_count;
     uint32_t commit_every;
@@ -117,7 +128,7 @@ struct results {
     bool is_broken;
 };
 
-/* ------------------------------------------------------------------------------------------------ errors */
+/* --------------------------------------------------------------------------------------- errors */
 
 static enum err_code code_of(int rc)
 {
@@ -128,9 +139,11 @@ static const char *advice_for(int rc)
 {
     switch (rc) {
     case SQLITE_FULL:
-        return "the disk is full: free some space and run the same command again, it goes on where it stopped";
+        return "the disk is full: free some space and run the same command again, it goes on where "
+               "it stopped";
     case SQLITE_IOERR:
-        return "the system could not read or write it: look at the disk and its limits, then run the same command again";
+        return "the system could not read or write it: look at the disk and its limits, then run "
+               "the same command again";
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return "another process is using it: wait for it to end, or write to another folder";
@@ -148,7 +161,8 @@ static const char *advice_for(int rc)
     }
 }
 
-/* Reports the last error of the connection; a failed write makes the handle unusable for more of them. */
+/* Reports the last error of the connection; a failed write makes the handle unusable for more of
+ * them. */
 static bool fail(struct results *results, const char *what, struct err *err)
 {
     int rc = sqlite3_errcode(results->db) & 0xff;
@@ -163,15 +177,17 @@ static bool fail(struct results *results, const char *what, struct err *err)
     if (advice == NULL) {
         return err_set(err, code_of(rc), "cannot %s '%s': %s", what, results->path, reason);
     }
-    return err_set(err, code_of(rc), "cannot %s '%s': %s (%s)", what, results->path, advice, reason);
+    return err_set(err, code_of(rc), "cannot %s '%s': %s (%s)", what, results->path, advice,
+                   reason);
 }
 
 static bool execute(struct results *results, const char *sql, const char *what, struct err *err)
 {
-    return sqlite3_exec(results->db, sql, NULL, NULL, NULL) == SQLITE_OK || fail(results, what, err);
+    return sqlite3_exec(results->db, sql, NULL, NULL, NULL) == SQLITE_OK ||
+           fail(results, what, err);
 }
 
-/* ------------------------------------------------------------------------------------------------ statements */
+/* ----------------------------------------------------------------------------------- statements */
 
 /* NULL: err is set. */
 static sqlite3_stmt *prepare(struct results *results, enum statement which, struct err *err)
@@ -223,14 +239,16 @@ static void bind_count(sqlite3_stmt *statement, int index, uint64_t value)
 
 static void bind_optional(sqlite3_stmt *statement, int index, int64_t value)
 {
-    int rc = value < 0 ? sqlite3_bind_null(statement, index) : sqlite3_bind_int64(statement, index, value);
+    int rc = value < 0 ? sqlite3_bind_null(statement, index)
+                       : sqlite3_bind_int64(statement, index, value);
     ASSERT(rc == SQLITE_OK);
 }
 
 /* NaN becomes NULL. */
 static void bind_real(sqlite3_stmt *statement, int index, double value)
 {
-    int rc = isnan(value) ? sqlite3_bind_null(statement, index) : sqlite3_bind_double(statement, index, value);
+    int rc = isnan(value) ? sqlite3_bind_null(statement, index)
+                          : sqlite3_bind_double(statement, index, value);
     ASSERT(rc == SQLITE_OK);
 }
 
@@ -250,7 +268,7 @@ static const char *format_hex(uint64_t value, char out[19])
     return out;
 }
 
-/* ------------------------------------------------------------------------------------------------ opening */
+/* -------------------------------------------------------------------------------------- opening */
 
 static bool read_integer(struct results *results, const char *sql, int64_t *value, struct err *err)
 {
@@ -282,7 +300,8 @@ static bool create_schema(struct results *results, struct err *err)
     return true;
 }
 
-/* Is the file ours, of a version that we know, and whole as far as a first look shows? Fills an empty one. */
+/* Is the file ours, of a version that we know, and whole as far as a first look shows? Fills an
+ * empty one. */
 static bool check_file(struct results *results, struct err *err)
 {
     int64_t application = 0;
@@ -298,28 +317,36 @@ static bool check_file(struct results *results, struct err *err)
         return create_schema(results, err);
     }
     if (is_empty) {
-        return err_set(err, ERR_INPUT, "'%s' is empty: no campaign has written to it", results->path);
+        return err_set(err, ERR_INPUT, "'%s' is empty: no campaign has written to it",
+                       results->path);
     }
     if (application != RESULTS_APPLICATION_ID) {
-        return err_set(err, ERR_INPUT, "'%s' is a SQLite database of another program, not a results file", results->path);
+        return err_set(err, ERR_INPUT,
+                       "'%s' is a SQLite database of another program, not a results file",
+                       results->path);
     }
     if (version > RESULTS_SCHEMA_VERSION) {
-        return err_set(err, ERR_INPUT, "'%s' was written by a newer squall (schema %" PRId64 ", this one knows %d)",
+        return err_set(err, ERR_INPUT,
+                       "'%s' was written by a newer squall (schema %" PRId64 ", this one knows %d)",
                        results->path, version, RESULTS_SCHEMA_VERSION);
     }
     if (version != RESULTS_SCHEMA_VERSION) {
-        return err_set(err, ERR_INPUT, "'%s' has schema %" PRId64 ", which no squall has written", results->path, version);
+        return err_set(err, ERR_INPUT, "'%s' has schema %" PRId64 ", which no squall has written",
+                       results->path, version);
     }
     int64_t runs = 0;
-    return read_integer(results, "SELECT count(*) FROM (SELECT 1 FROM run JOIN cell USING(cell_id) LIMIT 1)", &runs, err);
+    return read_integer(results,
+                        "SELECT count(*) FROM (SELECT 1 FROM run JOIN cell USING(cell_id) LIMIT 1)",
+                        &runs, err);
 }
 
 static bool connect(struct results *results, int flags, struct err *err)
 {
     int rc = sqlite3_open_v2(results->path, &results->db, flags, "unix");
     if (rc != SQLITE_OK) {
-        return results->db != NULL ? fail(results, "open", err)
-                                   : err_set(err, ERR_SYSTEM, "cannot open '%s': out of memory", results->path);
+        return results->db != NULL
+                   ? fail(results, "open", err)
+                   : err_set(err, ERR_SYSTEM, "cannot open '%s': out of memory", results->path);
     }
     sqlite3_busy_timeout(results->db, BUSY_MS);
     return execute(results, "PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY", "open", err);
@@ -352,7 +379,8 @@ struct results *results_open(const char *path, enum results_mode mode, struct er
     results->mode = mode;
     results->commit_every = COMMIT_EVERY_USUAL;
     map_init(&results->cell_of);
-    int flags = mode == RESULTS_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    int flags =
+        mode == RESULTS_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     bool is_fine = connect(results, flags, err) && check_file(results, err);
     if (!is_fine && mode == RESULTS_READ && results->db != NULL &&
         sqlite3_extended_errcode(results->db) == SQLITE_READONLY_ROLLBACK) {
@@ -374,7 +402,7 @@ void results_commit_every(struct results *results, uint32_t runs)
     results->commit_every = runs;
 }
 
-/* ------------------------------------------------------------------------------------------------ sums */
+/* ----------------------------------------------------------------------------------------- sums */
 
 static struct pending_cell *pending_of(struct results *results, int64_t cell_id)
 {
@@ -431,7 +459,8 @@ static void add_sums(struct results *results, int64_t cell_id, const struct run_
     }
 }
 
-static bool flush_histogram(struct results *results, const struct pending_cell *cell, struct err *err)
+static bool flush_histogram(struct results *results, const struct pending_cell *cell,
+                            struct err *err)
 {
     for (uint32_t bin = 0; bin < HISTOGRAM_BINS; bin++) {
         if (cell->latency.bins[bin] == 0) {
@@ -478,7 +507,8 @@ static bool flush_checks(struct results *results, const struct pending_cell *cel
 /* Names of squall's own probes have a place; what else there is, models made. */
 static const char *source_of(const char *probe)
 {
-    bool is_own = strcmp(probe, "raft.leader-changed") == 0 || strcmp(probe, "client.retried-after-timeout") == 0 ||
+    bool is_own = strcmp(probe, "raft.leader-changed") == 0 ||
+                  strcmp(probe, "client.retried-after-timeout") == 0 ||
                   strcmp(probe, "fault.struck") == 0;
     return is_own ? "squall" : "model";
 }
@@ -509,8 +539,8 @@ static bool flush(struct results *results, struct err *err)
     bool is_fine = true;
     for (uint32_t i = 0; i < results->cell_count; i++) {
         struct pending_cell *cell = results->cells[i];
-        is_fine = is_fine && flush_histogram(results, cell, err) && flush_checks(results, cell, err) &&
-                  flush_probes(results, cell, err);
+        is_fine = is_fine && flush_histogram(results, cell, err) &&
+                  flush_checks(results, cell, err) && flush_probes(results, cell, err);
         vec_release(&cell->checks);
         vec_release(&cell->probes);
         free(cell);
@@ -542,12 +572,13 @@ bool results_close(struct results *results, struct err *err)
     if (results == NULL) {
         return true;
     }
-    bool is_fine = results->mode == RESULTS_READ || results->is_broken || results_commit(results, err);
+    bool is_fine =
+        results->mode == RESULTS_READ || results->is_broken || results_commit(results, err);
     release(results);
     return is_fine;
 }
 
-/* ------------------------------------------------------------------------------------------------ what was run */
+/* --------------------------------------------------------------------------------- what was run */
 
 /* 63 bits, never 0. */
 static int64_t id_of(const struct text *content)
@@ -556,7 +587,8 @@ static int64_t id_of(const struct text *content)
     return hash == 0 ? 1 : (int64_t)hash;
 }
 
-/* Texts that are hashed together are ended by a NUL each, so that no two lists of texts are the same bytes. */
+/* Texts that are hashed together are ended by a NUL each, so that no two lists of texts are the
+ * same bytes. */
 static void add_part(struct text *content, const char *part)
 {
     text_add_bytes(content, part == NULL ? "" : part, part == NULL ? 1 : strlen(part) + 1);
@@ -569,8 +601,8 @@ static void add_number(struct text *content, int64_t number)
     add_part(content, digits);
 }
 
-bool results_add_scenario(struct results *results, const struct results_scenario *scenario, int64_t *scenario_id,
-                          struct err *err)
+bool results_add_scenario(struct results *results, const struct results_scenario *scenario,
+                          int64_t *scenario_id, struct err *err)
 {
     ASSERT(scenario->name != NULL);
     ASSERT(scenario->yaml != NULL);
@@ -591,7 +623,8 @@ bool results_add_scenario(struct results *results, const struct results_scenario
     return finish(results, statement, err);
 }
 
-bool results_add_build(struct results *results, const struct results_build *build, int64_t *build_id, struct err *err)
+bool results_add_build(struct results *results, const struct results_build *build,
+                       int64_t *build_id, struct err *err)
 {
     struct text content;
     text_init(&content);
@@ -628,7 +661,8 @@ static void add_json_text(struct text *out, const char *text)
     text_add(out, "\"");
 }
 
-static bool add_param(struct results *results, int64_t cell_id, const struct results_param *param, struct err *err)
+static bool add_param(struct results *results, int64_t cell_id, const struct results_param *param,
+                      struct err *err)
 {
     sqlite3_stmt *statement = prepare_write(results, STATEMENT_PARAM, err);
     if (statement == NULL) {
@@ -644,7 +678,8 @@ static bool add_param(struct results *results, int64_t cell_id, const struct res
     return finish(results, statement, err);
 }
 
-bool results_add_cell(struct results *results, const struct results_cell *cell, int64_t *cell_id, struct err *err)
+bool results_add_cell(struct results *results, const struct results_cell *cell, int64_t *cell_id,
+                      struct err *err)
 {
     ASSERT(cell->label != NULL);
     struct text content;
@@ -684,7 +719,7 @@ bool results_add_cell(struct results *results, const struct results_cell *cell, 
     return is_fine;
 }
 
-/* ------------------------------------------------------------------------------------------------ what came out */
+/* -------------------------------------------------------------------------------- what came out */
 
 int64_t results_run_id(int64_t cell_id, uint64_t seed)
 {
@@ -693,7 +728,8 @@ int64_t results_run_id(int64_t cell_id, uint64_t seed)
     return hash == 0 ? 1 : (int64_t)hash;
 }
 
-bool results_has_run(struct results *results, int64_t cell_id, uint64_t seed, bool *has, struct err *err)
+bool results_has_run(struct results *results, int64_t cell_id, uint64_t seed, bool *has,
+                     struct err *err)
 {
     sqlite3_stmt *statement = prepare(results, STATEMENT_HAS_RUN, err);
     if (statement == NULL) {
@@ -707,8 +743,8 @@ bool results_has_run(struct results *results, int64_t cell_id, uint64_t seed, bo
     return is_fine;
 }
 
-static bool add_run_row(struct results *results, int64_t run_id, int64_t cell_id, const struct run_result *result,
-                        struct err *err)
+static bool add_run_row(struct results *results, int64_t run_id, int64_t cell_id,
+                        const struct run_result *result, struct err *err)
 {
     sqlite3_stmt *statement = prepare_write(results, STATEMENT_RUN, err);
     if (statement == NULL) {
@@ -739,8 +775,8 @@ static bool add_run_row(struct results *results, int64_t run_id, int64_t cell_id
 }
 
 /* Those that fail the run come first: `ord` 0 is the one to look at. */
-static bool add_violations(struct results *results, int64_t run_id, const struct run_result *result, bool is_known,
-                           uint32_t *ord, struct err *err)
+static bool add_violations(struct results *results, int64_t run_id, const struct run_result *result,
+                           bool is_known, uint32_t *ord, struct err *err)
 {
     for (uint32_t i = 0; i < result->violations.count; i++) {
         const struct result_violation *violation = vec_at(&result->violations, i);
@@ -755,7 +791,8 @@ static bool add_violations(struct results *results, int64_t run_id, const struct
         bind_integer(statement, 2, (*ord)++);
         bind_text(statement, 3, violation->check);
         bind_integer(statement, 4, violation->time_ns);
-        bind_integer(statement, 5, violation->event == RESULT_EVENT_NONE ? -1 : (int64_t)violation->event);
+        bind_integer(statement, 5,
+                     violation->event == RESULT_EVENT_NONE ? -1 : (int64_t)violation->event);
         bind_text(statement, 6, violation->node_name[0] == '\0' ? NULL : violation->node_name);
         bind_text(statement, 7, violation->message);
         bind_integer(statement, 8, violation->is_known);
@@ -766,7 +803,8 @@ static bool add_violations(struct results *results, int64_t run_id, const struct
     return true;
 }
 
-static bool add_metric(struct results *results, int64_t run_id, const char *name, double value, struct err *err)
+static bool add_metric(struct results *results, int64_t run_id, const char *name, double value,
+                       struct err *err)
 {
     sqlite3_stmt *statement = prepare_write(results, STATEMENT_METRIC, err);
     if (statement == NULL) {
@@ -779,20 +817,25 @@ static bool add_metric(struct results *results, int64_t run_id, const char *name
 }
 
 /* What the columns of `run` and the sums of its cell cannot give. */
-static bool add_metrics(struct results *results, int64_t run_id, const struct run_result *result, struct err *err)
+static bool add_metrics(struct results *results, int64_t run_id, const struct run_result *result,
+                        struct err *err)
 {
     bool is_fine = true;
     if (result->latency.count > 0) {
-        is_fine = add_metric(results, run_id, "latency_p50_ns", (double)histogram_quantile(&result->latency, 500), err) &&
-                  add_metric(results, run_id, "latency_p99_ns", (double)histogram_quantile(&result->latency, 990), err);
+        is_fine = add_metric(results, run_id, "latency_p50_ns",
+                             (double)histogram_quantile(&result->latency, 500), err) &&
+                  add_metric(results, run_id, "latency_p99_ns",
+                             (double)histogram_quantile(&result->latency, 990), err);
     }
     if (is_fine && result->baseline_per_1000s >= 0) {
-        is_fine = add_metric(results, run_id, "baseline_per_s", (double)result->baseline_per_1000s / 1000, err);
+        is_fine = add_metric(results, run_id, "baseline_per_s",
+                             (double)result->baseline_per_1000s / 1000, err);
     }
     return is_fine;
 }
 
-static bool add_windows(struct results *results, int64_t run_id, const struct run_result *result, struct err *err)
+static bool add_windows(struct results *results, int64_t run_id, const struct run_result *result,
+                        struct err *err)
 {
     for (uint32_t i = 0; i < result->windows.count; i++) {
         const struct result_window *window = vec_at(&result->windows, i);
@@ -818,7 +861,8 @@ static bool add_windows(struct results *results, int64_t run_id, const struct ru
     return true;
 }
 
-static bool add_faults(struct results *results, int64_t run_id, const struct run_result *result, struct err *err)
+static bool add_faults(struct results *results, int64_t run_id, const struct run_result *result,
+                       struct err *err)
 {
     for (uint32_t i = 0; i < result->faults.count; i++) {
         const struct result_fault *fault = vec_at(&result->faults, i);
@@ -875,8 +919,9 @@ bool results_add_run(struct results *results, int64_t cell_id, const struct run_
     uint32_t ord = 0;
     if (!add_run_row(results, run_id, cell_id, result, err) ||
         !add_violations(results, run_id, result, false, &ord, err) ||
-        !add_violations(results, run_id, result, true, &ord, err) || !add_metrics(results, run_id, result, err) ||
-        !add_windows(results, run_id, result, err) || !add_faults(results, run_id, result, err) ||
+        !add_violations(results, run_id, result, true, &ord, err) ||
+        !add_metrics(results, run_id, result, err) || !add_windows(results, run_id, result, err) ||
+        !add_faults(results, run_id, result, err) ||
         (cost != NULL && !add_cost(results, run_id, result, cost, err))) {
         return false;
     }
@@ -889,8 +934,8 @@ bool results_add_run(struct results *results, int64_t cell_id, const struct run_
     return !is_due || results_commit(results, err);
 }
 
-bool results_add_recheck(struct results *results, int64_t cell_id, uint64_t seed, uint64_t digest, int64_t shard_id,
-                         struct err *err)
+bool results_add_recheck(struct results *results, int64_t cell_id, uint64_t seed, uint64_t digest,
+                         int64_t shard_id, struct err *err)
 {
     sqlite3_stmt *statement = prepare_write(results, STATEMENT_RECHECK, err);
     if (statement == NULL) {
@@ -904,7 +949,8 @@ bool results_add_recheck(struct results *results, int64_t cell_id, uint64_t seed
     return finish(results, statement, err);
 }
 
-bool results_set_metastable(struct results *results, int64_t cell_id, uint64_t seed, bool is_metastable, struct err *err)
+bool results_set_metastable(struct results *results, int64_t cell_id, uint64_t seed,
+                            bool is_metastable, struct err *err)
 {
     sqlite3_stmt *statement = prepare_write(results, STATEMENT_METASTABLE, err);
     if (statement == NULL) {
@@ -915,7 +961,8 @@ bool results_set_metastable(struct results *results, int64_t cell_id, uint64_t s
     return finish(results, statement, err);
 }
 
-bool results_add_threshold(struct results *results, const struct results_threshold *threshold, struct err *err)
+bool results_add_threshold(struct results *results, const struct results_threshold *threshold,
+                           struct err *err)
 {
     sqlite3_stmt *statement = prepare_write(results, STATEMENT_THRESHOLD, err);
     if (statement == NULL) {
@@ -929,8 +976,8 @@ bool results_add_threshold(struct results *results, const struct results_thresho
     return finish(results, statement, err);
 }
 
-bool results_add_model_value(struct results *results, int64_t cell_id, const char *model, const char *name, double value,
-                             struct err *err)
+bool results_add_model_value(struct results *results, int64_t cell_id, const char *model,
+                             const char *name, double value, struct err *err)
 {
     sqlite3_stmt *statement = prepare_write(results, STATEMENT_MODEL_VALUE, err);
     if (statement == NULL) {
@@ -943,9 +990,10 @@ bool results_add_model_value(struct results *results, int64_t cell_id, const cha
     return finish(results, statement, err);
 }
 
-/* ------------------------------------------------------------------------------------------------ how it was run */
+/* ------------------------------------------------------------------------------- how it was run */
 
-bool results_begin_shard(struct results *results, const struct results_shard *shard, int64_t *shard_id, struct err *err)
+bool results_begin_shard(struct results *results, const struct results_shard *shard,
+                         int64_t *shard_id, struct err *err)
 {
     sqlite3_stmt *statement = prepare_write(results, STATEMENT_BEGIN_SHARD, err);
     if (statement == NULL) {
@@ -965,8 +1013,8 @@ bool results_begin_shard(struct results *results, const struct results_shard *sh
     return true;
 }
 
-bool results_end_shard(struct results *results, int64_t shard_id, const char *finished_at, uint64_t runs, int exit_code,
-                       struct err *err)
+bool results_end_shard(struct results *results, int64_t shard_id, const char *finished_at,
+                       uint64_t runs, int exit_code, struct err *err)
 {
     sqlite3_stmt *statement = prepare_write(results, STATEMENT_END_SHARD, err);
     if (statement == NULL) {
@@ -979,7 +1027,7 @@ bool results_end_shard(struct results *results, int64_t shard_id, const char *fi
     return finish(results, statement, err);
 }
 
-/* ------------------------------------------------------------------------------------------------ questions */
+/* ------------------------------------------------------------------------------------ questions */
 
 static struct results_value value_of(sqlite3_stmt *statement, int column)
 {
@@ -1038,7 +1086,8 @@ static sqlite3_stmt *prepare_question(struct results *results, const char *sql, 
 }
 
 static bool answer(struct results *results, sqlite3_stmt *statement,
-                   bool (*on_row)(void *context, const struct results_row *row), void *context, struct err *err)
+                   bool (*on_row)(void *context, const struct results_row *row), void *context,
+                   struct err *err)
 {
     uint32_t count = (uint32_t)sqlite3_column_count(statement);
     struct results_value *values = calloc(count, sizeof(*values));
@@ -1064,8 +1113,10 @@ static bool answer(struct results *results, sqlite3_stmt *statement,
     return rc == SQLITE_DONE || fail(results, "read", err);
 }
 
-bool results_query(struct results *results, const char *sql, const char *const *parameters, uint32_t parameter_count,
-                   bool (*on_row)(void *context, const struct results_row *row), void *context, struct err *err)
+bool results_query(struct results *results, const char *sql, const char *const *parameters,
+                   uint32_t parameter_count,
+                   bool (*on_row)(void *context, const struct results_row *row), void *context,
+                   struct err *err)
 {
     ASSERT(results != NULL);
     ASSERT(sql != NULL);
@@ -1080,7 +1131,8 @@ bool results_query(struct results *results, const char *sql, const char *const *
     if (sqlite3_bind_parameter_count(statement) != (int)parameter_count) {
         int expected = sqlite3_bind_parameter_count(statement);
         sqlite3_finalize(statement);
-        return err_set(err, ERR_INPUT, "query has %d parameters, got %u", expected, parameter_count);
+        return err_set(err, ERR_INPUT, "query has %d parameters, got %u", expected,
+                       parameter_count);
     }
     for (uint32_t i = 0; i < parameter_count; i++) {
         bind_text(statement, (int)i + 1, parameters[i]);
@@ -1099,7 +1151,8 @@ static bool take_integer(void *context, const struct results_row *row)
     return false;
 }
 
-bool results_query_integer(struct results *results, const char *sql, int64_t otherwise, int64_t *value, struct err *err)
+bool results_query_integer(struct results *results, const char *sql, int64_t otherwise,
+                           int64_t *value, struct err *err)
 {
     *value = otherwise;
     return results_query(results, sql, NULL, 0, take_integer, value, err);
@@ -1165,18 +1218,20 @@ bool results_verify(struct results *results, struct err *err)
 {
     struct text complaint;
     text_init(&complaint);
-    bool is_fine = results_query(results, "SELECT integrity_check FROM pragma_integrity_check", NULL, 0,
-                                 take_complaint, &complaint, err);
+    bool is_fine = results_query(results, "SELECT integrity_check FROM pragma_integrity_check",
+                                 NULL, 0, take_complaint, &complaint, err);
     if (is_fine && strcmp(text_of(&complaint), "ok") != 0) {
-        is_fine = err_set(err, ERR_INPUT, "'%s' is damaged: %s", results->path, text_of(&complaint));
+        is_fine =
+            err_set(err, ERR_INPUT, "'%s' is damaged: %s", results->path, text_of(&complaint));
     }
     text_clear(&complaint);
     if (is_fine) {
-        is_fine = results_query(results, "SELECT \"table\" FROM pragma_foreign_key_check", NULL, 0, take_complaint,
-                                &complaint, err);
+        is_fine = results_query(results, "SELECT \"table\" FROM pragma_foreign_key_check", NULL, 0,
+                                take_complaint, &complaint, err);
         if (is_fine && complaint.length > 0) {
-            is_fine = err_set(err, ERR_INPUT, "'%s' is damaged: rows of '%s' refer to rows that are not there", results->path,
-                              text_of(&complaint));
+            is_fine = err_set(err, ERR_INPUT,
+                              "'%s' is damaged: rows of '%s' refer to rows that are not there",
+                              results->path, text_of(&complaint));
         }
     }
     text_release(&complaint);

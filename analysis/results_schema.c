@@ -4,10 +4,10 @@
  * read it: the views use built-in functions only. A change that old readers would misunderstand
  * raises user_version.
  *
- * Rows of the first two parts are functions of scenario, build and seeds; the third part says how it
- * was run. Identities are 63-bit hashes of content. Rows of `run` appear once for each (cell, seed);
- * hist, probe and check_count are sums over the runs of a cell, so they do not depend on the order
- * in which runs came in. */
+ * Rows of the first two parts are functions of scenario, build and seeds; the third part says how
+ * it was run. Identities are 63-bit hashes of content. Rows of `run` appear once for each (cell,
+ * seed); hist, probe and check_count are sums over the runs of a cell, so they do not depend on the
+ * order in which runs came in. */
 #include "analysis/results_schema.h"
 
 const char results_schema[] =

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * GSL's distribution functions are used, its inverse of the beta distribution is not: gsl_cdf_beta_Pinv of version 2.7
- * gives NaN, or aborts, for about a quarter of ordinary Clopper-Pearson calls. The distribution function itself is
- * exact, so its inverse is found by bisection: 200 halvings at most, to the last bit of a double.
+ * GSL's distribution functions are used, its inverse of the beta distribution is not:
+ * gsl_cdf_beta_Pinv of version 2.7 gives NaN, or aborts, for about a quarter of ordinary
+ * Clopper-Pearson calls. The distribution function itself is exact, so its inverse is found by
+ * bisection: 200 halvings at most, to the last bit of a double.
  *
- * GSL's error handler ends the program; it is switched off before every call that could meet it, and results that are no
- * numbers are returned as such. */
+ * GSL's error handler ends the program; it is switched off before every call that could meet it,
+ * and results that are no numbers are returned as such. */
 #include "analysis/statistics.h"
 
 #include "sim/base/base.h"
@@ -16,7 +17,7 @@
 #include <math.h>
 
 #define HALVINGS 200
-#define YEAR_S 31557600.0
+#define YEAR_S   31557600.0
 
 static void quiet(void)
 {
@@ -84,8 +85,8 @@ double bound_upper(uint64_t hits, uint64_t trials, double confidence)
 struct interval interval_clopper_pearson(uint64_t hits, uint64_t trials, double confidence)
 {
     double one_sided = 0.5 + confidence / 2;
-    return (struct interval){
-        .low = bound_lower(hits, trials, one_sided), .high = bound_upper(hits, trials, one_sided)};
+    return (struct interval){.low = bound_lower(hits, trials, one_sided),
+                             .high = bound_upper(hits, trials, one_sided)};
 }
 
 uint64_t trials_to_claim(double limit, double confidence)
@@ -122,7 +123,8 @@ struct mean mean_of(const double *values, uint64_t count, double confidence)
     return mean;
 }
 
-struct mean ratio_of_sums(const double *part, const double *whole, uint64_t count, double confidence, int is_share)
+struct mean ratio_of_sums(const double *part, const double *whole, uint64_t count,
+                          double confidence, int is_share)
 {
     struct mean ratio = {.mean = NAN, .deviation = NAN, .interval = {NAN, NAN}, .count = count};
     double part_sum = 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Intervals and the few estimators that campaigns need. Everything is computed after the runs; nothing here decides one.
- * `confidence` is in (0, 1), 0.95 as a rule, and two-sided unless a function says otherwise. */
+ * Intervals and the few estimators that campaigns need. Everything is computed after the runs;
+ * nothing here decides one. `confidence` is in (0, 1), 0.95 as a rule, and two-sided unless a
+ * function says otherwise. */
 #ifndef SQUALL_ANALYSIS_STATISTICS_H
 #define SQUALL_ANALYSIS_STATISTICS_H
 
@@ -13,14 +14,16 @@ struct interval {
     double high;
 };
 
-/* Of a proportion, `hits` of `trials` (trials >= 1, hits <= trials). For display: Wilson (1927), score interval. */
+/* Of a proportion, `hits` of `trials` (trials >= 1, hits <= trials). For display: Wilson (1927),
+ * score interval. */
 struct interval interval_wilson(uint64_t hits, uint64_t trials, double confidence);
 /* For gates, never too short: Clopper & Pearson (1934), exact. */
 struct interval interval_clopper_pearson(uint64_t hits, uint64_t trials, double confidence);
 /* One-sided exact bounds: with this confidence the proportion is at least / at most that. */
 double bound_lower(uint64_t hits, uint64_t trials, double confidence);
 double bound_upper(uint64_t hits, uint64_t trials, double confidence);
-/* Trials without a hit that it takes to claim, one-sided, that the proportion is below `limit` in (0, 1). */
+/* Trials without a hit that it takes to claim, one-sided, that the proportion is below `limit` in
+ * (0, 1). */
 uint64_t trials_to_claim(double limit, double confidence);
 
 /* Of the mean of independent values, Student's t. One value, or none, gives NaN ends. */
@@ -31,11 +34,13 @@ struct mean {
     uint64_t count;
 };
 struct mean mean_of(const double *values, uint64_t count, double confidence);
-/* Of a ratio of sums over independent runs, sum(up) / sum(total) (Cochran, Sampling Techniques, 6.4), clamped to
- * [0, 1] when `is_share`. The pairs come from one run each: operations of one run are anything but independent. */
-struct mean ratio_of_sums(const double *part, const double *whole, uint64_t count, double confidence, int is_share);
-/* Quantile `p` in (0, 1) of independent values in ascending order: nearest rank, and an interval of order statistics
- * (binomial; an end that no order statistic reaches is -/+ infinity). */
+/* Of a ratio of sums over independent runs, sum(up) / sum(total) (Cochran, Sampling Techniques,
+ * 6.4), clamped to [0, 1] when `is_share`. The pairs come from one run each: operations of one run
+ * are anything but independent. */
+struct mean ratio_of_sums(const double *part, const double *whole, uint64_t count,
+                          double confidence, int is_share);
+/* Quantile `p` in (0, 1) of independent values in ascending order: nearest rank, and an interval of
+ * order statistics (binomial; an end that no order statistic reaches is -/+ infinity). */
 struct mean quantile_of_sorted(const double *sorted, uint64_t count, double p, double confidence);
 
 /* -log10(unavailability): 3 for 0.001; infinity for 0. */

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A table says for each metric which aggregations it has, how its values are written and whether it has an interval. A
- * threshold with `@` is judged one-sided: at 95 % the end of the 90 % interval that is worse for the claim, or the exact
- * one-sided bound for a share of runs. If the end holds, the threshold held; if even the estimate does not, it is
- * crossed; in between it is undecided, and more seeds will tell. Equality has no worse end and takes no `@`.
+ * A table says for each metric which aggregations it has, how its values are written and whether it
+ * has an interval. A threshold with `@` is judged one-sided: at 95 % the end of the 90 % interval
+ * that is worse for the claim, or the exact one-sided bound for a share of runs. If the end holds,
+ * the threshold held; if even the estimate does not, it is crossed; in between it is undecided, and
+ * more seeds will tell. Equality has no worse end and takes no `@`.
  *
- * Runs are the units of all intervals. Operations of one run share its faults and queues, so treating them as
- * independent would give intervals that are far too short; where only operations could be counted there is no interval. */
+ * Runs are the units of all intervals. Operations of one run share its faults and queues, so
+ * treating them as independent would give intervals that are far too short; where only operations
+ * could be counted there is no interval. */
 #include "analysis/threshold.h"
 
 #include "sim/base/base.h"
@@ -28,7 +30,9 @@ enum value_kind {
 };
 
 #define BIT(aggregation) (1u << (aggregation))
-#define TREND (BIT(THRESHOLD_AVG) | BIT(THRESHOLD_MIN) | BIT(THRESHOLD_MAX) | BIT(THRESHOLD_MED) | BIT(THRESHOLD_PERCENTILE))
+#define TREND                                                                                      \
+    (BIT(THRESHOLD_AVG) | BIT(THRESHOLD_MIN) | BIT(THRESHOLD_MAX) | BIT(THRESHOLD_MED) |           \
+     BIT(THRESHOLD_PERCENTILE))
 
 struct metric_rule {
     enum value_kind kind;
@@ -40,7 +44,8 @@ struct metric_rule {
 static const struct metric_rule rules[THRESHOLD_METRIC_COUNT] = {
     [THRESHOLD_LATENCY] = {VALUE_DURATION, TREND, 0, "avg, min, max, med or p(N)"},
     [THRESHOLD_RECOVERY] = {VALUE_DURATION, TREND | BIT(THRESHOLD_RATE),
-                            BIT(THRESHOLD_AVG) | BIT(THRESHOLD_MED) | BIT(THRESHOLD_PERCENTILE) | BIT(THRESHOLD_RATE),
+                            BIT(THRESHOLD_AVG) | BIT(THRESHOLD_MED) | BIT(THRESHOLD_PERCENTILE) |
+                                BIT(THRESHOLD_RATE),
                             "avg, min, max, med, p(N) or rate"},
     [THRESHOLD_AVAILABILITY] = {VALUE_SHARE, BIT(THRESHOLD_RATE), BIT(THRESHOLD_RATE), "rate"},
     [THRESHOLD_SUCCESS] = {VALUE_SHARE, BIT(THRESHOLD_RATE), BIT(THRESHOLD_RATE), "rate"},
@@ -52,18 +57,21 @@ static const struct metric_rule rules[THRESHOLD_METRIC_COUNT] = {
 };
 
 const char *const threshold_metrics[] = {
-    "latency", "recovery", "availability", "success", "metastable", "failures", "goodput", "amplification", NULL,
+    "latency",  "recovery", "availability",  "success", "metastable",
+    "failures", "goodput",  "amplification", NULL,
 };
-static_assert(ARRAY_COUNT(threshold_metrics) == THRESHOLD_METRIC_COUNT + 1, "one name for each metric");
+static_assert(ARRAY_COUNT(threshold_metrics) == THRESHOLD_METRIC_COUNT + 1,
+              "one name for each metric");
 
 static const char *const aggregation_names[] = {"avg", "min", "max", "med", "p", "rate", "value"};
 /* Longer ones before their beginnings; in the order of `operators`. */
 static const char *const operator_texts[] = {"<=", ">=", "==", "!=", "<", ">"};
 static const enum threshold_operator operators[] = {
-    THRESHOLD_LESS_EQUAL, THRESHOLD_GREATER_EQUAL, THRESHOLD_EQUAL, THRESHOLD_NOT_EQUAL, THRESHOLD_LESS, THRESHOLD_GREATER,
+    THRESHOLD_LESS_EQUAL, THRESHOLD_GREATER_EQUAL, THRESHOLD_EQUAL,
+    THRESHOLD_NOT_EQUAL,  THRESHOLD_LESS,          THRESHOLD_GREATER,
 };
 
-/* ------------------------------------------------------------------------------------------------ parsing */
+/* -------------------------------------------------------------------------------------- parsing */
 
 static const char *skip_blanks(const char *at)
 {
@@ -85,8 +93,11 @@ static bool parse_percentile(const char **at, uint32_t *milli, struct err *err)
     memcpy(digits, open + 1, length);
     memcpy(digits + length, "%", 2);
     int64_t millionths = 0;
-    if (!units_ratio(digits, &millionths, NULL) || millionths <= 0 || millionths >= 1000000 || millionths % 10 != 0) {
-        return err_set(err, ERR_INPUT, "percentile in '%s' is not between 0 and 100 with at most three decimals", open);
+    if (!units_ratio(digits, &millionths, NULL) || millionths <= 0 || millionths >= 1000000 ||
+        millionths % 10 != 0) {
+        return err_set(err, ERR_INPUT,
+                       "percentile in '%s' is not between 0 and 100 with at most three decimals",
+                       open);
     }
     *milli = (uint32_t)(millionths / 10);
     *at = open + length + 2;
@@ -102,7 +113,8 @@ static bool parse_aggregation(const char **at, struct threshold *threshold, stru
     }
     const struct metric_rule *rule = &rules[threshold->metric];
     for (uint32_t i = 0; i < ARRAY_COUNT(aggregation_names); i++) {
-        if (strlen(aggregation_names[i]) != length || strncmp(aggregation_names[i], start, length) != 0) {
+        if (strlen(aggregation_names[i]) != length ||
+            strncmp(aggregation_names[i], start, length) != 0) {
             continue;
         }
         if ((rule->aggregations >> i & 1) == 0) {
@@ -110,10 +122,12 @@ static bool parse_aggregation(const char **at, struct threshold *threshold, stru
         }
         threshold->aggregation = (enum threshold_aggregation)i;
         *at = start + length;
-        return threshold->aggregation != THRESHOLD_PERCENTILE || parse_percentile(at, &threshold->percentile_milli, err);
+        return threshold->aggregation != THRESHOLD_PERCENTILE ||
+               parse_percentile(at, &threshold->percentile_milli, err);
     }
-    return err_set(err, ERR_INPUT, "threshold of %s begins with %s, not '%.*s'", threshold_metrics[threshold->metric],
-                   rule->choices, (int)(length > 0 ? length : strcspn(start, " ")), start);
+    return err_set(err, ERR_INPUT, "threshold of %s begins with %s, not '%.*s'",
+                   threshold_metrics[threshold->metric], rule->choices,
+                   (int)(length > 0 ? length : strcspn(start, " ")), start);
 }
 
 static bool parse_operator(const char **at, struct threshold *threshold, struct err *err)
@@ -122,12 +136,13 @@ static bool parse_operator(const char **at, struct threshold *threshold, struct 
     for (uint32_t i = 0; i < ARRAY_COUNT(operator_texts); i++) {
         size_t length = strlen(operator_texts[i]);
         if (strncmp(start, operator_texts[i], length) == 0) {
-            threshold->operator = operators[i];
+            threshold->operator= operators[i];
             *at = start + length;
             return true;
         }
     }
-    return err_set(err, ERR_INPUT, "threshold needs an operator (< <= > >= == !=) where '%s' stands", start);
+    return err_set(err, ERR_INPUT,
+                   "threshold needs an operator (< <= > >= == !=) where '%s' stands", start);
 }
 
 static bool parse_number(const char *text, double *value, struct err *err)
@@ -189,9 +204,11 @@ static bool parse_confidence(const char *text, struct threshold *threshold, stru
     if (millionths < 500000 || millionths >= 1000000) {
         return err_set(err, ERR_INPUT, "confidence '%s' is not between 50%% and 100%%", text);
     }
-    bool is_equality = threshold->operator == THRESHOLD_EQUAL || threshold->operator == THRESHOLD_NOT_EQUAL;
+    bool is_equality =
+        threshold->operator== THRESHOLD_EQUAL || threshold->operator== THRESHOLD_NOT_EQUAL;
     if (is_equality || (rules[threshold->metric].intervals >> threshold->aggregation & 1) == 0) {
-        return err_set(err, ERR_INPUT, "there is no interval to judge here: leave '@ %s' out", text);
+        return err_set(err, ERR_INPUT, "there is no interval to judge here: leave '@ %s' out",
+                       text);
     }
     threshold->confidence = (double)millionths / 1000000;
     return true;
@@ -213,7 +230,8 @@ static bool cut(const char *from, const char *until, char *out, size_t size)
     return true;
 }
 
-bool threshold_parse(const char *metric, const char *expression, struct threshold *threshold, struct err *err)
+bool threshold_parse(const char *metric, const char *expression, struct threshold *threshold,
+                     struct err *err)
 {
     ASSERT(metric != NULL);
     ASSERT(expression != NULL);
@@ -225,7 +243,8 @@ bool threshold_parse(const char *metric, const char *expression, struct threshol
     }
     if (threshold->metric == THRESHOLD_METRIC_COUNT) {
         const char *nearest = text_nearest(metric, threshold_metrics, THRESHOLD_METRIC_COUNT);
-        return nearest != NULL ? err_set(err, ERR_INPUT, "unknown metric '%s'; did you mean '%s'?", metric, nearest)
+        return nearest != NULL ? err_set(err, ERR_INPUT, "unknown metric '%s'; did you mean '%s'?",
+                                         metric, nearest)
                                : err_set(err, ERR_INPUT, "unknown metric '%s'", metric);
     }
     const char *at = expression;
@@ -250,7 +269,7 @@ bool threshold_parse(const char *metric, const char *expression, struct threshol
     return parse_confidence(confidence, threshold, err);
 }
 
-/* ------------------------------------------------------------------------------------------------ data */
+/* ----------------------------------------------------------------------------------------- data */
 
 void threshold_data_init(struct threshold_data *data)
 {
@@ -282,7 +301,8 @@ void threshold_data_add(struct threshold_data *data, const struct run_result *re
         .ok = result->ok,
         .up_ns = result->up_ns,
         .measured_ns = result->measured_ns,
-        .recovery_ns = result->verdict == VERDICT_ERROR ? RESULT_RECOVERY_NO_FAULT : result->recovery_ns,
+        .recovery_ns =
+            result->verdict == VERDICT_ERROR ? RESULT_RECOVERY_NO_FAULT : result->recovery_ns,
     };
     vec_append(&data->runs, &run);
     histogram_merge(&data->latency, &result->latency);
@@ -295,7 +315,8 @@ static bool take_run(void *context, const struct results_row *row)
     const char *verdict = values[0].text;
     bool is_error = strcmp(verdict, verdict_name(VERDICT_ERROR)) == 0;
     bool was_faulted = values[7].integer > 0 && !is_error;
-    int64_t recovery_ns = values[8].type == RESULTS_NULL ? RESULT_RECOVERY_NEVER : values[8].integer;
+    int64_t recovery_ns =
+        values[8].type == RESULTS_NULL ? RESULT_RECOVERY_NEVER : values[8].integer;
     struct threshold_run run = {
         .is_failed = is_error || strcmp(verdict, verdict_name(VERDICT_FAIL)) == 0,
         .is_metastable = values[1].integer != 0,
@@ -325,22 +346,25 @@ static bool take_bin(void *context, const struct results_row *row)
     return true;
 }
 
-bool threshold_data_load(struct threshold_data *data, struct results *results, int64_t cell_id, struct err *err)
+bool threshold_data_load(struct threshold_data *data, struct results *results, int64_t cell_id,
+                         struct err *err)
 {
     char id[24];
     snprintf(id, sizeof(id), "%lld", (long long)cell_id);
     const char *parameters[] = {id};
     threshold_data_clear(data);
     return results_query(results,
-                         "SELECT verdict, metastable, offered, attempts, ok, up_ns, measured_ns, faults, recovery_ns "
+                         "SELECT verdict, metastable, offered, attempts, ok, up_ns, measured_ns, "
+                         "faults, recovery_ns "
                          "FROM run WHERE cell_id=CAST(?1 AS INTEGER) ORDER BY run_id",
                          parameters, 1, take_run, data, err) &&
            results_query(results,
-                         "SELECT lo, n FROM hist WHERE cell_id=CAST(?1 AS INTEGER) AND metric='latency' AND phase=''",
+                         "SELECT lo, n FROM hist WHERE cell_id=CAST(?1 AS INTEGER) AND "
+                         "metric='latency' AND phase=''",
                          parameters, 1, take_bin, data, err);
 }
 
-/* ------------------------------------------------------------------------------------------------ judging */
+/* -------------------------------------------------------------------------------------- judging */
 
 static bool compare(enum threshold_operator operator, double left, double right)
 {
@@ -363,7 +387,7 @@ static bool compare(enum threshold_operator operator, double left, double right)
 
 static bool is_upper_limit(const struct threshold *threshold)
 {
-    return threshold->operator == THRESHOLD_LESS || threshold->operator == THRESHOLD_LESS_EQUAL;
+    return threshold->operator== THRESHOLD_LESS || threshold->operator== THRESHOLD_LESS_EQUAL;
 }
 
 /* Confidence of the two-sided interval whose one end is the one-sided bound. */
@@ -386,7 +410,8 @@ static struct threshold_outcome outcome_of(struct mean estimate)
     return outcome;
 }
 
-static struct threshold_outcome share_of_runs(const struct threshold *threshold, uint64_t hits, uint64_t trials)
+static struct threshold_outcome share_of_runs(const struct threshold *threshold, uint64_t hits,
+                                              uint64_t trials)
 {
     struct threshold_outcome outcome = nothing();
     if (trials == 0) {
@@ -394,20 +419,23 @@ static struct threshold_outcome share_of_runs(const struct threshold *threshold,
     }
     double confidence = threshold->confidence > 0 ? threshold->confidence : 0.95;
     outcome.observed = (double)hits / (double)trials;
-    outcome.interval =
-        (struct interval){bound_lower(hits, trials, confidence), bound_upper(hits, trials, confidence)};
-    if (threshold->confidence > 0 && is_upper_limit(threshold) && hits == 0 && threshold->value > 0 && threshold->value < 1) {
+    outcome.interval = (struct interval){bound_lower(hits, trials, confidence),
+                                         bound_upper(hits, trials, confidence)};
+    if (threshold->confidence > 0 && is_upper_limit(threshold) && hits == 0 &&
+        threshold->value > 0 && threshold->value < 1) {
         outcome.trials_needed = trials_to_claim(threshold->value, threshold->confidence);
-    } else if (threshold->confidence > 0 && !is_upper_limit(threshold) && hits == trials && threshold->value > 0 &&
-               threshold->value < 1) {
+    } else if (threshold->confidence > 0 && !is_upper_limit(threshold) && hits == trials &&
+               threshold->value > 0 && threshold->value < 1) {
         outcome.trials_needed = trials_to_claim(1 - threshold->value, threshold->confidence);
     }
     return outcome;
 }
 
-/* All runs were perfect, or none was good for anything: their spread is zero, and says nothing. What is known then is a
- * bound on the share of runs that are different, and no run can be more than entirely different. */
-static void widen_extreme(const struct threshold *threshold, uint32_t count, struct threshold_outcome *outcome)
+/* All runs were perfect, or none was good for anything: their spread is zero, and says nothing.
+ * What is known then is a bound on the share of runs that are different, and no run can be more
+ * than entirely different. */
+static void widen_extreme(const struct threshold *threshold, uint32_t count,
+                          struct threshold_outcome *outcome)
 {
     double confidence = threshold->confidence > 0 ? threshold->confidence : 0.95;
     double different = bound_upper(0, count, confidence);
@@ -423,7 +451,8 @@ static void widen_extreme(const struct threshold *threshold, uint32_t count, str
 }
 
 /* sum(part) / sum(whole) over runs. */
-static struct threshold_outcome ratio(const struct threshold *threshold, const struct threshold_data *data)
+static struct threshold_outcome ratio(const struct threshold *threshold,
+                                      const struct threshold_data *data)
 {
     uint32_t count = data->runs.count;
     double *part = calloc(count + 1, sizeof(*part));
@@ -435,13 +464,16 @@ static struct threshold_outcome ratio(const struct threshold *threshold, const s
         bool is_time = threshold->metric == THRESHOLD_AVAILABILITY;
         bool is_goodput = threshold->metric == THRESHOLD_GOODPUT;
         bool is_amplification = threshold->metric == THRESHOLD_AMPLIFICATION;
-        part[i] = is_time ? (double)run->up_ns : is_amplification ? (double)run->attempts : (double)run->ok;
+        part[i] = is_time            ? (double)run->up_ns
+                  : is_amplification ? (double)run->attempts
+                                     : (double)run->ok;
         whole[i] = is_time      ? (double)run->measured_ns
                    : is_goodput ? (double)run->measured_ns / 1e9
                                 : (double)run->offered;
     }
     bool is_share = rules[threshold->metric].kind == VALUE_SHARE;
-    struct threshold_outcome outcome = outcome_of(ratio_of_sums(part, whole, count, two_sided(threshold), is_share));
+    struct threshold_outcome outcome =
+        outcome_of(ratio_of_sums(part, whole, count, two_sided(threshold), is_share));
     free(part);
     free(whole);
     if (is_share && (outcome.observed == 0 || outcome.observed == 1)) {
@@ -458,7 +490,8 @@ static int compare_doubles(const void *left, const void *right)
 }
 
 /* Of values in ascending order. */
-static struct threshold_outcome trend(const struct threshold *threshold, const double *sorted, uint32_t count)
+static struct threshold_outcome trend(const struct threshold *threshold, const double *sorted,
+                                      uint32_t count)
 {
     struct threshold_outcome outcome = nothing();
     if (count == 0) {
@@ -480,8 +513,8 @@ static struct threshold_outcome trend(const struct threshold *threshold, const d
     case THRESHOLD_MED:
         return outcome_of(quantile_of_sorted(sorted, count, 0.5, two_sided(threshold)));
     case THRESHOLD_PERCENTILE:
-        return outcome_of(
-            quantile_of_sorted(sorted, count, (double)threshold->percentile_milli / 100000, two_sided(threshold)));
+        return outcome_of(quantile_of_sorted(
+            sorted, count, (double)threshold->percentile_milli / 100000, two_sided(threshold)));
     case THRESHOLD_RATE:
     case THRESHOLD_VALUE:
         break;
@@ -489,7 +522,8 @@ static struct threshold_outcome trend(const struct threshold *threshold, const d
     UNREACHABLE();
 }
 
-static struct threshold_outcome recovery(const struct threshold *threshold, const struct threshold_data *data)
+static struct threshold_outcome recovery(const struct threshold *threshold,
+                                         const struct threshold_data *data)
 {
     double *values = calloc((size_t)data->runs.count + 1, sizeof(*values));
     ASSERT(values != NULL);
@@ -530,7 +564,8 @@ static double histogram_percentile(const struct histogram *histogram, uint32_t m
     return (double)histogram->maximum;
 }
 
-static struct threshold_outcome latency(const struct threshold *threshold, const struct histogram *histogram)
+static struct threshold_outcome latency(const struct threshold *threshold,
+                                        const struct histogram *histogram)
 {
     struct threshold_outcome outcome = nothing();
     if (histogram->count == 0) {
@@ -557,7 +592,8 @@ static struct threshold_outcome latency(const struct threshold *threshold, const
     return outcome;
 }
 
-static struct threshold_outcome observe(const struct threshold *threshold, const struct threshold_data *data)
+static struct threshold_outcome observe(const struct threshold *threshold,
+                                        const struct threshold_data *data)
 {
     uint64_t failed = 0;
     uint64_t metastable = 0;
@@ -586,7 +622,8 @@ static struct threshold_outcome observe(const struct threshold *threshold, const
     UNREACHABLE();
 }
 
-struct threshold_outcome threshold_judge(const struct threshold *threshold, const struct threshold_data *data)
+struct threshold_outcome threshold_judge(const struct threshold *threshold,
+                                         const struct threshold_data *data)
 {
     ASSERT(threshold != NULL);
     ASSERT(data != NULL);
@@ -595,7 +632,9 @@ struct threshold_outcome threshold_judge(const struct threshold *threshold, cons
         outcome.verdict = THRESHOLD_UNDECIDED;
         return outcome;
     }
-    outcome.verdict = compare(threshold->operator, outcome.observed, threshold->value) ? THRESHOLD_HELD : THRESHOLD_CROSSED;
+    outcome.verdict = compare(threshold->operator, outcome.observed, threshold->value)
+                          ? THRESHOLD_HELD
+                          : THRESHOLD_CROSSED;
     if (threshold->confidence > 0 && outcome.verdict == THRESHOLD_HELD) {
         double end = is_upper_limit(threshold) ? outcome.interval.high : outcome.interval.low;
         if (isnan(end) || !compare(threshold->operator, end, threshold->value)) {
@@ -605,7 +644,8 @@ struct threshold_outcome threshold_judge(const struct threshold *threshold, cons
     return outcome;
 }
 
-const char *threshold_format(const struct threshold *threshold, double value, char *out, size_t size)
+const char *threshold_format(const struct threshold *threshold, double value, char *out,
+                             size_t size)
 {
     ASSERT(size >= 32);
     enum value_kind kind = rules[threshold->metric].kind;
@@ -620,7 +660,11 @@ const char *threshold_format(const struct threshold *threshold, double value, ch
         bool is_seconds = value >= 1e9;
         bool is_millis = value >= 1e6;
         double unit = is_seconds ? 1e9 : is_millis ? 1e6 : value >= 1e3 ? 1e3 : 1;
-        snprintf(out, size, "%.3g%s", value / unit, is_seconds ? "s" : is_millis ? "ms" : value >= 1e3 ? "us" : "ns");
+        snprintf(out, size, "%.3g%s", value / unit,
+                 is_seconds     ? "s"
+                 : is_millis    ? "ms"
+                 : value >= 1e3 ? "us"
+                                : "ns");
     } else if (kind == VALUE_SHARE) {
         bool is_near_one = value > 0.999 && value < 1;
         snprintf(out, size, "%.*g%%", is_near_one ? 7 : 4, value * 100);

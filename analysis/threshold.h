@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Thresholds in k6's grammar, `<aggregation> <operator> <value>`, with an extension: `@ 95%` judges the end of the
- * confidence interval that is worse for the claim, so that too few runs cannot look like good ones.
+ * Thresholds in k6's grammar, `<aggregation> <operator> <value>`, with an extension: `@ 95%` judges
+ * the end of the confidence interval that is worse for the claim, so that too few runs cannot look
+ * like good ones.
  *
- *     metric         aggregations                    values       @
- *     latency        avg min max med p(N)            durations    no: operations of a run depend on each other
- *     recovery       avg min max med p(N), rate      durations, % of runs that recovered    avg, med, p(N), rate
- *     availability   rate (of time)                  %            yes
- *     success        rate (of offered operations)    %            yes
- *     metastable     rate (of runs)                  %            yes, exact
- *     failures       rate (of runs that fail)        %            yes, exact
- *     goodput        rate, value (per second)        rates        yes
- *     amplification  value                           numbers      yes
+ *     metric         aggregations               values       with @
+ *     latency        avg min max med p(N)       durations    no: operations of a run are dependent
+ *     recovery       avg min max med p(N)       durations    avg, med, p(N)
+ *                    rate (of runs that do)     %            yes, exact
+ *     availability   rate (of time)             %            yes
+ *     success        rate (of operations)       %            yes
+ *     metastable     rate (of runs)             %            yes, exact
+ *     failures       rate (of runs that fail)   %            yes, exact
+ *     goodput        rate, value (per second)   rates        yes
+ *     amplification  value                      numbers      yes
  *
- * Operators: < <= > >= == !=. A run that never recovered counts as an infinite recovery; one without a fault not at all. */
+ * Operators: < <= > >= == !=. A run that never recovered counts as an infinite recovery; one
+ * without a fault not at all. */
 #ifndef SQUALL_ANALYSIS_THRESHOLD_H
 #define SQUALL_ANALYSIS_THRESHOLD_H
 
@@ -67,7 +70,8 @@ struct threshold {
 };
 
 /* False, ERR_INPUT, with a text that shows what is allowed there. */
-bool threshold_parse(const char *metric, const char *expression, struct threshold *threshold, struct err *err);
+bool threshold_parse(const char *metric, const char *expression, struct threshold *threshold,
+                     struct err *err);
 
 /* What thresholds are judged on: the runs of one cell. */
 struct threshold_run {
@@ -89,22 +93,29 @@ void threshold_data_release(struct threshold_data *data);
 void threshold_data_clear(struct threshold_data *data);
 /* VERDICT_ERROR runs count for `failures` only. */
 void threshold_data_add(struct threshold_data *data, const struct run_result *result);
-/* The same from the rows of a cell; minimum and maximum latency are then known within their bins only. */
-bool threshold_data_load(struct threshold_data *data, struct results *results, int64_t cell_id, struct err *err);
+/* The same from the rows of a cell; minimum and maximum latency are then known within their bins
+ * only. */
+bool threshold_data_load(struct threshold_data *data, struct results *results, int64_t cell_id,
+                         struct err *err);
 
 enum threshold_verdict {
     THRESHOLD_HELD,
     THRESHOLD_CROSSED,
-    THRESHOLD_UNDECIDED, /* nothing was observed; or the estimate holds, but its interval does not: more seeds are needed */
+    /* nothing was observed; or the estimate holds, but its interval does not: more seeds are needed
+     */
+    THRESHOLD_UNDECIDED,
 };
 struct threshold_outcome {
     enum threshold_verdict verdict;
-    double observed;          /* NaN: nothing was observed; infinity: never recovered */
-    struct interval interval; /* NaN where there is none; two-sided at twice the error of the one-sided judgement */
-    uint64_t trials_needed;   /* shares with no hit: runs that would settle it; 0: not known */
+    double observed; /* NaN: nothing was observed; infinity: never recovered */
+    /* NaN where there is none. Its ends are those of the one-sided judgement. */
+    struct interval interval;
+    uint64_t trials_needed; /* shares with no hit: runs that would settle it; 0: not known */
 };
-struct threshold_outcome threshold_judge(const struct threshold *threshold, const struct threshold_data *data);
+struct threshold_outcome threshold_judge(const struct threshold *threshold,
+                                         const struct threshold_data *data);
 /* An observed value as people read it ("41ms", "99.93%", "1.21", "never"). */
-const char *threshold_format(const struct threshold *threshold, double value, char *out, size_t size);
+const char *threshold_format(const struct threshold *threshold, double value, char *out,
+                             size_t size);
 
 #endif

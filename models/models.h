@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The models that are built in. The roof hands this table to the input layer; nothing else reads it. */
+ * The models that are built in. The roof hands this table to the input layer; nothing else reads
+ * it. */
 #ifndef SQUALL_MODELS_MODELS_H
 #define SQUALL_MODELS_MODELS_H
 

@@ -115,7 +115,7 @@ static bool on_cell(void *context, const struct results_row *row)
     struct loading *loading = context;
     struct report_data *data = loading->data;
     const struct results_value *values = row->values;
-    ASSERT(row->count == 21);
+    ASSERT(row->count == 25);
     map_put(&loading->place_by_cell, (uint64_t)values[0].integer, loading->places.count);
     struct place *place = vec_push(&loading->places);
     struct report_cell *cell = &place->cell;
@@ -124,27 +124,36 @@ static bool on_cell(void *context, const struct results_row *row)
     cell->title = cell->label[0] == '\0' ? "all runs" : cell->label;
     cell->series = "";
     cell->replicas = values[2].type == RESULTS_NULL ? -1 : values[2].integer;
-    int64_t *const counts[] = {&cell->runs,    &cell->pass,     &cell->fail,   &cell->unknown,   &cell->error,
-                               &cell->metastable, &cell->offered,  &cell->attempts, &cell->ok,  &cell->failed,
-                               &cell->info,    &cell->up_ns,    &cell->measured_ns, &cell->faulted, &cell->recovered};
+    int64_t *const counts[] = {&cell->runs,       &cell->pass,    &cell->fail,     &cell->unknown, &cell->error,
+                               &cell->metastable, &cell->offered, &cell->attempts, &cell->ok,      &cell->failed,
+                               &cell->info,       &cell->faulted, &cell->recovered};
     for (uint32_t i = 0; i < ARRAY_COUNT(counts); i++) {
         *counts[i] = values[3 + i].integer;
     }
-    cell->recovery_s = number_of(&values[18]);
-    cell->recovery_s_max = number_of(&values[19]);
+    cell->recovery_s = number_of(&values[16]);
+    cell->recovery_s_max = number_of(&values[17]);
+    cell->share.seeds = (uint32_t)values[18].integer;
+    cell->share.hit = (uint32_t)values[19].integer;
+    double *const sums[] = {&cell->share.down, &cell->share.measured, &cell->share.down_square,
+                            &cell->share.measured_square, &cell->share.product};
+    for (uint32_t i = 0; i < ARRAY_COUNT(sums); i++) {
+        *sums[i] = values[20 + i].type == RESULTS_NULL ? 0 : values[20 + i].real;
+    }
     return true;
 }
 
 static bool load_cells(struct loading *loading, struct err *err)
 {
     static const char sql[] =
-        "SELECT c.cell_id, c.label, c.replicas, count(r.run_id), sum(r.verdict = 'pass'), sum(r.verdict = 'fail'),"
+        "WITH r AS (SELECT *, (measured_ns - up_ns) / 1e9 AS d, measured_ns / 1e9 AS m FROM run)"
+        " SELECT c.cell_id, c.label, c.replicas, count(r.run_id), sum(r.verdict = 'pass'), sum(r.verdict = 'fail'),"
         " sum(r.verdict = 'unknown'), sum(r.verdict = 'error'), sum(r.metastable), sum(r.offered), sum(r.attempts),"
-        " sum(r.ok), sum(r.failed), sum(r.indeterminate), sum(r.up_ns), sum(r.measured_ns), sum(r.faults > 0),"
+        " sum(r.ok), sum(r.failed), sum(r.indeterminate), sum(r.faults > 0),"
         " sum(r.faults > 0 AND r.recovery_ns IS NOT NULL),"
         " avg(CASE WHEN r.faults > 0 THEN r.recovery_ns END) / 1e9,"
-        " max(CASE WHEN r.faults > 0 THEN r.recovery_ns END) / 1e9, 0"
-        " FROM cell c LEFT JOIN run r ON r.cell_id = c.cell_id"
+        " max(CASE WHEN r.faults > 0 THEN r.recovery_ns END) / 1e9,"
+        " sum(m > 0), sum(d > 0), sum(d), sum(m), sum(d * d), sum(m * m), sum(d * m)"
+        " FROM cell c LEFT JOIN r ON r.cell_id = c.cell_id"
         " WHERE c.scenario_id = ?1 AND c.build_id = ?2 GROUP BY c.cell_id ORDER BY c.label, c.cell_id LIMIT 10000";
     return query_with(loading, sql, loading->scenario_id, loading->build_id, on_cell, err);
 }
@@ -490,9 +499,8 @@ bool report_series_load(struct report_series *series, struct report_data *data, 
     const char *parameters[] = {run_id};
     bool is_fine = load_bins(series, data->results, run_id, bins_max, err) &&
                    results_query(data->results,
-                                 "SELECT coalesce(json_extract(detail, '$.name'), ''), kind,"
-                                 " coalesce(json_extract(detail, '$.action'), ''), target, start_ns, end_ns"
-                                 " FROM fault WHERE run_id = ?1 ORDER BY start_ns, ord LIMIT 4096",
+                                 "SELECT name, kind, action, target, start_ns, end_ns FROM fault WHERE run_id = ?1"
+                                 " ORDER BY start_ns, ord LIMIT 4096",
                                  parameters, 1, on_fault, series, err);
     if (!is_fine) {
         report_series_release(series);

@@ -7,6 +7,7 @@
 #define SQUALL_REPORTS_DATA_H
 
 #include "analysis/results.h"
+#include "reports/statistics.h"
 #include "sim/base/arena.h"
 #include "sim/base/vec.h"
 
@@ -42,8 +43,7 @@ struct report_cell {
     int64_t ok;
     int64_t failed;
     int64_t info;
-    int64_t up_ns;
-    int64_t measured_ns;
+    struct share share;      /* of measured time without service, in s, over the runs that measured any */
     int64_t faulted;         /* runs that a fault struck */
     int64_t recovered;       /* of these: goodput was back before the end */
     double recovery_s;       /* their mean; NaN: none */
@@ -110,13 +110,11 @@ bool report_series_load(struct report_series *series, struct report_data *data, 
                         uint32_t bins_max, struct err *err);
 void report_series_release(struct report_series *series);
 
-/* Half-open time with at least one fault, merged: pairs of start and end in s, as doubles, two a stretch. */
-void report_fault_union(const struct report_series *series, struct vec *stretches);
-
-/* Length of a merged stretch of time. */
 struct report_stretch {
     double start_s;
     double end_s;
 };
+/* Appends the time with at least one fault, merged, to a vec of struct report_stretch. */
+void report_fault_union(const struct report_series *series, struct vec *stretches);
 
 #endif

@@ -147,7 +147,6 @@ static const char style_text[] =
     "set encoding utf8\n"
     "set datafile separator comma\n"
     "set datafile columnheaders\n"
-    "set datafile missing NaN\n"
     "set border 3 linecolor rgb '#444444'\n"
     "set tics nomirror out scale 0.6\n"
     "set grid ytics linecolor rgb '#E2E2E2' linetype 1 linewidth 0.5\n"
@@ -270,9 +269,13 @@ bool report_file_write(const char *folder, const char *name, const void *data, s
 static void find_program(char path[PATH_MAX])
 {
     const char *named = getenv("GNUPLOT");
+    char folder[PATH_MAX / 2];
     named = named != NULL && *named != '\0' ? named : "gnuplot";
-    if (strchr(named, '/') == NULL || realpath(named, path) == NULL) {
-        snprintf(path, PATH_MAX, "%s", named);
+    bool is_relative = named[0] != '/' && strchr(named, '/') != NULL;
+    if (is_relative && getcwd(folder, sizeof(folder)) != NULL) {
+        snprintf(path, PATH_MAX, "%s/%.2000s", folder, named);
+    } else {
+        snprintf(path, PATH_MAX, "%.4000s", named);
     }
 }
 

@@ -13,6 +13,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#define AXIS_LABEL 18 /* CSS pixels from the left edge */
+
 const struct plot plots[] = {
     {"compare", "goodput over time, one line a cell, same seed", plot_compare},
     {"cells", "the cells side by side: offered, answered, sent; same axes", plot_cells},
@@ -73,6 +75,11 @@ void plot_label_add(struct figure *figure, uint32_t x, uint32_t y, uint32_t size
     gnuplot_quote(&figure->script, text, REPORT_TEXT_MAX);
     text_printf(&figure->script, " at screen %.5f, screen %.5f noenhanced font ',%u' %s\n",
                 (double)x / figure->width, 1 - (double)y / figure->height, size, options);
+}
+
+void plot_axis_label(struct figure *figure, const struct plot_panel *panel, const char *text)
+{
+    plot_label_add(figure, AXIS_LABEL, (panel->top + panel->bottom) / 2, 13, "center rotate by 90", text);
 }
 
 double plot_ceiling(double maximum)

@@ -60,6 +60,9 @@ void plot_panel_add(struct figure *figure, const struct plot_panel *panel);
  * for gnuplot's `set label` ("right", "textcolor rgb '#555555'"). */
 void plot_label_add(struct figure *figure, uint32_t x, uint32_t y, uint32_t size, const char *options,
                     const char *text);
+/* The same for what a y axis shows: upright text left of a panel. Labels stay for all plots of a multiplot until
+ * `unset label`. */
+void plot_axis_label(struct figure *figure, const struct plot_panel *panel, const char *text);
 /* A round upper end above `maximum` for an axis that begins at 0. */
 double plot_ceiling(double maximum);
 /* Adds a logarithmic y axis for milliseconds between these two, with decades written as durations (1 us .. 1000 s). */

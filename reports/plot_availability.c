@@ -20,11 +20,11 @@
 #define SERIES_MAX 8
 #define WIDTH      960u
 #define HEIGHT     560u
+#define LEGEND     (WIDTH - 230)
 #define FLOOR      1e-12
 
 struct point {
     const struct report_cell *cell;
-    struct share share;
     struct share_interval interval;
     uint32_t series;
 };
@@ -42,16 +42,6 @@ struct curves {
     bool has_bounds;
 };
 
-static bool on_run(void *context, const struct results_row *row)
-{
-    struct point *point = context;
-    ASSERT(row->count == 2);
-    double up = row->values[0].real;
-    double measured = row->values[1].real;
-    share_add(&point->share, fmax(measured - up, 0) / 1e9, measured / 1e9);
-    return true;
-}
-
 static uint32_t series_of(struct curves *curves, const char *series)
 {
     for (uint32_t i = 0; i < curves->series_count; i++) {
@@ -66,29 +56,18 @@ static uint32_t series_of(struct curves *curves, const char *series)
     return SERIES_MAX;
 }
 
-static bool load(struct curves *curves, struct report_data *data, struct err *err)
+static void load(struct curves *curves, struct report_data *data)
 {
     *curves = (struct curves){.node = NAN, .lowest = 1, .replicas_min = INT64_MAX};
     curves->points = arena_alloc_array(&data->arena, data->cell_count, sizeof(*curves->points));
     for (uint32_t i = 0; i < data->cell_count; i++) {
         const struct report_cell *cell = &data->cells[i];
         uint32_t series = series_of(curves, cell->series);
-        if (cell->replicas < 1 || cell->replicas > 100 || cell->measured_ns == 0 || series == SERIES_MAX) {
-            continue;
+        bool is_drawn = cell->replicas >= 1 && cell->replicas <= 100 && cell->share.seeds > 0;
+        if (is_drawn && series < SERIES_MAX) {
+            curves->points[curves->count++] = (struct point){.cell = cell, .series = series};
         }
-        struct point *point = &curves->points[curves->count];
-        *point = (struct point){.cell = cell, .series = series};
-        char id[24];
-        snprintf(id, sizeof(id), "%lld", (long long)cell->cell_id);
-        const char *parameters[] = {id};
-        if (!results_query(data->results,
-                           "SELECT up_ns, measured_ns FROM run WHERE cell_id = ?1 AND measured_ns > 0 ORDER BY seed",
-                           parameters, 1, on_run, point, err)) {
-            return false;
-        }
-        curves->count++;
     }
-    return true;
 }
 
 static void compute(struct curves *curves)
@@ -96,15 +75,15 @@ static void compute(struct curves *curves)
     double trials_per_s = 0; /* the least that a cell with downtime had */
     for (uint32_t i = 0; i < curves->count; i++) {
         struct point *point = &curves->points[i];
-        point->interval = share_interval_of(&point->share, 0);
-        double here = point->interval.effective / point->share.measured;
-        if (point->share.hit > 0 && here > 0 && (trials_per_s <= 0 || here < trials_per_s)) {
+        point->interval = share_interval_of(&point->cell->share, 0);
+        double here = point->interval.effective / point->cell->share.measured;
+        if (point->cell->share.hit > 0 && here > 0 && (trials_per_s <= 0 || here < trials_per_s)) {
             trials_per_s = here;
         }
     }
     for (uint32_t i = 0; i < curves->count; i++) {
         struct point *point = &curves->points[i];
-        point->interval = share_interval_of(&point->share, trials_per_s);
+        point->interval = share_interval_of(&point->cell->share, trials_per_s);
         const struct share_interval *interval = &point->interval;
         int64_t replicas = point->cell->replicas;
         if (replicas == 1 && isnan(curves->node) && interval->estimate > 0) {
@@ -147,8 +126,8 @@ static bool write_series(const struct figure *figure, const struct curves *curve
             text_add(out, ",");
             csv_number(out, values[v]);
         }
-        text_printf(out, ",%u,%u,%.6g,%.9g,%s%.2g%%\n", point->share.seeds, point->share.hit, interval->effective,
-                    point->share.measured, interval->is_bound ? "< " : "",
+        text_printf(out, ",%u,%u,%.6g,%.9g,%s%.2g%%\n", point->cell->share.seeds, point->cell->share.hit, interval->effective,
+                    point->cell->share.measured, interval->is_bound ? "< " : "",
                     100 * (interval->is_bound ? interval->high : interval->estimate));
     }
     char suffixes[2][32];
@@ -196,8 +175,8 @@ static bool write_textbook(const struct figure *figure, struct curves *curves, s
 
 static void add_axes(struct figure *figure, const struct curves *curves)
 {
-    static const char *const shares[] = {"100%%", "10%%", "1%%", "0.1%%", "0.01%%", "0.001%%", "6 nines",
-                                         "7 nines", "8 nines", "9 nines", "10 nines", "11 nines", "12 nines"};
+    static const char *const shares[] = {"100%%", "10%%", "1%%", "0.1%%", "0.01%%", "0.001%%", "10^{-6}",
+                                         "10^{-7}", "10^{-8}", "10^{-9}", "10^{-10}", "10^{-11}", "10^{-12}"};
     static const char *const years[] = {"365 d", "37 d", "3.7 d", "8.8 h", "53 min", "5.3 min", "32 s",
                                         "3.2 s", "0.3 s", "32 ms", "3.2 ms", "0.3 ms", "32 µs"};
     struct text *script = &figure->script;
@@ -218,8 +197,7 @@ static void add_axes(struct figure *figure, const struct curves *curves)
     }
     text_printf(script,
                 ")\nset xrange [%.9g:%.9g]\nset xtics 1\nset format x '%%.0f'\n"
-                "set ylabel 'share of time without service' offset 0.5,0\n"
-                "set y2label 'that much in a year' offset -0.5,0\n"
+                "set y2label 'downtime in a year of this' offset -2,0\n"
                 "set xlabel 'replicas' offset 0,0.3\n",
                 (double)curves->replicas_min - 0.5, (double)curves->replicas_max + 0.7);
 }
@@ -254,6 +232,21 @@ static void add_series(struct figure *figure, const struct curves *curves, uint3
     }
 }
 
+static void add_explanation(struct figure *figure, struct report_data *data, const struct curves *curves)
+{
+    const char *const lines[] = {
+        "The textbook lines are for machines",
+        "that fail independently and for a",
+        "service that fails over at no cost.",
+        arena_printf(&data->arena, "One machine: down %.2g%% of the time,", 100 * curves->node),
+        "as measured with one replica.",
+    };
+    uint32_t entries = curves->series_count + 2 + (curves->has_bounds ? curves->series_count : 0);
+    for (uint32_t i = 0; i < ARRAY_COUNT(lines); i++) {
+        plot_label_add(figure, LEGEND, 58 + entries * 26 + 26 + i * 18, 11, "left textcolor rgb '#555555'", lines[i]);
+    }
+}
+
 static bool add_all(struct figure *figure, struct report_data *data, struct curves *curves, struct err *err)
 {
     struct text *script = &figure->script;
@@ -261,15 +254,19 @@ static bool add_all(struct figure *figure, struct report_data *data, struct curv
     if (has_node && !write_textbook(figure, curves, err)) {
         return false;
     }
-    struct plot_panel panel = {88, 58, WIDTH - 330, HEIGHT - 52};
+    struct plot_panel panel = {92, 58, WIDTH - 330, HEIGHT - 64};
     plot_panel_add(figure, &panel);
-    plot_label_add(figure, 88, 20, 15, "left",
+    plot_axis_label(figure, &panel, "share of time without service");
+    plot_label_add(figure, 92, 20, 15, "left",
                    arena_printf(&data->arena, "%s: do more replicas help?", data->scenario));
-    plot_label_add(figure, 88, 40, 12, "left textcolor rgb '#555555'",
+    plot_label_add(figure, 92, 40, 12, "left textcolor rgb '#555555'",
                    "lower is better; each line down is one nine more");
+    if (has_node) {
+        add_explanation(figure, data, curves);
+    }
     add_axes(figure, curves);
     text_printf(script, "set key at screen %.5f, screen %.5f left top Left reverse samplen 3 spacing 1.4 noenhanced\n",
-                (double)(WIDTH - 250) / figure->width, 1 - 58.0 / figure->height);
+                (double)(LEGEND - 10) / figure->width, 1 - 58.0 / figure->height);
     text_add(script, "plot ");
     for (uint32_t i = 0; i < curves->series_count; i++) {
         uint32_t points = 0;
@@ -321,9 +318,7 @@ bool plot_availability(struct plot_context *context, struct err *err)
     if (!data->has_replicas) {
         return true;
     }
-    if (!load(&curves, data, err)) {
-        return false;
-    }
+    load(&curves, data);
     if (curves.count < 2) {
         return true;
     }

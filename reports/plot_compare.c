@@ -19,7 +19,7 @@
 #define CLIP       3.0 /* sends beyond so many times the other rates are cut off */
 
 #define WIDTH 960u
-#define LEFT  78u
+#define LEFT  92u
 
 struct arm {
     const struct report_cell *cell;
@@ -96,42 +96,49 @@ static bool is_same_faults(const struct report_series *left, const struct report
     return true;
 }
 
-static void add_heading(struct figure *figure, struct report_data *data, const char *what, const char *seed)
+static void add_heading(struct figure *figure, struct report_data *data, const char *what, const char *more,
+                        const char *seed)
 {
     plot_label_add(figure, LEFT, 20, 15, "left", arena_printf(&data->arena, "%s: %s", data->scenario, what));
     plot_label_add(figure, LEFT, 40, 12, "left textcolor rgb '#555555'",
-                   arena_printf(&data->arena, "one run of each cell, all with seed %s",
-                                plot_short_seed(data, seed)));
+                   arena_printf(&data->arena, "one run of each cell, all with seed %s%s",
+                                plot_short_seed(data, seed), more));
 }
 
 /* ------------------------------------------------------------------------------------------------ compare */
 
-/* What the shading means, for the caption. */
-static const char *shading_text(struct report_data *data, const struct arms *arms)
+/* Did the same faults strike all cells at the same time? */
+static bool is_shaded(const struct arms *arms)
 {
-    if (arms->items[0].series.faults.count == 0) {
-        return "The scenario injected no fault in this run.";
+    bool is_same = arms->items[0].series.faults.count > 0;
+    for (uint32_t i = 1; i < arms->count && is_same; i++) {
+        is_same = is_same_faults(&arms->items[0].series, &arms->items[i].series);
     }
-    for (uint32_t i = 1; i < arms->count; i++) {
-        if (!is_same_faults(&arms->items[0].series, &arms->items[i].series)) {
-            return arena_printf(&data->arena,
-                                "Shaded: a fault is active in the cell \"%s\"; in other cells it can differ, see "
-                                "their timelines.",
-                                arms->items[0].cell->title);
+    return is_same;
+}
+
+static const char *shading_text(const struct arms *arms)
+{
+    if (is_shaded(arms)) {
+        return "Shaded: a fault is active, in all cells alike.";
+    }
+    for (uint32_t i = 0; i < arms->count; i++) {
+        if (arms->items[i].series.faults.count > 0) {
+            return "Faults struck the cells at different times, so none is shaded here: the panels for each cell show them.";
         }
     }
-    return "Shaded: a fault is active, in all cells alike.";
+    return "The scenario injected no fault in these runs.";
 }
 
 static void add_lines(struct figure *figure, const struct arms *arms, bool has_shade)
 {
     struct text *script = &figure->script;
     double top = plot_ceiling(arms->rate);
-    struct plot_panel panel = {LEFT, 58, WIDTH - 20, figure->height - 62 - 22 * ((arms->count + 2) / 2)};
+    struct plot_panel panel = {LEFT, 58, WIDTH - 20, figure->height - 74 - 22 * ((arms->count + 2) / 2)};
     plot_panel_add(figure, &panel);
+    plot_axis_label(figure, &panel, "answered in time (goodput), operations/s");
     text_printf(script, "set xrange [0:%.9g]\nset yrange [0:%.9g]\n", arms->end_s, top);
-    text_add(script, "set xlabel 'virtual time, seconds' offset 0,0.3\n"
-                     "set ylabel 'answered in time (goodput), operations per second' offset 0.5,0\n");
+    text_add(script, "set xlabel 'virtual time, seconds' offset 0,0.3\n");
     text_printf(script,
                 "set key at screen %.5f, screen %.5f left bottom Left reverse samplen 4 spacing 1.2 maxcols 2 "
                 "maxrows %u noenhanced width 3\n",
@@ -167,11 +174,13 @@ static bool draw_compare(struct plot_context *context, const struct arms *arms, 
 {
     struct report_data *data = context->data;
     struct figure figure;
-    figure_init(&figure, context->folder, "compare", context->format, WIDTH, 440 + 22 * ((arms->count + 2) / 2));
+    figure_init(&figure, context->folder, "compare", context->format, WIDTH, 460 + 22 * ((arms->count + 2) / 2));
     bool has_shade = false;
-    bool is_fine = write_arms(&figure, arms, err) &&
-                   plot_shade_csv(&figure, "-shade", &arms->items[0].series, &has_shade, err);
-    add_heading(&figure, data, "which cell comes back?", arms->seed);
+    bool is_fine = write_arms(&figure, arms, err);
+    if (is_fine && is_shaded(arms)) {
+        is_fine = plot_shade_csv(&figure, "-shade", &arms->items[0].series, &has_shade, err);
+    }
+    add_heading(&figure, data, "goodput of the cells over time", "", arms->seed);
     add_lines(&figure, arms, has_shade);
     struct plot_figure about = {
         .plot = "compare",
@@ -179,7 +188,7 @@ static bool draw_compare(struct plot_context *context, const struct arms *arms, 
         .caption = arena_printf(&data->arena,
                                 "One run of each cell, with the same seed and so with the same chance. %s The grey "
                                 "line is what clients were asked to do. %s%s",
-                                shading_text(data, arms), plot_bin_text(data, &arms->items[0].series),
+                                shading_text(arms), plot_bin_text(data, &arms->items[0].series),
                                 arms->left_out == 0 ? ""
                                                     : arena_printf(&data->arena, " The first %u of %u cells.",
                                                                    arms->count, arms->count + arms->left_out)),
@@ -236,7 +245,7 @@ static void add_panel(struct figure *figure, struct report_data *data, const str
     plot_panel_add(figure, &panel);
     bool is_cut = arm->sends > grid->top;
     const char *title = !is_cut ? arm->cell->title
-                                : arena_printf(&data->arena, "%.60s  (up to %.3g sends/s)", arm->cell->title, arm->sends);
+                                : arena_printf(&data->arena, "%.60s  (up to %.0f sends/s)", arm->cell->title, arm->sends);
     plot_label_add(figure, left, top - 12, 13, "left", title);
     text_printf(script, "set format y '%s'\nset format x '%s'\n", column == 0 ? "%g" : "",
                 index + grid->columns >= arms->count ? "%g" : "");
@@ -256,12 +265,12 @@ static void add_panel(struct figure *figure, struct report_data *data, const str
 static bool add_grid(struct figure *figure, struct report_data *data, const struct arms *arms, const struct grid *grid,
                      struct err *err)
 {
-    add_heading(figure, data, "the cells side by side", arms->seed);
-    plot_label_add(figure, LEFT, 88, 12, "left textcolor rgb '#555555'", "operations per second over virtual seconds");
+    add_heading(figure, data, "the cells side by side", "; operations per second over virtual seconds",
+                arms->seed);
     text_printf(&figure->script,
                 "set multiplot\nset xrange [0:%.9g]\nset yrange [0:%.9g]\n"
-                "set key at screen %.5f, screen %.5f left center Left reverse horizontal samplen 3 width 2\n",
-                arms->end_s, grid->top, (double)(LEFT - 10) / figure->width, 1 - 66.0 / figure->height);
+                "set key at screen %.5f, screen %.5f left center Left reverse maxrows 1 samplen 3 width 2\n",
+                arms->end_s, grid->top, (double)(LEFT - 10) / figure->width, 1 - 64.0 / figure->height);
     for (uint32_t i = 0; i < arms->count; i++) {
         char suffix[32];
         bool has_shade = false;

@@ -11,7 +11,7 @@
 
 #define LINES_MAX 16
 #define WIDTH     960u
-#define LEFT      78u
+#define LEFT      92u
 
 struct spectrum {
     struct text csv;
@@ -111,14 +111,14 @@ static void add_axes(struct figure *figure, const struct lines *lines)
 {
     struct text *script = &figure->script;
     double right = pow(10, ceil(log10(fmax(lines->operations, 100)) - 1e-9));
-    struct plot_panel panel = {LEFT, 58, WIDTH - 30, figure->height - 66 - 22 * legend_rows(lines)};
+    struct plot_panel panel = {LEFT, 58, WIDTH - 40, figure->height - 78 - 22 * legend_rows(lines)};
     plot_panel_add(figure, &panel);
+    plot_axis_label(figure, &panel, "latency");
     text_printf(script,
                 "set logscale x\nset xrange [1:%.9g]\nset grid xtics\n"
                 "set xtics ('fastest' 1, 'median' 2, '90%%%%' 10, '99%%%%' 100, '99.9%%%%' 1e3, '99.99%%%%' 1e4, "
                 "'99.999%%%%' 1e5, '6 nines' 1e6, '7 nines' 1e7, '8 nines' 1e8, '9 nines' 1e9)\n"
-                "set xlabel 'share of operations that were at least this fast' offset 0,0.3\n"
-                "set ylabel 'latency' offset 0.5,0\n",
+                "set xlabel 'share of operations that were at least this fast' offset 0,0.3\n",
                 right);
     plot_latency_axis(script, lines->low_ms, lines->high_ms);
     text_printf(script,
@@ -149,7 +149,7 @@ bool plot_latency(struct plot_context *context, struct err *err)
     if (!is_fine || lines.count == 0) {
         return is_fine;
     }
-    figure_init(&figure, context->folder, "latency", context->format, WIDTH, 430 + 22 * legend_rows(&lines));
+    figure_init(&figure, context->folder, "latency", context->format, WIDTH, 450 + 22 * legend_rows(&lines));
     plot_label_add(&figure, LEFT, 20, 15, "left",
                    arena_printf(&data->arena, "%s: how long do answers take?", data->scenario));
     plot_label_add(&figure, LEFT, 40, 12, "left textcolor rgb '#555555'",

@@ -19,7 +19,7 @@
 #define LANES_MAX      20
 
 #define WIDTH  960u
-#define LEFT   78u
+#define LEFT   92u
 #define RIGHT  724u
 #define LEGEND 738u
 #define LANE   20u
@@ -106,7 +106,7 @@ static bool write_faults(const struct figure *figure, const struct report_series
     return is_fine;
 }
 
-/* Stretches of windows that were not up. *any: there are some. */
+/* Stretches of windows that were not up, from the first one in which anybody asked. *any: there are some. */
 static bool write_down(const struct figure *figure, const struct report_series *series, bool *any, struct err *err)
 {
     struct text csv;
@@ -114,8 +114,13 @@ static bool write_down(const struct figure *figure, const struct report_series *
     text_add(&csv, "start_s,end_s\n");
     *any = false;
     bool is_down = false;
+    bool is_asked = false;
     for (uint32_t i = 0; i < series->bins.count; i++) {
         const struct report_bin *bin = vec_at(&series->bins, i);
+        is_asked |= bin->offered > 0;
+        if (!is_asked) {
+            continue;
+        }
         if (!bin->is_up && !is_down) {
             text_printf(&csv, "%.9g,", bin->start_s);
             *any = true;
@@ -164,7 +169,9 @@ static void add_lanes(struct figure *figure, struct report_data *data, const str
     if (has_down) {
         plot_label_add(figure, LEGEND, top + lanes * LANE + LANE / 2, 11, "left", "no service");
     }
-    plot_label_add(figure, LEFT - 10, top + all * LANE / 2, 13, "right", "faults");
+    if (lanes > 0) {
+        plot_label_add(figure, LEFT - 10, top + lanes * LANE / 2, 12, "right", lanes == 1 ? "fault" : "faults");
+    }
     text_printf(script,
                 "unset border\nunset tics\nset yrange [%u:0]\nunset key\nminimum = %.9g\n"
                 "plot ",
@@ -182,7 +189,7 @@ static void add_lanes(struct figure *figure, struct report_data *data, const str
                     "noborder fillcolor rgb '" GNUPLOT_DOWN "'\n",
                     figure->name, lanes, lanes, lanes);
     }
-    text_add(script, "unset label\nset border 3\nset xtics\nset ytics\n");
+    text_add(script, "unset label\nset border 3\nset xtics nomirror out\nset ytics nomirror out\n");
 }
 
 struct rates {
@@ -206,9 +213,10 @@ static void add_rates(struct figure *figure, const struct rates *rates, bool has
     struct text *script = &figure->script;
     struct plot_panel panel = {LEFT, rates->top, RIGHT, rates->bottom};
     plot_panel_add(figure, &panel);
+    plot_axis_label(figure, &panel, rates->title);
     add_key(figure, rates->top);
-    text_printf(script, "set yrange [0:%.9g]\nset ytics autofreq\nset format x ''\nset ylabel '%s' offset 0.5,0\nplot ",
-                rates->maximum, rates->title);
+    text_printf(script, "set yrange [0:%.9g]\nset ytics autofreq\nset format x ''\nplot ",
+                rates->maximum);
     if (has_shade) {
         plot_shade_add(figure, "-shade", rates->maximum);
     }
@@ -218,7 +226,8 @@ static void add_rates(struct figure *figure, const struct rates *rates, bool has
                     "'#0072B2' notitle, \\\n",
                     figure->name);
     }
-    text_printf(script, "'' using 1:4 with lines linestyle %u title 'asked for'", GNUPLOT_OFFERED);
+    text_printf(script, "'data/%s.csv' using 1:4 with lines linestyle %u title 'asked for'", figure->name,
+                GNUPLOT_OFFERED);
     if (rates->has_sends) {
         text_printf(script, ", \\\n'' using 1:5 with lines linestyle %u title 'sent, retries included'",
                     GNUPLOT_ATTEMPTS);
@@ -227,7 +236,7 @@ static void add_rates(struct figure *figure, const struct rates *rates, bool has
         text_printf(script, ", \\\n'' using 1:6 with lines linestyle %u title 'answered in time (goodput)'",
                     GNUPLOT_GOODPUT);
     }
-    text_add(script, "\n");
+    text_add(script, "\nunset label\n");
 }
 
 static void add_latency(struct figure *figure, const struct extent *extent, uint32_t top, uint32_t bottom,
@@ -236,8 +245,9 @@ static void add_latency(struct figure *figure, const struct extent *extent, uint
     struct text *script = &figure->script;
     struct plot_panel panel = {LEFT, top, RIGHT, bottom};
     plot_panel_add(figure, &panel);
+    plot_axis_label(figure, &panel, "latency");
     add_key(figure, top);
-    text_add(script, "set format x '%g'\nset xlabel 'virtual time, seconds'\nset ylabel 'latency' offset 0.5,0\n");
+    text_add(script, "set format x '%g'\nset xlabel 'virtual time, seconds' offset 0,0.4\n");
     plot_latency_axis(script, extent->latency_low, extent->latency_high);
     text_add(script, "plot ");
     if (has_shade) {
@@ -258,11 +268,12 @@ static void add_panels(struct figure *figure, struct report_data *data, const st
     const struct report_run *run = timeline->run;
     const char *seed = plot_short_seed(data, run->seed);
     const char *separator = run->reason[0] == '\0' ? "" : ": ";
+    bool is_swept = timeline->cell->label[0] != '\0';
     plot_label_add(figure, LEFT, 20, 15, "left",
-                   arena_printf(&data->arena, "%s, %s", data->scenario, timeline->cell->title));
+                   arena_printf(&data->arena, "%s%s%s", data->scenario, is_swept ? ", " : "", timeline->cell->label));
     plot_label_add(figure, LEFT, 40, 12, "left textcolor rgb '#555555'",
                    arena_printf(&data->arena, "seed %s, verdict %s%s%s", seed, run->verdict, separator, run->reason));
-    text_printf(script, "set multiplot\nset xrange [0:%.9g]\nset xtics out\n", extent->end_s);
+    text_printf(script, "set multiplot\nset xrange [0:%.9g]\nset xtics nomirror out\n", extent->end_s);
     uint32_t top = 58;
     uint32_t lanes = timeline->series.lane_count > LANES_MAX ? LANES_MAX : timeline->series.lane_count;
     lanes += has_down ? 1 : 0;
@@ -273,11 +284,9 @@ static void add_panels(struct figure *figure, struct report_data *data, const st
     double rate = plot_ceiling(extent->is_storm ? extent->rate : fmax(extent->rate, extent->sends));
     struct rates rates = {top, top + 190, rate, true, !extent->is_storm, "operations per second"};
     add_rates(figure, &rates, has_shade);
-    text_add(script, "unset label\n");
     top += 190 + 20;
     if (extent->is_storm) {
         struct rates sends = {top, top + 120, plot_ceiling(extent->sends), false, true, "sends per second"};
-        text_printf(script, "# %s\n", "sends have their own scale: retries exceed what is asked for by far");
         add_rates(figure, &sends, has_shade);
         top += 120 + 20;
     }
@@ -289,7 +298,7 @@ static uint32_t height_of(const struct timeline *timeline, const struct extent *
 {
     uint32_t lanes = timeline->series.lane_count > LANES_MAX ? LANES_MAX : timeline->series.lane_count;
     lanes += has_down ? 1 : 0;
-    return 58 + (lanes > 0 ? lanes * LANE + 10 : 0) + 210 + (extent->is_storm ? 140 : 0) + 140 + 50;
+    return 58 + (lanes > 0 ? lanes * LANE + 10 : 0) + 210 + (extent->is_storm ? 140 : 0) + 140 + 62;
 }
 
 static bool draw(struct plot_context *context, const struct timeline *timeline, const struct extent *extent,
@@ -316,7 +325,8 @@ static bool draw(struct plot_context *context, const struct timeline *timeline, 
     add_panels(&figure, data, timeline, extent, has_shade, has_down);
     struct plot_figure about = {
         .plot = "timeline",
-        .title = arena_printf(&data->arena, "%s, seed %s: %s", timeline->cell->title, seed, run->verdict),
+        .title = arena_printf(&data->arena, "%s%sseed %s: %s", timeline->cell->label,
+                              timeline->cell->label[0] == '\0' ? "" : ", ", seed, run->verdict),
         .caption = arena_printf(&data->arena,
                                 "One run. Shaded: a fault is active. \"No service\": windows that miss the scenario's "
                                 "availability predicate. Latency is of answered operations, from the moment they were "

@@ -1,29 +1,35 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The simulated disk as the engine sees it: calls, open files, the device's queue, faults. The parts are disk_inode
- * (contents), disk_directory (names), disk_power (what a power loss leaves) and disk_pool (memory).
+ * The simulated disk as the engine sees it: calls, open files, the device's queue, faults. The
+ * parts are disk_inode (contents), disk_directory (names), disk_power (what a power loss leaves)
+ * and disk_pool (memory).
  *
- * A call has two halves. disk_begin changes what the page cache shows, asks the faults and books the device; disk_end
- * delivers. Between them virtual time passes and other fibers of the node may do anything, so a call keeps no pointer
- * into the disk: a read looks its file up again, a sync is a numbered entry in a table of flights that remembers how far
- * the lists of operations reached when it began. Operations that come later stay unsynced. A flight whose process died
- * is gone, and the number of the dead is never given out again.
+ * A call has two halves. disk_begin changes what the page cache shows, asks the faults and books
+ * the device; disk_end delivers. Between them virtual time passes and other fibers of the node
+ * may do anything, so a call keeps no pointer into the disk: a read looks its file up again, a
+ * sync is a numbered entry in a table of flights that remembers how far the lists of operations
+ * reached when it began. Operations that come later stay unsynced. When a process dies its
+ * flights are forgotten, and their tickets name nothing any more.
  *
- * The device serves one request at a time, in the order of disk_begin: it starts when it is free, and takes the latency
- * drawn plus the transfer, but at least 1/iops. Reads that find all their pages in the page cache, or only holes, do not
- * reach it; a write goes to the page cache and costs its own latency only. The page cache never forgets while the host
- * has power. What is written becomes dirty bytes and is transferred by the next sync of that file; a truncation
+ * The device serves one request at a time, in the order of disk_begin: it starts when it is
+ * free, and takes the latency drawn plus the transfer, but at least 1/iops. Reads that find all
+ * their pages in the page cache, or only holes, do not reach it; a write goes to the page cache
+ * and costs its own latency only. The page cache never forgets while the host has power. What is
+ * written becomes dirty bytes and is transferred by the next sync of that file; a truncation
  * transfers nothing. Fractions of a nanosecond are rounded up.
  *
- * Faults. A call that a filter fails takes as long as if it had not failed and draws the same, so a fault does not move
- * the draws of later calls. A failed sync leaves everything dirty: the next sync that succeeds covers it. (Linux marks
- * pages clean after a failed fsync, on most file systems; a program that retries is told "ok" for data that are lost. See
- * Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020. Here the combination of a failed and a lost
- * sync does that.) A lost sync takes its time and says "ok"; a later honest one makes up for it. A rotten read flips a
- * bit of the medium below, which stays flipped: only bytes that come from the device can rot.
+ * Faults. A call that a filter fails takes as long as if it had not failed and draws the same,
+ * so a fault does not move the draws of later calls. A failed sync leaves everything dirty: the
+ * next sync that succeeds covers it. (Linux marks pages clean after a failed fsync, on most file
+ * systems, and a program that retries is told "ok" for data that are lost: Rebello et al., "Can
+ * Applications Recover from fsync Failures?", ATC 2020. A failed sync followed by lost ones comes
+ * close to that.) A lost sync takes its time and says "ok"; a later honest one makes up for it. A
+ * rotten read flips a bit of the medium below, which stays flipped; only bytes that come from the
+ * device can rot.
  *
- * Not modelled: write-back by time (only by amount, see disk_inode.h and disk_directory.h), eviction from the page
- * cache, hard links, directories, permissions, and a limit on dirty pages that would throttle writers. */
+ * Not modelled: write-back by time (only by amount, see disk_inode.h and disk_directory.h),
+ * eviction from the page cache, hard links, directories, permissions, and a limit on dirty pages
+ * that would throttle writers. */
 #include "sim/disk.h"
 
 #include "sim/base/base.h"
@@ -33,12 +39,12 @@
 
 #define NS_PER_S INT64_C(1000000000)
 /* No call is ever done later than this: sums of durations saturate here and still can be added. */
-#define TIME_NS_MAX (INT64_MAX / 4)
+#define TIME_NS_MAX     (INT64_MAX / 4)
 #define FILE_INDEX_BITS 12
-#define FILES_MAX ((1U << FILE_INDEX_BITS) - 1)
+#define FILES_MAX       ((1U << FILE_INDEX_BITS) - 1)
 #define GENERATION_MASK ((1U << (32 - FILE_INDEX_BITS)) - 1)
-#define FLIGHTS_MAX (UINT32_C(1) << 20)
-#define LIST_END UINT32_MAX
+#define FLIGHTS_MAX     (UINT32_C(1) << 20)
+#define LIST_END        UINT32_MAX
 
 /* An open file. A sq_file is the generation and the index + 1. */
 struct handle {
@@ -70,15 +76,17 @@ struct disk {
     struct vec flights; /* struct flight */
     uint32_t handle_free;
     uint32_t flight_free;
-    uint32_t life; /* of the process; part of every ticket */
-    int64_t free_at_ns; /* when the device has served all that it was asked so far */
+    uint32_t life;            /* of the process; part of every ticket */
+    int64_t free_at_ns;       /* when the device has served all that it was asked so far */
     int64_t operation_ns_min; /* 1/iops */
     uint64_t syncs;
 };
 
-/* ------------------------------------------------------------------------------------------------ life */
+/* ------------------------------------------------------------------------------------------------
+ * life */
 
-/* The disk itself lives in an arena of one allocation, so that only the base layer asks the system for memory. */
+/* The disk itself lives in an arena of one allocation, so that only the base layer asks the
+ * system for memory. */
 struct disk_home {
     struct arena arena;
     struct disk disk;
@@ -143,7 +151,8 @@ void disk_reset(struct disk *disk, const struct spec_disk *spec, struct rng rng)
     disk->operation_ns_min = spec->iops == 0 ? 0 : (NS_PER_S + spec->iops - 1) / spec->iops;
 }
 
-/* ------------------------------------------------------------------------------------------------ time */
+/* ------------------------------------------------------------------------------------------------
+ * time */
 
 static int64_t add_ns(int64_t left, int64_t right)
 {
@@ -184,7 +193,8 @@ static int64_t occupy(struct disk *disk, int64_t now_ns, const struct dist *late
     return disk->free_at_ns;
 }
 
-/* ------------------------------------------------------------------------------------------------ files, flights */
+/* ------------------------------------------------------------------------------------------------
+ * files, flights */
 
 static struct handle *handle_of(const struct disk *disk, sq_file file)
 {
@@ -280,7 +290,8 @@ static void free_flight(struct disk *disk, struct flight *flight)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ beginning */
+/* ------------------------------------------------------------------------------------------------
+ * beginning */
 
 static inline void ask_filters(struct disk *disk, struct disk_call *call, const char *path,
                                uint32_t method_bit)
@@ -519,7 +530,8 @@ void disk_begin(struct disk *disk, int64_t now_ns, struct disk_call *call)
     ASSERT(call->done_ns >= now_ns);
 }
 
-/* ------------------------------------------------------------------------------------------------ ending */
+/* ------------------------------------------------------------------------------------------------
+ * ending */
 
 static void end_read(struct disk *disk, struct disk_call *call)
 {
@@ -580,7 +592,8 @@ const char *disk_list(const struct disk *disk, uint32_t index)
     return disk_directory_list(&disk->directory, index);
 }
 
-/* ------------------------------------------------------------------------------------------------ disasters */
+/* ------------------------------------------------------------------------------------------------
+ * disasters */
 
 static void close_all(struct disk *disk)
 {
@@ -624,7 +637,8 @@ void disk_wipe(struct disk *disk)
     make_empty(disk);
 }
 
-/* ------------------------------------------------------------------------------------------------ faults, reports */
+/* ------------------------------------------------------------------------------------------------
+ * faults, reports */
 
 void disk_filter_add(struct disk *disk, struct disk_filter *filter)
 {

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Every name that somebody still means has one record with two pointers, to the inode it names now and to the one it
- * names on the medium. A change (creation, removal, rename) moves the first pointer at once and joins the list; when it
- * becomes durable it moves the second. A name that neither pointer nor change needs is given back.
+ * Every name that somebody still means has one record with two pointers, to the inode it names
+ * now and to the one it names on the medium. A change (creation, removal, rename) moves the
+ * first pointer at once and joins the list; when it becomes durable it moves the second. A name
+ * that neither pointer nor change needs is given back.
  *
- * Because the entries point to inodes, a file that is removed and created again is two inodes: after a power loss the
- * name leads to the old one or to the new one, never to a mixture. Both stay alive as long as a durable entry or a change
- * in the list could bring them back.
+ * Because the entries point to inodes, a file that is removed and created again is two inodes:
+ * after a power loss the name leads to the old one or to the new one, never to a mixture. Both
+ * stay alive as long as a durable entry or a change in the list could bring them back.
  *
- * The listing is in the order in which entries were created. A rename onto an existing name takes over that entry; onto a
- * new one it makes an entry at the end. The listing is sorted by the numbers of the changes, so an entry is found in it
- * by bisection. */
+ * The listing is in the order in which entries were created. A rename onto an existing name
+ * takes over that entry; onto a new one it makes an entry at the end. The listing is sorted by
+ * the numbers of the changes, so an entry is found in it by bisection. */
 #include "sim/disk_directory.h"
 
 #include "sim/base/base.h"
@@ -85,7 +86,8 @@ void disk_directory_reset(struct disk_directory *directory)
     directory->born = 0;
 }
 
-/* ------------------------------------------------------------------------------------------------ names */
+/* ------------------------------------------------------------------------------------------------
+ * names */
 
 static struct disk_name *lookup(const struct disk_directory *directory, uint64_t hash,
                                 const char *text)
@@ -208,7 +210,8 @@ static void set_durable(struct disk_directory *directory, struct disk_name *name
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ changes */
+/* ------------------------------------------------------------------------------------------------
+ * changes */
 
 /* Forgets what a change holds on to. */
 static void release_change(struct disk_directory *directory, const struct disk_change *change)
@@ -226,7 +229,8 @@ static void release_change(struct disk_directory *directory, const struct disk_c
     }
 }
 
-/* Joins the list. The names must be in use already, and still: commits the oldest changes when there are too many. */
+/* Joins the list. The names must be in use already, and still: commits the oldest changes when
+ * there are too many. */
 static void push_change(struct disk_directory *directory, struct disk_change change)
 {
     if (disk_directory_pending(directory) == DISK_DIRECTORY_CHANGES_MAX) {
@@ -354,7 +358,8 @@ static int compare_born(const void *left, const void *right)
 
 void disk_directory_revert(struct disk_directory *directory)
 {
-    /* First every name points to its durable inode again, then the changes let go of what nobody names. */
+    /* First every name points to its durable inode again, then the changes let go of what nobody
+     * names. */
     collect_names(directory);
     vec_clear(&directory->listing);
     for (uint32_t i = 0; i < directory->scratch.count; i++) {

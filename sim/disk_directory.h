@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The directory of a simulated disk: names that point to inodes, once as the page cache sees them and once as they are
- * on the medium, and the ordered list of changes that are not durable yet. */
+ * The directory of a simulated disk: names that point to inodes, once as the page cache sees
+ * them and once as they are on the medium, and the ordered list of changes that are not durable
+ * yet. */
 #ifndef SQUALL_SIM_DISK_DIRECTORY_H
 #define SQUALL_SIM_DISK_DIRECTORY_H
 
@@ -14,7 +15,7 @@
 struct disk_name {
     struct disk_name *next; /* with the same hash; in the free list */
     uint64_t hash;
-    struct disk_inode *cached;  /* NULL: no such entry */
+    struct disk_inode *cached; /* NULL: no such entry */
     struct disk_inode *durable;
     uint64_t cached_born; /* number of the change that created the entry */
     uint64_t durable_born;
@@ -53,7 +54,8 @@ struct disk_directory {
 void disk_directory_init(struct disk_directory *directory, struct disk_inode_table *inodes,
                          struct arena *arena);
 void disk_directory_release(struct disk_directory *directory);
-/* Forgets all names without touching the inodes: the table of inodes must have been or must be reset as well. */
+/* Forgets all names without touching the inodes: the table of inodes must have been or must be
+ * reset as well. */
 void disk_directory_reset(struct disk_directory *directory);
 
 /* The cached entry, NULL if there is none. */
@@ -63,7 +65,8 @@ void disk_directory_create(struct disk_directory *directory, const char *text,
                            struct disk_inode *inode);
 /* The entry must exist. */
 void disk_directory_remove(struct disk_directory *directory, struct disk_name *name);
-/* The entry must exist; what `to` named before loses that name. Nothing happens when both are the same. */
+/* The entry must exist; what `to` named before loses that name. Nothing happens when both are
+ * the same. */
 void disk_directory_rename(struct disk_directory *directory, struct disk_name *name,
                            const char *to);
 const char *disk_directory_list(const struct disk_directory *directory, uint32_t index);
@@ -75,9 +78,11 @@ uint32_t disk_directory_pending(const struct disk_directory *directory);
 struct disk_change *disk_directory_change(const struct disk_directory *directory, uint32_t index);
 /* Applies a change to the durable entries; the list keeps it. For disk_power. */
 void disk_directory_apply(struct disk_directory *directory, const struct disk_change *change);
-/* Forgets all changes that are not durable and makes the cached entries equal to the durable ones. */
+/* Forgets all changes that are not durable and makes the cached entries equal to the durable
+ * ones. */
 void disk_directory_revert(struct disk_directory *directory);
-/* Hash of the durable entries with the durable content of their inodes; the order of creation does not matter. */
+/* Hash of the durable entries with the durable content of their inodes; the order of creation
+ * does not matter. */
 uint64_t disk_directory_digest(const struct disk_directory *directory);
 
 #endif

@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * One image and a list of undo records instead of two images. A write saves the old bytes under it and puts the new
- * ones in their place; a sync forgets records and copies nothing, so it costs the same for one dirty page and for a
- * thousand. Only a power loss, which is rare, walks the records: backwards, undoing one after the other, until the image
- * is the durable one. In between it passes through every state the page cache ever had, which is exactly what is needed
+ * One image and a list of undo records instead of two images. A write saves the old bytes under
+ * it and puts the new ones in their place; a sync forgets records and copies nothing, so it
+ * costs the same for one dirty page and for a thousand. Only a power loss, which is rare, walks
+ * the records: backwards, undoing one after the other, until the image is the durable one. In
+ * between it passes through every state the page cache ever had, which is exactly what is needed
  * to say what each sector may hold (see disk_power.c).
  *
- * Records lie one behind the other in one block per inode. Nearly always a sync covers all of them: then the block is
- * empty again and the next write reuses the same warm bytes. A sync that ends while later writes are unsynced drops
- * records from the front only.
+ * Records lie one behind the other in one block per inode. Nearly always a sync covers all of
+ * them: then the block is empty again and the next write reuses the same warm bytes. A sync that
+ * ends while later writes are unsynced drops records from the front only.
  *
- * A truncation does not copy what it cuts off: whole pages move into its record and come back when it is undone. An
- * append has no old bytes to save, only its place. Bytes behind the end of a file are always zero, so extending a file
- * needs no clearing and undoing an extension is clearing.
+ * A truncation does not copy what it cuts off: whole pages move into its record and come back
+ * when it is undone. An append has no old bytes to save, only its place. Bytes behind the end of
+ * a file are always zero, so extending a file needs no clearing and undoing an extension is
+ * clearing.
  *
- * There is no timer that writes dirty pages back. Only a file whose undo records grow beyond DISK_UNDO_BYTES_MAX has
- * its oldest operations written back, as a kernel does under memory pressure; a program that never syncs, or a disk
- * that lies about syncs, would otherwise eat the machine. */
+ * There is no timer that writes dirty pages back. Only a file whose undo records grow beyond
+ * DISK_UNDO_BYTES_MAX has its oldest operations written back, as a kernel does under memory
+ * pressure; a program that never syncs, or a disk that lies about syncs, would otherwise eat the
+ * machine. */
 #include "sim/disk_inode.h"
 
 #include "sim/base/base.h"
@@ -27,7 +30,7 @@
 #define SLOTS_MAX (UINT32_C(1) << 24)
 /* A free slot keeps blocks up to this size for its next file. */
 #define KEPT_BYTES_MAX ((size_t)64 << 10)
-#define FIRST_EPOCH 1
+#define FIRST_EPOCH    1
 
 static_assert(offsetof(struct disk_undo, payload) % 8 == 0, "page pointers in records are aligned");
 
@@ -57,7 +60,8 @@ static uint64_t pages_up_to(uint64_t size)
     return (size + DISK_PAGE_BYTES - 1) / DISK_PAGE_BYTES;
 }
 
-/* ------------------------------------------------------------------------------------------------ the table */
+/* ------------------------------------------------------------------------------------------------
+ * the table */
 
 void disk_inode_table_init(struct disk_inode_table *table, struct disk_pool *pool)
 {
@@ -206,7 +210,8 @@ void disk_inode_relabel(struct disk_inode *inode, const char *label)
     memcpy(inode->label, label, length + 1);
 }
 
-/* ------------------------------------------------------------------------------------------------ undo records */
+/* ------------------------------------------------------------------------------------------------
+ * undo records */
 
 static void drop_first(struct disk_inode_table *table, struct disk_inode *inode)
 {
@@ -237,8 +242,9 @@ void disk_inode_settle(struct disk_inode_table *table, struct disk_inode *inode,
     }
 }
 
-/* Room for `need` bytes behind the tail: by writing back the oldest operations when there are too many, by moving the
- * records to the front of a block that is at least half empty, or with a larger block. */
+/* Room for `need` bytes behind the tail: by writing back the oldest operations when there are
+ * too many, by moving the records to the front of a block that is at least half empty, or with a
+ * larger block. */
 static void make_undo_room(struct disk_inode_table *table, struct disk_inode *inode, size_t need)
 {
     size_t used = inode->undo_tail - inode->undo_head;
@@ -383,7 +389,8 @@ void disk_inode_undo_last(struct disk_inode_table *table, struct disk_inode *ino
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ content */
+/* ------------------------------------------------------------------------------------------------
+ * content */
 
 uint64_t disk_inode_missing_pages(const struct disk_inode *inode, uint64_t offset, size_t size)
 {
@@ -605,7 +612,8 @@ void disk_inode_cut(struct disk_inode_table *table, struct disk_inode *inode, ui
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ digest */
+/* ------------------------------------------------------------------------------------------------
+ * digest */
 
 /* Undoes on a copy of the page `index` what the record did to it. */
 static void undo_on_copy(uint8_t *copy, uint64_t index, struct disk_undo *undo)

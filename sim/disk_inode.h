@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Inodes of a simulated disk: the content of files without their names. An inode is its cached image, page by page,
- * and the list of its unsynced operations, each with what it takes to undo it. The durable image is the cached image
- * with all of them undone; making operations durable is forgetting how to undo them. */
+ * Inodes of a simulated disk: the content of files without their names. An inode is its cached
+ * image, page by page, and the list of its unsynced operations, each with what it takes to undo
+ * it. The durable image is the cached image with all of them undone; making operations durable
+ * is forgetting how to undo them. */
 #ifndef SQUALL_SIM_DISK_INODE_H
 #define SQUALL_SIM_DISK_INODE_H
 
@@ -30,9 +31,10 @@ enum disk_fate {
     DISK_FATE_TORN,
 };
 
-/* One unsynced operation. The payload is `saved` bytes of old content from `offset` on (what lay behind the old end of
- * the file was zeros), and for a truncation, at the next multiple of 8, `page_count` pointers to the pages that it cut
- * off, from the first page wholly behind the new end. */
+/* One unsynced operation. The payload is `saved` bytes of old content from `offset` on (what lay
+ * behind the old end of the file was zeros), and for a truncation, at the next multiple of 8,
+ * `page_count` pointers to the pages that it cut off, from the first page wholly behind the new
+ * end. */
 struct disk_undo {
     uint64_t offset;   /* of a write; new size of a truncation */
     uint64_t old_size; /* of the file */
@@ -58,8 +60,10 @@ struct disk_inode {
     uint32_t undo_last;    /* size of the last record, bytes */
     uint32_t undo_count;   /* records */
     uint32_t undo_holders; /* records that hold pages */
-    uint32_t users;        /* open files and cached names: while there are any, the space counts as used */
-    uint32_t references;   /* durable names, directory operations, syncs in flight: these keep it alive too */
+    /* While there are users (open files, cached names) the space counts as used; references
+     * (durable names, directory operations, syncs in flight) keep the inode alive too. */
+    uint32_t users;
+    uint32_t references;
     bool is_live;
     uint64_t sequence;    /* operations so far; the last undo_count of them are unsynced */
     uint64_t dirty_bytes; /* written since a sync last began */
@@ -81,7 +85,8 @@ void disk_inode_table_release(struct disk_inode_table *table);
 /* Frees all inodes whatever refers to them; the next ones come in the order of a new table. */
 void disk_inode_table_reset(struct disk_inode_table *table);
 
-/* An empty file. It has no users and no references yet: the caller adds one at once. `label` as long as a name. */
+/* An empty file. It has no users and no references yet: the caller adds one at once. `label` as
+ * long as a name. */
 struct disk_inode *disk_inode_new(struct disk_inode_table *table, const char *label);
 void disk_inode_use(struct disk_inode_table *table, struct disk_inode *inode);
 void disk_inode_reference(struct disk_inode *inode);
@@ -90,7 +95,8 @@ void disk_inode_unuse(struct disk_inode_table *table, struct disk_inode *inode);
 void disk_inode_unreference(struct disk_inode_table *table, struct disk_inode *inode);
 void disk_inode_relabel(struct disk_inode *inode, const char *label);
 
-/* Pages that a write would allocate. The range ends at or before DISK_FILE_BYTES_MAX, here and below. */
+/* Pages that a write would allocate. The range ends at or before DISK_FILE_BYTES_MAX, here and
+ * below. */
 uint64_t disk_inode_missing_pages(const struct disk_inode *inode, uint64_t offset, size_t size);
 /* One operation; size 1 .. 2^32 - 1. */
 void disk_inode_write(struct disk_inode_table *table, struct disk_inode *inode, const void *source,
@@ -108,13 +114,13 @@ uint64_t disk_inode_uncached_pages(const struct disk_inode_table *table,
 /* Puts the pages of the range into the page cache. */
 void disk_inode_mark_cached(const struct disk_inode_table *table, struct disk_inode *inode,
                             uint64_t offset, size_t size);
-/* Flips a bit of the medium: the `bit`-th of those that disk_inode_uncached_bytes counted for the range. */
+/* Flips a bit of the medium: the `bit`-th of those that disk_inode_uncached_bytes counted for
+ * the range. */
 void disk_inode_flip(const struct disk_inode_table *table, struct disk_inode *inode,
                      uint64_t offset, uint64_t bit);
 
 /* Makes all operations with a number below `frontier` (a value that `sequence` had) durable. */
-void disk_inode_settle(struct disk_inode_table *table, struct disk_inode *inode,
-                       uint64_t frontier);
+void disk_inode_settle(struct disk_inode_table *table, struct disk_inode *inode, uint64_t frontier);
 /* Undoes the last unsynced operation. */
 void disk_inode_undo_last(struct disk_inode_table *table, struct disk_inode *inode);
 /* The last unsynced operation, NULL if there is none. */
@@ -122,9 +128,11 @@ struct disk_undo *disk_inode_last(const struct disk_inode *inode);
 /* Puts `size` bytes into a page without recording anything; allocates the page. For disk_power. */
 void disk_inode_patch(struct disk_inode_table *table, struct disk_inode *inode, const void *source,
                       size_t size, uint64_t offset);
-/* Zeroes everything from `size` on, without recording anything, and drops whole pages. For disk_power. */
+/* Zeroes everything from `size` on, without recording anything, and drops whole pages. For
+ * disk_power. */
 void disk_inode_cut(struct disk_inode_table *table, struct disk_inode *inode, uint64_t size);
-/* Hash of the durable content; holes and pages of zeros are the same. Costs a copy of every page. */
+/* Hash of the durable content; holes and pages of zeros are the same. Costs a copy of every
+ * page. */
 uint64_t disk_inode_durable_digest(const struct disk_inode *inode);
 
 static inline struct disk_page *disk_inode_page(const struct disk_inode *inode, uint64_t index)
@@ -132,7 +140,8 @@ static inline struct disk_page *disk_inode_page(const struct disk_inode *inode, 
     return index < inode->page_limit ? ((struct disk_page **)inode->pages.data)[index] : NULL;
 }
 
-/* First of the unsynced operations, oldest first; valid when undo_count > 0. The next one is size_bytes further. */
+/* First of the unsynced operations, oldest first; valid when undo_count > 0. The next one is
+ * size_bytes further. */
 static inline struct disk_undo *disk_inode_first(const struct disk_inode *inode)
 {
     return (struct disk_undo *)(void *)((uint8_t *)inode->undo.data + inode->undo_head);

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Pages are cut from slabs of sixteen; blocks come from the arena one at a time. What is given back goes to the front of
- * a free list: the page that a truncation has just dropped is the next one handed out, while it is still in the
- * processor's cache. Nothing here is ever returned to the system before the disk itself is freed, and no decision of a
- * run depends on an address. */
+ * Pages are cut from slabs of sixteen; blocks come from the arena one at a time. What is given
+ * back goes to the front of a free list: the page that a truncation has just dropped is the next
+ * one handed out, while it is still in the processor's cache. Nothing here is ever returned to
+ * the system before the disk itself is freed, and no decision of a run depends on an address. */
 #include "sim/disk_pool.h"
 
 #include "sim/base/base.h"
 
 #include <string.h>
 
-#define SLAB_PAGES 16
-#define LINE_BYTES 64
+#define SLAB_PAGES      16
+#define LINE_BYTES      64
 #define BLOCK_ORDER_MIN 6
 
 static_assert(offsetof(struct disk_page, data) == LINE_BYTES, "data follows a head of one line");
@@ -33,8 +33,7 @@ void disk_pool_release(struct disk_pool *pool)
 
 static void add_slab(struct disk_pool *pool)
 {
-    uint8_t *memory =
-        arena_alloc(&pool->arena, SLAB_PAGES * sizeof(struct disk_page) + LINE_BYTES);
+    uint8_t *memory = arena_alloc(&pool->arena, SLAB_PAGES * sizeof(struct disk_page) + LINE_BYTES);
     memory += (LINE_BYTES - (uintptr_t)memory % LINE_BYTES) % LINE_BYTES;
     struct disk_page *pages = (struct disk_page *)(void *)memory;
     for (int at = SLAB_PAGES - 1; at >= 0; at--) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Memory of one simulated disk: pages of 4 KiB and blocks of a power of two, both given back to free lists and taken
- * from there again. The system is asked only when a run needs more than any run before. */
+ * Memory of one simulated disk: pages of 4 KiB and blocks of a power of two, both given back to
+ * free lists and taken from there again. The system is asked only when a run needs more than any
+ * run before. */
 #ifndef SQUALL_SIM_DISK_POOL_H
 #define SQUALL_SIM_DISK_POOL_H
 
@@ -10,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DISK_PAGE_BYTES 4096
+#define DISK_PAGE_BYTES   4096
 #define DISK_BLOCK_ORDERS 40
 
 /* A page of a file. The data starts on a cache line. */
@@ -38,7 +39,8 @@ void disk_pool_release(struct disk_pool *pool);
 /* A page with undefined content and epoch 0. */
 struct disk_page *disk_pool_page(struct disk_pool *pool);
 void disk_pool_page_free(struct disk_pool *pool, struct disk_page *page);
-/* Makes the capacity at least `size_bytes` and keeps the first `kept_bytes` of the content; the rest is undefined. */
+/* Makes the capacity at least `size_bytes` and keeps the first `kept_bytes` of the content; the
+ * rest is undefined. */
 void disk_pool_reserve(struct disk_pool *pool, struct disk_block *block, size_t kept_bytes,
                        size_t size_bytes);
 /* Gives the memory back; the block is empty afterwards. */

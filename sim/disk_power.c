@@ -1,30 +1,34 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A third of all power losses keeps nothing that was not synced, a third keeps all of it, and a third keeps a random
- * subset. The extremes are what most defects need; the subset finds those that depend on one write overtaking another
- * (Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014; Zheng et al., "Torturing Databases for Fun and
- * Profit", OSDI 2014).
+ * A third of all power losses keeps nothing that was not synced, a third keeps all of it, and a
+ * third keeps a random subset. The extremes are what most defects need; the subset finds those
+ * that depend on one write overtaking another (Pillai et al., "All File Systems Are Not Created
+ * Equal", OSDI 2014; Zheng et al., "Torturing Databases for Fun and Profit", OSDI 2014).
  *
- * Contents, subset. Every operation is lost (one half), whole, or torn (one quarter each). A torn write keeps each of
- * its sectors by a coin of its own; whether the new size of the file arrived with them is one more coin. A sector is the
- * unit in which the medium changes, and what reaches it is the page cache at that moment: a sector that one write put
- * there holds all earlier writes to the same sector too, also those that are otherwise lost. So a sector always holds a
- * state that the page cache had, never a mixture that no device could make. To know those states the operations are
- * undone one by one from the last: before one is undone, its surviving sectors that no later operation has decided are
- * copied aside. In the end the image is the durable one and the copies are laid over it.
+ * Contents, subset. Every operation is lost (one half), whole, or torn (one quarter each). A
+ * torn write keeps each of its sectors by a coin of its own; whether the new size of the file
+ * arrived with them is one more coin. A sector is the unit in which the medium changes, and what
+ * reaches it is the page cache at that moment: a sector that one write put there holds all
+ * earlier writes to the same sector too, also those that are otherwise lost. So a sector always
+ * holds a state that the page cache had, never a mixture that no device could make. To know
+ * those states the operations are undone one by one from the last: before one is undone, its
+ * surviving sectors that no later operation has decided are copied aside. In the end the image
+ * is the durable one and the copies are laid over it.
  *
- * A truncation that survives decides everything behind the new end: whatever older operations put there is gone. That
- * is one number, the lowest such end seen so far.
+ * A truncation that survives decides everything behind the new end: whatever older operations
+ * put there is gone. That is one number, the lowest such end seen so far.
  *
- * The order of operations is otherwise not kept, not even between a truncation and a write: POSIX promises none before
- * a sync. Sizes are folded forward over the survivors. The part of a file that lies behind its end is zero afterwards.
+ * The order of operations is otherwise not kept, not even between a truncation and a write:
+ * POSIX promises none before a sync. Sizes are folded forward over the survivors. The part of a
+ * file that lies behind its end is zero afterwards.
  *
- * Directory, subset. With an ordered journal a prefix of the changes survives. Without, any subset in which a change is
- * lost when an earlier one of the same name is; a rename has two names and survives for both or for neither. Contents
- * and names are independent of each other.
+ * Directory, subset. With an ordered journal a prefix of the changes survives. Without, any
+ * subset in which a change is lost when an earlier one of the same name is; a rename has two
+ * names and survives for both or for neither. Contents and names are independent of each other.
  *
- * Deliberately absent: sectors of another file overwritten, sectors torn inside, and the firmware's own metadata lost;
- * see Zheng et al., "Understanding the Robustness of SSDs under Power Fault", FAST 2013. */
+ * Deliberately absent: sectors of another file overwritten, sectors torn inside, and the
+ * firmware's own metadata lost; see Zheng et al., "Understanding the Robustness of SSDs under
+ * Power Fault", FAST 2013. */
 #include "sim/disk_power.h"
 
 #include "sim/base/base.h"
@@ -66,7 +70,8 @@ void disk_power_release(struct disk_power *power)
     vec_release(&power->patches);
 }
 
-/* ------------------------------------------------------------------------------------------------ fates */
+/* ------------------------------------------------------------------------------------------------
+ * fates */
 
 /* Did the sector number `ordinal` of the operation reach the medium? */
 static bool is_kept(const struct disk_undo *undo, uint64_t ordinal)
@@ -102,7 +107,8 @@ static uint64_t reach_of(const struct disk_undo *undo, uint32_t sector_bytes)
     return 0;
 }
 
-/* Draws the fates, one draw an operation, oldest first; the result is the size of the file afterwards. */
+/* Draws the fates, one draw an operation, oldest first; the result is the size of the file
+ * afterwards. */
 static uint64_t draw_fates(const struct loss *loss, struct rng *rng)
 {
     static const enum disk_fate fates[4] = {DISK_FATE_LOST, DISK_FATE_LOST, DISK_FATE_WHOLE,
@@ -123,7 +129,8 @@ static uint64_t draw_fates(const struct loss *loss, struct rng *rng)
     return size;
 }
 
-/* ------------------------------------------------------------------------------------------------ contents */
+/* ------------------------------------------------------------------------------------------------
+ * contents */
 
 static struct disk_patch *patch_of(const struct loss *loss, uint64_t index)
 {
@@ -243,7 +250,8 @@ static void lose_contents(struct disk_power *power, struct disk_inode_table *ino
     inodes->epoch++;
 }
 
-/* ------------------------------------------------------------------------------------------------ names */
+/* ------------------------------------------------------------------------------------------------
+ * names */
 
 /* A subset in which every name has seen a prefix of its changes. */
 static void lose_some_changes(struct disk_directory *directory, struct rng *rng)

@@ -17,14 +17,15 @@ enum disk_survival {
 
 /* Scratch memory of disk_power_lose. */
 struct disk_power {
-    struct map by_page;  /* index of a page -> index in patches */
+    struct map by_page; /* index of a page -> index in patches */
     struct vec patches; /* struct disk_patch */
 };
 
 void disk_power_init(struct disk_power *power);
 void disk_power_release(struct disk_power *power);
-/* Decides the fate of every unsynced operation of the table and the directory, with draws from `rng`; afterwards nothing
- * is unsynced, cached and durable state are equal and the page cache is empty. No file may be open, no sync in flight. */
+/* Decides the fate of every unsynced operation of the table and the directory, with draws from
+ * `rng`; afterwards nothing is unsynced, cached and durable state are equal and the page cache
+ * is empty. No file may be open, no sync in flight. */
 void disk_power_lose(struct disk_power *power, struct disk_inode_table *inodes,
                      struct disk_directory *directory, const struct spec_disk *spec,
                      struct rng *rng);

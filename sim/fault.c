@@ -354,6 +354,11 @@ static const char *const action_names[] = {
     "bandwidth", "latency", "fault", "lostFsync", "bitRot", "clock", "cpu",
 };
 
+uint32_t fault_next_id(struct fault_set *set)
+{
+    return set->next_id++;
+}
+
 static void announce(struct fault_process *process)
 {
     struct world *world = process->set->world;
@@ -364,7 +369,7 @@ static void announce(struct fault_process *process)
         add_names(world, &world->arena, &target, process->other);
     }
     process->told = (struct sq_fault_event){
-        .id = process->set->next_id++,
+        .id = fault_next_id(process->set),
         .fault = process->index,
         .name = process->fault->name,
         .kind = kind_names[process->fault->kind],

@@ -12,6 +12,7 @@
 #include "sim/load.h"
 #include "sim/net.h"
 #include "sim/node.h"
+#include "sim/surge.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -130,6 +131,7 @@ void world_reset(struct world *world, const struct run_spec *spec, uint64_t seed
         load_start(world->loads[i]);
     }
     fault_start(world->faults);
+    surge_start(world);
 }
 
 static void begin_audit(struct world *world)
@@ -139,14 +141,14 @@ static void begin_audit(struct world *world)
     world->audit = audit_start(world);
 }
 
-/* Is the run over, now that nothing is left before its time limit? Begins the audit at its hour. */
+/* Nothing is left before the bound: is the run over? Begins the audit at its hour. */
 static bool is_over(struct world *world)
 {
-    if (!world->is_auditing) {
-        begin_audit(world);
+    if (world->is_auditing) {
+        return true;
     }
-    return world->audit == NULL || audit_is_done(world->audit) ||
-           world_now(world) >= world->spec->limit_ns + AUDIT_NS;
+    begin_audit(world);
+    return world->audit == NULL || audit_is_done(world->audit);
 }
 
 static bool is_cpu_spent(const struct world *world, int64_t started_ns)

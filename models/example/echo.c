@@ -1,29 +1,35 @@
 /* SPDX-License-Identifier: MIT
  *
- * A model of your own, in one file: a single node that holds numbers in memory. Build it as README.md next to this
+ * A model of your own, in one file: a single node that holds numbers in memory. Build it as
+ * README.md next to this
  * file says, then write `model: ./mine.so` in a scenario.
  *
- * It is wrong on purpose in one way: it answers before anything is on the disk, so a crash loses acknowledged writes.
- * Run it with a NodeChaos `kill` and the check `no-lost-acked-write` and see squall find that; then store the numbers
+ * It is wrong on purpose in one way: it answers before anything is on the disk, so a crash loses
+ * acknowledged writes.
+ * Run it with a NodeChaos `kill` and the check `no-lost-acked-write` and see squall find that; then
+ * store the numbers
  * through env->disk (write, sync, and only then reply) and see the check hold. */
 #include "squall.h"
 
 #define KEYS 4096
 
-/* All that the node knows. It lives in memory from env->mem, so a crash takes it away, as it would in reality. */
+/* All that the node knows. It lives in memory from env->mem, so a crash takes it away, as it would
+ * in reality. */
 struct echo {
     uint64_t values[KEYS]; /* 0: nothing written yet */
     uint64_t served;
 };
 
-/* Options that a scenario may set under `options:`. squall checks them and fills env->options in this order. */
+/* Options that a scenario may set under `options:`. squall checks them and fills env->options in
+ * this order. */
 enum { OPTION_THINK };
 
 static const struct sq_option options[] = {
     {"think", SQ_OPTION_DURATION, "10us", NULL, "processor time of one request"},
 };
 
-/* Called for each incarnation: at the start and after every crash. Recover here what the disk has kept. */
+/* Called for each incarnation: at the start and after every crash. Recover here what the disk has
+ * kept. */
 static enum sq_status boot(struct sq_env *env)
 {
     struct echo *echo = env->mem->alloc(env, sizeof(*echo));
@@ -34,8 +40,8 @@ static enum sq_status boot(struct sq_env *env)
     return SQ_OK;
 }
 
-/* One request, from squall's load or from another group. Blocking calls (cpu, disk, sleep) are fine here: other nodes
- * go on meanwhile, and this node's next request waits in its inbox. */
+/* One request, from squall's load or from another group. Blocking calls (cpu, disk, sleep) are fine
+ * here: other nodes go on meanwhile, and this node's next request waits in its inbox. */
 static void request(struct sq_env *env, const struct sq_request *request)
 {
     struct echo *echo = env->state;

@@ -1,52 +1,60 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Model `primary-backup`: one primary applies writes and ships them to its backups; no consensus. It is here as the
- * honest contrast to Raft: simpler, faster, and wrong in ways that squall can show.
+ * Model `primary-backup`: one primary applies writes and ships them to its backups; no consensus.
+ * It is here as the honest contrast to Raft: simpler, faster, and wrong in ways that squall can
+ * show.
  *
- * Log. Every write gets the next position and the epoch of the primary that made it. Each node stores the result with
- * SQLite (models/sqlite/kv.h) together with position and epoch of the last entry, and keeps the newest entries in
- * memory (tail.h). (position, epoch) names a prefix of one history, for an epoch has one primary and a backup appends
- * only what follows its own end. A backup is `joined` once the end of its log was seen to lie on the primary's history; until then, and
- * after a gap, it asks with NEED, and gets entries when the primary's memory still covers that place, else a dump of
- * the whole database, which also replaces whatever diverged.
+ * Log. Every write gets the next position and the epoch of the primary that made it. Each node
+ * stores the result with SQLite (models/sqlite/kv.h) together with position and epoch of the last
+ * entry, and keeps the newest entries in memory (tail.h). (position, epoch) names a prefix of one
+ * history, for an epoch has one primary and a backup appends only what follows its own end. A
+ * backup is `joined` once the end of its log was seen to lie on the primary's history; until then,
+ * and after a gap, it asks with NEED, and gets entries when the primary's memory still covers that
+ * place, else a dump of the whole database, which also replaces whatever diverged.
  *
- * Writing. The primary's worker fiber commits a batch to its own database, then ships it; backups commit and answer with the
- * position that is durable there. A request is answered when the position is stable: `acks: async` at once (the log is
- * shipped every shipInterval), `one` when one backup has it, `all` when all backups of the group have it. With `all`, a
- * backup that cannot be reached blocks all answers until it is back: consistency is bought with availability. Reads are served by
- * the primary only and wait for the stability of what they have seen, as dirty reads would undo it all.
+ * Writing. The primary's worker fiber commits a batch to its own database, then ships it; backups
+ * commit and answer with the position that is durable there. A request is answered when the
+ * position is stable: `acks: async` at once (the log is shipped every shipInterval), `one` when one
+ * backup has it, `all` when all backups of the group have it. With `all`, a backup that cannot be
+ * reached blocks all answers until it is back: consistency is bought with availability. Reads are
+ * served by the primary only and wait for the stability of what they have seen, as dirty reads
+ * would undo it all.
  *
- * Fail-over. The primary's heartbeats renew a lease. A backup that hears nothing for leaseTimeout, plus a leaseStep for each
- * node before it in the group, takes over with a higher epoch; one that is not joined waits for a further step per node of the group.
- * Whoever hears of a higher epoch steps down. Epochs are never shared: a node takes only those congruent to its index
- * modulo the size of the group. There is no quorum. So, by design:
- *   - a partition makes two primaries at once; `fencing` stops one that has heard from none of its backups for leaseTimeout (by
- *     its own clock, counted from the sending of what was answered), and does nothing for one that still hears one;
- *   - the backup that takes over need not be the one that knows most: `async` and `one` lose answered writes. With `all`
- *     any backup has all that was answered, and nothing answered is lost, as long as disks keep what they synced.
- * A deposed primary answers what waits with an indefinite status and is resynchronised as any backup.
+ * Fail-over. The primary's heartbeats renew a lease. A backup that hears nothing for leaseTimeout,
+ * plus a leaseStep for each node before it in the group, takes over with a higher epoch; one that
+ * is not joined waits for a further step per node of the group. Whoever hears of a higher epoch
+ * steps down. Epochs are never shared: a node takes only those congruent to its index modulo the
+ * size of the group. There is no quorum. So, by design:
+ *   - a partition makes two primaries at once; `fencing` stops one that has heard from none of its
+ *     backups for leaseTimeout (by its own clock, counted from the sending of what was answered),
+ *     and does nothing for one that still hears one;
+ *   - the backup that takes over need not be the one that knows most: `async` and `one` lose
+ *     answered writes. With `all` any backup has all that was answered, and nothing answered is
+ *     lost, as long as disks keep what they synced.
+ * A deposed primary answers what waits with an indefinite status and is resynchronised as any
+ * backup.
  *
- * Failures of the disk. A failed transaction is rolled back until that succeeds; then the database says whether the commit took place.
- * A corrupt database takes the node out of service for good. */
+ * Failures of the disk. A failed transaction is rolled back until that succeeds; then the database
+ * says whether the commit took place. A corrupt database takes the node out of service for good. */
 #include "../models.h"
-#include "../sqlite/kv.h"
+#include "../sqlite/recover.h"
 #include "../sqlite/vfs.h"
 #include "tail.h"
 
 #include <assert.h>
 #include <sqlite3.h>
 
-#define DATABASE           "store.db"
-#define NUMBER_EPOCH       "epoch"
-#define NUMBER_LAST_EPOCH  "lastEpoch"
+#define DATABASE          "store.db"
+#define NUMBER_EPOCH      "epoch"
+#define NUMBER_LAST_EPOCH "lastEpoch"
 
 enum {
     GROUP_MAX = 64,
     ENTRIES_PER_MESSAGE = 64,
     BYTES_PER_MESSAGE = 256 * 1024,
-    WINDOW_ENTRIES = 1024,            /* shipped beyond what the backup has confirmed */
-    RETRY_NS = 10 * 1000 * 1000,      /* between attempts on a failing disk */
-    NEED_BACKOFF_MAX = 64,            /* heartbeats between two requests for the same place */
+    WINDOW_ENTRIES = 1024,       /* shipped beyond what the backup has confirmed */
+    RETRY_NS = 10 * 1000 * 1000, /* between attempts on a failing disk */
+    NEED_BACKOFF_MAX = 64,       /* heartbeats between two requests for the same place */
 };
 
 enum option {
@@ -109,14 +117,15 @@ enum timer {
     TIMER_SHIP,
 };
 
-/* ------------------------------------------------------------------------------------------------ messages */
+/* ---------------------------------------------------------------------- messages */
 
 enum message_kind {
-    MESSAGE_APPEND = 1, /* primary: `count` entries after (position, position_epoch); none: a heartbeat */
-    MESSAGE_DUMP,       /* primary: a dump of the database at (position, position_epoch) follows */
-    MESSAGE_ACK,        /* backup: joined, and all up to `position` is durable here */
-    MESSAGE_NEED,       /* backup: my log ends at (position, position_epoch), send what follows */
-    MESSAGE_ALIVE,      /* backup: busy */
+    MESSAGE_APPEND =
+        1,        /* primary: `count` entries after (position, position_epoch); none: a heartbeat */
+    MESSAGE_DUMP, /* primary: a dump of the database at (position, position_epoch) follows */
+    MESSAGE_ACK,  /* backup: joined, and all up to `position` is durable here */
+    MESSAGE_NEED, /* backup: my log ends at (position, position_epoch), send what follows */
+    MESSAGE_ALIVE, /* backup: busy */
 };
 
 struct message {
@@ -134,7 +143,7 @@ struct message_entry {
     uint64_t size;
 };
 
-/* ------------------------------------------------------------------------------------------------ state */
+/* ---------------------------------------------------------------------- state */
 
 enum role {
     ROLE_BACKUP,
@@ -193,7 +202,7 @@ struct node {
     uint64_t need_position;
     sq_time need_sent;
     sq_time need_delay; /* before the same is asked again; 0: nothing was asked */
-    struct dump dump; /* arrived, to be loaded */
+    struct dump dump;   /* arrived, to be loaded */
     /* primary */
     struct backup backups[GROUP_MAX];
     struct queue queue;
@@ -224,7 +233,7 @@ static sq_time now(struct sq_env *env)
     return env->clock->monotonic(env);
 }
 
-/* ------------------------------------------------------------------------------------------------ requests that wait */
+/* ---------------------------------------------------------------------- requests that wait */
 
 static void queue_init(struct queue *queue)
 {
@@ -294,7 +303,7 @@ static void answer_stable(struct sq_env *env, struct node *node)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ shipping */
+/* ---------------------------------------------------------------------- shipping */
 
 static void send_message(struct sq_env *env, sq_node to, const struct message *message)
 {
@@ -372,7 +381,7 @@ static void beat(struct sq_env *env, struct node *node)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ roles */
+/* ---------------------------------------------------------------------- roles */
 
 /* What a backup waits for before it takes over. */
 static sq_time patience(const struct sq_env *env, const struct node *node)
@@ -462,10 +471,10 @@ static void give_up(struct sq_env *env, struct node *node, const char *why)
     env->trace->role(env, SQ_ROLE_NONE);
 }
 
-/* ------------------------------------------------------------------------------------------------ the worker: any role */
+/* ---------------------------------------------------------------------- the worker: any role */
 
-/* After a failed transaction that would have led to position `aim`: returns once the database can be read again and is
- * either where it was or there, or is given up. */
+/* After a failed transaction that would have led to position `aim`: returns once the database can
+ * be read again and is either where it was or there, or is given up. */
 static void recover(struct sq_env *env, struct node *node, enum sq_status status, uint64_t aim)
 {
     env->trace->log(env, "a transaction failed: %s", kv_message(node->kv));
@@ -487,8 +496,8 @@ static void tell_applied(struct sq_env *env, struct node *node, uint64_t from)
         const struct entry *entry = tail_at(&node->tail, i);
         struct sq_kv_request request;
         if (entry != NULL && sq_kv_decode(entry->data, entry->size, &request)) {
-            env->trace->see(env, SQ_SEE_APPLY, i,
-                            kv_hash(&request, entry->data + sizeof(request)), 0, NULL);
+            env->trace->see(env, SQ_SEE_APPLY, i, kv_hash(&request, entry->data + sizeof(request)),
+                            0, NULL);
         }
     }
     if (from <= node->applied) {
@@ -502,10 +511,8 @@ static void acknowledge(struct sq_env *env, const struct node *node)
     if (node->role != ROLE_BACKUP || !node->is_joined || node->primary == SQ_NODE_NONE) {
         return;
     }
-    struct message message = {.kind = MESSAGE_ACK,
-                              .epoch = node->epoch,
-                              .position = node->applied,
-                              .stamp = node->stamp};
+    struct message message = {
+        .kind = MESSAGE_ACK, .epoch = node->epoch, .position = node->applied, .stamp = node->stamp};
     send_message(env, node->primary, &message);
 }
 
@@ -607,7 +614,7 @@ static void finish_promotion(struct sq_env *env, struct node *node)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ the worker: primary */
+/* ---------------------------------------------------------------------- the worker: primary */
 
 static void send_dump(struct sq_env *env, struct node *node)
 {
@@ -662,8 +669,7 @@ static enum sq_status batch_commit(struct node *node, const struct queue *batch,
         if (one->request.kind == SQ_KV_READ) {
             status = kv_read(kv, one->request.key, &one->reply.value);
         } else {
-            status =
-                kv_apply(kv, &one->request, one->padding, kv_position(kv) + 1, &one->reply);
+            status = kv_apply(kv, &one->request, one->padding, kv_position(kv) + 1, &one->reply);
         }
         if (status == SQ_E_TIMEOUT) { /* an old operation of its session: its own affair */
             one->status = status;
@@ -779,10 +785,10 @@ static void worker_main(struct sq_env *env, void *argument)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ messages: backup */
+/* ---------------------------------------------------------------------- messages: backup */
 
-/* Asks the primary for what follows the end of the log, but not again and again while the answer is on its way: at
- * most four times a heartbeat, and ever more rarely when it does not help. */
+/* Asks the primary for what follows the end of the log, but not again and again while the answer is
+ * on its way: at most four times a heartbeat, and ever more rarely when it does not help. */
 static void ask(struct sq_env *env, struct node *node)
 {
     sq_time heartbeat = number(env, OPTION_HEARTBEAT_INTERVAL);
@@ -876,7 +882,7 @@ static void on_dump(struct sq_env *env, struct node *node, const struct message 
     env->fiber->unpark(env, node->worker);
 }
 
-/* ------------------------------------------------------------------------------------------------ messages: primary */
+/* ---------------------------------------------------------------------- messages: primary */
 
 static void on_backup_message(struct sq_env *env, struct node *node, uint32_t index,
                               const struct message *message)
@@ -914,7 +920,7 @@ static void on_backup_message(struct sq_env *env, struct node *node, uint32_t in
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ calls from the world */
+/* ---------------------------------------------------------------------- calls from the world */
 
 static void deliver(struct sq_env *env, sq_node from, const void *data, size_t size)
 {
@@ -1024,24 +1030,7 @@ static void on_timer(struct sq_env *env, uint64_t tag)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ boot */
-
-static enum sq_status examine(struct sq_env *env, struct kv *kv, char *message)
-{
-    if (number(env, OPTION_INTEGRITY_CHECK) != 0) {
-        enum sq_status status = kv_examine(kv, message);
-        if (status == SQ_OK || status == SQ_E_INVALID) {
-            bool is_sound = status == SQ_OK;
-            env->trace->see(env, SQ_SEE_INTEGRITY, is_sound, 0, 0, is_sound ? NULL : message);
-        }
-        if (status != SQ_OK) {
-            return status;
-        }
-    }
-    env->trace->see(env, SQ_SEE_RECOVERED, kv_position(kv), 0, 0, NULL);
-    env->trace->see(env, SQ_SEE_STATE, kv_position(kv), kv_digest(kv), 0, NULL);
-    return SQ_OK;
-}
+/* ---------------------------------------------------------------------- boot */
 
 static enum sq_status open_store(struct sq_env *env, struct node *node)
 {
@@ -1051,19 +1040,8 @@ static enum sq_status open_store(struct sq_env *env, struct node *node)
         .cache_pages = (uint32_t)number(env, OPTION_CACHE_PAGES),
         .page_bytes = (uint32_t)number(env, OPTION_PAGE_SIZE),
     };
-    char message[KV_MESSAGE_SIZE];
-    enum sq_status status = kv_open(env, DATABASE, &kv_options, &node->kv, message);
-    if (status == SQ_E_INVALID) {
-        env->trace->see(env, SQ_SEE_INTEGRITY, 0, 0, 0, message);
-    }
-    if (status == SQ_OK && (env->incarnation > 1 || kv_was_there(node->kv))) {
-        status = examine(env, node->kv, message);
-    }
-    if (status != SQ_OK) {
-        env->trace->log(env, "the database cannot be used: %s", message);
-        return SQ_E_IO;
-    }
-    return SQ_OK;
+    bool examines = number(env, OPTION_INTEGRITY_CHECK) != 0;
+    return kv_recover(env, DATABASE, &kv_options, examines, &node->kv);
 }
 
 static enum sq_status boot(struct sq_env *env)

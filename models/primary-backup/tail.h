@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The end of a node's log, in memory: the newest entries, at most `capacity` of them, positions base + 1 .. last. What
+ * The end of a node's log, in memory: the newest entries, at most `capacity` of them, positions
+ * base + 1 .. last. What
  * is older exists only in the database. Memory is the node's. */
 #ifndef SQUALL_MODELS_PRIMARY_BACKUP_TAIL_H
 #define SQUALL_MODELS_PRIMARY_BACKUP_TAIL_H
@@ -32,7 +33,8 @@ void tail_reset(struct tail *tail, uint64_t position, uint64_t epoch);
 void tail_append(struct tail *tail, uint64_t epoch, const void *data, uint32_t size);
 /* The entry, or NULL when it is not in memory. */
 const struct entry *tail_at(const struct tail *tail, uint64_t position);
-/* In which epoch the entry at `position` was made; TAIL_EPOCH_UNKNOWN when that is before `base` or after `last`. */
+/* In which epoch the entry at `position` was made; TAIL_EPOCH_UNKNOWN when that is before `base` or
+ * after `last`. */
 uint64_t tail_epoch(const struct tail *tail, uint64_t position);
 
 #endif

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Observe reads fields of struct raft and struct raft_log that version 0.15 makes public. Nothing
- * is corrected or left out: when libraft breaks its own rules, the checkers are to see it. */
+ * is corrected or left out: when libraft breaks its own rules, the checkers are to see it.
+ *
+ * Only the commit index that raft_start sets is not told: it is the index of the snapshot, or 1,
+ * for the entry that founded the group and that every member is given. Nobody decided it then. */
 #include "observe.h"
 
 static enum sq_role role_of(unsigned state)
@@ -53,8 +56,10 @@ void observe_change(struct sq_env *env, const struct raft *raft, struct observer
     }
     if (raft->commit_index != observer->commit_index) {
         observer->commit_index = raft->commit_index;
-        env->trace->see(env, SQ_SEE_COMMIT, raft->commit_index, raft->current_term,
-                        raft->state == RAFT_LEADER, NULL);
+        if (observer->is_started) {
+            env->trace->see(env, SQ_SEE_COMMIT, raft->commit_index, raft->current_term,
+                            raft->state == RAFT_LEADER, NULL);
+        }
     }
     if (gave_up) {
         env->trace->always(env, observer->disk_errors > 0, "raft.stays-available",

@@ -363,6 +363,7 @@ enum sq_status replica_boot(struct replica *replica, struct sq_env *env, const s
         return result == RAFT_INVALID ? SQ_E_INVALID : SQ_E_IO;
     }
     env->trace->see(env, SQ_SEE_INTEGRITY, 1, 0, 0, "raft");
+    observe(env, &replica->raft, &replica->io.observer);
     replica->io.observer.is_started = true;
     replica_settle(replica);
     return SQ_OK;

@@ -677,13 +677,6 @@ static void keep_bytes(struct loader *loader, uint8_t *bytes)
     image->bytes[image->byte_count++] = bytes;
 }
 
-static int compare_u64(const void *left, const void *right)
-{
-    uint64_t a = *(const uint64_t *)left;
-    uint64_t b = *(const uint64_t *)right;
-    return a < b ? -1 : a > b;
-}
-
 static bool parse_name(const char *name, const char *prefix, uint64_t *number)
 {
     size_t length = strlen(prefix);
@@ -695,10 +688,17 @@ static bool parse_name(const char *name, const char *prefix, uint64_t *number)
     return *end == '\0';
 }
 
+/* Keeps them in ascending order; there are few. */
 static void add_number(struct sq_env *env, uint64_t **numbers, uint32_t *count, uint64_t number)
 {
     *numbers = env->mem->realloc(env, *numbers, (*count + 1) * sizeof(**numbers));
-    (*numbers)[(*count)++] = number;
+    uint32_t place = *count;
+    while (place > 0 && (*numbers)[place - 1] > number) {
+        (*numbers)[place] = (*numbers)[place - 1];
+        place--;
+    }
+    (*numbers)[place] = number;
+    (*count)++;
 }
 
 static void list_names(struct loader *loader)
@@ -718,12 +718,6 @@ static void list_names(struct loader *loader)
     }
     if (has_temporary) {
         env->disk->remove(env, TEMPORARY_PREFIX);
-    }
-    if (loader->log_count > 0) {
-        qsort(loader->logs, loader->log_count, sizeof(*loader->logs), compare_u64);
-    }
-    if (loader->snapshot_count > 0) {
-        qsort(loader->snapshots, loader->snapshot_count, sizeof(*loader->snapshots), compare_u64);
     }
 }
 

@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The key-value store on SQLite. All statements are prepared once. What decides replies without touching the disk is
- * cached and always equal to the tables: the sessions (a hash table by id), position, digest and the owner's numbers.
- * The cache follows the open transaction; kv_rollback reads it anew from the tables, because only they know what a
+ * The key-value store on SQLite. All statements are prepared once. What decides replies without
+ * touching the disk is
+ * cached and always equal to the tables: the sessions (a hash table by id), position, digest and
+ * the owner's numbers.
+ * The cache follows the open transaction; kv_rollback reads it anew from the tables, because only
+ * they know what a
  * failed COMMIT left behind.
  *
- * The digest is a sum modulo 2^64 of one hash for each row of kv (key, value, padding) and session (id, sequence,
- * value), so a write subtracts the old row's hash and adds the new one's, whatever the order. It is stored in the
- * transaction that changed it. A page that rots or is written to the wrong place thus shows as a digest that does not
+ * The digest is a sum modulo 2^64 of one hash for each row of kv (key, value, padding) and session
+ * (id, sequence,
+ * value), so a write subtracts the old row's hash and adds the new one's, whatever the order. It is
+ * stored in the
+ * transaction that changed it. A page that rots or is written to the wrong place thus shows as a
+ * digest that does not
  * fit, even where PRAGMA integrity_check, which has no checksums, finds a well-formed tree.
  *
- * Rows of meta are addressed by rowid, one more than their place in `numbers`: a transaction that touches position and
+ * Rows of meta are addressed by rowid, one more than their place in `numbers`: a transaction that
+ * touches position and
  * digest then costs two updates in place and no index lookups. */
 #include "kv.h"
 #include "vfs.h"
@@ -89,7 +96,7 @@ struct kv {
     struct sq_env *env;
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENT_COUNT];
-    struct session *sessions; /* open addressing, linear probing */
+    struct session *sessions;  /* open addressing, linear probing */
     uint32_t session_capacity; /* power of two */
     uint32_t session_count;
     struct number numbers[NUMBER_COUNT_MAX];
@@ -99,13 +106,14 @@ struct kv {
     char message[KV_MESSAGE_SIZE];
 };
 
-/* ------------------------------------------------------------------------------------------------ hashes */
+/* ---------------------------------------------------------------------- hashes */
 
 #define SALT_ROW     UINT64_C(0x9e3779b97f4a7c15)
 #define SALT_SESSION UINT64_C(0xc2b2ae3d27d4eb4f)
 #define SALT_REQUEST UINT64_C(0x165667b19e3779f9)
 
-/* Folded 64x64->128 multiply, as in wyhash; neither operand is ever 0 by chance of a zero argument. */
+/* Folded 64x64->128 multiply, as in wyhash; neither operand is ever 0 by chance of a zero
+ * argument. */
 static inline uint64_t mix(uint64_t left, uint64_t right)
 {
     unsigned __int128 product = (unsigned __int128)(left ^ UINT64_C(0x9e3779b97f4a7c15)) *
@@ -147,7 +155,7 @@ uint64_t kv_hash(const struct sq_kv_request *request, const void *padding)
     return hash != 0 ? hash : 1;
 }
 
-/* ------------------------------------------------------------------------------------------------ outcomes */
+/* ---------------------------------------------------------------------- outcomes */
 
 static enum sq_status status_of(int code)
 {
@@ -194,7 +202,8 @@ static enum sq_status execute(struct kv *kv, const char *sql)
     return code == SQLITE_OK ? SQ_OK : failed(kv, code, sql);
 }
 
-/* First column of the first row as text, "" when there is none. `result` has KV_MESSAGE_SIZE bytes. */
+/* First column of the first row as text, "" when there is none. `result` has KV_MESSAGE_SIZE
+ * bytes. */
 static enum sq_status ask(struct kv *kv, const char *sql, char *result)
 {
     sqlite3_stmt *statement = NULL;
@@ -214,7 +223,7 @@ static enum sq_status ask(struct kv *kv, const char *sql, char *result)
     return status;
 }
 
-/* ------------------------------------------------------------------------------------------------ cache */
+/* ---------------------------------------------------------------------- cache */
 
 static uint64_t digest_of(const struct kv *kv)
 {
@@ -305,16 +314,14 @@ static enum sq_status numbers_load(struct kv *kv)
         const unsigned char *name = sqlite3_column_text(rows, 1);
         is_sound = is_sound && sqlite3_column_int64(rows, 0) == (int64_t)count && name != NULL;
         *number = (struct number){.value = sqlite3_column_int64(rows, 2)};
-        snprintf(number->name, sizeof(number->name), "%s",
-                 name != NULL ? (const char *)name : "");
+        snprintf(number->name, sizeof(number->name), "%s", name != NULL ? (const char *)name : "");
     }
     enum sq_status status = code == SQLITE_DONE ? SQ_OK : failed(kv, code, "reading numbers");
     (void)sqlite3_reset(rows);
     kv->number_count = count;
-    if (status == SQ_OK &&
-        !(is_sound && count >= NUMBER_OWN &&
-          strcmp(kv->numbers[NUMBER_POSITION].name, "position") == 0 &&
-          strcmp(kv->numbers[NUMBER_DIGEST].name, "digest") == 0)) {
+    if (status == SQ_OK && !(is_sound && count >= NUMBER_OWN &&
+                             strcmp(kv->numbers[NUMBER_POSITION].name, "position") == 0 &&
+                             strcmp(kv->numbers[NUMBER_DIGEST].name, "digest") == 0)) {
         snprintf(kv->message, sizeof(kv->message), "table meta is not as this program writes it");
         status = SQ_E_INVALID;
     }
@@ -332,15 +339,14 @@ static enum sq_status reload(struct kv *kv)
     return status;
 }
 
-/* ------------------------------------------------------------------------------------------------ opening */
+/* ---------------------------------------------------------------------- opening */
 
 /* Looks at the schema, which recovers the database if that is needed. */
 static enum sq_status find_tables(struct kv *kv)
 {
     char count[KV_MESSAGE_SIZE];
-    enum sq_status status =
-        ask(kv, "SELECT count(*) FROM sqlite_schema WHERE name IN ('kv', 'session', 'meta')",
-            count);
+    enum sq_status status = ask(
+        kv, "SELECT count(*) FROM sqlite_schema WHERE name IN ('kv', 'session', 'meta')", count);
     kv->was_there = status == SQ_OK && strcmp(count, "3") == 0;
     return status;
 }
@@ -368,8 +374,8 @@ static enum sq_status configure(struct kv *kv, const struct kv_options *options)
     uint32_t page_bytes = options->page_bytes != 0 ? options->page_bytes : PAGE_BYTES;
     uint32_t cache_pages = options->cache_pages != 0 ? options->cache_pages : CACHE_PAGES;
     int is_powersafe = options->powersafe_overwrite;
-    int code = sqlite3_file_control(kv->db, "main", SQLITE_FCNTL_POWERSAFE_OVERWRITE,
-                                    &is_powersafe);
+    int code =
+        sqlite3_file_control(kv->db, "main", SQLITE_FCNTL_POWERSAFE_OVERWRITE, &is_powersafe);
     if (code != SQLITE_OK) {
         return failed(kv, code, "powersafe overwrite");
     }
@@ -493,7 +499,7 @@ enum sq_status kv_examine(struct kv *kv, char *message)
     return SQ_OK;
 }
 
-/* ------------------------------------------------------------------------------------------------ transactions */
+/* ---------------------------------------------------------------------- transactions */
 
 enum sq_status kv_begin(struct kv *kv)
 {
@@ -673,7 +679,7 @@ enum sq_status kv_rollback(struct kv *kv)
     return reload(kv);
 }
 
-/* ------------------------------------------------------------------------------------------------ reading */
+/* ---------------------------------------------------------------------- reading */
 
 enum sq_status kv_read(struct kv *kv, uint64_t key, uint64_t *value)
 {
@@ -730,10 +736,10 @@ enum sq_status kv_digest_full(struct kv *kv, uint64_t *digest)
     return status;
 }
 
-/* ------------------------------------------------------------------------------------------------ dumps */
+/* ---------------------------------------------------------------------- dumps */
 
-/* A dump is this header, then `rows` times {key, value, size, bytes}, then `sessions` times struct session; words are
- * 8 bytes, little-endian. */
+/* A dump is this header, then `rows` times {key, value, size, bytes}, then `sessions` times struct
+ * session; words are 8 bytes, little-endian. */
 struct dump_header {
     uint64_t magic;
     uint64_t size; /* of all */
@@ -890,6 +896,8 @@ enum sq_status kv_load(struct kv *kv, const void *data, size_t size)
     if (status == SQ_OK && (cursor != end || digest_of(kv) != header.digest)) {
         status = SQ_E_MALFORMED;
     }
-    kv_skip(kv, header.position);
+    if (status == SQ_OK) {
+        kv_skip(kv, header.position);
+    }
     return status;
 }

@@ -1,23 +1,31 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Model `sqlite-single`: one SQLite database behind a queue, the store without replication that everything else is
+ * Model `sqlite-single`: one SQLite database behind a queue, the store without replication that
+ * everything else is
  * compared with.
  *
- * A request joins the queue at once, so the node keeps listening while the disk works. The writer fiber takes up to
- * `batch` waiting requests, applies them in order in one transaction and answers them when COMMIT has returned (group
- * commit). Reads are served in the same order and answered at the same moment, so nobody sees a write that may yet be
+ * A request joins the queue at once, so the node keeps listening while the disk works. The writer
+ * fiber takes up to
+ * `batch` waiting requests, applies them in order in one transaction and answers them when COMMIT
+ * has returned (group
+ * commit). Reads are served in the same order and answered at the same moment, so nobody sees a
+ * write that may yet be
  * rolled back. Retries of a write are recognised by session and sequence.
  *
- * When a transaction fails (I/O error, full disk) the whole batch gets SQ_E_IO, which is indefinite: a COMMIT that
- * returned an error may have reached the disk and be found there by the next recovery. The writer rolls back and goes
+ * When a transaction fails (I/O error, full disk) the whole batch gets SQ_E_IO, which is
+ * indefinite: a COMMIT that
+ * returned an error may have reached the disk and be found there by the next recovery. The writer
+ * rolls back and goes
  * on with the next batch. A database that is found corrupt at boot is reported and not served.
  *
- * What it tells the checkers: APPLY and STATE once a transaction is committed, never before, so a position is not used
- * twice unless a committed transaction was lost; INTEGRITY and RECOVERED at each boot on an existing database.
+ * What it tells the checkers: APPLY and STATE once a transaction is committed, never before, so a
+ * position is not used
+ * twice unless a committed transaction was lost; INTEGRITY and RECOVERED at each boot on an
+ * existing database.
  *
  * In a group of several nodes only the first one serves: the others answer not-leader. */
 #include "../models.h"
-#include "kv.h"
+#include "recover.h"
 #include "vfs.h"
 
 #include <sqlite3.h>
@@ -136,8 +144,7 @@ static void tell(struct sq_env *env, struct single *single, const struct batch *
         }
     }
     if (has_writes) {
-        env->trace->see(env, SQ_SEE_STATE, kv_position(single->kv), kv_digest(single->kv), 0,
-                        NULL);
+        env->trace->see(env, SQ_SEE_STATE, kv_position(single->kv), kv_digest(single->kv), 0, NULL);
     }
 }
 
@@ -204,24 +211,6 @@ static void on_request(struct sq_env *env, const struct sq_request *request)
     env->fiber->unpark(env, single->writer);
 }
 
-/* Tells what a database that was there before is like. */
-static enum sq_status examine(struct sq_env *env, struct kv *kv, char *message)
-{
-    if (number(env, OPTION_INTEGRITY_CHECK) != 0) {
-        enum sq_status status = kv_examine(kv, message);
-        if (status == SQ_OK || status == SQ_E_INVALID) {
-            bool is_sound = status == SQ_OK;
-            env->trace->see(env, SQ_SEE_INTEGRITY, is_sound, 0, 0, is_sound ? NULL : message);
-        }
-        if (status != SQ_OK) {
-            return status;
-        }
-    }
-    env->trace->see(env, SQ_SEE_RECOVERED, kv_position(kv), 0, 0, NULL);
-    env->trace->see(env, SQ_SEE_STATE, kv_position(kv), kv_digest(kv), 0, NULL);
-    return SQ_OK;
-}
-
 static enum sq_status boot(struct sq_env *env)
 {
     struct single *single = env->mem->alloc(env, sizeof(*single));
@@ -234,17 +223,10 @@ static enum sq_status boot(struct sq_env *env)
         .page_bytes = (uint32_t)number(env, OPTION_PAGE_SIZE),
         .powersafe_overwrite = number(env, OPTION_POWERSAFE_OVERWRITE) != 0,
     };
-    char message[KV_MESSAGE_SIZE];
-    enum sq_status status = kv_open(env, DATABASE, &kv_options, &single->kv, message);
-    if (status == SQ_E_INVALID) {
-        env->trace->see(env, SQ_SEE_INTEGRITY, 0, 0, 0, message);
-    }
-    if (status == SQ_OK && (env->incarnation > 1 || kv_was_there(single->kv))) {
-        status = examine(env, single->kv, message);
-    }
+    bool examines = number(env, OPTION_INTEGRITY_CHECK) != 0;
+    enum sq_status status = kv_recover(env, DATABASE, &kv_options, examines, &single->kv);
     if (status != SQ_OK) {
-        env->trace->log(env, "the database cannot be used: %s", message);
-        return SQ_E_IO;
+        return status;
     }
     single->writer = env->fiber->spawn(env, writer_main, single);
     bool is_serving = env->self == env->group_first;

@@ -1,26 +1,30 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * SQLite's view of a simulated node. SQLite itself is the unmodified library; everything here goes through its public
- * interface (sqlite3_config, sqlite3_vfs_register).
+ * SQLite's view of a simulated node. SQLite itself is the unmodified library; everything here goes
+ * through its public interface (sqlite3_config, sqlite3_vfs_register).
  *
  * The VFS behaves as SQLite's own unix VFS does where that matters for what survives a power loss:
- *   - xSync is fdatasync; the first sync of a journal or WAL that this open may have created is followed by a sync of
- *     the directory, for a journal whose name is lost protects nothing. The database file itself gets no such sync
- *     (unix does none either): its name is made durable by the journal's, so with no journal it may be lost.
- *   - xDelete syncs the directory only when asked (PRAGMA synchronous=EXTRA does). With FULL a committed transaction in
- *     journal mode DELETE can come back undone, because its journal does. That is SQLite's documented behaviour.
+ *   - xSync is fdatasync; the first sync of a journal or WAL that this open may have created is
+ *     followed by a sync of the directory, for a journal whose name is lost protects nothing. The
+ *     database file itself gets no such sync (unix does none either): its name is made durable by
+ *     the journal's, so with no journal it may be lost.
+ *   - xDelete syncs the directory only when asked (PRAGMA synchronous=EXTRA does). With FULL a
+ *     committed transaction in journal mode DELETE can come back undone, because its journal does.
+ *     That is SQLite's documented behaviour.
  *   - xAccess(EXISTS) does not see empty files.
- *   - Sector size 4096 and no device characteristics; POWERSAFE_OVERWRITE can be claimed by file control.
- * It differs in that a failing directory sync fails the xSync (unix ignores it), and in having no locks: one connection
- * a database, see vfs.h. The shared memory of WAL mode is the connection's own and lives on the node's heap, so it
- * vanishes in a crash as a real one does when the last process is gone, and recovery rebuilds it from the WAL.
+ *   - Sector size 4096 and no device characteristics; POWERSAFE_OVERWRITE can be claimed by file
+ *     control. It differs in that a failing directory sync fails the xSync (unix ignores it), and
+ *     in having no locks: one connection a database, see vfs.h. The shared memory of WAL mode is
+ *     the connection's own and lives on the node's heap, so it vanishes in a crash as a real one
+ *     does when the last process is gone, and recovery rebuilds it from the WAL.
  *
- * Memory: each block has a header that names the node it belongs to, or NULL for the process, so that a block can be
- * freed from anywhere. SQLite keeps nothing of a connection in its globals (page caches are separate because no page
- * memory is configured; look-aside is part of the connection), so dropping a node's heap leaves no dangling pointer.
+ * Memory: each block has a header that names the node it belongs to, or NULL for the process, so
+ * that a block can be freed from anywhere. SQLite keeps nothing of a connection in its globals
+ * (page caches are separate because no page memory is configured; look-aside is part of the
+ * connection), so dropping a node's heap leaves no dangling pointer.
  *
- * SQLite's random generator is the one global that would leak between nodes: vfs_enter and `seeded_afresh` below
- * forget its state whenever another node may have used it. */
+ * SQLite's random generator is the one global that would leak between nodes: vfs_enter and
+ * `seeded_afresh` below forget its state whenever another node may have used it. */
 #include "vfs.h"
 
 #include <assert.h>
@@ -49,7 +53,7 @@ struct vfs_file {
     char name[NAME_BYTES_MAX + 1];
 };
 
-/* ------------------------------------------------------------------------------------------------ heap */
+/* ---------------------------------------------------------------------- heap */
 
 struct block {
     struct sq_env *owner; /* NULL: the process */
@@ -122,7 +126,7 @@ static void heap_shutdown(void *unused)
     (void)unused;
 }
 
-/* ------------------------------------------------------------------------------------------------ files */
+/* ---------------------------------------------------------------------- files */
 
 static inline void seeded_afresh(void)
 {
@@ -151,8 +155,8 @@ static int file_read(sqlite3_file *base, void *data, int size, sqlite3_int64 off
 {
     struct vfs_file *file = file_of(base);
     size_t got = 0;
-    enum sq_status status = file->env->disk->read(file->env, file->file, data, (size_t)size,
-                                                  (uint64_t)offset, &got);
+    enum sq_status status =
+        file->env->disk->read(file->env, file->file, data, (size_t)size, (uint64_t)offset, &got);
     int code = outcome(file, status, SQLITE_IOERR_READ);
     if (code != SQLITE_OK) {
         return code == SQLITE_FULL ? SQLITE_IOERR_READ : code;
@@ -273,7 +277,7 @@ static int file_characteristics(sqlite3_file *base)
     return file_of(base)->powersafe_overwrite ? SQLITE_IOCAP_POWERSAFE_OVERWRITE : 0;
 }
 
-/* ------------------------------------------------------------------------------------------------ WAL index */
+/* ---------------------------------------------------------------------- WAL index */
 
 static int file_shm_map(sqlite3_file *base, int region, int size, int extend,
                         void volatile **pointer)
@@ -349,7 +353,7 @@ static const sqlite3_io_methods file_methods = {
     .xShmUnmap = file_shm_unmap,
 };
 
-/* ------------------------------------------------------------------------------------------------ file system */
+/* ---------------------------------------------------------------------- file system */
 
 /* The VFS that was the default before; serves the process outside of nodes. */
 static sqlite3_vfs *outer_of(const sqlite3_vfs *vfs)
@@ -494,7 +498,7 @@ static int vfs_last_error(sqlite3_vfs *vfs, int size, char *text)
     return 0;
 }
 
-/* ------------------------------------------------------------------------------------------------ public */
+/* ---------------------------------------------------------------------- public */
 
 /* Ends the program unless a step of the configuration succeeded. */
 static void require(int code, const char *step)

@@ -243,20 +243,23 @@ static void take_counts(struct summary *summary, void *user, const struct result
 struct expectation {
     const struct run_spec *spec;
     struct cell_counts *counts;
+    int64_t run_id; /* of the last expected violation: a run counts once */
 };
 
 static void take_violation(struct summary *summary, void *user, const struct results_row *row)
 {
     (void)summary;
     struct expectation *expectation = user;
+    int64_t run_id = row->values[0].integer;
     bool is_expected = false;
     for (uint32_t i = 0; i < expectation->spec->expect_check_count; i++) {
-        is_expected |= strcmp(expectation->spec->expect_checks[i], row->values[0].text) == 0;
+        is_expected |= strcmp(expectation->spec->expect_checks[i], row->values[1].text) == 0;
     }
-    if (is_expected) {
-        expectation->counts->expected += row->values[1].integer;
-    } else {
-        expectation->counts->unexpected += row->values[1].integer;
+    if (!is_expected) {
+        expectation->counts->unexpected++;
+    } else if (expectation->run_id != run_id) {
+        expectation->counts->expected++;
+        expectation->run_id = run_id;
     }
 }
 
@@ -276,11 +279,10 @@ static void judge_cell(struct summary *summary, uint32_t index)
         summary->status = exit_worse(summary->status, status);
         return;
     }
-    struct expectation expectation = {&cell->spec, &counts};
+    struct expectation expectation = {&cell->spec, &counts, 0};
     ask(summary, take_violation, &expectation,
-        "SELECT v.invariant, count(*) FROM violation v JOIN run r USING(run_id) WHERE v.known=0 AND r.cell_id=%lld "
-        "GROUP BY v.invariant UNION ALL SELECT reason, count(*) FROM run WHERE verdict='error' AND cell_id=%lld "
-        "GROUP BY reason",
+        "SELECT r.run_id, v.invariant FROM violation v JOIN run r USING(run_id) WHERE v.known=0 AND r.cell_id=%lld "
+        "UNION SELECT run_id, reason FROM run WHERE verdict='error' AND cell_id=%lld ORDER BY 1, 2",
         cell_id, cell_id);
     fprintf(summary->out, "  expected violation%s%s: seen in %lld of %lld runs\n", cell->label[0] != '\0' ? " in " : "",
             cell->label, (long long)counts.expected, (long long)counts.runs);

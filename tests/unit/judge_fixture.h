@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A judge with a spec made by hand, fed with events one call each. One group of nodes n1, n2, ... under a made-up
- * library; no loads, so every operation counts; time passes by 1 ms with each event unless a test says otherwise. */
+ * A judge with a spec made by hand, fed with events one call each. One group of nodes n1, n2, ...
+ * under a made-up library; no loads, so every operation counts; time passes by 1 ms with each event
+ * unless a test says otherwise. */
 #ifndef SQUALL_TESTS_UNIT_JUDGE_FIXTURE_H
 #define SQUALL_TESTS_UNIT_JUDGE_FIXTURE_H
 
@@ -9,7 +10,7 @@
 #include "sim/base/units.h"
 #include "tests/unit/harness.h"
 
-#define FIXTURE_CHECKS_MAX 8
+#define FIXTURE_CHECKS_MAX     8
 #define FIXTURE_OPERATIONS_MAX 4096
 
 struct fixture {
@@ -42,7 +43,9 @@ static inline void fixture_init(struct fixture *f, uint32_t nodes)
         .node_count = nodes,
         .checks = f->checks,
         .known = f->known,
-        .availability = {.window_ns = NS_PER_S, .success_min = RNG_ALWAYS / 100 * 99, .p99_max_ns = INT64_MAX},
+        .availability = {.window_ns = NS_PER_S,
+                         .success_min = RNG_ALWAYS / 100 * 99,
+                         .p99_max_ns = INT64_MAX},
     };
     f->judge = judge_new();
     f->observer = judge_observer(f->judge);
@@ -83,11 +86,18 @@ static inline void fixture_tick(struct fixture *f)
     f->event++;
 }
 
-static inline void fixture_see(struct fixture *f, sq_node node, enum sq_see what, uint64_t a, uint64_t b, uint64_t c)
+static inline void fixture_see(struct fixture *f, sq_node node, enum sq_see what, uint64_t a,
+                               uint64_t b, uint64_t c)
 {
     fixture_tick(f);
-    struct sq_seen seen = {
-        .time = f->now, .event = f->event, .node = node, .incarnation = 1, .what = what, .a = a, .b = b, .c = c};
+    struct sq_seen seen = {.time = f->now,
+                           .event = f->event,
+                           .node = node,
+                           .incarnation = 1,
+                           .what = what,
+                           .a = a,
+                           .b = b,
+                           .c = c};
     f->observer->on_seen(f->observer->context, &seen);
 }
 
@@ -98,7 +108,8 @@ static inline void fixture_life(struct fixture *f, sq_node node, enum sq_life wh
     f->observer->on_life(f->observer->context, &life);
 }
 
-static inline uint64_t fixture_invoke(struct fixture *f, uint32_t kind, uint64_t key, uint64_t value)
+static inline uint64_t fixture_invoke(struct fixture *f, uint32_t kind, uint64_t key,
+                                      uint64_t value)
 {
     fixture_tick(f);
     uint64_t id = f->operation_count++;
@@ -121,7 +132,8 @@ static inline uint64_t fixture_invoke(struct fixture *f, uint32_t kind, uint64_t
     return id;
 }
 
-static inline void fixture_complete(struct fixture *f, uint64_t id, enum sq_outcome outcome, uint64_t result)
+static inline void fixture_complete(struct fixture *f, uint64_t id, enum sq_outcome outcome,
+                                    uint64_t result)
 {
     fixture_tick(f);
     struct sq_operation *operation = &f->operations[id];
@@ -133,7 +145,8 @@ static inline void fixture_complete(struct fixture *f, uint64_t id, enum sq_outc
     f->observer->on_complete(f->observer->context, operation);
 }
 
-static inline void fixture_write(struct fixture *f, uint64_t key, uint64_t value, enum sq_outcome outcome)
+static inline void fixture_write(struct fixture *f, uint64_t key, uint64_t value,
+                                 enum sq_outcome outcome)
 {
     fixture_complete(f, fixture_invoke(f, SQ_KV_UPDATE, key, value), outcome, 0);
 }
@@ -145,8 +158,13 @@ static inline void fixture_read(struct fixture *f, uint64_t key, uint64_t value)
 
 static inline void fixture_fault(struct fixture *f, uint32_t id, int64_t start, int64_t end)
 {
-    struct sq_fault_event fault = {
-        .id = id, .name = "stall", .kind = "NodeChaos", .action = "pause", .target = "n1", .start = start, .end = end};
+    struct sq_fault_event fault = {.id = id,
+                                   .name = "stall",
+                                   .kind = "NodeChaos",
+                                   .action = "pause",
+                                   .target = "n1",
+                                   .start = start,
+                                   .end = end};
     f->observer->on_fault(f->observer->context, &fault);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A world of one node whose whole life is a function of the test: `script` runs as the node's boot, on its main fiber,
+ * A world of one node whose whole life is a function of the test: `script` runs as the node's boot,
+ * on its main fiber,
  * on the real simulated disk. For the tests of what lives under models/sqlite. */
 #ifndef SQUALL_TESTS_UNIT_SQLITE_LAB_H
 #define SQUALL_TESTS_UNIT_SQLITE_LAB_H
@@ -22,14 +23,17 @@ struct lab {
 };
 
 static void (*lab_script)(struct sq_env *env);
+static uint32_t lab_finished; /* scripts that came to their end */
 
 static inline enum sq_status lab_boot(struct sq_env *env)
 {
     lab_script(env);
+    lab_finished++;
     return SQ_OK;
 }
 
-/* Writes, syncs and reads take time, so each is an event of its own and the world can be stopped between any two. */
+/* Writes, syncs and reads take time, so each is an event of its own and the world can be stopped
+ * between any two. */
 static inline struct lab *lab_new(uint32_t nodes)
 {
     vfs_prepare();
@@ -70,26 +74,33 @@ static inline void lab_free(struct lab *lab)
     free(lab);
 }
 
+#define LAB_RUN_NS (10 * NS_PER_S) /* more than any script takes */
+
 /* A new run on empty disks: every node does `script`, up to event `until_event`. */
 static inline void lab_run(struct lab *lab, void (*script)(struct sq_env *env), uint64_t seed,
                            uint64_t until_event)
 {
     lab_script = script;
+    lab_finished = 0;
     world_reset(lab->world, &lab->spec, seed, NULL);
-    world_run(lab->world, INT64_MAX, until_event);
+    world_run(lab->world, LAB_RUN_NS, until_event);
+    CHECK(until_event != UINT64_MAX || lab_finished == lab->spec.node_count);
 }
 
 /* Node 0 dies as it stands and is born again, to do `script`. */
-static inline void lab_again(struct lab *lab, void (*script)(struct sq_env *env), bool is_power_loss)
+static inline void lab_again(struct lab *lab, void (*script)(struct sq_env *env),
+                             bool is_power_loss)
 {
     struct node *node = &lab->world->nodes[0];
     lab_script = script;
+    lab_finished = 0;
     node_crash(node, is_power_loss ? SQ_LIFE_POWER : SQ_LIFE_CRASH);
     if (is_power_loss) {
         disk_power_loss(node->disk);
     }
     node_boot(node);
-    world_run(lab->world, INT64_MAX, UINT64_MAX);
+    world_run(lab->world, world_now(lab->world) + LAB_RUN_NS, UINT64_MAX);
+    CHECK_EQUAL(lab_finished, 1);
 }
 
 /* The script on a world of its own. */

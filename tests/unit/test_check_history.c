@@ -5,7 +5,7 @@
 
 static struct fixture f;
 
-/* ------------------------------------------------------------------------------------------------ lost writes */
+/* ---------------------------------------------------------------------------------- lost writes */
 
 TEST(check_history, an_acknowledged_write_that_is_read_back_is_not_lost)
 {
@@ -110,7 +110,7 @@ TEST(check_history, the_violation_is_reported_at_the_read)
     fixture_release(&f);
 }
 
-/* ------------------------------------------------------------------------------------------------ linearizable */
+/* --------------------------------------------------------------------------------- linearizable */
 
 TEST(check_history, a_register_that_behaves_is_linearizable)
 {

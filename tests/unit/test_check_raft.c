@@ -5,7 +5,7 @@
 
 static struct fixture f;
 
-#define HASH(index) ((index) * 1000 + 7)
+#define HASH(index) ((index)*1000 + 7)
 
 static void append(sq_node node, uint64_t index, uint64_t term)
 {
@@ -40,7 +40,7 @@ static void restart(sq_node node, uint64_t first, uint64_t last, uint64_t snapsh
     fixture_see(&f, node, SQ_SEE_LOADED, first, last, snapshot);
 }
 
-/* ------------------------------------------------------------------------------------------------ elections, votes */
+/* ----------------------------------------------------------------------------- elections, votes */
 
 TEST(check_raft, two_leaders_in_different_terms_are_fine)
 {
@@ -105,7 +105,7 @@ TEST(check_raft, a_wiped_node_is_not_bound_by_its_votes)
     CHECK_SOUND(&f);
 }
 
-/* ------------------------------------------------------------------------------------------------ logs */
+/* ----------------------------------------------------------------------------------------- logs */
 
 TEST(check_raft, equal_logs_match)
 {
@@ -243,7 +243,7 @@ TEST(check_raft, a_leader_that_stepped_down_may_truncate)
     CHECK_SOUND(&f);
 }
 
-/* ------------------------------------------------------------------------------------------------ completeness */
+/* --------------------------------------------------------------------------------- completeness */
 
 static void commit_two(void)
 {
@@ -331,7 +331,7 @@ TEST(check_raft, a_leader_that_lost_its_log_in_a_restart_is_caught)
     CHECK_BROKEN(&f, "raft.leader-completeness");
 }
 
-/* ------------------------------------------------------------------------------------------------ durability */
+/* ----------------------------------------------------------------------------------- durability */
 
 TEST(check_raft, an_entry_durable_on_a_majority_may_be_committed)
 {
@@ -351,7 +351,8 @@ TEST(check_raft, an_entry_durable_on_a_minority_may_not)
     fixture_finish(&f);
     const struct result_violation *first = result_first_violation(&f.result);
     REQUIRE(first != NULL);
-    CHECK_TEXT(first->message, "n1 committed entry 1 in term 1 while it was durable on 1 of 3 nodes");
+    CHECK_TEXT(first->message,
+               "n1 committed entry 1 in term 1 while it was durable on 1 of 3 nodes");
     fixture_release(&f);
 }
 
@@ -496,7 +497,7 @@ TEST(check_raft, no_stray_message_is_fine_as_long_as_nodes_boot)
     CHECK_SOUND(&f);
 }
 
-/* ------------------------------------------------------------------------------------------------ state machines */
+/* ------------------------------------------------------------------------------- state machines */
 
 TEST(check_raft, replicas_that_apply_the_same_agree)
 {

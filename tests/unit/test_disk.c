@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The disk, behaviour by behaviour. What needs a random choice of the disk is tried under many seeds: `always` facts
- * must hold under all of them, possible ones must be seen under some. Random histories are in test_disk_reference.c. */
+ * The disk, behaviour by behaviour. What needs a random choice of the disk is tried under many
+ * seeds: `always` facts must hold under all of them, possible ones must be seen under some.
+ * Random histories are in test_disk_reference.c. */
 #include "tests/unit/harness.h"
 
 #include "sim/base/base.h"
@@ -11,8 +12,8 @@
 #include <stdio.h>
 
 #define SEEDS 60
-#define PAGE 4096
-#define MS INT64_C(1000000)
+#define PAGE  4096
+#define MS    INT64_C(1000000)
 
 struct fixture {
     struct disk *disk;
@@ -151,7 +152,8 @@ static bool is_all(const char *data, char value, size_t size)
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------ what is visible */
+/* ------------------------------------------------------------------------------------------------
+ * what is visible */
 
 TEST(disk, what_is_written_is_read_at_once_and_gaps_are_zeros)
 {
@@ -303,7 +305,8 @@ TEST(disk, a_removed_file_lives_until_it_is_closed)
     disk_free(fixture.disk);
 }
 
-/* ------------------------------------------------------------------------------------------------ durability */
+/* ------------------------------------------------------------------------------------------------
+ * durability */
 
 TEST(disk, what_was_synced_survives_every_power_loss)
 {
@@ -329,7 +332,8 @@ TEST(disk, what_was_synced_survives_every_power_loss)
     disk_free(fixture.disk);
 }
 
-/* Which first bytes of `name` are seen after a power loss, over many seeds; `prepare` makes the history. */
+/* Which first bytes of `name` are seen after a power loss, over many seeds; `prepare` makes the
+ * history. */
 static void see_outcomes(enum spec_directory directory, void (*prepare)(struct fixture *fixture),
                          const char *name, char *seen)
 {
@@ -487,7 +491,8 @@ TEST(disk, later_names_overtake_earlier_ones_only_when_strict)
     }
 }
 
-/* Overwrites 'A' by an unsynced 'B' and looks at what each unit of `unit` bytes holds after a power loss. */
+/* Overwrites 'A' by an unsynced 'B' and looks at what each unit of `unit` bytes holds after a
+ * power loss. */
 static void tear(uint32_t sector_bytes, bool is_in_flight)
 {
     struct fixture fixture = fixture_new(SPEC_DIRECTORY_ORDERED);
@@ -545,6 +550,30 @@ TEST(disk, large_sectors_do_not_tear_inside)
 TEST(disk, a_sync_in_flight_may_leave_any_of_its_sectors)
 {
     tear(512, true);
+}
+
+TEST(disk, an_append_may_leave_its_size_without_all_of_its_sectors)
+{
+    struct fixture fixture = fixture_new(SPEC_DIRECTORY_ORDERED);
+    uint32_t holes = 0;
+    uint32_t short_ones = 0;
+    char data[8 * 512];
+    for (uint64_t seed = 0; seed < 4 * SEEDS; seed++) {
+        fixture_reset(&fixture, seed);
+        sq_file file = opened(&fixture, "log");
+        synced(&fixture, file);
+        filled(&fixture, file, 'a', sizeof(data) - 12, 0);
+        disk_power_loss(fixture.disk);
+        file = opened(&fixture, "log");
+        size_t size = got(&fixture, file, data, sizeof(data), 0);
+        CHECK(size % 512 == 0 || size == sizeof(data) - 12);
+        holes += size == sizeof(data) - 12 && data[size - 1] == 0 ? 1 : 0;
+        short_ones += size > 0 && size < sizeof(data) - 12 ? 1 : 0;
+        CHECK(size == 0 || size == sizeof(data) - 12 || data[size - 1] == 'a');
+    }
+    CHECK(holes > 0);
+    CHECK(short_ones > 0);
+    disk_free(fixture.disk);
 }
 
 /* Two appends within a sector: the page cache never held the second one without the first. */
@@ -624,7 +653,8 @@ TEST(disk, syncs_that_end_in_another_order_keep_what_both_covered)
     disk_free(fixture.disk);
 }
 
-/* ------------------------------------------------------------------------------------------------ crashes */
+/* ------------------------------------------------------------------------------------------------
+ * crashes */
 
 TEST(disk, a_crash_closes_files_and_keeps_the_page_cache)
 {
@@ -702,7 +732,8 @@ TEST(disk, a_wipe_leaves_nothing)
     disk_free(fixture.disk);
 }
 
-/* ------------------------------------------------------------------------------------------------ space */
+/* ------------------------------------------------------------------------------------------------
+ * space */
 
 TEST(disk, a_full_disk_refuses_writes_and_changes_nothing)
 {
@@ -806,7 +837,8 @@ TEST(disk, writes_that_nobody_syncs_are_written_back_when_there_are_too_many)
     disk_free(fixture.disk);
 }
 
-/* ------------------------------------------------------------------------------------------------ time */
+/* ------------------------------------------------------------------------------------------------
+ * time */
 
 TEST(disk, the_device_serves_one_request_after_another)
 {
@@ -911,7 +943,8 @@ TEST(disk, huge_latencies_saturate)
     disk_free(fixture.disk);
 }
 
-/* ------------------------------------------------------------------------------------------------ faults */
+/* ------------------------------------------------------------------------------------------------
+ * faults */
 
 struct fault {
     struct disk_filter filter;
@@ -941,8 +974,7 @@ static void fault_apply(struct disk_filter *filter, struct disk_call *call, uint
 
 static struct fault fault_of(uint32_t methods)
 {
-    return (struct fault){
-        .filter = {.apply = fault_apply}, .methods = methods, .status = SQ_OK};
+    return (struct fault){.filter = {.apply = fault_apply}, .methods = methods, .status = SQ_OK};
 }
 
 TEST(disk, filters_see_the_method_and_the_name)
@@ -982,6 +1014,32 @@ TEST(disk, filters_see_the_method_and_the_name)
     disk_filter_remove(fixture.disk, &fault.filter);
     opened(&fixture, "c");
     CHECK_EQUAL(fault.count, count);
+    disk_free(fixture.disk);
+}
+
+TEST(disk, filters_see_the_name_that_a_power_loss_left)
+{
+    struct fixture fixture = fixture_new(SPEC_DIRECTORY_STRICT);
+    bool is_seen[2] = {false, false};
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        fixture_reset(&fixture, seed);
+        opened(&fixture, "a");
+        synced_dir(&fixture);
+        renamed(&fixture, "a", "b");
+        disk_power_loss(fixture.disk);
+        const char *name = disk_list(fixture.disk, 0);
+        REQUIRE(name != NULL);
+        CHECK(disk_list(fixture.disk, 1) == NULL);
+        sq_file file = opened(&fixture, name);
+        struct fault fault = fault_of(0);
+        disk_filter_add(fixture.disk, &fault.filter);
+        synced(&fixture, file);
+        CHECK_TEXT(fault.path, name);
+        is_seen[name[0] - 'a'] = true;
+        disk_filter_remove(fixture.disk, &fault.filter);
+    }
+    CHECK(is_seen[0]);
+    CHECK(is_seen[1]);
     disk_free(fixture.disk);
 }
 
@@ -1046,7 +1104,8 @@ TEST(disk, calls_that_fail_change_nothing)
     disk_free(fixture.disk);
 }
 
-/* A history whose first sync goes wrong in the way of `fault`; returns how often the data were lost. */
+/* A history whose first sync goes wrong in the way of `fault`; returns how often the data were
+ * lost. */
 static uint32_t lost_after(struct fault fault, bool is_synced_again)
 {
     struct fixture fixture = fixture_new(SPEC_DIRECTORY_ORDERED);
@@ -1130,7 +1189,8 @@ TEST(disk, rot_flips_one_bit_of_what_comes_from_the_device)
     disk_free(fixture.disk);
 }
 
-/* ------------------------------------------------------------------------------------------------ many runs */
+/* ------------------------------------------------------------------------------------------------
+ * many runs */
 
 /* A run with a bit of everything; a hash of all that was seen. */
 static uint64_t busy_run(struct fixture *fixture, uint64_t seed)

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The disk against a reference: thousands of short random histories of calls, crashes and power losses. The reference
- * keeps every version of every file as a plain array and every change of the directory as a list. What is visible must
- * always equal its last version; what a power loss leaves must be one of the states that it calls legal:
+ * The disk against a reference: thousands of short random histories of calls, crashes and power
+ * losses. The reference keeps every version of every file as a plain array and every change of
+ * the directory as a list. What is visible must always equal its last version; what a power loss
+ * leaves must be one of the states that it calls legal:
  *
- * - the directory is durable changes plus a prefix (ordered), or plus a subset in which a change survives only when all
- *   earlier ones of its names do (strict);
- * - some truncation, or none, is the last that survived; behind its end each sector is as the truncation or a later
- *   write to that very sector left it, before its end as any version had it;
- * - the size is that of the truncation, or the end of a later write, or a sector boundary inside of one.
+ * - the directory is durable changes plus a prefix (ordered), or plus a subset in which a change
+ *   survives only when all earlier ones of its names do (strict);
+ * - some truncation, or none, is the last that survived; behind its end each sector is as the
+ *   truncation or a later write to that very sector left it, before its end as any version had
+ *   it;
+ * - the size is that of the truncation, or the end of a later write, or a sector boundary inside
+ *   of one.
  *
- * Legality alone would let a disk pass that always loses everything, or nothing: how often which happens is counted. */
+ * Legality alone would let a disk pass that always loses everything, or nothing: how often which
+ * happens is counted. */
 #include "tests/unit/harness.h"
 
 #include "sim/base/base.h"
@@ -20,13 +24,13 @@
 #include <stdlib.h>
 
 #define FILE_BYTES 12288
-#define VERSIONS 48
-#define INODES 24
-#define NAMES 3
-#define CHANGES 9
-#define FILES 4
-#define FLIGHTS 2
-#define NOTHING UINT32_MAX
+#define VERSIONS   48
+#define INODES     24
+#define NAMES      3
+#define CHANGES    9
+#define FILES      4
+#define FLIGHTS    2
+#define NOTHING    UINT32_MAX
 
 struct version {
     uint32_t size;
@@ -66,7 +70,7 @@ struct reference {
     struct spec_disk spec;
     struct rng rng;
     int64_t now_ns;
-    uint32_t loss_count; /* with something to lose */
+    uint32_t loss_count;    /* with something to lose */
     uint32_t nothing_count; /* of it that kept nothing */
     uint32_t everything_count;
     uint32_t inode_count;
@@ -102,9 +106,11 @@ static struct version *last_version(struct reference *reference, uint32_t inode)
     return &it->versions[it->version_count - 1];
 }
 
-/* ------------------------------------------------------------------------------------------------ what is legal */
+/* ------------------------------------------------------------------------------------------------
+ * what is legal */
 
-/* Is the size one that the writes behind version `start` may leave when the file had `base` bytes there? */
+/* Is the size one that the writes behind version `start` may leave when the file had `base`
+ * bytes there? */
 static bool is_size_legal(const struct reference *reference, const struct reference_inode *inode,
                           uint32_t start, uint32_t base, uint32_t size)
 {
@@ -119,8 +125,9 @@ static bool is_size_legal(const struct reference *reference, const struct refere
     return size == base;
 }
 
-/* May the sector at `at` hold what it does if version `start` came from the last truncation that survived (0: none
- * did)? Then it is as some later write to it left it, or as it was at the start, or, before the new end, anything. */
+/* May the sector at `at` hold what it does if version `start` came from the last truncation that
+ * survived (0: none did)? Then it is as some later write to it left it, or as it was at the
+ * start, or, before the new end, anything. */
 static bool is_sector_legal(const struct reference *reference, const struct reference_inode *inode,
                             uint32_t start, uint32_t at, const uint8_t *data, uint32_t size)
 {
@@ -229,7 +236,8 @@ static bool is_state_legal(const struct reference *reference, const struct found
     return false;
 }
 
-/* ------------------------------------------------------------------------------------------------ what is there */
+/* ------------------------------------------------------------------------------------------------
+ * what is there */
 
 static void find_all(struct reference *reference, struct found *found)
 {
@@ -242,8 +250,8 @@ static void find_all(struct reference *reference, struct found *found)
         CHECK_EQUAL(perform(reference, &open), SQ_OK);
         struct disk_call size = {.method = DISK_SIZE, .file = open.opened};
         CHECK_EQUAL(perform(reference, &size), SQ_OK);
-        struct disk_call read = {.method = DISK_READ, .file = open.opened,
-                                 .data = found[name].data, .size = FILE_BYTES};
+        struct disk_call read = {
+            .method = DISK_READ, .file = open.opened, .data = found[name].data, .size = FILE_BYTES};
         CHECK_EQUAL(perform(reference, &read), SQ_OK);
         found[name].size = (uint32_t)read.got;
         if (read.got != size.file_size) {
@@ -281,8 +289,11 @@ static void check_visible(struct reference *reference)
         if (reference->files[i].file != 0) {
             const struct version *version = last_version(reference, reference->files[i].inode);
             uint32_t offset = below(reference, FILE_BYTES);
-            struct disk_call read = {.method = DISK_READ, .file = reference->files[i].file,
-                                     .data = data, .size = 700, .offset = offset};
+            struct disk_call read = {.method = DISK_READ,
+                                     .file = reference->files[i].file,
+                                     .data = data,
+                                     .size = 700,
+                                     .offset = offset};
             CHECK_EQUAL(perform(reference, &read), SQ_OK);
             uint32_t there = offset < version->size ? version->size - offset : 0;
             there = there < 700 ? there : 700;
@@ -292,7 +303,8 @@ static void check_visible(struct reference *reference)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ steps */
+/* ------------------------------------------------------------------------------------------------
+ * steps */
 
 static void forget_changes(struct reference *reference, uint32_t count)
 {
@@ -440,7 +452,7 @@ static void step_open(struct reference *reference, struct open_file *open)
 static void step_file(struct reference *reference, struct open_file *open)
 {
     static const uint32_t places[] = {0, 100, 511, 512, 1000, 4095, 4096, 5000, 8192};
-    static const uint32_t sizes[] = {1, 100, 512, 700, 1024, 4000};
+    static const uint32_t sizes[] = {1, 100, 512, 700, 1024, 4000, 4096};
     static uint8_t data[4096];
     uint32_t offset = places[below(reference, ARRAY_COUNT(places))];
     uint32_t size = sizes[below(reference, ARRAY_COUNT(sizes))];
@@ -451,8 +463,11 @@ static void step_file(struct reference *reference, struct open_file *open)
         for (uint32_t i = 0; i < size; i++) {
             data[i] = (uint8_t)rng_u64(&reference->rng);
         }
-        struct disk_call call = {.method = DISK_WRITE, .file = open->file, .source = data,
-                                 .size = size, .offset = offset};
+        struct disk_call call = {.method = DISK_WRITE,
+                                 .file = open->file,
+                                 .source = data,
+                                 .size = size,
+                                 .offset = offset};
         CHECK_EQUAL(perform(reference, &call), SQ_OK);
         struct version *version = push_version(reference, open->inode);
         memcpy(version->data + offset, data, size);
@@ -551,12 +566,14 @@ static uint64_t digest_of(struct reference *reference, bool is_durable)
     for (uint32_t name = 0; name < NAMES; name++) {
         uint32_t inode = is_durable ? reference->durable[name] : reference->cached[name];
         if (inode != NOTHING) {
-            const struct version *version = is_durable ? &reference->inodes[inode].versions[0]
-                                                       : last_version(reference, inode);
+            const struct version *version =
+                is_durable ? &reference->inodes[inode].versions[0] : last_version(reference, inode);
             struct disk_call open = {.method = DISK_OPEN, .name = names[name], .flags = 1};
             perform(reference, &open);
-            struct disk_call write = {.method = DISK_WRITE, .file = open.opened,
-                                      .source = version->data, .size = version->size};
+            struct disk_call write = {.method = DISK_WRITE,
+                                      .file = open.opened,
+                                      .source = version->data,
+                                      .size = version->size};
             perform(reference, &write);
             struct disk_call sync = {.method = DISK_SYNC, .file = open.opened};
             perform(reference, &sync);
@@ -639,7 +656,8 @@ static void reference_free(struct reference *reference)
     free(reference);
 }
 
-/* A history of `steps` steps that ends with a power loss; false when something was not as it should be. */
+/* A history of `steps` steps that ends with a power loss; false when something was not as it
+ * should be. */
 static bool run_history(struct reference *reference, const struct spec_disk *spec, uint64_t seed,
                         uint32_t steps)
 {
@@ -662,9 +680,8 @@ static bool run_history(struct reference *reference, const struct spec_disk *spe
 
 static struct spec_disk plain(enum spec_directory directory, uint32_t sector_bytes)
 {
-    return (struct spec_disk){.capacity_bytes = INT64_MAX,
-                              .directory = directory,
-                              .sector_bytes = sector_bytes};
+    return (struct spec_disk){
+        .capacity_bytes = INT64_MAX, .directory = directory, .sector_bytes = sector_bytes};
 }
 
 static uint32_t failures_of(const struct spec_disk *spec, uint64_t seed, uint32_t histories,

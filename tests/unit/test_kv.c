@@ -144,7 +144,8 @@ static uint64_t digest_of_order(struct sq_env *env, const char *path, const uint
     CHECK_EQUAL(kv_open(env, path, &lab_wal, &kv, message), SQ_OK);
     for (uint32_t i = 0; i < 4; i++) {
         CHECK_EQUAL(lab_write(kv, lab_update(order[i], 1, 0, 0), i + 1, &reply), SQ_OK);
-        CHECK_EQUAL(lab_write(kv, lab_update(order[i], order[i] * 3, order[i], 1), i + 1, &reply), SQ_OK);
+        CHECK_EQUAL(lab_write(kv, lab_update(order[i], order[i] * 3, order[i], 1), i + 1, &reply),
+                    SQ_OK);
     }
     check_digest(kv);
     uint64_t digest = kv_digest(kv);
@@ -309,7 +310,8 @@ static void script_modes(struct sq_env *env)
         CHECK_EQUAL(kv_position(kv), position);
         for (uint32_t i = 0; i < 3; i++) {
             position++;
-            CHECK_EQUAL(lab_write(kv, lab_update(i, position, 1, position), position, &reply), SQ_OK);
+            CHECK_EQUAL(lab_write(kv, lab_update(i, position, 1, position), position, &reply),
+                        SQ_OK);
         }
         CHECK_EQUAL(kv_examine(kv, message), SQ_OK);
         kv_close(kv);
@@ -343,7 +345,8 @@ static void script_dump(struct sq_env *env)
     check_digest(other);
     CHECK_EQUAL(read_key(other, 77), 0);
     CHECK_EQUAL(read_key(other, 50 % 13), 50);
-    CHECK_EQUAL(lab_write(other, lab_update(1, 1, 9, 1), 51, &reply), SQ_OK); /* its session is gone */
+    CHECK_EQUAL(lab_write(other, lab_update(1, 1, 9, 1), 51, &reply),
+                SQ_OK); /* its session is gone */
     CHECK_EQUAL(kv_rollback(other), SQ_OK);
     CHECK_EQUAL(kv_begin(other), SQ_OK);
     CHECK_EQUAL(kv_load(other, dump, size), SQ_OK);
@@ -403,7 +406,8 @@ TEST(kv, a_damaged_dump_is_refused)
 }
 
 /* Changes bytes in the middle of a file, from outside of SQLite. */
-static void scribble(struct sq_env *env, const char *name, const char *find, const char *replacement)
+static void scribble(struct sq_env *env, const char *name, const char *find,
+                     const char *replacement)
 {
     static uint8_t content[1 << 20];
     sq_file file = 0;
@@ -477,7 +481,7 @@ TEST(kv, a_meta_table_of_another_make_is_corrupt)
     lab_do(script_foreign);
 }
 
-/* ------------------------------------------------------------------------------------------------ failing disks */
+/* ---------------------------------------------------------------------- failing disks */
 
 /* Fails the n-th call of some kind, or all from the n-th on. */
 struct failing {
@@ -511,7 +515,8 @@ static uint64_t committed; /* last position whose commit returned SQ_OK */
 /* Up to ten transactions against a disk that fails; each failure is rolled back. */
 static void script_failing(struct sq_env *env)
 {
-    static const enum kv_journal journals[] = {KV_JOURNAL_WAL, KV_JOURNAL_DELETE, KV_JOURNAL_TRUNCATE};
+    static const enum kv_journal journals[] = {KV_JOURNAL_WAL, KV_JOURNAL_DELETE,
+                                               KV_JOURNAL_TRUNCATE};
     struct kv_options options = {.journal = journals[env->options[0].number],
                                  .synchronous = KV_SYNCHRONOUS_EXTRA};
     char message[KV_MESSAGE_SIZE];
@@ -558,13 +563,16 @@ static uint64_t fail_each(uint32_t methods, enum sq_status status, bool is_lasti
         lab->group.options = &option;
         bool has_fired = true;
         for (uint64_t n = 1; has_fired; n += is_lasting ? 5 : 2) {
-            failing = (struct failing){.filter = {.apply = fail_call}, .methods = methods,
-                                       .status = status, .countdown = n, .is_lasting = is_lasting};
+            failing = (struct failing){.filter = {.apply = fail_call},
+                                       .methods = methods,
+                                       .status = status,
+                                       .countdown = n,
+                                       .is_lasting = is_lasting};
             committed = 0;
             lab_script = script_failing;
             world_reset(lab->world, &lab->spec, n, NULL);
             disk_filter_add(lab->world->nodes[0].disk, &failing.filter);
-            world_run(lab->world, INT64_MAX, UINT64_MAX);
+            world_run(lab->world, LAB_RUN_NS, UINT64_MAX);
             disk_filter_remove(lab->world->nodes[0].disk, &failing.filter);
             has_fired = failing.has_fired;
             fired += has_fired;
@@ -600,8 +608,11 @@ static void script_full(struct sq_env *env)
     struct kv *kv = lab_open(env, &lab_wal);
     struct sq_kv_reply reply;
     CHECK_EQUAL(lab_write(kv, lab_update(1, 1, 1, 1), 1, &reply), SQ_OK);
-    failing = (struct failing){.filter = {.apply = fail_call}, .methods = SPEC_IO_WRITE,
-                               .status = SQ_E_NOSPC, .countdown = 1, .is_lasting = true};
+    failing = (struct failing){.filter = {.apply = fail_call},
+                               .methods = SPEC_IO_WRITE,
+                               .status = SQ_E_NOSPC,
+                               .countdown = 1,
+                               .is_lasting = true};
     struct disk *disk = node_of(env)->disk;
     disk_filter_add(disk, &failing.filter);
     CHECK_EQUAL(lab_write(kv, lab_update(1, 2, 1, 2), 2, &reply), SQ_E_NOSPC);
@@ -620,8 +631,8 @@ TEST(kv, a_full_disk_has_a_status_of_its_own)
 
 static void script_unreadable(struct sq_env *env)
 {
-    struct kv_options options = {.journal = KV_JOURNAL_DELETE, .synchronous = KV_SYNCHRONOUS_FULL,
-                                 .cache_pages = 1};
+    struct kv_options options = {
+        .journal = KV_JOURNAL_DELETE, .synchronous = KV_SYNCHRONOUS_FULL, .cache_pages = 1};
     char message[KV_MESSAGE_SIZE];
     struct kv *kv = lab_open(env, &options);
     struct sq_kv_reply reply;
@@ -631,8 +642,11 @@ static void script_unreadable(struct sq_env *env)
     kv_close(kv);
     kv = lab_open(env, &options);
     struct disk *disk = node_of(env)->disk;
-    failing = (struct failing){.filter = {.apply = fail_call}, .methods = SPEC_IO_READ,
-                               .status = SQ_E_IO, .countdown = 1, .is_lasting = true};
+    failing = (struct failing){.filter = {.apply = fail_call},
+                               .methods = SPEC_IO_READ,
+                               .status = SQ_E_IO,
+                               .countdown = 1,
+                               .is_lasting = true};
     disk_filter_add(disk, &failing.filter);
     CHECK_EQUAL(kv_examine(kv, message), SQ_E_IO);
     CHECK(message[0] != '\0');

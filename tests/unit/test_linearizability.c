@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Both deciders against a brute force that tries every order of every subset of pending writes, on thousands of small
- * random histories with overlapping, pending and phantom operations. */
+ * Both deciders against a brute force that tries every order of every subset of pending writes, on
+ * thousands of small random histories with overlapping, pending and phantom operations. */
 #include "analysis/linearizability.h"
 #include "sim/base/rng.h"
 #include "tests/unit/harness.h"
@@ -18,7 +18,8 @@ static bool is_possible(const struct history *history, uint32_t left, uint64_t v
 {
     bool is_done = true;
     for (uint32_t i = 0; i < history->count; i++) {
-        is_done = is_done && ((left >> i & 1) == 0 || history->operations[i].finish == LINEAR_PENDING);
+        is_done =
+            is_done && ((left >> i & 1) == 0 || history->operations[i].finish == LINEAR_PENDING);
     }
     if (is_done) {
         return true;
@@ -30,7 +31,8 @@ static bool is_possible(const struct history *history, uint32_t left, uint64_t v
         }
         bool is_first = true;
         for (uint32_t j = 0; j < history->count; j++) {
-            is_first = is_first && (j == i || (left >> j & 1) == 0 || history->operations[j].finish > next->start);
+            is_first = is_first && (j == i || (left >> j & 1) == 0 ||
+                                    history->operations[j].finish > next->start);
         }
         if (is_first && is_possible(history, left & ~(1u << i), next->value)) {
             return true;
@@ -39,7 +41,8 @@ static bool is_possible(const struct history *history, uint32_t left, uint64_t v
     return false;
 }
 
-/* Starts and finishes are a random shuffle of distinct instants; `values` bounds what is read and written. */
+/* Starts and finishes are a random shuffle of distinct instants; `values` bounds what is read and
+ * written. */
 static struct history random_history(struct rng *rng, bool is_unique, uint64_t values)
 {
     struct history history = {.count = 1 + (uint32_t)rng_below(rng, OPERATIONS_MAX)};
@@ -62,16 +65,15 @@ static struct history random_history(struct rng *rng, bool is_unique, uint64_t v
         operation->start = left < right ? left : right;
         operation->finish = left < right ? right : left;
         operation->is_write = rng_below(rng, 2) == 0;
-        operation->value = operation->is_write && is_unique ? i + 1 : rng_below(rng, values);
-        if (!operation->is_write && is_unique) {
-            operation->value = rng_below(rng, history.count + 1);
-        }
+        uint64_t any = rng_below(rng, is_unique ? history.count + 1 : values);
+        operation->value = operation->is_write && is_unique ? i + 1 : any;
         if (operation->is_write && rng_below(rng, 4) == 0) {
             operation->finish = LINEAR_PENDING;
         }
     }
     for (uint32_t i = 1; i < history.count; i++) {
-        for (uint32_t j = i; j > 0 && history.operations[j].start < history.operations[j - 1].start; j--) {
+        for (uint32_t j = i; j > 0 && history.operations[j].start < history.operations[j - 1].start;
+             j--) {
             struct linear_operation swapped = history.operations[j];
             history.operations[j] = history.operations[j - 1];
             history.operations[j - 1] = swapped;
@@ -112,7 +114,8 @@ TEST(linearizability, search_agrees_with_brute_force_on_any_values)
         struct history history = random_history(&rng, round % 2 == 0, 3);
         struct linear_report report;
         bool expected = is_possible(&history, (1u << history.count) - 1, 0);
-        enum linear_verdict found = linear_by_search(history.operations, history.count, 1000000, &report);
+        enum linear_verdict found =
+            linear_by_search(history.operations, history.count, 1000000, &report);
         REQUIRE(found != LINEAR_UNKNOWN);
         differences += expected != (found == LINEAR_YES);
         valid += expected;
@@ -134,7 +137,8 @@ TEST(linearizability, values_written_twice_are_not_unique)
 {
     struct linear_operation twice[] = {{0, 5, 0, 1, true}, {1, 5, 2, 3, true}};
     struct linear_operation zero[] = {{0, 0, 0, 1, true}};
-    struct linear_operation reads[] = {{0, 5, 0, 1, true}, {1, 5, 2, 3, false}, {2, 5, 4, 5, false}};
+    struct linear_operation reads[] = {
+        {0, 5, 0, 1, true}, {1, 5, 2, 3, false}, {2, 5, 4, 5, false}};
     CHECK(!linear_has_unique_values(twice, 2));
     CHECK(!linear_has_unique_values(zero, 1));
     CHECK(linear_has_unique_values(reads, 3));
@@ -158,7 +162,8 @@ TEST(linearizability, reasons_name_the_operations)
     CHECK_EQUAL(report.values[0], 2);
     CHECK_EQUAL(report.ids[2], 3);
     CHECK_EQUAL(report.ids[3], 5);
-    struct linear_operation torn[] = {{3, 1, 0, 1, true}, {4, 2, 2, 3, true}, {5, 1, 4, 5, false}, {6, 2, 6, 7, false}};
+    struct linear_operation torn[] = {
+        {3, 1, 0, 1, true}, {4, 2, 2, 3, true}, {5, 1, 4, 5, false}, {6, 2, 6, 7, false}};
     CHECK_EQUAL(linear_by_zones(torn, 4, &report), LINEAR_NO);
     CHECK_EQUAL(report.reason, LINEAR_REASON_TORN);
     CHECK_EQUAL(linear_by_search(torn, 4, 1000, &report), LINEAR_NO);

@@ -1,27 +1,32 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * SQLite under simulated power losses, and what must not leak between nodes, worlds and the process.
+ * SQLite under simulated power losses, and what must not leak between nodes, worlds and the
+ * process.
  *
- * The crash matrix: a run of a dozen transactions is stopped after every event (each disk operation ends with one), the
- * host loses power, and what SQLite then recovers is compared with what it had promised. What must hold is what
- * SQLite documents: nothing is lost or torn with synchronous FULL or EXTRA, except that journal mode DELETE needs EXTRA,
- * for its commit is the removal of a name; NORMAL in WAL mode may lose, but not corrupt; OFF may do anything. */
+ * The crash matrix: a run of a dozen transactions is stopped after every event (each disk operation
+ * ends with one), the
+ * host loses power, and what SQLite then recovers is compared with what it had promised. What must
+ * hold is what
+ * SQLite documents: nothing is lost or torn with synchronous FULL or EXTRA, except that journal
+ * mode DELETE needs EXTRA,
+ * for its commit is the removal of a name; NORMAL in WAL mode may lose, but not corrupt; OFF may do
+ * anything. */
 #include "tests/unit/sqlite_lab.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
 #include <unistd.h>
 
-/* ------------------------------------------------------------------------------------------------ crash matrix */
+/* ---------------------------------------------------------------------- crash matrix */
 
 #define TRANSACTIONS 6
-#define KEYS 40
+#define KEYS         40
 
 struct tally {
     uint32_t images;
-    uint32_t corrupt;  /* refused, or found damaged by kv_examine */
-    uint32_t lost;     /* a transaction is missing whose commit had returned */
-    uint32_t torn;     /* the content is not that after any transaction */
+    uint32_t corrupt; /* refused, or found damaged by kv_examine */
+    uint32_t lost;    /* a transaction is missing whose commit had returned */
+    uint32_t torn;    /* the content is not that after any transaction */
 };
 
 static struct {
@@ -45,7 +50,7 @@ static void script_commit(struct sq_env *env)
         CHECK_EQUAL(kv_begin(kv), SQ_OK);
         for (uint64_t j = 0; j < 6; j++) { /* several pages at once, so that half of it shows */
             struct sq_kv_request request = {SQ_KV_UPDATE, sizeof(padding), (i * 7 + j * 11) % KEYS,
-                                            i * 100 + j, j + 1, i};
+                                            i * 100 + j,  j + 1,           i};
             CHECK_EQUAL(kv_apply(kv, &request, padding, i, &reply), SQ_OK);
         }
         CHECK_EQUAL(kv_commit(kv), SQ_OK);
@@ -78,7 +83,8 @@ static void script_judge(struct sq_env *env)
 static struct tally matrix_cell(enum kv_journal journal, enum kv_synchronous synchronous)
 {
     struct lab *lab = lab_new(1);
-    matrix.options = (struct kv_options){.journal = journal, .synchronous = synchronous, .page_bytes = 1024};
+    matrix.options =
+        (struct kv_options){.journal = journal, .synchronous = synchronous, .page_bytes = 1024};
     matrix.tally = (struct tally){0};
     matrix.is_reference = true;
     matrix.digests[0] = 0;
@@ -130,7 +136,8 @@ TEST(vfs, power_loss_spares_every_journal_with_extra)
     check_cell(KV_JOURNAL_PERSIST, KV_SYNCHRONOUS_EXTRA);
 }
 
-/* The directory entry of the removed journal is not durable: the journal comes back and undoes the commit. */
+/* The directory entry of the removed journal is not durable: the journal comes back and undoes the
+ * commit. */
 TEST(vfs, power_loss_undoes_commits_of_delete_with_full)
 {
     struct tally tally = matrix_cell(KV_JOURNAL_DELETE, KV_SYNCHRONOUS_FULL);
@@ -162,7 +169,7 @@ TEST(vfs, power_loss_is_seen_to_harm_without_a_journal)
     CHECK(tally.corrupt + tally.torn > 0);
 }
 
-/* ------------------------------------------------------------------------------------------------ the process itself */
+/* ---------------------------------------------------------------------- the process itself */
 
 static uint64_t count_rows(sqlite3 *db)
 {
@@ -185,9 +192,11 @@ static void outside(const char *vfs_name)
     close(file);
     sqlite3 *db = NULL;
     CHECK_EQUAL(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, vfs_name), SQLITE_OK);
-    CHECK_EQUAL(sqlite3_exec(db, "PRAGMA journal_mode = wal; CREATE TABLE t(a)", NULL, NULL, NULL), SQLITE_OK);
+    CHECK_EQUAL(sqlite3_exec(db, "PRAGMA journal_mode = wal; CREATE TABLE t(a)", NULL, NULL, NULL),
+                SQLITE_OK);
     for (uint32_t i = 0; i < 5; i++) {
-        CHECK_EQUAL(sqlite3_exec(db, "INSERT INTO t VALUES(randomblob(8) || datetime('now'))", NULL, NULL, NULL),
+        CHECK_EQUAL(sqlite3_exec(db, "INSERT INTO t VALUES(randomblob(8) || datetime('now'))", NULL,
+                                 NULL, NULL),
                     SQLITE_OK);
     }
     CHECK_EQUAL(count_rows(db), 5);
@@ -224,7 +233,7 @@ TEST(vfs, preparing_twice_is_fine)
     CHECK(sqlite3_vfs_find("unix") != NULL);
 }
 
-/* ------------------------------------------------------------------------------------------------ nodes */
+/* ---------------------------------------------------------------------- nodes */
 
 static void script_memory(struct sq_env *env)
 {
@@ -254,7 +263,8 @@ struct ear {
     uint64_t count;
 };
 
-static void hear(struct trace_sink *sink, uint64_t order, const struct trace_record *record, const char *text)
+static void hear(struct trace_sink *sink, uint64_t order, const struct trace_record *record,
+                 const char *text)
 {
     struct ear *ear = (struct ear *)sink;
     (void)order;
@@ -281,9 +291,11 @@ static struct ear listen(uint32_t nodes, uint64_t seed)
     struct lab *lab = lab_new(nodes);
     struct ear ear = {.sink = {.on_record = hear}};
     lab_script = script_draw;
+    lab_finished = 0;
     world_reset(lab->world, &lab->spec, seed, NULL);
     trace_sink_add(&lab->world->trace, &ear.sink);
-    world_run(lab->world, INT64_MAX, UINT64_MAX);
+    world_run(lab->world, LAB_RUN_NS, UINT64_MAX);
+    CHECK_EQUAL(lab_finished, nodes);
     lab_free(lab);
     return ear;
 }
@@ -310,7 +322,8 @@ static void script_time(struct sq_env *env)
     CHECK_EQUAL(vfs->xCurrentTimeInt64(vfs, &after), SQLITE_OK);
     CHECK_EQUAL(after - before, 1500);
     CHECK_EQUAL(env->clock->monotonic(env) - start, 1500 * NS_PER_MS);
-    CHECK_EQUAL(before, INT64_C(210866760000000) + (env->clock->realtime(env) - 1500 * NS_PER_MS) / NS_PER_MS);
+    CHECK_EQUAL(before, INT64_C(210866760000000) +
+                            (env->clock->realtime(env) - 1500 * NS_PER_MS) / NS_PER_MS);
 }
 
 TEST(vfs, time_is_the_nodes)
@@ -318,7 +331,8 @@ TEST(vfs, time_is_the_nodes)
     lab_do(script_time);
 }
 
-static int open_file(sqlite3_vfs *vfs, const char *name, int flags, sqlite3_file **file, struct sq_env *env)
+static int open_file(sqlite3_vfs *vfs, const char *name, int flags, sqlite3_file **file,
+                     struct sq_env *env)
 {
     *file = env->mem->alloc(env, (size_t)vfs->szOsFile);
     memset(*file, 0, (size_t)vfs->szOsFile);
@@ -346,11 +360,13 @@ static void script_files(struct sq_env *env)
     CHECK_EQUAL(vfs->xAccess(vfs, "some", SQLITE_ACCESS_EXISTS, &is_there), SQLITE_OK);
     CHECK_EQUAL(is_there, 1);
     int flag = -1;
-    CHECK_EQUAL(file->pMethods->xFileControl(file, SQLITE_FCNTL_POWERSAFE_OVERWRITE, &flag), SQLITE_OK);
+    CHECK_EQUAL(file->pMethods->xFileControl(file, SQLITE_FCNTL_POWERSAFE_OVERWRITE, &flag),
+                SQLITE_OK);
     CHECK_EQUAL(flag, 0);
     CHECK_EQUAL(file->pMethods->xDeviceCharacteristics(file), 0);
     flag = 1;
-    CHECK_EQUAL(file->pMethods->xFileControl(file, SQLITE_FCNTL_POWERSAFE_OVERWRITE, &flag), SQLITE_OK);
+    CHECK_EQUAL(file->pMethods->xFileControl(file, SQLITE_FCNTL_POWERSAFE_OVERWRITE, &flag),
+                SQLITE_OK);
     CHECK_EQUAL(file->pMethods->xDeviceCharacteristics(file), SQLITE_IOCAP_POWERSAFE_OVERWRITE);
     CHECK_EQUAL(file->pMethods->xFileControl(file, 99999, &flag), SQLITE_NOTFOUND);
     CHECK_EQUAL(file->pMethods->xClose(file), SQLITE_OK);
@@ -366,7 +382,8 @@ TEST(vfs, files_behave_as_sqlite_expects)
 static void script_temporary(struct sq_env *env)
 {
     sqlite3_vfs *vfs = sqlite3_vfs_find(VFS_NAME);
-    int flags = SQLITE_OPEN_TEMP_DB | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_DELETEONCLOSE;
+    int flags = SQLITE_OPEN_TEMP_DB | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+                SQLITE_OPEN_DELETEONCLOSE;
     sqlite3_file *first = NULL;
     sqlite3_file *second = NULL;
     vfs_enter();

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Intervals against published tables and closed forms. */
+#include "analysis/statistics.h"
+#include "tests/unit/harness.h"
+
+#include <math.h>
+
+static bool is_near(double left, double right, double tolerance)
+{
+    return fabs(left - right) <= tolerance * fmax(1e-12, fabs(right));
+}
+
+#define CHECK_NEAR(left, right) CHECK(is_near((left), (right), 1e-5))
+
+struct row {
+    uint64_t hits;
+    uint64_t trials;
+    double low;
+    double high;
+};
+
+TEST(statistics, clopper_pearson_agrees_with_the_tables)
+{
+    static const struct row rows[] = {
+        {0, 10, 0, .308497},
+        {0, 1000, 0, .00368208},
+        {1, 1000, 2.53175e-5, .00555892},
+        {5, 1000, .00162542, .0116295},
+        {10, 1000, .00480551, .0183132},
+        {50, 1000, .0373354, .0653905},
+        {3, 10, .0667395, .652453},
+        {10, 10, .691503, 1},
+    };
+    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct interval interval = interval_clopper_pearson(rows[i].hits, rows[i].trials, .95);
+        CHECK_NEAR(interval.low, rows[i].low);
+        CHECK_NEAR(interval.high, rows[i].high);
+    }
+}
+
+TEST(statistics, wilson_agrees_with_the_tables)
+{
+    static const struct row rows[] = {
+        {0, 10, 0, .277533},           {1, 1000, .000176546, .00564256},
+        {5, 1000, .00213754, .011651}, {10, 1000, .00544075, .0183095},
+        {3, 10, .107791, .603222},     {10, 10, .722467, 1},
+    };
+    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct interval interval = interval_wilson(rows[i].hits, rows[i].trials, .95);
+        CHECK_NEAR(interval.low, rows[i].low);
+        CHECK_NEAR(interval.high, rows[i].high);
+    }
+}
+
+TEST(statistics, clopper_pearson_is_the_closed_form_at_the_ends)
+{
+    for (uint64_t trials = 1; trials < 3000; trials = trials * 2 + 1) {
+        double n = (double)trials;
+        CHECK(is_near(interval_clopper_pearson(0, trials, .95).high, 1 - pow(.025, 1 / n), 1e-9));
+        CHECK(is_near(interval_clopper_pearson(trials, trials, .95).low, pow(.025, 1 / n), 1e-9));
+        CHECK(is_near(bound_upper(0, trials, .95), 1 - pow(.05, 1 / n), 1e-9));
+        CHECK_EQUAL(interval_clopper_pearson(0, trials, .95).low, 0);
+        CHECK_EQUAL(interval_clopper_pearson(trials, trials, .95).high, 1);
+    }
+}
+
+/* gsl_cdf_beta_Pinv fails for a quarter of these. */
+TEST(statistics, no_ordinary_call_gives_nonsense)
+{
+    for (uint64_t trials = 1; trials <= 100000; trials *= 10) {
+        for (uint64_t step = 0; step <= 20; step++) {
+            uint64_t hits = trials * step / 20;
+            struct interval exact = interval_clopper_pearson(hits, trials, .95);
+            struct interval score = interval_wilson(hits, trials, .95);
+            double share = (double)hits / (double)trials;
+            CHECK(exact.low >= 0);
+            CHECK(exact.high <= 1);
+            CHECK(exact.low <= share);
+            CHECK(share <= exact.high);
+            CHECK(score.low <= share);
+            CHECK(share <= score.high);
+        }
+    }
+}
+
+TEST(statistics, a_claim_needs_its_number_of_trials)
+{
+    CHECK_EQUAL(trials_to_claim(.001, .95), 2995);
+    CHECK_EQUAL(trials_to_claim(.00001, .95), 299572);
+    CHECK(bound_upper(0, 2995, .95) <= .001);
+    CHECK(bound_upper(0, 2994, .95) > .001);
+}
+
+TEST(statistics, a_mean_has_students_interval)
+{
+    const double values[] = {1, 2, 3, 4, 5};
+    struct mean mean = mean_of(values, 5, .95);
+    CHECK_NEAR(mean.mean, 3);
+    CHECK_NEAR(mean.deviation, sqrt(2.5));
+    CHECK_NEAR(mean.interval.high, 3 + 2.7764451 * sqrt(2.5 / 5)); /* t(4), 97.5 % */
+    CHECK_NEAR(mean.interval.low, 3 - 2.7764451 * sqrt(2.5 / 5));
+}
+
+TEST(statistics, few_values_have_no_interval)
+{
+    const double one[] = {7};
+    CHECK(isnan(mean_of(one, 0, .95).mean));
+    CHECK_NEAR(mean_of(one, 1, .95).mean, 7);
+    CHECK(isnan(mean_of(one, 1, .95).interval.low));
+    CHECK(isnan(ratio_of_sums(one, one, 0, .95, 1).mean));
+    CHECK_NEAR(ratio_of_sums(one, one, 1, .95, 1).mean, 1);
+    CHECK(isnan(ratio_of_sums(one, one, 1, .95, 1).interval.high));
+}
+
+TEST(statistics, a_ratio_of_sums_weighs_runs_by_their_length)
+{
+    const double part[] = {9, 80};
+    const double whole[] = {10, 100};
+    struct mean ratio = ratio_of_sums(part, whole, 2, .95, 1);
+    CHECK_NEAR(ratio.mean, 89.0 / 110);
+    CHECK(ratio.interval.low < ratio.mean);
+    CHECK(ratio.interval.low >= 0);
+    CHECK(ratio.interval.high <= 1);
+    const double equal[] = {90, 90, 90};
+    const double wholes[] = {100, 100, 100};
+    CHECK_NEAR(ratio_of_sums(equal, wholes, 3, .95, 1).interval.low, .9);
+    const double nothing[] = {0, 0};
+    CHECK(isnan(ratio_of_sums(nothing, nothing, 2, .95, 1).mean));
+}
+
+TEST(statistics, a_quantile_has_order_statistics_around_it)
+{
+    double values[100];
+    for (int i = 0; i < 100; i++) {
+        values[i] = i + 1;
+    }
+    struct mean median = quantile_of_sorted(values, 100, .5, .95);
+    CHECK_NEAR(median.mean, 50);
+    CHECK_NEAR(median.interval.low, 40); /* the usual table: x(40), x(61) */
+    CHECK_NEAR(median.interval.high, 61);
+    struct mean high = quantile_of_sorted(values, 100, .99, .95);
+    CHECK_NEAR(high.mean, 99);
+    CHECK(isinf(high.interval.high));
+    CHECK(isnan(quantile_of_sorted(values, 0, .5, .95).mean));
+    CHECK_NEAR(quantile_of_sorted(values, 1, .5, .95).mean, 1);
+    CHECK(isinf(quantile_of_sorted(values, 1, .5, .95).interval.low));
+}
+
+TEST(statistics, nines_and_downtime)
+{
+    CHECK_NEAR(nines_of(.001), 3);
+    CHECK(isinf(nines_of(0)));
+    CHECK_NEAR(downtime_s_per_year(1e-5), 315.576);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The grammar of thresholds, what is refused and with which words, and the judgement at the end of
+ * an interval. */
+#include "analysis/threshold.h"
+#include "tests/unit/harness.h"
+
+#include <math.h>
+
+static struct threshold parsed(const char *metric, const char *expression)
+{
+    struct threshold threshold;
+    struct err err = {0};
+    bool is_fine = threshold_parse(metric, expression, &threshold, &err);
+    if (!is_fine) {
+        CHECK_TEXT(err.text, "");
+    }
+    return threshold;
+}
+
+static void check_refused(const char *metric, const char *expression, const char *part)
+{
+    struct threshold threshold;
+    struct err err = {0};
+    CHECK(!threshold_parse(metric, expression, &threshold, &err));
+    CHECK_EQUAL(err.code, ERR_INPUT);
+    if (strstr(err.text, part) == NULL) {
+        CHECK_TEXT(err.text, part);
+    }
+}
+
+TEST(threshold, the_grammar_is_that_of_k6)
+{
+    struct threshold threshold = parsed("latency", "p(99) < 250ms");
+    CHECK_EQUAL(threshold.aggregation, THRESHOLD_PERCENTILE);
+    CHECK_EQUAL(threshold.percentile_milli, 99000);
+    CHECK_EQUAL(threshold.operator, THRESHOLD_LESS);
+    CHECK_EQUAL(threshold.value, 250e6);
+    CHECK_EQUAL(threshold.confidence, 0);
+    threshold = parsed("latency", "p(99.9)<=1.5s");
+    CHECK_EQUAL(threshold.percentile_milli, 99900);
+    CHECK_EQUAL(threshold.operator, THRESHOLD_LESS_EQUAL);
+    threshold = parsed("availability", "rate >= 99.9%");
+    CHECK_EQUAL(threshold.operator, THRESHOLD_GREATER_EQUAL);
+    CHECK(threshold.value == 0.999);
+    threshold = parsed("metastable", "rate < 0.1% @ 95%");
+    CHECK(threshold.confidence == 0.95);
+    CHECK(parsed("amplification", "value < 1.5").value == 1.5);
+    CHECK(parsed("goodput", "rate > 150/s").value == 150);
+    CHECK_EQUAL(parsed("recovery", "p(95) < 10s").metric, THRESHOLD_RECOVERY);
+    CHECK_EQUAL(parsed("recovery", "rate == 100%").aggregation, THRESHOLD_RATE);
+    CHECK_EQUAL(parsed("latency", "med != 5ms").operator, THRESHOLD_NOT_EQUAL);
+}
+
+TEST(threshold, what_is_wrong_is_named)
+{
+    check_refused("latancy", "p(99) < 1s", "did you mean 'latency'");
+    check_refused("zzz", "p(99) < 1s", "unknown metric 'zzz'");
+    check_refused("latency", "rate < 1s", "begins with avg, min, max, med or p(N), not 'rate'");
+    check_refused("availability", "p(99) > 99%", "begins with rate, not 'p'");
+    check_refused("latency", "p99 < 1s", "percentile is written 'p(99)'");
+    check_refused("latency", "p(100) < 1s", "not between 0 and 100");
+    check_refused("latency", "p(99 < 1s", "percentile");
+    check_refused("latency", "p() < 1s", "percentile");
+    check_refused("latency", "p(99) 1s", "needs an operator");
+    check_refused("latency", "p(99) <", "has no value");
+    check_refused("latency", "p(99) < 250", "250");
+    check_refused("availability", "rate > 0.999", "0.999");
+    check_refused("amplification", "value < 1.5x", "is not a number");
+    check_refused("latency", "p(99) < 1s @ 95%", "there is no interval");
+    check_refused("availability", "rate == 99% @ 95%", "there is no interval");
+    check_refused("availability", "rate > 99% @ 5%", "not between 50% and 100%");
+    check_refused("availability", "rate > 99% @", "confidence after '@' is missing");
+    check_refused("latency", "", "begins with");
+}
+
+static void add_run(struct threshold_data *data, enum verdict verdict, int64_t up_ns,
+                    int64_t recovery_ns)
+{
+    struct run_result result;
+    result_init(&result);
+    result.verdict = verdict;
+    result.offered = 100;
+    result.attempts = 150;
+    result.ok = 90;
+    result.up_ns = up_ns;
+    result.measured_ns = 1000000000;
+    result.recovery_ns = recovery_ns;
+    for (uint64_t i = 1; i <= 100; i++) {
+        histogram_record(&result.latency, i * 1000000);
+    }
+    threshold_data_add(data, &result);
+    result_release(&result);
+}
+
+static struct threshold_outcome judged(const char *metric, const char *expression,
+                                       const struct threshold_data *data)
+{
+    struct threshold threshold = parsed(metric, expression);
+    return threshold_judge(&threshold, data);
+}
+
+TEST(threshold, estimates_are_compared)
+{
+    struct threshold_data data;
+    threshold_data_init(&data);
+    for (int64_t i = 0; i < 4; i++) {
+        add_run(&data, VERDICT_PASS, 900000000 + i * 10000000, (i + 1) * 1000000000);
+    }
+    CHECK_EQUAL(judged("latency", "p(99) < 110ms", &data).verdict, THRESHOLD_HELD);
+    CHECK_EQUAL(judged("latency", "p(99) < 90ms", &data).verdict, THRESHOLD_CROSSED);
+    CHECK(fabs(judged("latency", "avg < 1s", &data).observed - 50.5e6) < 0.5e6);
+    CHECK_EQUAL(judged("latency", "max <= 100ms", &data).verdict, THRESHOLD_HELD);
+    CHECK_EQUAL(judged("latency", "min >= 1ms", &data).verdict, THRESHOLD_HELD);
+    CHECK_EQUAL(judged("availability", "rate >= 91%", &data).verdict, THRESHOLD_HELD);
+    CHECK(fabs(judged("availability", "rate >= 91%", &data).observed - 0.915) < 1e-12);
+    CHECK_EQUAL(judged("success", "rate == 90%", &data).verdict, THRESHOLD_HELD);
+    CHECK(judged("goodput", "rate > 89/s", &data).observed == 90);
+    CHECK(judged("amplification", "value < 1.5", &data).observed == 1.5);
+    CHECK_EQUAL(judged("amplification", "value < 1.5", &data).verdict, THRESHOLD_CROSSED);
+    CHECK(judged("recovery", "avg < 3s", &data).observed == 2.5e9);
+    CHECK(judged("recovery", "med < 3s", &data).observed == 2e9);
+    CHECK(judged("recovery", "max < 4s", &data).observed == 4e9);
+    threshold_data_release(&data);
+}
+
+TEST(threshold, a_run_that_never_recovered_is_infinitely_late)
+{
+    struct threshold_data data;
+    threshold_data_init(&data);
+    for (int64_t i = 0; i < 9; i++) {
+        add_run(&data, VERDICT_PASS, 1000000000, 1000000000);
+    }
+    add_run(&data, VERDICT_FAIL, 1000000000, RESULT_RECOVERY_NEVER);
+    add_run(&data, VERDICT_PASS, 1000000000, RESULT_RECOVERY_NO_FAULT);
+    CHECK(isinf(judged("recovery", "max < 10s", &data).observed));
+    CHECK(isinf(judged("recovery", "avg < 10s", &data).observed));
+    CHECK_EQUAL(judged("recovery", "p(90) < 10s", &data).verdict, THRESHOLD_HELD);
+    CHECK_EQUAL(judged("recovery", "p(95) < 10s", &data).verdict, THRESHOLD_CROSSED);
+    CHECK(judged("recovery", "rate >= 90%", &data).observed == 0.9);
+    threshold_data_release(&data);
+}
+
+TEST(threshold, no_hit_in_too_few_runs_decides_nothing)
+{
+    struct threshold_data data;
+    threshold_data_init(&data);
+    for (int i = 0; i < 100; i++) {
+        add_run(&data, VERDICT_PASS, 1000000000, RESULT_RECOVERY_NO_FAULT);
+    }
+    CHECK_EQUAL(judged("failures", "rate < 1%", &data).verdict, THRESHOLD_HELD);
+    struct threshold_outcome outcome = judged("failures", "rate < 1% @ 95%", &data);
+    CHECK_EQUAL(outcome.verdict, THRESHOLD_UNDECIDED);
+    CHECK_EQUAL(outcome.trials_needed, 299);
+    CHECK(fabs(outcome.interval.high - (1 - pow(.05, .01))) < 1e-9);
+    CHECK_EQUAL(judged("metastable", "rate < 5% @ 95%", &data).verdict, THRESHOLD_HELD);
+    add_run(&data, VERDICT_FAIL, 1000000000, RESULT_RECOVERY_NO_FAULT);
+    CHECK_EQUAL(judged("failures", "rate < 0.5% @ 95%", &data).verdict, THRESHOLD_CROSSED);
+    threshold_data_release(&data);
+}
+
+/* Runs without any downtime have no spread, but their number bounds what was not seen. */
+TEST(threshold, perfect_runs_are_no_proof_of_perfection)
+{
+    struct threshold_data data;
+    threshold_data_init(&data);
+    for (int i = 0; i < 50; i++) {
+        add_run(&data, VERDICT_PASS, 1000000000, RESULT_RECOVERY_NO_FAULT);
+    }
+    CHECK_EQUAL(judged("availability", "rate >= 99.9%", &data).verdict, THRESHOLD_HELD);
+    struct threshold_outcome outcome = judged("availability", "rate >= 99.9% @ 95%", &data);
+    CHECK_EQUAL(outcome.verdict, THRESHOLD_UNDECIDED);
+    CHECK(outcome.interval.low < 0.95);
+    CHECK_EQUAL(judged("availability", "rate >= 94% @ 95%", &data).verdict, THRESHOLD_HELD);
+    threshold_data_release(&data);
+}
+
+TEST(threshold, nothing_observed_is_undecided)
+{
+    struct threshold_data data;
+    threshold_data_init(&data);
+    CHECK_EQUAL(judged("latency", "p(99) < 1s", &data).verdict, THRESHOLD_UNDECIDED);
+    CHECK_EQUAL(judged("availability", "rate > 1%", &data).verdict, THRESHOLD_UNDECIDED);
+    CHECK_EQUAL(judged("recovery", "p(50) < 1s", &data).verdict, THRESHOLD_UNDECIDED);
+    CHECK(isnan(judged("failures", "rate < 1%", &data).observed));
+    threshold_data_release(&data);
+}
+
+TEST(threshold, observed_values_are_readable)
+{
+    char out[64];
+    struct threshold latency = parsed("latency", "p(99) < 1s");
+    struct threshold availability = parsed("availability", "rate > 1%");
+    CHECK_TEXT(threshold_format(&latency, 41e6, out, sizeof(out)), "41ms");
+    CHECK_TEXT(threshold_format(&latency, 2.5e9, out, sizeof(out)), "2.5s");
+    CHECK_TEXT(threshold_format(&availability, 0.714, out, sizeof(out)), "71.4%");
+    CHECK_TEXT(threshold_format(&availability, 0.99999, out, sizeof(out)), "99.999%");
+    CHECK_TEXT(threshold_format(&latency, INFINITY, out, sizeof(out)), "never");
+    CHECK_TEXT(threshold_format(&latency, NAN, out, sizeof(out)), "nothing");
+}
