@@ -69,6 +69,11 @@ $(OUT)/sim/cli/%.o: sim/cli/%.c
 	$(if $(Q),@echo "  CC $<")
 	$(Q)$(CC) $(CFLAGS_ALL) $(INCLUDE_ENGINE) $(DEFINES_CLI) -c -o $@ $<
 
+$(OUT)/tests/%.o: tests/%.c
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CC $<")
+	$(Q)$(CC) $(CFLAGS_ALL) $(INCLUDE_ENGINE) $(DEFINES_MODELS) -c -o $@ $<
+
 $(OUT)/%.o: %.c
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  CC $<")
@@ -82,7 +87,7 @@ $(OUT)/unit: $(call OBJECTS,$(UNIT_SOURCES)) $(LIBRARY)
 	$(if $(Q),@echo "  LD $@")
 	$(Q)$(CC) $(MODE_$(MODE)) -rdynamic -o $@ $^ $(LDFLAGS) $(LIBS) -lcunit
 
-$(OUT)/bench: $(call OBJECTS,$(BENCH_SOURCES)) $(LIBRARY)
+$(OUT)/bench: $(call OBJECTS,$(BENCH_SOURCES) sim/cli/common.c sim/cli/runner.c) $(LIBRARY)
 	$(if $(Q),@echo "  LD $@")
 	$(Q)$(CC) $(MODE_$(MODE)) -rdynamic -o $@ $^ $(LDFLAGS) $(LIBS)
 

@@ -12,10 +12,8 @@
  *   (a) every value read was written, and its write does not start after the read has finished,
  *   (b) no two forward zones overlap,
  *   (c) no backward zone lies inside a forward zone.
- * The initial value is a write that finished before everything. A pending write that nobody read is
- * left out: it need
- * not have happened; one that was read has its finish at infinity and otherwise counts like any
- * other.
+ * The initial value is a write that finished before everything. A pending write has its finish at
+ * infinity: if nobody read it, its zone is a backward one without end, which lies inside of none.
  *
  * SEARCH (Wing & Gong 1993; Lowe 2017): a list of invocations and returns in order of time. An
  * invocation that the register accepts is placed and both its entries are lifted out of the list,
@@ -54,8 +52,6 @@ struct cluster {
     uint64_t last_start;   /* s */
     uint64_t finish_id;    /* which operation gave f, and s */
     uint64_t start_id;
-    bool is_read;
-    bool is_pending; /* its write is */
 };
 
 bool linear_has_unique_values(const struct linear_operation *operations, uint32_t count)
@@ -97,8 +93,7 @@ static void collect_writes(const struct linear_operation *operations, uint32_t c
                                                                           : operation->finish + 1,
                                                .last_start = operation->start + 1,
                                                .finish_id = operation->id,
-                                               .start_id = operation->id,
-                                               .is_pending = is_pending});
+                                               .start_id = operation->id});
     }
 }
 
@@ -128,7 +123,6 @@ static bool collect_reads(const struct linear_operation *operations, uint32_t co
             report->values[0] = operation->value;
             return false;
         }
-        cluster->is_read = true;
         if (operation->finish + 1 < cluster->first_finish) {
             cluster->first_finish = operation->finish + 1;
             cluster->finish_id = operation->id;
@@ -182,9 +176,6 @@ static enum linear_verdict judge_zones(const struct vec *clusters, struct linear
     const struct cluster *open = NULL;
     for (uint32_t i = 0; i < clusters->count; i++) {
         const struct cluster *cluster = vec_at(clusters, i);
-        if (cluster->is_pending && !cluster->is_read) {
-            continue;
-        }
         bool is_inside = open != NULL && low_of(cluster) < high_of(open);
         if (is_inside && is_forward(cluster)) {
             explain(report, LINEAR_REASON_TORN, cluster, open);

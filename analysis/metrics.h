@@ -69,7 +69,7 @@ void metrics_windows(struct metrics *metrics, struct vec *windows);
 enum recovery_state {
     RECOVERY_NO_FAULT, /* nothing struck: nothing to recover from */
     RECOVERY_REACHED,
-    RECOVERY_MISSED,    /* there was time enough */
+    RECOVERY_MISSED, /* there was time enough */
     /* a fault was still there, or the load ended, before within_ns had passed */
     RECOVERY_UNDECIDED,
     RECOVERY_NO_BASELINE, /* no goodput before the first fault to compare with */

@@ -218,7 +218,6 @@ static void load(struct raft_node *node, uint64_t first, uint64_t last, uint64_t
         node->snapshot_index = snapshot;
         node->snapshot_term = LOG_TERM_UNKNOWN;
     }
-    log_tail_cut(&node->durable, last + 1);
     if (last + 1 - first > LOG_TAIL_MAX / 2 && last >= first) {
         first = last + 1 - LOG_TAIL_MAX / 2;
         forgotten = first;

@@ -103,7 +103,7 @@ struct run_result {
     /* Time in availability windows: those that carried evidence, and those of them that were up. */
     int64_t up_ns;
     int64_t measured_ns;
-    uint64_t fault_total;       /* that struck; `faults` holds the first RESULT_FAULTS_MAX */
+    uint64_t fault_total; /* that struck; `faults` holds the first RESULT_FAULTS_MAX */
     bool is_metastable; /* set by the four-arm analysis only, never by the judge of a single run */
     /* goodput before the first fault; -1 when there was no full window to tell */
     int64_t baseline_per_1000s;

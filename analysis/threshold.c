@@ -636,8 +636,9 @@ struct threshold_outcome threshold_judge(const struct threshold *threshold,
                           ? THRESHOLD_HELD
                           : THRESHOLD_CROSSED;
     if (threshold->confidence > 0 && outcome.verdict == THRESHOLD_HELD) {
+        /* A NaN fails every comparison: without an interval nothing is decided. */
         double end = is_upper_limit(threshold) ? outcome.interval.high : outcome.interval.low;
-        if (isnan(end) || !compare(threshold->operator, end, threshold->value)) {
+        if (!compare(threshold->operator, end, threshold->value)) {
             outcome.verdict = THRESHOLD_UNDECIDED;
         }
     }

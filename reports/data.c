@@ -2,13 +2,15 @@
  *
  * Reading a results file for a report.
  *
- * A file may hold the cells of several builds (a campaign continued after `git pull`) and of several texts of the same
- * scenario. A report that mixed them would compare code without saying so; therefore it shows one build and one text:
- * those of the newest shard that ran anything. What is left out is counted and said.
+ * A file may hold the cells of several builds (a campaign continued after `git pull`) and of
+ * several texts of the same scenario. A report that mixed them would compare code without saying
+ * so; therefore it shows one build and one text: those of the newest shard that ran anything. What
+ * is left out is counted and said.
  *
- * Identities in the file are hashes, so the order of the sweep is not in its rows. It is found again from the text of
- * the scenario: an axis' values are ordered by where they stand behind the axis' name in the `sweep` section. When
- * they are not found there (an override put them elsewhere), numbers come before words, in their own order. */
+ * Identities in the file are hashes, so the order of the sweep is not in its rows. It is found
+ * again from the text of the scenario: an axis' values are ordered by where they stand behind the
+ * axis' name in the `sweep` section. When they are not found there (an override put them
+ * elsewhere), numbers come before words, in their own order. */
 #include "reports/data.h"
 
 #include "sim/base/base.h"
@@ -32,7 +34,7 @@ struct axis {
 
 struct loading {
     struct report_data *data;
-    struct vec places;       /* struct place */
+    struct vec places;        /* struct place */
     struct map place_by_cell; /* cell id to index into places */
     struct axis axes[AXES_MAX];
     uint32_t axis_count;
@@ -48,7 +50,8 @@ static const char *keep(struct report_data *data, const struct results_value *va
 
 /* Two ids as parameters of a query. */
 static bool query_with(struct loading *loading, const char *sql, int64_t first, int64_t second,
-                       bool (*on_row)(void *context, const struct results_row *row), struct err *err)
+                       bool (*on_row)(void *context, const struct results_row *row),
+                       struct err *err)
 {
     char texts[2][24];
     snprintf(texts[0], sizeof(texts[0]), "%lld", (long long)first);
@@ -58,7 +61,7 @@ static bool query_with(struct loading *loading, const char *sql, int64_t first, 
     return results_query(loading->data->results, sql, parameters, count, on_row, loading, err);
 }
 
-/* ------------------------------------------------------------------------------------------------ which build */
+/* ---------------------------------------------------------------------------------- which build */
 
 static bool on_newest(void *context, const struct results_row *row)
 {
@@ -77,7 +80,8 @@ static bool find_newest(struct loading *loading, struct err *err)
         " ORDER BY h.started_at DESC, h.shard_id DESC LIMIT 1";
     static const char by_runs[] =
         "SELECT c.scenario_id, c.build_id FROM cell c LEFT JOIN run r ON r.cell_id = c.cell_id"
-        " GROUP BY c.scenario_id, c.build_id ORDER BY count(r.run_id) DESC, c.scenario_id, c.build_id LIMIT 1";
+        " GROUP BY c.scenario_id, c.build_id ORDER BY count(r.run_id) DESC, c.scenario_id, "
+        "c.build_id LIMIT 1";
     struct results *results = loading->data->results;
     if (!results_query(results, by_shard, NULL, 0, on_newest, loading, err)) {
         return false;
@@ -85,7 +89,8 @@ static bool find_newest(struct loading *loading, struct err *err)
     if (!loading->is_found && !results_query(results, by_runs, NULL, 0, on_newest, loading, err)) {
         return false;
     }
-    return loading->is_found || err_set(err, ERR_INPUT, "the results file holds no cell: nothing was run yet");
+    return loading->is_found ||
+           err_set(err, ERR_INPUT, "the results file holds no cell: nothing was run yet");
 }
 
 static bool on_head(void *context, const struct results_row *row)
@@ -103,7 +108,7 @@ static bool on_head(void *context, const struct results_row *row)
     return false;
 }
 
-/* ------------------------------------------------------------------------------------------------ cells */
+/* ---------------------------------------------------------------------------------------- cells */
 
 static double number_of(const struct results_value *value)
 {
@@ -124,9 +129,10 @@ static bool on_cell(void *context, const struct results_row *row)
     cell->title = cell->label[0] == '\0' ? "all runs" : cell->label;
     cell->series = "";
     cell->replicas = values[2].type == RESULTS_NULL ? -1 : values[2].integer;
-    int64_t *const counts[] = {&cell->runs,       &cell->pass,    &cell->fail,     &cell->unknown, &cell->error,
-                               &cell->metastable, &cell->offered, &cell->attempts, &cell->ok,      &cell->failed,
-                               &cell->info,       &cell->faulted, &cell->recovered};
+    int64_t *const counts[] = {&cell->runs,     &cell->pass,       &cell->fail,    &cell->unknown,
+                               &cell->error,    &cell->metastable, &cell->offered, &cell->attempts,
+                               &cell->ok,       &cell->failed,     &cell->info,    &cell->faulted,
+                               &cell->recovered};
     for (uint32_t i = 0; i < ARRAY_COUNT(counts); i++) {
         *counts[i] = values[3 + i].integer;
     }
@@ -146,19 +152,22 @@ static bool load_cells(struct loading *loading, struct err *err)
 {
     static const char sql[] =
         "WITH r AS (SELECT *, (measured_ns - up_ns) / 1e9 AS d, measured_ns / 1e9 AS m FROM run)"
-        " SELECT c.cell_id, c.label, c.replicas, count(r.run_id), sum(r.verdict = 'pass'), sum(r.verdict = 'fail'),"
-        " sum(r.verdict = 'unknown'), sum(r.verdict = 'error'), sum(r.metastable), sum(r.offered), sum(r.attempts),"
+        " SELECT c.cell_id, c.label, c.replicas, count(r.run_id), sum(r.verdict = 'pass'), "
+        "sum(r.verdict = 'fail'),"
+        " sum(r.verdict = 'unknown'), sum(r.verdict = 'error'), sum(r.metastable), sum(r.offered), "
+        "sum(r.attempts),"
         " sum(r.ok), sum(r.failed), sum(r.indeterminate), sum(r.faults > 0),"
         " sum(r.faults > 0 AND r.recovery_ns IS NOT NULL),"
         " avg(CASE WHEN r.faults > 0 THEN r.recovery_ns END) / 1e9,"
         " max(CASE WHEN r.faults > 0 THEN r.recovery_ns END) / 1e9,"
         " sum(m > 0), sum(d > 0), sum(d), sum(m), sum(d * d), sum(m * m), sum(d * m)"
         " FROM cell c LEFT JOIN r ON r.cell_id = c.cell_id"
-        " WHERE c.scenario_id = ?1 AND c.build_id = ?2 GROUP BY c.cell_id ORDER BY c.label, c.cell_id LIMIT 10000";
+        " WHERE c.scenario_id = ?1 AND c.build_id = ?2 GROUP BY c.cell_id ORDER BY c.label, "
+        "c.cell_id LIMIT 10000";
     return query_with(loading, sql, loading->scenario_id, loading->build_id, on_cell, err);
 }
 
-/* ------------------------------------------------------------------------------------------------ order of the sweep */
+/* --------------------------------------------------------------------------- order of the sweep */
 
 static struct axis *find_axis(struct loading *loading, const char *name)
 {
@@ -185,7 +194,8 @@ static struct place *find_place(struct loading *loading, int64_t cell_id)
 static const char *find_word(const char *text, const char *word)
 {
     size_t length = strlen(word);
-    static const char inside[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-%";
+    static const char inside[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-%";
     for (const char *at = strstr(text, word); at != NULL && length > 0; at = strstr(at + 1, word)) {
         bool is_start = at == text || strchr(inside, at[-1]) == NULL;
         bool is_end = at[length] == '\0' || strchr(inside, at[length]) == NULL;
@@ -196,7 +206,8 @@ static const char *find_word(const char *text, const char *word)
     return NULL;
 }
 
-static int64_t rank_of(const struct report_data *data, const char *name, const char *value, double number)
+static int64_t rank_of(const struct report_data *data, const char *name, const char *value,
+                       double number)
 {
     const char *sweep = strstr(data->yaml, "\nsweep:");
     const char *axis = sweep == NULL ? NULL : find_word(sweep, name);
@@ -256,10 +267,12 @@ static int compare_places(const void *left, const void *right)
 
 static bool order_cells(struct loading *loading, struct err *err)
 {
-    static const char sql[] =
-        "SELECT p.cell_id, p.name, p.value, p.num FROM cell_param p JOIN cell c ON c.cell_id = p.cell_id"
-        " JOIN scenario s ON s.scenario_id = c.scenario_id WHERE c.scenario_id = ?1 AND c.build_id = ?2"
-        " ORDER BY instr(substr(s.yaml, instr(s.yaml, char(10) || 'sweep:') + 1), p.name), p.name, p.cell_id";
+    static const char sql[] = "SELECT p.cell_id, p.name, p.value, p.num FROM cell_param p JOIN "
+                              "cell c ON c.cell_id = p.cell_id"
+                              " JOIN scenario s ON s.scenario_id = c.scenario_id WHERE "
+                              "c.scenario_id = ?1 AND c.build_id = ?2"
+                              " ORDER BY instr(substr(s.yaml, instr(s.yaml, char(10) || 'sweep:') "
+                              "+ 1), p.name), p.name, p.cell_id";
     if (!query_with(loading, sql, loading->scenario_id, loading->build_id, on_param, err) ||
         !query_with(loading, sql, loading->scenario_id, loading->build_id, on_series, err)) {
         return false;
@@ -276,7 +289,7 @@ static bool order_cells(struct loading *loading, struct err *err)
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------ kept runs */
+/* ------------------------------------------------------------------------------------ kept runs */
 
 struct keeping {
     struct report_data *data;
@@ -319,7 +332,7 @@ static bool load_kept(struct report_data *data, struct err *err)
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------ all of it */
+/* ------------------------------------------------------------------------------------ all of it */
 
 static bool load_head(struct loading *loading, struct err *err)
 {
@@ -332,14 +345,16 @@ static bool load_head(struct loading *loading, struct err *err)
         !query_with(loading, head, loading->scenario_id, loading->build_id, on_head, err) ||
         !load_cells(loading, err) ||
         !results_query_integer(data->results, "SELECT count(*) FROM cell", 0, &all, err) ||
-        !results_query_integer(data->results, "SELECT count(DISTINCT run_id) FROM v_nondeterministic", 0,
+        !results_query_integer(data->results,
+                               "SELECT count(DISTINCT run_id) FROM v_nondeterministic", 0,
                                &data->nondeterministic, err) ||
         !results_digest(data->results, data->digest, err)) {
         return false;
     }
     data->others = all - (int64_t)loading->places.count;
     return data->scenario != NULL ||
-           err_set(err, ERR_SYSTEM, "the results file is damaged: a cell without its scenario or its build");
+           err_set(err, ERR_SYSTEM,
+                   "the results file is damaged: a cell without its scenario or its build");
 }
 
 bool report_data_load(struct report_data *data, struct results *results, struct err *err)
@@ -365,13 +380,13 @@ void report_data_release(struct report_data *data)
     arena_release(&data->arena);
 }
 
-/* ------------------------------------------------------------------------------------------------ a time series */
+/* -------------------------------------------------------------------------------- a time series */
 
 struct reading {
     struct report_series *series;
     uint32_t merged;
-    uint32_t in_bin;   /* windows in the bin being filled */
-    double answers;    /* of the bin being filled, for the weights of the medians */
+    uint32_t in_bin; /* windows in the bin being filled */
+    double answers;  /* of the bin being filled, for the weights of the medians */
     double median_sum;
 };
 
@@ -440,10 +455,11 @@ static bool load_bins(struct report_series *series, struct results *results, con
     series->merged = series->merged == 0 ? 1 : series->merged;
     struct reading reading = {.series = series, .merged = series->merged};
     const char *parameters[] = {run_id};
-    bool is_fine = results_query(results,
-                                 "SELECT t_ns, dur_ns, offered, attempts, ok, failed, p50_ns, p99_ns, up FROM window"
-                                 " WHERE run_id = ?1 ORDER BY t_ns",
-                                 parameters, 1, on_window, &reading, err);
+    bool is_fine = results_query(
+        results,
+        "SELECT t_ns, dur_ns, offered, attempts, ok, failed, p50_ns, p99_ns, up FROM window"
+        " WHERE run_id = ?1 ORDER BY t_ns",
+        parameters, 1, on_window, &reading, err);
     close_bin(&reading);
     if (series->bins.count > 0) {
         const struct report_bin *last = vec_at(&series->bins, series->bins.count - 1);
@@ -487,8 +503,8 @@ static bool on_fault(void *context, const struct results_row *row)
     return true;
 }
 
-bool report_series_load(struct report_series *series, struct report_data *data, const struct report_run *run,
-                        uint32_t bins_max, struct err *err)
+bool report_series_load(struct report_series *series, struct report_data *data,
+                        const struct report_run *run, uint32_t bins_max, struct err *err)
 {
     ASSERT(bins_max > 0);
     *series = (struct report_series){.arena = &data->arena, .end_s = (double)run->sim_ns / 1e9};
@@ -497,11 +513,13 @@ bool report_series_load(struct report_series *series, struct report_data *data, 
     char run_id[24];
     snprintf(run_id, sizeof(run_id), "%lld", (long long)run->run_id);
     const char *parameters[] = {run_id};
-    bool is_fine = load_bins(series, data->results, run_id, bins_max, err) &&
-                   results_query(data->results,
-                                 "SELECT name, kind, action, target, start_ns, end_ns FROM fault WHERE run_id = ?1"
-                                 " ORDER BY start_ns, ord LIMIT 4096",
-                                 parameters, 1, on_fault, series, err);
+    bool is_fine =
+        load_bins(series, data->results, run_id, bins_max, err) &&
+        results_query(
+            data->results,
+            "SELECT name, kind, action, target, start_ns, end_ns FROM fault WHERE run_id = ?1"
+            " ORDER BY start_ns, ord LIMIT 4096",
+            parameters, 1, on_fault, series, err);
     if (!is_fine) {
         report_series_release(series);
     }
@@ -519,7 +537,8 @@ void report_fault_union(const struct report_series *series, struct vec *stretche
     ASSERT(stretches->item_size == sizeof(struct report_stretch));
     for (uint32_t i = 0; i < series->faults.count; i++) {
         const struct report_fault *fault = vec_at(&series->faults, i);
-        struct report_stretch *last = stretches->count == 0 ? NULL : vec_at(stretches, stretches->count - 1);
+        struct report_stretch *last =
+            stretches->count == 0 ? NULL : vec_at(stretches, stretches->count - 1);
         if (last != NULL && fault->start_s <= last->end_s) {
             last->end_s = fmax(last->end_s, fault->end_s);
         } else {

@@ -2,12 +2,14 @@
  *
  * Scripts for gnuplot, and gnuplot as a child process.
  *
- * A title may hold anything that a user or an opponent wrote into a scenario. gnuplot runs shell commands from
- * backquotes in double-quoted strings and expands @name and \n there, so a script holds single-quoted strings only, in
- * which the sole special character is the quote, written twice. What is markup in gnuplot's enhanced text (_ ^ { } @ &)
- * is switched off where such a string is shown (`noenhanced`), and there is no shell between us and gnuplot: the child
- * is started by execvp with a fixed argument list. `-d` keeps the user's ~/.gnuplot out, LC_ALL=C the user's decimal
- * comma. The script is a file and not a pipe, so that it can be run again by hand and gives the same picture.
+ * A title may hold anything that a user or an opponent wrote into a scenario. gnuplot runs shell
+ * commands from backquotes in double-quoted strings and expands @name and \n there, so a script
+ * holds single-quoted strings only, in which the sole special character is the quote, written
+ * twice. What is markup in gnuplot's enhanced text (_ ^ { } @ &) is switched off where such a
+ * string is shown (`noenhanced`), and there is no shell between us and gnuplot: the child is
+ * started by execvp with a fixed argument list. `-d` keeps the user's ~/.gnuplot out, LC_ALL=C the
+ * user's decimal comma. The script is a file and not a pipe, so that it can be run again by hand
+ * and gives the same picture.
  *
  * This file does not decide what a picture shows: that is plot_*.c. */
 #include "reports/gnuplot.h"
@@ -52,9 +54,10 @@ const char *gnuplot_ending(enum report_format format)
     return formats[format].ending;
 }
 
-/* ------------------------------------------------------------------------------------------------ texts */
+/* ---------------------------------------------------------------------------------------- texts */
 
-/* Bytes of the well-formed UTF-8 character at `at`; 0 when there is none (RFC 3629: no surrogates, no overlong form). */
+/* Bytes of the well-formed UTF-8 character at `at`; 0 when there is none (RFC 3629: no surrogates,
+ * no overlong form). */
 static size_t character_size(const unsigned char *at)
 {
     if (at[0] < 0x80) {
@@ -141,7 +144,7 @@ void csv_number(struct text *csv, double value)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ figures */
+/* -------------------------------------------------------------------------------------- figures */
 
 static const char style_text[] =
     "set encoding utf8\n"
@@ -151,45 +154,60 @@ static const char style_text[] =
     "set tics nomirror out scale 0.6\n"
     "set grid ytics linecolor rgb '#E2E2E2' linetype 1 linewidth 0.5\n"
     "set style line 1 linecolor rgb '#0072B2' dashtype 1 linewidth 2 pointtype 7 pointsize 0.6\n"
-    "set style line 2 linecolor rgb '#D55E00' dashtype (12,4) linewidth 2 pointtype 5 pointsize 0.6\n"
-    "set style line 3 linecolor rgb '#009E73' dashtype (4,3) linewidth 2 pointtype 9 pointsize 0.7\n"
-    "set style line 4 linecolor rgb '#CC79A7' dashtype (12,4,3,4) linewidth 2 pointtype 13 pointsize 0.8\n"
-    "set style line 5 linecolor rgb '#000000' dashtype (2,3) linewidth 2 pointtype 6 pointsize 0.7\n"
+    "set style line 2 linecolor rgb '#D55E00' dashtype (12,4) linewidth 2 pointtype 5 pointsize "
+    "0.6\n"
+    "set style line 3 linecolor rgb '#009E73' dashtype (4,3) linewidth 2 pointtype 9 pointsize "
+    "0.7\n"
+    "set style line 4 linecolor rgb '#CC79A7' dashtype (12,4,3,4) linewidth 2 pointtype 13 "
+    "pointsize 0.8\n"
+    "set style line 5 linecolor rgb '#000000' dashtype (2,3) linewidth 2 pointtype 6 pointsize "
+    "0.7\n"
     "set style line 6 linecolor rgb '#E69F00' dashtype 1 linewidth 2 pointtype 4 pointsize 0.7\n"
-    "set style line 7 linecolor rgb '#56B4E9' dashtype (12,4) linewidth 2 pointtype 8 pointsize 0.8\n"
-    "set style line 8 linecolor rgb '#777777' dashtype (4,3) linewidth 2 pointtype 12 pointsize 0.8\n"
+    "set style line 7 linecolor rgb '#56B4E9' dashtype (12,4) linewidth 2 pointtype 8 pointsize "
+    "0.8\n"
+    "set style line 8 linecolor rgb '#777777' dashtype (4,3) linewidth 2 pointtype 12 pointsize "
+    "0.8\n"
     "set style line 11 linecolor rgb '#555555' dashtype (6,4) linewidth 1.2\n"
     "set style line 12 linecolor rgb '#0072B2' dashtype 1 linewidth 2\n"
     "set style line 13 linecolor rgb '#D55E00' dashtype (10,3,2,3) linewidth 1.6\n"
     "set style line 14 linecolor rgb '#0072B2' dashtype 1 linewidth 1.8 pointtype 7 pointsize 0.3\n"
-    "set style line 15 linecolor rgb '#D55E00' dashtype (6,3) linewidth 1.5 pointtype 5 pointsize 0.3\n"
-    "set style line 16 linecolor rgb '#777777' dashtype (2,3) linewidth 1.5 pointtype 4 pointsize 0.6\n"
-    "set style line 17 linecolor rgb '#555555' dashtype (8,4) linewidth 1.5 pointtype 6 pointsize 0.6\n";
+    "set style line 15 linecolor rgb '#D55E00' dashtype (6,3) linewidth 1.5 pointtype 5 pointsize "
+    "0.3\n"
+    "set style line 16 linecolor rgb '#777777' dashtype (2,3) linewidth 1.5 pointtype 4 pointsize "
+    "0.6\n"
+    "set style line 17 linecolor rgb '#555555' dashtype (8,4) linewidth 1.5 pointtype 6 pointsize "
+    "0.6\n";
 
-void figure_init(struct figure *figure, const char *folder, const char *name, enum report_format format,
-                 uint32_t width, uint32_t height)
+void figure_init(struct figure *figure, const char *folder, const char *name,
+                 enum report_format format, uint32_t width, uint32_t height)
 {
     ASSERT(folder != NULL);
     ASSERT(strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(name));
     ASSERT(width > 0 && height > 0);
-    *figure = (struct figure){.folder = folder, .name = name, .format = format, .width = width, .height = height};
+    *figure = (struct figure){
+        .folder = folder, .name = name, .format = format, .width = width, .height = height};
     struct text *script = &figure->script;
     text_init(script);
-    text_printf(script, "# gnuplot -d plot/%s.gp, in the folder of the report, makes img/%s.%s\n", name, name,
-                gnuplot_ending(format));
+    text_printf(script, "# gnuplot -d plot/%s.gp, in the folder of the report, makes img/%s.%s\n",
+                name, name, gnuplot_ending(format));
     switch (format) {
     case REPORT_SVG:
-        text_printf(script, "set terminal svg dynamic enhanced background rgb 'white' size %u,%u "
-                            "font 'Liberation Sans,13'\n", width, height);
+        text_printf(script,
+                    "set terminal svg dynamic enhanced background rgb 'white' size %u,%u "
+                    "font 'Liberation Sans,13'\n",
+                    width, height);
         break;
     case REPORT_PNG:
-        text_printf(script, "set terminal pngcairo enhanced background rgb 'white' size %u,%u "
-                            "font 'Liberation Sans,13' fontscale 1.5 linewidth 2 pointscale 1.6\n",
+        text_printf(script,
+                    "set terminal pngcairo enhanced background rgb 'white' size %u,%u "
+                    "font 'Liberation Sans,13' fontscale 1.5 linewidth 2 pointscale 1.6\n",
                     2 * width, 2 * height);
         break;
     case REPORT_PDF:
-        text_printf(script, "set terminal pdfcairo enhanced background rgb 'white' size %.2fin,%.2fin "
-                            "font 'Liberation Sans,10'\n", width / 100.0, height / 100.0);
+        text_printf(script,
+                    "set terminal pdfcairo enhanced background rgb 'white' size %.2fin,%.2fin "
+                    "font 'Liberation Sans,10'\n",
+                    width / 100.0, height / 100.0);
         break;
     }
     text_printf(script, "set output 'img/%s.%s'\n%s", name, gnuplot_ending(format), style_text);
@@ -207,14 +225,15 @@ bool figure_write(const struct figure *figure, struct err *err)
     return report_file_write(figure->folder, name, figure->script.data, figure->script.length, err);
 }
 
-bool figure_write_csv(const struct figure *figure, const char *suffix, const struct text *csv, struct err *err)
+bool figure_write_csv(const struct figure *figure, const char *suffix, const struct text *csv,
+                      struct err *err)
 {
     char name[256];
     snprintf(name, sizeof(name), "data/%s%s.csv", figure->name, suffix);
     return report_file_write(figure->folder, name, text_of(csv), csv->length, err);
 }
 
-/* ------------------------------------------------------------------------------------------------ files */
+/* ---------------------------------------------------------------------------------------- files */
 
 static bool write_all(int file, const char *data, size_t size)
 {
@@ -232,7 +251,8 @@ static bool write_all(int file, const char *data, size_t size)
     return true;
 }
 
-bool report_file_write(const char *folder, const char *name, const void *data, size_t size, struct err *err)
+bool report_file_write(const char *folder, const char *name, const void *data, size_t size,
+                       struct err *err)
 {
     ASSERT(data != NULL || size == 0);
     struct text path;
@@ -263,7 +283,7 @@ bool report_file_write(const char *folder, const char *name, const void *data, s
     return is_fine;
 }
 
-/* ------------------------------------------------------------------------------------------------ the program */
+/* ---------------------------------------------------------------------------------- the program */
 
 /* What to execute; a relative path is made absolute, since the child changes its folder. */
 static void find_program(char path[PATH_MAX])
@@ -279,13 +299,16 @@ static void find_program(char path[PATH_MAX])
     }
 }
 
-/* In the child: never returns. `exec_pipe` tells the parent why exec failed; it closes by itself when it did not. */
-static _Noreturn void become_gnuplot(const char *folder, char *const *arguments, int output, int exec_pipe)
+/* In the child: never returns. `exec_pipe` tells the parent why exec failed; it closes by itself
+ * when it did not. */
+static _Noreturn void become_gnuplot(const char *folder, char *const *arguments, int output,
+                                     int exec_pipe)
 {
     int null = open("/dev/null", O_RDONLY);
-    bool is_ready = null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0 &&
-                    dup2(output, STDERR_FILENO) >= 0 && setenv("LC_ALL", "C", 1) == 0 &&
-                    unsetenv("GNUTERM") == 0 && (folder == NULL || chdir(folder) == 0);
+    bool is_ready = null >= 0 && dup2(null, STDIN_FILENO) >= 0 &&
+                    dup2(output, STDOUT_FILENO) >= 0 && dup2(output, STDERR_FILENO) >= 0 &&
+                    setenv("LC_ALL", "C", 1) == 0 && unsetenv("GNUTERM") == 0 &&
+                    (folder == NULL || chdir(folder) == 0);
     if (is_ready) {
         execvp(arguments[0], arguments);
     }
@@ -326,8 +349,10 @@ static int wait_for(pid_t child)
     return status;
 }
 
-/* Starts the program with `arguments` in `folder`, waits, and keeps what it said. False: it could not be started. */
-static bool run(const char *folder, char *const *arguments, char words[WORDS_SIZE], int *status, struct err *err)
+/* Starts the program with `arguments` in `folder`, waits, and keeps what it said. False: it could
+ * not be started. */
+static bool run(const char *folder, char *const *arguments, char words[WORDS_SIZE], int *status,
+                struct err *err)
 {
     int output[2];
     int exec_pipe[2];
@@ -363,8 +388,10 @@ static bool run(const char *folder, char *const *arguments, char words[WORDS_SIZ
     if (error == 0) {
         return true;
     }
-    return err_set(err, ERR_SYSTEM, "starting '%.200s': %s; install gnuplot (Debian: gnuplot-nox), or name the "
-                                    "program in GNUPLOT", arguments[0], strerror(error));
+    return err_set(err, ERR_SYSTEM,
+                   "starting '%.200s': %s; install gnuplot (Debian: gnuplot-nox), or name the "
+                   "program in GNUPLOT",
+                   arguments[0], strerror(error));
 }
 
 bool gnuplot_version(char *version, size_t size, struct err *err)
@@ -382,7 +409,8 @@ bool gnuplot_version(char *version, size_t size, struct err *err)
     }
     words[strcspn(words, "\r\n")] = '\0';
     if (status != 0 || strncmp(words, "gnuplot ", 8) != 0) {
-        return err_set(err, ERR_SYSTEM, "'%.200s --version' does not answer like gnuplot: '%.200s'", name, words);
+        return err_set(err, ERR_SYSTEM, "'%.200s --version' does not answer like gnuplot: '%.200s'",
+                       name, words);
     }
     snprintf(version, size, "%.60s", words);
     return true;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The page, from top to bottom: the outcome in one sentence, checks, cells, plots of the whole sweep, runs that did not
- * pass with the command that repeats each, faults that struck, timelines, the scenario's text, and where it all comes
- * from. Tables are asked from the results file while the page is written; every text in them is escaped. */
+ * The page, from top to bottom: the outcome in one sentence, checks, cells, plots of the whole
+ * sweep, runs that did not pass with the command that repeats each, faults that struck, timelines,
+ * the scenario's text, and where it all comes from. Tables are asked from the results file while
+ * the page is written; every text in them is escaped. */
 #include "reports/html.h"
 
 #include "sim/base/base.h"
@@ -19,28 +20,35 @@ struct page {
     struct plot_context *context;
     struct report_data *data;
     const char *cell_ids; /* "(1,2,3)" for IN */
-    const char *command;  /* "squall replay scenarios/x.yaml --set k=v": what replays one of these runs, but cell and seed */
+    const char *command;  /* "squall replay scenarios/x.yaml --set k=v": what replays one of these
+                             runs, but cell and seed */
     uint32_t rows;        /* of the table being written */
 };
 
 static const char style[] =
     "body{margin:0 auto;max-width:1180px;padding:1rem;background:#fff;color:#1a1a1a;"
     "font:16px/1.5 'Liberation Sans',Arial,sans-serif}\n"
-    "h1{font-size:1.6rem;margin:.4rem 0}h2{font-size:1.2rem;margin:2rem 0 .5rem;border-bottom:1px solid #ccc}\n"
+    "h1{font-size:1.6rem;margin:.4rem 0}h2{font-size:1.2rem;margin:2rem 0 .5rem;border-bottom:1px "
+    "solid #ccc}\n"
     "p{max-width:48rem;margin:.5rem 0}a{color:#0050a0}\n"
-    ".outcome{border-left:.4rem solid #777;padding:.5rem 1rem;background:#f5f5f5;font-size:1.1rem}\n"
+    ".outcome{border-left:.4rem solid #777;padding:.5rem "
+    "1rem;background:#f5f5f5;font-size:1.1rem}\n"
     ".good{border-color:#009e73}.bad{border-color:#d55e00}.outcome b{font-size:1.2rem}\n"
     ".scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem;margin:.5rem 0}\n"
     "th,td{text-align:left;padding:.25rem .7rem;border-bottom:1px solid #ddd;vertical-align:top}\n"
     "th{background:#f0f0f0;white-space:nowrap}td.n,th.n{text-align:right;white-space:nowrap}\n"
     "td.ok{color:#00704f;font-weight:bold}td.no{color:#b03a00;font-weight:bold}\n"
-    "code,pre{font:.85rem 'Liberation Mono',monospace}code.run{white-space:nowrap;user-select:all}\n"
+    "code,pre{font:.85rem 'Liberation "
+    "Mono',monospace}code.run{white-space:nowrap;user-select:all}\n"
     "pre{overflow-x:auto;background:#f5f5f5;padding:.7rem}\n"
-    "figure{margin:1rem 0}figure div{overflow-x:auto}img{max-width:100%;min-width:36rem;height:auto;border:1px solid #ddd}\n"
+    "figure{margin:1rem 0}figure "
+    "div{overflow-x:auto}img{max-width:100%;min-width:36rem;height:auto;border:1px solid #ddd}\n"
     "figcaption{font-size:.9rem;color:#333;max-width:60rem}\n"
-    ".pairs{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,36rem),1fr));gap:1rem}\n"
+    ".pairs{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,34rem),1fr));gap:"
+    "1rem}\n"
     ".pairs img{min-width:30rem}.none{color:#666}\n"
-    "footer{margin-top:2rem;border-top:1px solid #ccc;font-size:.8rem;color:#444;overflow-wrap:anywhere}\n"
+    "footer{margin-top:2rem;border-top:1px solid "
+    "#ccc;font-size:.8rem;color:#444;overflow-wrap:anywhere}\n"
     "@media print{body{max-width:none}figure,tr{break-inside:avoid}}\n";
 
 void html_escape(struct text *page, const char *string)
@@ -77,7 +85,7 @@ void html_escape(struct text *page, const char *string)
     text_release(&line);
 }
 
-/* ------------------------------------------------------------------------------------------------ numbers */
+/* -------------------------------------------------------------------------------------- numbers */
 
 /* 12 345 678 */
 static const char *grouped(struct page *page, int64_t number)
@@ -117,13 +125,14 @@ static const char *seconds(struct page *page, double value)
     if (isnan(value)) {
         return "\xe2\x80\x93";
     }
-    if (value >= 0.9995) {
+    if (value >= 0.9995 || value <= 0) {
         return arena_printf(arena, "%.3g s", value);
     }
-    return value >= 0.0009995 ? arena_printf(arena, "%.3g ms", value * 1e3) : arena_printf(arena, "%.3g \xc2\xb5s", value * 1e6);
+    return value >= 0.0009995 ? arena_printf(arena, "%.3g ms", value * 1e3)
+                              : arena_printf(arena, "%.3g \xc2\xb5s", value * 1e6);
 }
 
-/* ------------------------------------------------------------------------------------------------ tables */
+/* --------------------------------------------------------------------------------------- tables */
 
 /* `heads`: titles, separated by '|'; a leading '#' aligns the column to the right. */
 static void table_begin(struct page *page, const char *heads)
@@ -167,14 +176,15 @@ static void row_end(struct page *page)
 static void table_end(struct page *page, uint32_t columns, const char *none)
 {
     if (page->rows == 0) {
-        text_printf(&page->text, "<tr><td class=\"none\" colspan=\"%u\">%s</td></tr>\n", columns, none);
+        text_printf(&page->text, "<tr><td class=\"none\" colspan=\"%u\">%s</td></tr>\n", columns,
+                    none);
     }
     text_add(&page->text, "</tbody></table></div>\n");
 }
 
 /* Each %s in `sql` stands for the list of cells. */
-static bool ask(struct page *page, const char *sql, bool (*on_row)(void *context, const struct results_row *row),
-                struct err *err)
+static bool ask(struct page *page, const char *sql,
+                bool (*on_row)(void *context, const struct results_row *row), struct err *err)
 {
     struct text whole;
     text_init(&whole);
@@ -191,7 +201,7 @@ static bool ask(struct page *page, const char *sql, bool (*on_row)(void *context
     return is_fine;
 }
 
-/* ------------------------------------------------------------------------------------------------ the outcome */
+/* ---------------------------------------------------------------------------------- the outcome */
 
 /* The block of a top-level key of the scenario, or NULL: "expect:\n  violated: [recovers]". */
 static const char *yaml_block(struct page *page, const char *key)
@@ -268,7 +278,8 @@ static void add_expectation(struct page *page)
     struct text one;
     text_init(&one);
     for (const char *at = expect + strlen("expect:"); *at != '\0'; at++) {
-        bool is_gap = *at == '\n' || (*at == ' ' && one.length > 0 && one.data[one.length - 1] == ' ');
+        bool is_gap =
+            *at == '\n' || (*at == ' ' && one.length > 0 && one.data[one.length - 1] == ' ');
         if (*at == '\n' && one.length > 0) {
             text_add(&one, "; ");
         } else if (!is_gap) {
@@ -297,7 +308,8 @@ static void add_outcome(struct page *page)
     } else if (is_good) {
         text_printf(text, "\xe2\x9c\x93 All %s runs passed.", grouped(page, totals.runs));
     } else if (bad > 0) {
-        text_printf(text, "\xe2\x9c\x97 %s of %s runs violated a check.", grouped(page, bad), grouped(page, totals.runs));
+        text_printf(text, "\xe2\x9c\x97 %s of %s runs violated a check.", grouped(page, bad),
+                    grouped(page, totals.runs));
     } else {
         text_printf(text, "? %s of %s runs could not be decided.", grouped(page, totals.unknown),
                     grouped(page, totals.runs));
@@ -314,8 +326,10 @@ static void add_outcome(struct page *page)
         text_add(text, ".");
     }
     if (data->nondeterministic > 0) {
-        text_printf(text, "<br><b>%s runs were not deterministic</b>: done again with the same seed, they came out "
-                          "differently. Nothing else here can be trusted until that is mended.",
+        text_printf(text,
+                    "<br><b>%s runs were not deterministic</b>: done again with the same seed, "
+                    "they came out "
+                    "differently. Nothing else here can be trusted until that is mended.",
                     grouped(page, data->nondeterministic));
     }
     if (totals.empty > 0) {
@@ -325,7 +339,7 @@ static void add_outcome(struct page *page)
     text_add(text, "</div>\n");
 }
 
-/* ------------------------------------------------------------------------------------------------ checks */
+/* --------------------------------------------------------------------------------------- checks */
 
 static bool on_check(void *context, const struct results_row *row)
 {
@@ -342,7 +356,8 @@ static bool on_check(void *context, const struct results_row *row)
     } else if (is_empty || unknown > 0) {
         field(page, "no", is_empty ? "? compared nothing" : "? undecided");
     } else {
-        field(page, "ok", known > 0 ? "\xe2\x9c\x93 held, but for a known defect" : "\xe2\x9c\x93 held");
+        field(page, "ok",
+              known > 0 ? "\xe2\x9c\x93 held, but for a known defect" : "\xe2\x9c\x93 held");
     }
     field(page, "", values[0].text);
     for (uint32_t i = 1; i <= 5; i++) {
@@ -382,29 +397,36 @@ static bool on_threshold(void *context, const struct results_row *row)
 static bool add_checks(struct page *page, struct err *err)
 {
     static const char checks[] =
-        "SELECT k.name, sum(k.runs), sum(k.comparisons), sum(k.violated), sum(k.known), sum(k.unknown),"
-        " (SELECT group_concat(t, ', ') FROM (SELECT CASE c.label WHEN '' THEN 'all runs' ELSE c.label END || ': '"
-        " || n.violated AS t FROM check_count n JOIN cell c ON c.cell_id = n.cell_id WHERE n.name = k.name"
+        "SELECT k.name, sum(k.runs), sum(k.comparisons), sum(k.violated), sum(k.known), "
+        "sum(k.unknown),"
+        " (SELECT group_concat(t, ', ') FROM (SELECT CASE c.label WHEN '' THEN 'all runs' ELSE "
+        "c.label END || ': '"
+        " || n.violated AS t FROM check_count n JOIN cell c ON c.cell_id = n.cell_id WHERE n.name "
+        "= k.name"
         " AND n.violated > 0 AND n.cell_id IN %s ORDER BY n.violated DESC, c.label LIMIT 8))"
         " FROM check_count k WHERE k.cell_id IN %s GROUP BY k.name ORDER BY sum(k.violated) DESC,"
         " sum(k.known) DESC, k.name";
-    static const char probes[] =
-        "SELECT name, sum(hits), count(*), coalesce(min(first_seed), '') FROM probe WHERE cell_id IN %s"
-        " GROUP BY name ORDER BY sum(hits) > 0, name";
-    static const char thresholds[] =
-        "SELECT t.expr, c.label, CASE WHEN t.observed IS NULL THEN 'nothing seen' ELSE printf('%.6g', t.observed) END,"
-        " t.ok FROM threshold t JOIN cell c ON c.cell_id = t.cell_id WHERE t.cell_id IN %s ORDER BY t.ok, t.expr, c.label";
+    static const char probes[] = "SELECT name, sum(hits), count(*), coalesce(min(first_seed), '') "
+                                 "FROM probe WHERE cell_id IN %s"
+                                 " GROUP BY name ORDER BY sum(hits) > 0, name";
+    static const char thresholds[] = "SELECT t.expr, c.label, CASE WHEN t.observed IS NULL THEN "
+                                     "'nothing seen' ELSE printf('%.6g', t.observed) END,"
+                                     " t.ok FROM threshold t JOIN cell c ON c.cell_id = t.cell_id "
+                                     "WHERE t.cell_id IN %s ORDER BY t.ok, t.expr, c.label";
     int64_t count = 0;
     text_add(&page->text, "<h2 id=\"checks\">Checks</h2>\n");
-    table_begin(page, "|check|#runs judged|#comparisons|#violated|#known defect|#undecided|where violated (runs)");
+    table_begin(page, "|check|#runs judged|#comparisons|#violated|#known defect|#undecided|where "
+                      "violated (runs)");
     if (!ask(page, checks, on_check, err)) {
         return false;
     }
     table_end(page, 8, "No check was judged.");
-    text_add(&page->text, "<p>Rare events that the runs should reach at least <em>sometimes</em>:</p>\n");
+    text_add(&page->text,
+             "<p>Rare events that the runs should reach at least <em>sometimes</em>:</p>\n");
     table_begin(page, "|probe|#runs that reached it|#cells|first seed");
     if (!ask(page, probes, on_probe, err) ||
-        !results_query_integer(page->data->results, "SELECT count(*) FROM threshold", 0, &count, err)) {
+        !results_query_integer(page->data->results, "SELECT count(*) FROM threshold", 0, &count,
+                               err)) {
         return false;
     }
     table_end(page, 5, "No probe was recorded.");
@@ -419,24 +441,28 @@ static bool add_checks(struct page *page, struct err *err)
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------ cells */
+/* ---------------------------------------------------------------------------------------- cells */
 
 static void add_availability(struct page *page, const struct report_cell *cell)
 {
     struct share_interval interval = share_interval_of(&cell->share, 0);
     double nines = -log10(interval.is_bound ? interval.high : interval.estimate);
     struct arena *arena = &page->data->arena;
-    field(page, "n", isnan(interval.estimate) ? "\xe2\x80\x93" : percent(page, 1 - interval.estimate));
+    field(page, "n",
+          isnan(interval.estimate) ? "\xe2\x80\x93" : percent(page, 1 - interval.estimate));
     if (isnan(interval.low)) {
         field(page, "n", "\xe2\x80\x93");
     } else {
-        field(page, "n", interval.is_bound ? arena_printf(arena, "above %s", percent(page, 1 - interval.high))
-                                           : arena_printf(arena, "%s \xe2\x80\x93 %s", percent(page, 1 - interval.high),
-                                                          percent(page, 1 - interval.low)));
+        field(page, "n",
+              interval.is_bound
+                  ? arena_printf(arena, "above %s", percent(page, 1 - interval.high))
+                  : arena_printf(arena, "%s \xe2\x80\x93 %s", percent(page, 1 - interval.high),
+                                 percent(page, 1 - interval.low)));
     }
-    field(page, "n", isnan(nines) ? "\xe2\x80\x93"
-                                  : arena_printf(arena, "%s%.1f", interval.is_bound ? "\xe2\x89\xa5 " : "",
-                                                 nines < 0.05 ? 0 : nines));
+    field(page, "n",
+          isnan(nines) ? "\xe2\x80\x93"
+                       : arena_printf(arena, "%s%.1f", interval.is_bound ? "\xe2\x89\xa5 " : "",
+                                      nines < 0.05 ? 0 : nines));
 }
 
 static void add_recovery(struct page *page, const struct report_cell *cell)
@@ -446,14 +472,17 @@ static void add_recovery(struct page *page, const struct report_cell *cell)
     if (cell->faulted == 0) {
         field(page, "", "no fault struck");
     } else if (cell->recovered == 0) {
-        field(page, "no", arena_printf(arena, "not seen in %lld of %lld", (long long)never, (long long)cell->faulted));
+        field(page, "no",
+              arena_printf(arena, "not seen in %lld of %lld", (long long)never,
+                           (long long)cell->faulted));
     } else {
-        const char *text = arena_printf(arena, "%s mean, %s longest", seconds(page, cell->recovery_s),
-                                        seconds(page, cell->recovery_s_max));
+        const char *text =
+            arena_printf(arena, "%s mean, %s longest", seconds(page, cell->recovery_s),
+                         seconds(page, cell->recovery_s_max));
         field(page, never > 0 ? "no" : "",
               never == 0 ? text
-                         : arena_printf(arena, "%s; not seen in %lld of %lld", text, (long long)never,
-                                        (long long)cell->faulted));
+                         : arena_printf(arena, "%s; not seen in %lld of %lld", text,
+                                        (long long)never, (long long)cell->faulted));
     }
 }
 
@@ -461,42 +490,53 @@ static void add_cells(struct page *page)
 {
     struct report_data *data = page->data;
     text_add(&page->text, "<h2 id=\"cells\">Cells</h2>\n");
-    table_begin(page, "cell|#runs|#pass|#fail|#undecided|#error|#operations|#answered|#sends per operation|#availability|"
+    table_begin(page, "cell|#runs|#pass|#fail|#undecided|#error|#operations|#answered|#sends per "
+                      "operation|#availability|"
                       "#95% interval|#nines|recovery after the last fault");
     for (uint32_t i = 0; i < data->cell_count && i < CELLS_SHOWN; i++) {
         const struct report_cell *cell = &data->cells[i];
         double offered = (double)cell->offered;
         row_begin(page);
         field(page, "", cell->title);
-        const int64_t counts[] = {cell->runs, cell->pass, cell->fail, cell->unknown, cell->error, cell->offered};
+        const int64_t counts[] = {cell->runs,    cell->pass,  cell->fail,
+                                  cell->unknown, cell->error, cell->offered};
         for (uint32_t c = 0; c < ARRAY_COUNT(counts); c++) {
             number(page, counts[c]);
         }
-        field(page, "n", cell->offered == 0 ? "\xe2\x80\x93" : percent(page, (double)cell->ok / offered));
         field(page, "n",
-              cell->offered == 0 ? "\xe2\x80\x93"
-                                 : arena_printf(&data->arena, "%.2f", (double)cell->attempts / offered));
+              cell->offered == 0 ? "\xe2\x80\x93" : percent(page, (double)cell->ok / offered));
+        field(page, "n",
+              cell->offered == 0
+                  ? "\xe2\x80\x93"
+                  : arena_printf(&data->arena, "%.2f", (double)cell->attempts / offered));
         add_availability(page, cell);
         add_recovery(page, cell);
         row_end(page);
     }
     table_end(page, 13, "No cell.");
     if (data->cell_count > CELLS_SHOWN) {
-        text_printf(&page->text, "<p>The first %d of %u cells; all are in the view <code>v_cell</code> of the results "
-                                 "file.</p>\n", CELLS_SHOWN, data->cell_count);
+        text_printf(
+            &page->text,
+            "<p>The first %d of %u cells; all are in the view <code>v_cell</code> of the results "
+            "file.</p>\n",
+            CELLS_SHOWN, data->cell_count);
     }
     text_add(&page->text,
-             "<p>Availability is the share of measured time in windows that meet the scenario's predicate; the "
-             "interval comes from the spread between seeds, since windows of one run depend on each other. With no "
-             "downtime seen it is a bound, in which each seed counts as one trial. Operations are those meant to be done "
+             "<p>Availability is the share of measured time in windows that meet the scenario's "
+             "predicate; the "
+             "interval comes from the spread between seeds, since windows of one run depend on "
+             "each other. With no "
+             "downtime seen it is a bound, in which each seed counts as one trial. Operations are "
+             "those meant to be done "
              "after the warm-up; those still open at the end count as not answered.</p>\n");
 }
 
-/* ------------------------------------------------------------------------------------------------ runs that did not pass */
+/* ----------------------------------------------------------------------- runs that did not pass */
 
 static void add_word(struct text *out, const char *word)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=./,:%+@";
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=./,:%+@";
     if (*word != '\0' && word[strspn(word, plain)] == '\0') {
         text_add(out, word);
         return;
@@ -533,7 +573,8 @@ static bool on_failing(void *context, const struct results_row *row)
     field(page, "no", values[2].text);
     field(page, "", values[3].text);
     field(page, "", values[0].text[0] == '\0' ? "all runs" : values[0].text);
-    field(page, "n", values[5].type == RESULTS_NULL ? "\xe2\x80\x93" : seconds(page, values[5].real));
+    field(page, "n",
+          values[5].type == RESULTS_NULL ? "\xe2\x80\x93" : seconds(page, values[5].real));
     number(page, values[6].integer);
     add_command(page, values[0].text, values[1].text);
     field(page, "", values[4].text);
@@ -558,12 +599,16 @@ static bool on_known(void *context, const struct results_row *row)
 static bool add_failing(struct page *page, struct err *err)
 {
     static const char failing[] =
-        "SELECT c.label, r.seed, r.verdict, r.reason, coalesce(v.message, ''), v.sim_ns / 1e9, r.events FROM run r"
-        " JOIN cell c ON c.cell_id = r.cell_id LEFT JOIN violation v ON v.run_id = r.run_id AND v.ord ="
+        "SELECT c.label, r.seed, r.verdict, r.reason, coalesce(v.message, ''), v.sim_ns / 1e9, "
+        "r.events FROM run r"
+        " JOIN cell c ON c.cell_id = r.cell_id LEFT JOIN violation v ON v.run_id = r.run_id AND "
+        "v.ord ="
         " (SELECT min(ord) FROM violation w WHERE w.run_id = r.run_id AND w.known = 0)"
-        " WHERE r.verdict <> 'pass' AND r.cell_id IN %s ORDER BY r.events, r.seed LIMIT " FAILING_SHOWN;
+        " WHERE r.verdict <> 'pass' AND r.cell_id IN %s ORDER BY r.events, r.seed "
+        "LIMIT " FAILING_SHOWN;
     static const char known[] =
-        "SELECT v.invariant, count(DISTINCT v.run_id), c.label, r.seed, v.message, min(r.events) FROM violation v"
+        "SELECT v.invariant, count(DISTINCT v.run_id), c.label, r.seed, v.message, min(r.events) "
+        "FROM violation v"
         " JOIN run r ON r.run_id = v.run_id JOIN cell c ON c.cell_id = r.cell_id WHERE v.known = 1"
         " AND r.cell_id IN %s GROUP BY v.invariant ORDER BY 2 DESC, 1";
     struct totals totals = totals_of(page->data);
@@ -574,14 +619,20 @@ static bool add_failing(struct page *page, struct err *err)
     }
     table_end(page, 7, "None.");
     if (totals.runs - totals.pass > 50) {
-        text_printf(&page->text, "<p>The %s shortest of %s; all are in the view <code>v_failure</code>.</p>\n",
+        text_printf(&page->text,
+                    "<p>The %s shortest of %s; all are in the view <code>v_failure</code>.</p>\n",
                     FAILING_SHOWN, grouped(page, totals.runs - totals.pass));
     }
-    text_add(&page->text, "<p>The command repeats the run bit for bit; add <code>--stop-before-failure</code> to see "
-                          "the events that lead to it.</p>\n");
+    text_add(
+        &page->text,
+        "<p>The command repeats the run bit for bit; add <code>--stop-before-failure</code> to see "
+        "the events that lead to it.</p>\n");
     size_t before = page->text.length;
-    text_add(&page->text, "<h2 id=\"known\">Known defects seen</h2>\n<p>Violations that the scenario lists under "
-                          "<code>knownDefects</code>: they do not fail a run. The command repeats the shortest.</p>\n");
+    text_add(
+        &page->text,
+        "<h2 id=\"known\">Known defects seen</h2>\n<p>Violations that the scenario lists under "
+        "<code>knownDefects</code>: they do not fail a run. The command repeats the "
+        "shortest.</p>\n");
     table_begin(page, "check|#runs|run it again|message");
     if (!ask(page, known, on_known, err)) {
         return false;
@@ -594,7 +645,7 @@ static bool add_failing(struct page *page, struct err *err)
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------ faults */
+/* --------------------------------------------------------------------------------------- faults */
 
 static bool on_fault(void *context, const struct results_row *row)
 {
@@ -606,7 +657,8 @@ static bool on_fault(void *context, const struct results_row *row)
     }
     number(page, values[3].integer);
     number(page, values[4].integer);
-    field(page, "n", values[5].type == RESULTS_NULL ? "\xe2\x80\x93" : seconds(page, values[5].real));
+    field(page, "n",
+          values[5].type == RESULTS_NULL ? "\xe2\x80\x93" : seconds(page, values[5].real));
     number(page, values[6].integer);
     field(page, "", values[7].text);
     row_end(page);
@@ -617,10 +669,13 @@ static bool add_faults(struct page *page, struct err *err)
 {
     static const char faults[] =
         "SELECT f.name, f.kind, f.action, count(DISTINCT f.run_id), count(*),"
-        " avg(f.end_ns - f.start_ns) / 1e9, sum(f.end_ns IS NULL), substr(group_concat(DISTINCT f.target), 1, 120)"
-        " FROM fault f JOIN run r ON r.run_id = f.run_id WHERE r.cell_id IN %s GROUP BY 1, 2, 3 ORDER BY 5 DESC, 1";
+        " avg(f.end_ns - f.start_ns) / 1e9, sum(f.end_ns IS NULL), substr(group_concat(DISTINCT "
+        "f.target), 1, 120)"
+        " FROM fault f JOIN run r ON r.run_id = f.run_id WHERE r.cell_id IN %s GROUP BY 1, 2, 3 "
+        "ORDER BY 5 DESC, 1";
     text_add(&page->text, "<h2 id=\"faults\">Faults that struck</h2>\n");
-    table_begin(page, "fault|kind|action|#runs|#strikes|#mean duration|#still there at the end|targets");
+    table_begin(page,
+                "fault|kind|action|#runs|#strikes|#mean duration|#still there at the end|targets");
     if (!ask(page, faults, on_fault, err)) {
         return false;
     }
@@ -628,20 +683,22 @@ static bool add_faults(struct page *page, struct err *err)
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------ plots */
+/* ---------------------------------------------------------------------------------------- plots */
 
 static void add_figure(struct page *page, const struct plot_figure *figure)
 {
     struct text *text = &page->text;
     const char *ending = gnuplot_ending(page->context->format);
-    text_printf(text, "<figure id=\"%s\"><div>", figure->name);
+    text_printf(text, "<figure id=\"plot-%s\"><div>", figure->name);
     if (!figure->is_drawn) {
         text_add(text, "<p class=\"none\">Not drawn: gnuplot was not found.</p>");
     } else if (page->context->format == REPORT_PDF) {
-        text_printf(text, "<a href=\"img/%s.%s\">img/%s.%s</a>", figure->name, ending, figure->name, ending);
+        text_printf(text, "<a href=\"img/%s.%s\">img/%s.%s</a>", figure->name, ending, figure->name,
+                    ending);
     } else {
-        text_printf(text, "<a href=\"img/%s.%s\"><img src=\"img/%s.%s\" width=\"%u\" height=\"%u\" alt=\"", figure->name,
-                    ending, figure->name, ending, figure->width, figure->height);
+        text_printf(
+            text, "<a href=\"img/%s.%s\"><img src=\"img/%s.%s\" width=\"%u\" height=\"%u\" alt=\"",
+            figure->name, ending, figure->name, ending, figure->width, figure->height);
         html_escape(text, figure->title);
         text_add(text, "\"></a>");
     }
@@ -662,8 +719,9 @@ static void add_figures(struct page *page, bool of_runs)
             continue;
         }
         if (!is_begun) {
-            text_add(&page->text, of_runs ? "<h2 id=\"timelines\">Single runs</h2>\n<div class=\"pairs\">\n"
-                                          : "<h2 id=\"plots\">Plots</h2>\n");
+            text_add(&page->text,
+                     of_runs ? "<h2 id=\"timelines\">Single runs</h2>\n<div class=\"pairs\">\n"
+                             : "<h2 id=\"plots\">Plots</h2>\n");
             is_begun = true;
         }
         add_figure(page, figure);
@@ -671,13 +729,14 @@ static void add_figures(struct page *page, bool of_runs)
     text_add(&page->text, is_begun && of_runs ? "</div>\n" : "");
 }
 
-/* ------------------------------------------------------------------------------------------------ head and foot */
+/* -------------------------------------------------------------------------------- head and foot */
 
 static void add_head(struct page *page, const struct html_options *options)
 {
     struct text *text = &page->text;
-    text_add(text, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
-                   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
+    text_add(text,
+             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+             "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
     html_escape(text, options->title);
     text_add(text, " \xe2\x80\x93 squall report</title>\n<style>\n");
     text_add(text, style);
@@ -692,7 +751,8 @@ static void add_foot(struct page *page, const struct html_options *options)
 {
     struct text *text = &page->text;
     struct report_data *data = page->data;
-    text_add(text, "<h2 id=\"scenario\">Scenario</h2>\n<details><summary>The whole text, with all defaults filled "
+    text_add(text, "<h2 id=\"scenario\">Scenario</h2>\n<details><summary>The whole text, with all "
+                   "defaults filled "
                    "in</summary><pre>");
     html_escape(text, data->yaml);
     text_add(text, "</pre></details>\n<footer><p>");
@@ -701,10 +761,14 @@ static void add_foot(struct page *page, const struct html_options *options)
         text_add(text, "<br>");
     }
     if (data->others > 0) {
-        text_printf(text, "Only the newest build's cells of this text of the scenario are shown: %s other cells in the "
-                          "same results file are left out.<br>", grouped(page, data->others));
+        text_printf(text,
+                    "Only the newest build's cells of this text of the scenario are shown: %s "
+                    "other cells in the "
+                    "same results file are left out.<br>",
+                    grouped(page, data->others));
     }
-    text_add(text, "Every picture can be made again: <code>gnuplot -d plot/NAME.gp</code> in this folder, from the "
+    text_add(text, "Every picture can be made again: <code>gnuplot -d plot/NAME.gp</code> in this "
+                   "folder, from the "
                    "files in data/.</p>\n<p>squall ");
     html_escape(text, data->version);
     text_add(text, " \xc2\xb7 commit ");
@@ -733,7 +797,7 @@ static const char *cell_list(struct report_data *data)
     return kept;
 }
 
-/* ------------------------------------------------------------------------------------------------ the command to replay */
+/* ------------------------------------------------------------------------ the command to replay */
 
 /* The next word of a command line, and where the one after it begins; NULL at the end. */
 static const char *next_word(struct page *page, const char **at)
@@ -748,32 +812,47 @@ static const char *next_word(struct page *page, const char **at)
     return word;
 }
 
-/* Is this the path of the scenario, "scenarios/start/NAME.yaml"? */
-static bool is_path(const char *word, const char *name)
+/* Does this word name the scenario: "scenarios/start/NAME.yaml" (2), "NAME" that is not the value
+ * of an option (1)? */
+static int path_rank(const char *before, const char *word, const char *name)
 {
     const char *slash = strrchr(word, '/');
     const char *base = slash == NULL ? word : slash + 1;
     size_t length = strlen(name);
-    return strncmp(base, name, length) == 0 && (base[length] == '\0' || strcmp(base + length, ".yaml") == 0);
+    if (strncmp(base, name, length) != 0) {
+        return 0;
+    }
+    if (strcmp(base + length, ".yaml") == 0) {
+        return 2;
+    }
+    return base[length] == '\0' && before[0] != '-' ? 1 : 0;
 }
 
-/* The path and the overrides as the newest campaign was started with them; the scenario's name without one. */
+/* The path and the overrides as the newest campaign was started with them; the scenario's name
+ * without one. */
 static bool on_argv(void *context, const struct results_row *row)
 {
     struct page *page = context;
     const char *at = row->values[0].text;
     const char *path = page->data->scenario;
+    const char *before = "";
+    int rank = 0;
     struct text sets;
     text_init(&sets);
     for (const char *word = next_word(page, &at); word != NULL; word = next_word(page, &at)) {
-        bool is_set = strcmp(word, "--set") == 0 || strcmp(word, "-S") == 0 || strncmp(word, "--set=", 6) == 0;
-        const char *value = !is_set ? NULL : word[1] == '-' && word[5] == '=' ? word + 6 : next_word(page, &at);
+        bool is_set = strcmp(word, "--set") == 0 || strcmp(word, "-S") == 0 ||
+                      strncmp(word, "--set=", 6) == 0;
+        const char *value = !is_set                            ? NULL
+                            : word[1] == '-' && word[5] == '=' ? word + 6
+                                                               : next_word(page, &at);
         if (value != NULL) {
             text_add(&sets, " --set ");
             add_word(&sets, value);
-        } else if (is_path(word, page->data->scenario)) {
+        } else if (path_rank(before, word, page->data->scenario) > rank) {
+            rank = path_rank(before, word, page->data->scenario);
             path = word;
         }
+        before = word;
     }
     struct text command;
     text_init(&command);
@@ -789,7 +868,8 @@ static bool on_argv(void *context, const struct results_row *row)
 static bool find_command(struct page *page, struct err *err)
 {
     static const char sql[] =
-        "SELECT h.argv FROM shard h JOIN run_cost k ON k.shard_id = h.shard_id JOIN run r ON r.run_id = k.run_id"
+        "SELECT h.argv FROM shard h JOIN run_cost k ON k.shard_id = h.shard_id JOIN run r ON "
+        "r.run_id = k.run_id"
         " WHERE r.cell_id IN %s ORDER BY h.started_at DESC, h.shard_id DESC LIMIT 1";
     static const struct results_value nothing = {.type = RESULTS_TEXT, .text = ""};
     const struct results_row row = {1, NULL, &nothing};
@@ -812,8 +892,8 @@ bool html_write(struct plot_context *context, const struct html_options *options
     is_fine = is_fine && add_failing(&page, err) && add_faults(&page, err);
     add_figures(&page, true);
     add_foot(&page, options);
-    is_fine = is_fine &&
-              report_file_write(context->folder, "index.html", page.text.data, page.text.length, err);
+    is_fine = is_fine && report_file_write(context->folder, "index.html", page.text.data,
+                                           page.text.length, err);
     text_release(&page.text);
     return is_fine;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What the plots share: the table of them, panels in pixels, axes with round ends, files of bins and of faults.
+ * What the plots share: the table of them, panels in pixels, axes with round ends, files of bins
+ * and of faults.
  *
- * All plots of one report use the same colour for the same quantity (gnuplot.h), and the legend stands beside the data,
- * never on it. A picture must be understood without this code and without the page around it. */
+ * All plots of one report use the same colour for the same quantity (gnuplot.h), and the legend
+ * stands beside the data, never on it. A picture must be understood without this code and without
+ * the page around it. */
 #include "reports/plot.h"
 
 #include "sim/base/base.h"
@@ -13,19 +15,21 @@
 #include <stdarg.h>
 #include <string.h>
 
+#define KEY_LONG   36 /* bytes of a title that leave room for two columns */
 #define AXIS_LABEL 18 /* CSS pixels from the left edge */
 
 const struct plot plots[] = {
     {"compare", "goodput over time, one line a cell, same seed", plot_compare},
     {"cells", "the cells side by side: offered, answered, sent; same axes", plot_cells},
-    {"availability", "unavailability against the number of replicas, with 95% intervals", plot_availability},
+    {"availability", "unavailability against the number of replicas, with 95% intervals",
+     plot_availability},
     {"latency", "latency at every percentile, one line a cell", plot_latency},
     {"timeline", "one run: faults, throughput and latency over time", plot_timeline},
     {NULL, NULL, NULL},
 };
 
-bool plot_finish(struct plot_context *context, struct figure *figure, const struct plot_figure *about,
-                 struct err *err)
+bool plot_finish(struct plot_context *context, struct figure *figure,
+                 const struct plot_figure *about, struct err *err)
 {
     ASSERT(about->plot != NULL && about->title != NULL && about->caption != NULL);
     struct plot_figure done = *about;
@@ -54,7 +58,7 @@ void plot_note(struct plot_context *context, const char *format, ...)
     vec_append(&context->notes, &kept);
 }
 
-/* ------------------------------------------------------------------------------------------------ places and axes */
+/* ------------------------------------------------------------------------------ places and axes */
 
 void plot_panel_add(struct figure *figure, const struct plot_panel *panel)
 {
@@ -65,11 +69,12 @@ void plot_panel_add(struct figure *figure, const struct plot_panel *panel)
     text_printf(&figure->script,
                 "set lmargin at screen %.5f\nset rmargin at screen %.5f\n"
                 "set tmargin at screen %.5f\nset bmargin at screen %.5f\n",
-                panel->left / width, panel->right / width, 1 - panel->top / height, 1 - panel->bottom / height);
+                panel->left / width, panel->right / width, 1 - panel->top / height,
+                1 - panel->bottom / height);
 }
 
-void plot_label_add(struct figure *figure, uint32_t x, uint32_t y, uint32_t size, const char *options,
-                    const char *text)
+void plot_label_add(struct figure *figure, uint32_t x, uint32_t y, uint32_t size,
+                    const char *options, const char *text)
 {
     text_add(&figure->script, "set label ");
     gnuplot_quote(&figure->script, text, REPORT_TEXT_MAX);
@@ -77,9 +82,48 @@ void plot_label_add(struct figure *figure, uint32_t x, uint32_t y, uint32_t size
                 (double)x / figure->width, 1 - (double)y / figure->height, size, options);
 }
 
+const char *plot_short(struct report_data *data, const char *text, uint32_t characters)
+{
+    struct text out;
+    text_init(&out);
+    text_add(&out, "");
+    gnuplot_clean(&out, text, characters);
+    const char *kept = arena_strdup(&data->arena, text_of(&out));
+    text_release(&out);
+    return kept;
+}
+
+static uint32_t key_rows(const struct plot_key *key)
+{
+    return key->longest > KEY_LONG ? key->entries : (key->entries + 1) / 2;
+}
+
+void plot_key_count(struct plot_key *key, const char *title)
+{
+    uint32_t length = (uint32_t)strnlen(title, PLOT_KEY_TITLE_MAX);
+    key->entries++;
+    key->longest = length > key->longest ? length : key->longest;
+}
+
+uint32_t plot_key_height(const struct plot_key *key)
+{
+    return 22 * key_rows(key);
+}
+
+void plot_key_add(struct figure *figure, const struct plot_key *key, uint32_t left)
+{
+    text_printf(&figure->script,
+                "set key at screen %.5f, screen %.5f left bottom Left reverse samplen 4 spacing "
+                "1.2 maxcols %u "
+                "maxrows %u noenhanced width 3\n",
+                (double)left / figure->width, 6.0 / figure->height, key->longest > KEY_LONG ? 1 : 2,
+                key_rows(key));
+}
+
 void plot_axis_label(struct figure *figure, const struct plot_panel *panel, const char *text)
 {
-    plot_label_add(figure, AXIS_LABEL, (panel->top + panel->bottom) / 2, 13, "center rotate by 90", text);
+    plot_label_add(figure, AXIS_LABEL, (panel->top + panel->bottom) / 2, 13, "center rotate by 90",
+                   text);
 }
 
 double plot_ceiling(double maximum)
@@ -99,21 +143,21 @@ double plot_ceiling(double maximum)
 
 void plot_latency_axis(struct text *script, double minimum_ms, double maximum_ms)
 {
-    static const char *const names[] = {"1 µs", "10 µs", "100 µs", "1 ms",   "10 ms",
-                                        "100 ms", "1 s", "10 s",   "100 s", "1000 s"};
+    static const char *const names[] = {"1 µs",   "10 µs", "100 µs", "1 ms",  "10 ms",
+                                        "100 ms", "1 s",   "10 s",   "100 s", "1000 s"};
     bool is_known = isfinite(minimum_ms) && isfinite(maximum_ms) && minimum_ms > 0;
     int first = is_known ? (int)floor(log10(minimum_ms) + 1e-9) : 0;
     int last = is_known ? (int)ceil(log10(maximum_ms) - 1e-9) : 2;
     first = first < -3 ? -3 : first > 5 ? 5 : first;
     last = last > 6 ? 6 : last <= first ? first + 1 : last;
-    text_printf(script, "set logscale y\nset yrange [1e%d:1e%d]\nset ytics (", first, last);
+    text_printf(script, "set logscale y\nset yrange [0.999e%d:1.001e%d]\nset ytics (", first, last);
     for (int power = first; power <= last; power++) {
         text_printf(script, "%s'%s' 1e%d", power == first ? "" : ", ", names[power + 3], power);
     }
     text_add(script, ")\n");
 }
 
-/* ------------------------------------------------------------------------------------------------ seeds */
+/* ---------------------------------------------------------------------------------------- seeds */
 
 const struct report_run *plot_run_of(const struct report_cell *cell, const char *seed)
 {
@@ -135,7 +179,8 @@ const char *plot_common_seed(const struct report_data *data)
         const char *seed = data->cells[first].kept[i].seed;
         bool is_common = true;
         for (uint32_t c = first + 1; c < data->cell_count && is_common; c++) {
-            is_common = data->cells[c].kept_count == 0 || plot_run_of(&data->cells[c], seed) != NULL;
+            is_common =
+                data->cells[c].kept_count == 0 || plot_run_of(&data->cells[c], seed) != NULL;
         }
         if (is_common) {
             return seed;
@@ -153,19 +198,27 @@ const char *plot_short_seed(struct report_data *data, const char *seed)
     return arena_printf(&data->arena, "0x%s", *digits == '\0' ? "0" : digits);
 }
 
-/* ------------------------------------------------------------------------------------------------ data files */
+/* ----------------------------------------------------------------------------------- data files */
 
-bool plot_bins_csv(const struct figure *figure, const char *suffix, const struct report_series *series,
-                   struct err *err)
+bool plot_bins_csv(const struct figure *figure, const char *suffix,
+                   const struct report_series *series, struct err *err)
 {
     struct text csv;
     text_init(&csv);
-    text_add(&csv, "middle_s,start_s,end_s,offered_per_s,attempts_per_s,goodput_per_s,failed_per_s,p50_ms,p99_ms,"
+    text_add(&csv, "middle_s,start_s,end_s,offered_per_s,attempts_per_s,goodput_per_s,failed_per_s,"
+                   "p50_ms,p99_ms,"
                    "is_up\n");
     for (uint32_t i = 0; i < series->bins.count; i++) {
         const struct report_bin *bin = vec_at(&series->bins, i);
-        const double values[] = {(bin->start_s + bin->end_s) / 2, bin->start_s, bin->end_s, bin->offered, bin->attempts,
-                                 bin->ok, bin->failed, bin->p50_ms, bin->p99_ms};
+        const double values[] = {(bin->start_s + bin->end_s) / 2,
+                                 bin->start_s,
+                                 bin->end_s,
+                                 bin->offered,
+                                 bin->attempts,
+                                 bin->ok,
+                                 bin->failed,
+                                 bin->p50_ms,
+                                 bin->p99_ms};
         for (uint32_t v = 0; v < ARRAY_COUNT(values); v++) {
             csv_number(&csv, values[v]);
             text_add(&csv, ",");
@@ -177,8 +230,8 @@ bool plot_bins_csv(const struct figure *figure, const char *suffix, const struct
     return is_fine;
 }
 
-bool plot_shade_csv(const struct figure *figure, const char *suffix, const struct report_series *series, bool *any,
-                    struct err *err)
+bool plot_shade_csv(const struct figure *figure, const char *suffix,
+                    const struct report_series *series, bool *any, struct err *err)
 {
     struct vec stretches;
     vec_init(&stretches, sizeof(struct report_stretch), REPORT_FAULTS_MAX);
@@ -200,7 +253,8 @@ bool plot_shade_csv(const struct figure *figure, const char *suffix, const struc
 void plot_shade_add(struct figure *figure, const char *suffix, double top)
 {
     text_printf(&figure->script,
-                "'data/%s%s.csv' using (($1 + $2) / 2):(%.9g):1:2:(%.9g):(%.9g) with boxxyerror fillstyle solid 1 "
+                "'data/%s%s.csv' using (($1 + $2) / 2):(%.9g):1:2:(%.9g):(%.9g) with boxxyerror "
+                "fillstyle solid 1 "
                 "noborder fillcolor rgb '" GNUPLOT_SHADE "' notitle, \\\n",
                 figure->name, suffix, top / 2, top * 1e-9, top);
 }
@@ -208,11 +262,11 @@ void plot_shade_add(struct figure *figure, const char *suffix, double top)
 const char *plot_bin_text(struct report_data *data, const struct report_series *series)
 {
     char duration[32];
-    units_format_duration((int64_t)llround(series->window_s * series->merged * 1e9), duration, sizeof(duration));
+    units_format_duration((int64_t)llround(series->window_s * series->merged * 1e9), duration,
+                          sizeof(duration));
     if (series->merged == 1) {
         return arena_printf(&data->arena, "Each point is one window of %s.", duration);
     }
-    return arena_printf(&data->arena,
-                        "Each point is %u recorded windows, %s together; its p99 is the worst of them.",
+    return arena_printf(&data->arena, "Each point is %u recorded windows, %s together.",
                         series->merged, duration);
 }

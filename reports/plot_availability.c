@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Unavailability against the number of replicas, on a logarithmic axis: each decade down is one nine more. (1 minus an
- * availability cannot be plotted: past 16 nines it is 0 in a double.)
+ * Unavailability against the number of replicas, on a logarithmic axis: each decade down is one
+ * nine more. (1 minus an availability cannot be plotted: past 16 nines it is 0 in a double.)
  *
- * Beside the measured points stand the two textbook formulas for machines that fail independently: the service is up
- * while any one of n is up (p^n), and while a majority of n is up. Their p is not assumed: it is what the cell with one
- * replica measured, and without such a cell there are no lines. Where the real code lies above the majority line, its
- * elections, time-outs and recoveries cost that much.
+ * Beside the measured points stand the two textbook formulas for machines that fail independently:
+ * the service is up while any one of n is up (p^n), and while a majority of n is up. Their p is
+ * not assumed: it is what the cell with one replica measured, and without such a cell there are no
+ * lines. Where the real code lies above the majority line, its elections, time-outs and recoveries
+ * cost that much.
  *
- * Zero downtime is never drawn as zero: an arrow hangs down from the bound that the runs support. */
+ * Zero downtime is never drawn as zero: an arrow hangs down from the bound that the runs support.
+ */
 #include "reports/plot.h"
 #include "reports/statistics.h"
 
@@ -91,21 +93,25 @@ static void compute(struct curves *curves)
         }
         curves->replicas_max = replicas > curves->replicas_max ? replicas : curves->replicas_max;
         curves->replicas_min = replicas < curves->replicas_min ? replicas : curves->replicas_min;
-        double low = interval->is_bound ? interval->high / 3 : interval->low > 0 ? interval->low : interval->estimate;
+        double low = interval->is_bound  ? interval->high / 3
+                     : interval->low > 0 ? interval->low
+                                         : interval->estimate;
         curves->lowest = fmin(curves->lowest, low);
         curves->highest = fmax(curves->highest, fmax(interval->high, interval->estimate));
         curves->has_bounds |= interval->is_bound;
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ data files */
+/* ----------------------------------------------------------------------------------- data files */
 
-/* data/availability-<series>.csv and -<series>-bound.csv. *points, *bounds: how many rows each has. */
-static bool write_series(const struct figure *figure, const struct curves *curves, uint32_t series, uint32_t *points,
-                         uint32_t *bounds, struct err *err)
+/* data/availability-<series>.csv and -<series>-bound.csv. *points, *bounds: how many rows each
+ * has. */
+static bool write_series(const struct figure *figure, const struct curves *curves, uint32_t series,
+                         uint32_t *points, uint32_t *bounds, struct err *err)
 {
-    static const char head[] = "replicas,unavailability,low95,high95,seeds,seeds_with_downtime,effective_trials,"
-                               "measured_s,label\n";
+    static const char head[] =
+        "replicas,unavailability,low95,high95,seeds,seeds_with_downtime,effective_trials,"
+        "measured_s,label\n";
     struct text csv[2];
     uint32_t counts[2] = {0, 0};
     for (uint32_t i = 0; i < 2; i++) {
@@ -126,8 +132,9 @@ static bool write_series(const struct figure *figure, const struct curves *curve
             text_add(out, ",");
             csv_number(out, values[v]);
         }
-        text_printf(out, ",%u,%u,%.6g,%.9g,%s%.2g%%\n", point->cell->share.seeds, point->cell->share.hit, interval->effective,
-                    point->cell->share.measured, interval->is_bound ? "< " : "",
+        text_printf(out, ",%u,%u,%.6g,%.9g,%s%.2g%%\n", point->cell->share.seeds,
+                    point->cell->share.hit, interval->effective, point->cell->share.measured,
+                    interval->is_bound ? "< " : "",
                     100 * (interval->is_bound ? interval->high : interval->estimate));
     }
     char suffixes[2][32];
@@ -171,21 +178,24 @@ static bool write_textbook(const struct figure *figure, struct curves *curves, s
     return is_fine;
 }
 
-/* ------------------------------------------------------------------------------------------------ the picture */
+/* ---------------------------------------------------------------------------------- the picture */
 
 static void add_axes(struct figure *figure, const struct curves *curves)
 {
-    static const char *const shares[] = {"100%%", "10%%", "1%%", "0.1%%", "0.01%%", "0.001%%", "10^{-6}",
-                                         "10^{-7}", "10^{-8}", "10^{-9}", "10^{-10}", "10^{-11}", "10^{-12}"};
-    static const char *const years[] = {"365 d", "37 d", "3.7 d", "8.8 h", "53 min", "5.3 min", "32 s",
-                                        "3.2 s", "0.3 s", "32 ms", "3.2 ms", "0.3 ms", "32 µs"};
+    static const char *const shares[] = {"100%%",    "10%%",     "1%%",     "0.1%%",   "0.01%%",
+                                         "0.001%%",  "10^{-6}",  "10^{-7}", "10^{-8}", "10^{-9}",
+                                         "10^{-10}", "10^{-11}", "10^{-12}"};
+    static const char *const years[] = {"365 d",   "37 d",   "3.7 d", "8.8 h", "53 min",
+                                        "5.3 min", "32 s",   "3.2 s", "0.3 s", "32 ms",
+                                        "3.2 ms",  "0.3 ms", "32 µs"};
     struct text *script = &figure->script;
     int lowest = (int)floor(log10(fmax(curves->lowest, FLOOR)) + 1e-9);
     int highest = (int)ceil(log10(fmin(fmax(curves->highest, FLOOR), 1)) - 1e-9);
     highest = highest > 0 ? 0 : highest;
     lowest = lowest >= highest ? highest - 1 : lowest;
     text_printf(script,
-                "set border 11\nset logscale y\nset logscale y2\nset yrange [1e%d:1e%d]\nset y2range [1e%d:1e%d]\n"
+                "set border 11\nset logscale y\nset logscale y2\nset yrange [0.999e%d:1.001e%d]\n"
+                "set y2range [0.999e%d:1.001e%d]\n"
                 "set ytics (",
                 lowest, highest, lowest, highest);
     for (int power = lowest; power <= highest; power++) {
@@ -202,37 +212,45 @@ static void add_axes(struct figure *figure, const struct curves *curves)
                 (double)curves->replicas_min - 0.5, (double)curves->replicas_max + 0.7);
 }
 
-static void add_series(struct figure *figure, const struct curves *curves, uint32_t series, uint32_t points,
-                       uint32_t bounds)
+static void add_series(struct figure *figure, const struct curves *curves, uint32_t series,
+                       uint32_t points, uint32_t bounds)
 {
     struct text *script = &figure->script;
-    const char *title = curves->series[series][0] == '\0' ? "measured, 95% interval" : curves->series[series];
+    const char *title =
+        curves->series[series][0] == '\0' ? "measured, 95% interval" : curves->series[series];
     /* Series stand a little beside each other, so that their bars can be told apart. */
     double shift = ((double)series - (curves->series_count - 1) / 2.0) * 0.07;
     if (points > 0) {
         text_printf(script,
-                    "'data/%s-%u.csv' using ($1 + %.3f):2:3:4 with yerrorbars linestyle %u dashtype 1 pointsize 1 "
+                    "'data/%s-%u.csv' using ($1 + %.3f):2:3:4 with yerrorbars linestyle %u "
+                    "dashtype 1 pointsize 1 "
                     "title ",
                     figure->name, series + 1, shift, series + 1);
         gnuplot_quote(script, title, 48);
-        text_printf(script, ", \\\n'' using ($1 + %.3f):2 with lines linestyle %u linewidth 1 notitle", shift, series + 1);
+        text_printf(script,
+                    ", \\\n'' using ($1 + %.3f):2 with lines linestyle %u linewidth 1 notitle",
+                    shift, series + 1);
         if (curves->series_count == 1) {
-            text_add(script, ", \\\n'' using 1:2:9 with labels left offset 0.9,0.35 font ',11' noenhanced notitle");
+            text_add(script, ", \\\n'' using 1:2:9 with labels left offset 0.9,0.35 font ',11' "
+                             "noenhanced notitle");
         }
     }
     if (bounds > 0) {
-        text_printf(script,
-                    "%s'data/%s-%u-bound.csv' using ($1 + %.3f):4:(0):(-$4 * 0.6) with vectors head filled "
-                    "linestyle %u dashtype 1 title ",
-                    points > 0 ? ", \\\n" : "", figure->name, series + 1, shift, series + 1);
+        text_printf(
+            script,
+            "%s'data/%s-%u-bound.csv' using ($1 + %.3f):4:(0):(-$4 * 0.6) with vectors head filled "
+            "linestyle %u dashtype 1 title ",
+            points > 0 ? ", \\\n" : "", figure->name, series + 1, shift, series + 1);
         gnuplot_quote(script, "no downtime seen: below this, 95%", 48);
         if (curves->series_count == 1) {
-            text_add(script, ", \\\n'' using 1:4:9 with labels left offset 0.9,0.35 font ',11' noenhanced notitle");
+            text_add(script, ", \\\n'' using 1:4:9 with labels left offset 0.9,0.35 font ',11' "
+                             "noenhanced notitle");
         }
     }
 }
 
-static void add_explanation(struct figure *figure, struct report_data *data, const struct curves *curves)
+static void add_explanation(struct figure *figure, struct report_data *data,
+                            const struct curves *curves)
 {
     const char *const lines[] = {
         "The textbook lines are for machines",
@@ -243,11 +261,13 @@ static void add_explanation(struct figure *figure, struct report_data *data, con
     };
     uint32_t entries = curves->series_count + 2 + (curves->has_bounds ? curves->series_count : 0);
     for (uint32_t i = 0; i < ARRAY_COUNT(lines); i++) {
-        plot_label_add(figure, LEGEND, 58 + entries * 26 + 26 + i * 18, 11, "left textcolor rgb '#555555'", lines[i]);
+        plot_label_add(figure, LEGEND, 58 + entries * 26 + 26 + i * 18, 11,
+                       "left textcolor rgb '#555555'", lines[i]);
     }
 }
 
-static bool add_all(struct figure *figure, struct report_data *data, struct curves *curves, struct err *err)
+static bool add_all(struct figure *figure, struct report_data *data, struct curves *curves,
+                    struct err *err)
 {
     struct text *script = &figure->script;
     bool has_node = !isnan(curves->node);
@@ -265,7 +285,9 @@ static bool add_all(struct figure *figure, struct report_data *data, struct curv
         add_explanation(figure, data, curves);
     }
     add_axes(figure, curves);
-    text_printf(script, "set key at screen %.5f, screen %.5f left top Left reverse samplen 3 spacing 1.4 noenhanced\n",
+    text_printf(script,
+                "set key at screen %.5f, screen %.5f left top Left reverse samplen 3 spacing 1.4 "
+                "noenhanced\n",
                 (double)(LEGEND - 10) / figure->width, 1 - 58.0 / figure->height);
     text_add(script, "plot ");
     for (uint32_t i = 0; i < curves->series_count; i++) {
@@ -280,10 +302,12 @@ static bool add_all(struct figure *figure, struct report_data *data, struct curv
         }
     }
     if (has_node) {
-        text_printf(script,
-                    ", \\\n'data/%s-textbook.csv' using 1:3 with linespoints linestyle %u title 'textbook: majority of n "
-                    "up', \\\n'' using 1:2 with linespoints linestyle %u title 'textbook: any one of n up'",
-                    figure->name, GNUPLOT_MAJORITY, GNUPLOT_ANY);
+        text_printf(
+            script,
+            ", \\\n'data/%s-textbook.csv' using 1:3 with linespoints linestyle %u title 'textbook: "
+            "majority of n "
+            "up', \\\n'' using 1:2 with linespoints linestyle %u title 'textbook: any one of n up'",
+            figure->name, GNUPLOT_MAJORITY, GNUPLOT_ANY);
     }
     text_add(script, "\n");
     return true;
@@ -291,21 +315,28 @@ static bool add_all(struct figure *figure, struct report_data *data, struct curv
 
 static const char *caption_of(struct report_data *data, const struct curves *curves)
 {
-    const char *node = isnan(curves->node)
-                           ? "No cell has one replica with downtime, so the textbook formulas are not drawn: they need a "
-                             "machine's own unavailability."
-                           : arena_printf(&data->arena,
-                                          "The textbook lines assume that machines fail independently and that failing "
-                                          "over costs nothing; their p = %.3g is the unavailability that the cell with "
-                                          "one replica measured.",
-                                          curves->node);
+    const char *node =
+        isnan(curves->node)
+            ? "No cell has one replica with downtime, so the textbook formulas are not drawn: they "
+              "need a "
+              "machine's own unavailability."
+            : arena_printf(
+                  &data->arena,
+                  "The textbook lines assume that machines fail independently and that failing "
+                  "over costs nothing; their p = %.3g is the unavailability that the cell with "
+                  "one replica measured.",
+                  curves->node);
     return arena_printf(
         &data->arena,
-        "Points: share of measured time in availability windows that missed the scenario's predicate, over all seeds. "
-        "Bars: 95%% intervals. Windows of one run depend on each other, so they are not counted as trials: the spread "
-        "between seeds gives an effective number of trials, which goes into Wilson's interval with Student's t.%s %s "
+        "Points: share of measured time in availability windows that missed the scenario's "
+        "predicate, over all seeds. "
+        "Bars: 95%% intervals. Windows of one run depend on each other, so they are not counted as "
+        "trials: the spread "
+        "between seeds gives an effective number of trials, which goes into Wilson's interval with "
+        "Student's t.%s %s "
         "The right axis is for the fault rates of this scenario, which may be accelerated.",
-        curves->has_bounds ? " Arrows: no downtime was seen, the unavailability is below the arrow's start with 95% "
+        curves->has_bounds ? " Arrows: no downtime was seen, the unavailability is below the "
+                             "arrow's start with 95% "
                              "confidence, counting trials as in the cell that had the fewest."
                            : "",
         node);
@@ -330,7 +361,8 @@ bool plot_availability(struct plot_context *context, struct err *err)
         .title = "Unavailability against the number of replicas",
         .caption = caption_of(data, &curves),
     };
-    bool is_fine = add_all(&figure, data, &curves, err) && plot_finish(context, &figure, &about, err);
+    bool is_fine =
+        add_all(&figure, data, &curves, err) && plot_finish(context, &figure, &about, err);
     figure_release(&figure);
     return is_fine;
 }

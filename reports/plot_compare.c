@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Compare: the cells of a sweep against each other, on one seed that all of them have, so that chance is the same.
+ * Compare: the cells of a sweep against each other, on one seed that all of them have, so that
+ * chance is the same.
  *
- * "compare" lays the goodput of up to eight cells over each other. "cells" shows each cell in a panel of its own, with
- * the same axes: what was asked for, what was answered, what was sent. The first says which is better; the second why.
- * A panel in which clients send many times what they are asked to would leave no room for the rest: the common axis
- * then ends above what is asked for and answered, the line of sends leaves it, and the panel says how far it went. */
+ * "compare" lays the goodput of up to eight cells over each other. "cells" shows each cell in a
+ * panel of its own, with the same axes: what was asked for, what was answered, what was sent. The
+ * first says which is better; the second why. A panel in which clients send many times what they
+ * are asked to would leave no room for the rest: the common axis then ends above what is asked for
+ * and answered, the line of sends leaves it, and the panel says how far it went. */
 #include "reports/plot.h"
 
 #include "sim/base/base.h"
@@ -34,7 +36,7 @@ struct arms {
     uint32_t left_out;
     const char *seed;
     double end_s;
-    double rate;  /* highest of offered and goodput */
+    double rate; /* highest of offered and goodput */
     double sends;
 };
 
@@ -96,16 +98,17 @@ static bool is_same_faults(const struct report_series *left, const struct report
     return true;
 }
 
-static void add_heading(struct figure *figure, struct report_data *data, const char *what, const char *more,
-                        const char *seed)
+static void add_heading(struct figure *figure, struct report_data *data, const char *what,
+                        const char *more, const char *seed)
 {
-    plot_label_add(figure, LEFT, 20, 15, "left", arena_printf(&data->arena, "%s: %s", data->scenario, what));
+    plot_label_add(figure, LEFT, 20, 15, "left",
+                   arena_printf(&data->arena, "%s: %s", data->scenario, what));
     plot_label_add(figure, LEFT, 40, 12, "left textcolor rgb '#555555'",
                    arena_printf(&data->arena, "one run of each cell, all with seed %s%s",
                                 plot_short_seed(data, seed), more));
 }
 
-/* ------------------------------------------------------------------------------------------------ compare */
+/* -------------------------------------------------------------------------------------- compare */
 
 /* Did the same faults strike all cells at the same time? */
 static bool is_shaded(const struct arms *arms)
@@ -124,36 +127,37 @@ static const char *shading_text(const struct arms *arms)
     }
     for (uint32_t i = 0; i < arms->count; i++) {
         if (arms->items[i].series.faults.count > 0) {
-            return "Faults struck the cells at different times, so none is shaded here: the panels for each cell show them.";
+            return "Faults struck the cells at different times, so none is shaded here: the panels "
+                   "for each cell show them.";
         }
     }
     return "The scenario injected no fault in these runs.";
 }
 
-static void add_lines(struct figure *figure, const struct arms *arms, bool has_shade)
+static void add_lines(struct figure *figure, const struct arms *arms, const struct plot_key *key,
+                      bool has_shade)
 {
     struct text *script = &figure->script;
     double top = plot_ceiling(arms->rate);
-    struct plot_panel panel = {LEFT, 58, WIDTH - 20, figure->height - 74 - 22 * ((arms->count + 2) / 2)};
+    struct plot_panel panel = {LEFT, 58, WIDTH - 20, figure->height - 74 - plot_key_height(key)};
     plot_panel_add(figure, &panel);
     plot_axis_label(figure, &panel, "answered in time (goodput), operations/s");
     text_printf(script, "set xrange [0:%.9g]\nset yrange [0:%.9g]\n", arms->end_s, top);
     text_add(script, "set xlabel 'virtual time, seconds' offset 0,0.3\n");
-    text_printf(script,
-                "set key at screen %.5f, screen %.5f left bottom Left reverse samplen 4 spacing 1.2 maxcols 2 "
-                "maxrows %u noenhanced width 3\n",
-                (double)LEFT / figure->width, 6.0 / figure->height, (arms->count + 2) / 2);
+    plot_key_add(figure, key, LEFT);
     text_add(script, "plot ");
     if (has_shade) {
         plot_shade_add(figure, "-shade", top);
     }
-    text_printf(script, "'data/%s-1.csv' using 1:4 with lines linestyle %u title 'asked for', \\\n", figure->name,
-                GNUPLOT_OFFERED);
+    text_printf(script, "'data/%s-1.csv' using 1:4 with lines linestyle %u title 'asked for', \\\n",
+                figure->name, GNUPLOT_OFFERED);
     for (uint32_t i = 0; i < arms->count; i++) {
         uint32_t spacing = arms->items[i].series.bins.count / 12 + 1;
-        text_printf(script, "'data/%s-%u.csv' using 1:6 with linespoints linestyle %u pointinterval %u title ",
-                    figure->name, i + 1, i + 1, spacing);
-        gnuplot_quote(script, arms->items[i].cell->title, 52);
+        text_printf(
+            script,
+            "'data/%s-%u.csv' using 1:6 with linespoints linestyle %u pointinterval %u title ",
+            figure->name, i + 1, i + 1, spacing);
+        gnuplot_quote(script, arms->items[i].cell->title, PLOT_KEY_TITLE_MAX);
         text_add(script, i + 1 < arms->count ? ", \\\n" : "\n");
     }
 }
@@ -173,25 +177,33 @@ static bool write_arms(const struct figure *figure, const struct arms *arms, str
 static bool draw_compare(struct plot_context *context, const struct arms *arms, struct err *err)
 {
     struct report_data *data = context->data;
+    struct plot_key key = {0};
+    plot_key_count(&key, "asked for");
+    for (uint32_t i = 0; i < arms->count; i++) {
+        plot_key_count(&key, arms->items[i].cell->title);
+    }
     struct figure figure;
-    figure_init(&figure, context->folder, "compare", context->format, WIDTH, 460 + 22 * ((arms->count + 2) / 2));
+    figure_init(&figure, context->folder, "compare", context->format, WIDTH,
+                460 + plot_key_height(&key));
     bool has_shade = false;
     bool is_fine = write_arms(&figure, arms, err);
     if (is_fine && is_shaded(arms)) {
         is_fine = plot_shade_csv(&figure, "-shade", &arms->items[0].series, &has_shade, err);
     }
     add_heading(&figure, data, "goodput of the cells over time", "", arms->seed);
-    add_lines(&figure, arms, has_shade);
+    add_lines(&figure, arms, &key, has_shade);
     struct plot_figure about = {
         .plot = "compare",
-        .title = arena_printf(&data->arena, "Goodput of the cells, seed %s", plot_short_seed(data, arms->seed)),
-        .caption = arena_printf(&data->arena,
-                                "One run of each cell, with the same seed and so with the same chance. %s The grey "
-                                "line is what clients were asked to do. %s%s",
-                                shading_text(arms), plot_bin_text(data, &arms->items[0].series),
-                                arms->left_out == 0 ? ""
-                                                    : arena_printf(&data->arena, " The first %u of %u cells.",
-                                                                   arms->count, arms->count + arms->left_out)),
+        .title = arena_printf(&data->arena, "Goodput of the cells, seed %s",
+                              plot_short_seed(data, arms->seed)),
+        .caption = arena_printf(
+            &data->arena,
+            "One run of each cell, with the same seed and so with the same chance. %s The grey "
+            "line is what clients were asked to do. %s%s",
+            shading_text(arms), plot_bin_text(data, &arms->items[0].series),
+            arms->left_out == 0 ? ""
+                                : arena_printf(&data->arena, " The first %u of %u cells.",
+                                               arms->count, arms->count + arms->left_out)),
     };
     is_fine = is_fine && plot_finish(context, &figure, &about, err);
     figure_release(&figure);
@@ -209,14 +221,14 @@ bool plot_compare(struct plot_context *context, struct err *err)
     return is_fine;
 }
 
-/* ------------------------------------------------------------------------------------------------ cells */
+/* ---------------------------------------------------------------------------------------- cells */
 
 struct grid {
     uint32_t columns;
     uint32_t rows;
-    uint32_t width;  /* of a panel */
+    uint32_t width; /* of a panel */
     uint32_t height;
-    double top;      /* of the y axis */
+    double top; /* of the y axis */
     bool is_clipped;
 };
 
@@ -231,8 +243,8 @@ static struct grid grid_of(const struct arms *arms)
     return grid;
 }
 
-static void add_panel(struct figure *figure, struct report_data *data, const struct arms *arms, uint32_t index,
-                      const struct grid *grid, bool has_shade)
+static void add_panel(struct figure *figure, struct report_data *data, const struct arms *arms,
+                      uint32_t index, const struct grid *grid, bool has_shade)
 {
     struct text *script = &figure->script;
     const struct arm *arm = &arms->items[index];
@@ -244,8 +256,11 @@ static void add_panel(struct figure *figure, struct report_data *data, const str
     struct plot_panel panel = {left, top, left + grid->width, top + grid->height};
     plot_panel_add(figure, &panel);
     bool is_cut = arm->sends > grid->top;
-    const char *title = !is_cut ? arm->cell->title
-                                : arena_printf(&data->arena, "%.60s  (up to %.0f sends/s)", arm->cell->title, arm->sends);
+    uint32_t room = grid->width / 8;
+    const char *title = plot_short(data, arm->cell->title, is_cut ? room - 22 : room);
+    if (is_cut) {
+        title = arena_printf(&data->arena, "%s  (up to %.0f sends/s)", title, arm->sends);
+    }
     plot_label_add(figure, left, top - 12, 13, "left", title);
     text_printf(script, "set format y '%s'\nset format x '%s'\n", column == 0 ? "%g" : "",
                 index + grid->columns >= arms->count ? "%g" : "");
@@ -254,23 +269,28 @@ static void add_panel(struct figure *figure, struct report_data *data, const str
     if (has_shade) {
         plot_shade_add(figure, shade, grid->top);
     }
-    text_printf(script,
-                "'data/%s-%u.csv' using 1:6 with filledcurves y1=0 fillstyle transparent solid 0.12 fillcolor rgb "
-                "'#0072B2' notitle, \\\n'' using 1:4 with lines linestyle %u title 'asked for', \\\n"
-                "'' using 1:5 with lines linestyle %u title 'sent, retries included', \\\n"
-                "'' using 1:6 with lines linestyle %u title 'answered in time (goodput)'\nunset label\nunset key\n",
-                figure->name, index + 1, GNUPLOT_OFFERED, GNUPLOT_ATTEMPTS, GNUPLOT_GOODPUT);
+    text_printf(
+        script,
+        "'data/%s-%u.csv' using 1:6 with filledcurves y1=0 fillstyle transparent solid 0.12 "
+        "fillcolor rgb "
+        "'#0072B2' notitle, \\\n'' using 1:4 with lines linestyle %u title 'asked for', \\\n"
+        "'' using 1:5 with lines linestyle %u title 'sent, retries included', \\\n"
+        "'' using 1:6 with lines linestyle %u title 'answered in time (goodput)'\nunset "
+        "label\nunset key\n",
+        figure->name, index + 1, GNUPLOT_OFFERED, GNUPLOT_ATTEMPTS, GNUPLOT_GOODPUT);
 }
 
-static bool add_grid(struct figure *figure, struct report_data *data, const struct arms *arms, const struct grid *grid,
-                     struct err *err)
+static bool add_grid(struct figure *figure, struct report_data *data, const struct arms *arms,
+                     const struct grid *grid, struct err *err)
 {
-    add_heading(figure, data, "the cells side by side", "; operations per second over virtual seconds",
-                arms->seed);
+    add_heading(figure, data, "the cells side by side",
+                "; operations per second over virtual seconds", arms->seed);
     text_printf(&figure->script,
                 "set multiplot\nset xrange [0:%.9g]\nset yrange [0:%.9g]\n"
-                "set key at screen %.5f, screen %.5f left center Left reverse maxrows 1 samplen 3 width 2\n",
-                arms->end_s, grid->top, (double)(LEFT - 10) / figure->width, 1 - 64.0 / figure->height);
+                "set key at screen %.5f, screen %.5f left center Left reverse maxrows 1 samplen 3 "
+                "width 2\n",
+                arms->end_s, grid->top, (double)(LEFT - 10) / figure->width,
+                1 - 64.0 / figure->height);
     for (uint32_t i = 0; i < arms->count; i++) {
         char suffix[32];
         bool has_shade = false;
@@ -289,18 +309,24 @@ static bool draw_cells(struct plot_context *context, const struct arms *arms, st
     struct report_data *data = context->data;
     struct grid grid = grid_of(arms);
     struct figure figure;
-    figure_init(&figure, context->folder, "cells", context->format, WIDTH, 106 + grid.rows * (grid.height + 52));
+    figure_init(&figure, context->folder, "cells", context->format, WIDTH,
+                106 + grid.rows * (grid.height + 52));
     bool is_fine = write_arms(&figure, arms, err) && add_grid(&figure, data, arms, &grid, err);
     struct plot_figure about = {
         .plot = "cells",
-        .title = arena_printf(&data->arena, "The cells side by side, seed %s", plot_short_seed(data, arms->seed)),
+        .title = arena_printf(&data->arena, "The cells side by side, seed %s",
+                              plot_short_seed(data, arms->seed)),
         .caption = arena_printf(
-            &data->arena, "One run of each cell, with the same seed and the same axes. Shaded: a fault is active. %s%s%s",
+            &data->arena,
+            "One run of each cell, with the same seed and the same axes. Shaded: a fault is "
+            "active. %s%s%s",
             plot_bin_text(data, &arms->items[0].series),
-            grid.is_clipped ? " Where clients send more than the axis shows, the panel's title says how much." : "",
+            grid.is_clipped
+                ? " Where clients send more than the axis shows, the panel's title says how much."
+                : "",
             arms->left_out == 0 ? ""
-                                : arena_printf(&data->arena, " The first %u of %u cells.", arms->count,
-                                               arms->count + arms->left_out)),
+                                : arena_printf(&data->arena, " The first %u of %u cells.",
+                                               arms->count, arms->count + arms->left_out)),
     };
     is_fine = is_fine && plot_finish(context, &figure, &about, err);
     figure_release(&figure);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Latency at every percentile, in the manner of HdrHistogram's plots: the x axis is 1 / (1 - p) on a logarithmic scale,
- * so each step to the right is one nine more. The tail, where people wait, gets as much room as the median. All runs of
- * a cell are in one line; the line ends at the slowest operation seen. */
+ * Latency at every percentile, in the manner of HdrHistogram's plots: the x axis is 1 / (1 - p) on
+ * a logarithmic scale, so each step to the right is one nine more. The tail, where people wait,
+ * gets as much room as the median. All runs of a cell are in one line; the line ends at the
+ * slowest operation seen. */
 #include "reports/plot.h"
 
 #include "sim/base/base.h"
@@ -15,8 +16,8 @@
 
 struct spectrum {
     struct text csv;
-    double count;   /* of all operations */
-    double passed;  /* those in bins up to here */
+    double count;  /* of all operations */
+    double passed; /* those in bins up to here */
     double low_ms;
     double high_ms;
     bool is_counting;
@@ -34,10 +35,12 @@ static bool on_bin(void *context, const struct results_row *row)
     }
     double before = spectrum->passed;
     spectrum->passed += row->values[2].real;
-    /* The value of a bin holds from the share below it to the share up to it; the last operation has no nine more. */
+    /* The value of a bin holds from the share below it to the share up to it; the last operation
+     * has no nine more. */
     double first = 1 / (1 - before / spectrum->count);
-    double last = spectrum->passed < spectrum->count ? spectrum->count / (spectrum->count - spectrum->passed)
-                                                     : spectrum->count;
+    double last = spectrum->passed < spectrum->count
+                      ? spectrum->count / (spectrum->count - spectrum->passed)
+                      : spectrum->count;
     double middle_ms = (lo_ms + hi_ms) / 2;
     text_printf(&spectrum->csv, "%.9g,%.9g,%.9g\n%.9g,%.9g,%.9g\n", first, middle_ms,
                 100 * before / spectrum->count, fmax(first, last), middle_ms,
@@ -48,11 +51,13 @@ static bool on_bin(void *context, const struct results_row *row)
 }
 
 /* data/latency-<number>.csv for one cell; the count stays 0 when it has no latencies. */
-static bool write_spectrum(struct plot_context *context, const struct figure *figure, const struct report_cell *cell,
-                           uint32_t number, struct spectrum *spectrum, struct err *err)
+static bool write_spectrum(struct plot_context *context, const struct figure *figure,
+                           const struct report_cell *cell, uint32_t number,
+                           struct spectrum *spectrum, struct err *err)
 {
-    static const char sql[] = "SELECT lo, max(hi), sum(n) FROM hist WHERE cell_id = ?1 AND metric = 'latency'"
-                              " AND n > 0 GROUP BY lo ORDER BY lo";
+    static const char sql[] =
+        "SELECT lo, max(hi), sum(n) FROM hist WHERE cell_id = ?1 AND metric = 'latency'"
+        " AND n > 0 GROUP BY lo ORDER BY lo";
     char id[24];
     snprintf(id, sizeof(id), "%lld", (long long)cell->cell_id);
     const char *parameters[] = {id};
@@ -64,8 +69,9 @@ static bool write_spectrum(struct plot_context *context, const struct figure *fi
     if (is_fine && spectrum->count > 0) {
         char suffix[24];
         snprintf(suffix, sizeof(suffix), "-%u", number);
-        is_fine = results_query(context->data->results, sql, parameters, 1, on_bin, spectrum, err) &&
-                  figure_write_csv(figure, suffix, &spectrum->csv, err);
+        is_fine =
+            results_query(context->data->results, sql, parameters, 1, on_bin, spectrum, err) &&
+            figure_write_csv(figure, suffix, &spectrum->csv, err);
     }
     text_release(&spectrum->csv);
     return is_fine;
@@ -77,10 +83,12 @@ struct lines {
     uint32_t left_out;
     double low_ms;
     double high_ms;
+    struct plot_key key;
     double operations; /* of the cell with the most */
 };
 
-static bool write_all(struct lines *lines, struct plot_context *context, const struct figure *figure, struct err *err)
+static bool write_all(struct lines *lines, struct plot_context *context,
+                      const struct figure *figure, struct err *err)
 {
     struct report_data *data = context->data;
     for (uint32_t i = 0; i < data->cell_count; i++) {
@@ -94,6 +102,7 @@ static bool write_all(struct lines *lines, struct plot_context *context, const s
         }
         if (spectrum.count > 0) {
             lines->cells[lines->count++] = &data->cells[i];
+            plot_key_count(&lines->key, data->cells[i].title);
             lines->low_ms = fmin(lines->low_ms, spectrum.low_ms);
             lines->high_ms = fmax(lines->high_ms, spectrum.high_ms);
             lines->operations = fmax(lines->operations, spectrum.count);
@@ -102,29 +111,23 @@ static bool write_all(struct lines *lines, struct plot_context *context, const s
     return true;
 }
 
-static uint32_t legend_rows(const struct lines *lines)
-{
-    return (lines->count + 1) / 2;
-}
-
 static void add_axes(struct figure *figure, const struct lines *lines)
 {
     struct text *script = &figure->script;
     double right = pow(10, ceil(log10(fmax(lines->operations, 100)) - 1e-9));
-    struct plot_panel panel = {LEFT, 58, WIDTH - 40, figure->height - 78 - 22 * legend_rows(lines)};
+    struct plot_panel panel = {LEFT, 58, WIDTH - 40,
+                               figure->height - 78 - plot_key_height(&lines->key)};
     plot_panel_add(figure, &panel);
     plot_axis_label(figure, &panel, "latency");
     text_printf(script,
                 "set logscale x\nset xrange [1:%.9g]\nset grid xtics\n"
-                "set xtics ('fastest' 1, 'median' 2, '90%%%%' 10, '99%%%%' 100, '99.9%%%%' 1e3, '99.99%%%%' 1e4, "
+                "set xtics ('fastest' 1, 'median' 2, '90%%%%' 10, '99%%%%' 100, '99.9%%%%' 1e3, "
+                "'99.99%%%%' 1e4, "
                 "'99.999%%%%' 1e5, '6 nines' 1e6, '7 nines' 1e7, '8 nines' 1e8, '9 nines' 1e9)\n"
                 "set xlabel 'share of operations that were at least this fast' offset 0,0.3\n",
                 right);
     plot_latency_axis(script, lines->low_ms, lines->high_ms);
-    text_printf(script,
-                "set key at screen %.5f, screen %.5f left bottom Left reverse samplen 4 spacing 1.2 maxcols 2 "
-                "maxrows %u noenhanced width 3\n",
-                (double)LEFT / figure->width, 6.0 / figure->height, legend_rows(lines));
+    plot_key_add(figure, &lines->key, LEFT);
 }
 
 static void add_lines(struct figure *figure, const struct lines *lines)
@@ -132,8 +135,9 @@ static void add_lines(struct figure *figure, const struct lines *lines)
     struct text *script = &figure->script;
     for (uint32_t i = 0; i < lines->count; i++) {
         text_printf(script, "%s'data/latency-%u.csv' using 1:2 with lines linestyle %u%s title ",
-                    i == 0 ? "plot " : "", i + 1, i % GNUPLOT_LINES + 1, i < GNUPLOT_LINES ? "" : " linewidth 1");
-        gnuplot_quote(script, lines->cells[i]->title, 52);
+                    i == 0 ? "plot " : "", i + 1, i % GNUPLOT_LINES + 1,
+                    i < GNUPLOT_LINES ? "" : " linewidth 1");
+        gnuplot_quote(script, lines->cells[i]->title, PLOT_KEY_TITLE_MAX);
         text_add(script, i + 1 < lines->count ? ", \\\n" : "\n");
     }
 }
@@ -149,24 +153,27 @@ bool plot_latency(struct plot_context *context, struct err *err)
     if (!is_fine || lines.count == 0) {
         return is_fine;
     }
-    figure_init(&figure, context->folder, "latency", context->format, WIDTH, 450 + 22 * legend_rows(&lines));
+    figure_init(&figure, context->folder, "latency", context->format, WIDTH,
+                450 + plot_key_height(&lines.key));
     plot_label_add(&figure, LEFT, 20, 15, "left",
                    arena_printf(&data->arena, "%s: how long do answers take?", data->scenario));
-    plot_label_add(&figure, LEFT, 40, 12, "left textcolor rgb '#555555'",
-                   "all runs of a cell together; operations that were never answered are not in here");
+    plot_label_add(
+        &figure, LEFT, 40, 12, "left textcolor rgb '#555555'",
+        "all runs of a cell together; operations that were never answered are not in here");
     add_axes(&figure, &lines);
     add_lines(&figure, &lines);
     struct plot_figure about = {
         .plot = "latency",
         .title = "Latency at every percentile",
-        .caption = arena_printf(&data->arena,
-                                "From the moment an operation was meant to start to its answer, retries included, over "
-                                "all runs of a cell after the warm-up. Operations without an answer are not in here: "
-                                "the table of cells counts them. Values are known within 1.6%%. A line ends at its "
-                                "slowest operation.%s",
-                                lines.left_out == 0 ? ""
-                                                    : arena_printf(&data->arena, " The first %u of %u cells.",
-                                                                   lines.count, lines.count + lines.left_out)),
+        .caption = arena_printf(
+            &data->arena,
+            "From the moment an operation was meant to start to its answer, retries included, over "
+            "all runs of a cell after the warm-up. Operations without an answer are not in here: "
+            "the table of cells counts them. Values are known within 1.6%%. A line ends at its "
+            "slowest operation.%s",
+            lines.left_out == 0 ? ""
+                                : arena_printf(&data->arena, " The first %u of %u cells.",
+                                               lines.count, lines.count + lines.left_out)),
     };
     is_fine = plot_finish(context, &figure, &about, err);
     figure_release(&figure);

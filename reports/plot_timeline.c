@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Timeline: one run from its first to its last second. From top to bottom: what was broken when (one lane for each
- * fault of the scenario, and one for the time without service), operations a second, and latency. Time with a fault is
- * shaded through all panels, so cause and effect stand one above the other.
+ * Timeline: one run from its first to its last second. From top to bottom: what was broken when
+ * (one lane for each fault of the scenario, and one for the time without service), operations a
+ * second, and latency. Time with a fault is shaded through all panels, so cause and effect stand
+ * one above the other.
  *
- * All timelines of a report have the same axes: two cells can be laid side by side. When clients send much more than
- * they are asked to (a retry storm), sends get a panel of their own in all of them, or goodput would be a flat line. */
+ * All timelines of a report have the same axes: two cells can be laid side by side. When clients
+ * send much more than they are asked to (a retry storm), sends get a panel of their own in all of
+ * them, or goodput would be a flat line. */
 #include "reports/plot.h"
 
 #include "sim/base/base.h"
@@ -18,11 +20,12 @@
 #define BINS_MAX       160 /* points of a line */
 #define LANES_MAX      20
 
-#define WIDTH  960u
-#define LEFT   92u
-#define RIGHT  724u
-#define LEGEND 738u
-#define LANE   20u
+#define WIDTH     960u
+#define LEFT      92u
+#define RIGHT     724u
+#define LEGEND    738u
+#define LANE      20u
+#define LANE_TEXT 34 /* characters of its label */
 
 struct timeline {
     const struct report_cell *cell;
@@ -33,11 +36,11 @@ struct timeline {
 /* Ends of the axes, over all timelines. */
 struct extent {
     double end_s;
-    double rate;         /* offered and goodput */
+    double rate; /* offered and goodput */
     double sends;
-    double latency_low;  /* ms */
+    double latency_low; /* ms */
     double latency_high;
-    bool is_storm;       /* sends have a panel of their own */
+    bool is_storm; /* sends have a panel of their own */
 };
 
 static bool is_pass(const struct report_run *run)
@@ -79,9 +82,10 @@ static void extend(struct extent *extent, const struct report_series *series)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ data files */
+/* ----------------------------------------------------------------------------------- data files */
 
-static bool write_faults(const struct figure *figure, const struct report_series *series, struct err *err)
+static bool write_faults(const struct figure *figure, const struct report_series *series,
+                         struct err *err)
 {
     struct text csv;
     struct text clean;
@@ -106,8 +110,10 @@ static bool write_faults(const struct figure *figure, const struct report_series
     return is_fine;
 }
 
-/* Stretches of windows that were not up, from the first one in which anybody asked. *any: there are some. */
-static bool write_down(const struct figure *figure, const struct report_series *series, bool *any, struct err *err)
+/* Stretches of windows that were not up, from the first one in which anybody asked. *any: there
+ * are some. */
+static bool write_down(const struct figure *figure, const struct report_series *series, bool *any,
+                       struct err *err)
 {
     struct text csv;
     text_init(&csv);
@@ -137,7 +143,7 @@ static bool write_down(const struct figure *figure, const struct report_series *
     return is_fine;
 }
 
-/* ------------------------------------------------------------------------------------------------ panels */
+/* --------------------------------------------------------------------------------------- panels */
 
 static const struct report_fault *fault_of_lane(const struct report_series *series, uint32_t lane)
 {
@@ -151,8 +157,8 @@ static const struct report_fault *fault_of_lane(const struct report_series *seri
 }
 
 /* The strip with one lane for each fault; `top` of the figure to `top` + lanes. */
-static void add_lanes(struct figure *figure, struct report_data *data, const struct timeline *timeline, uint32_t top,
-                      bool has_down)
+static void add_lanes(struct figure *figure, struct report_data *data,
+                      const struct timeline *timeline, uint32_t top, bool has_down)
 {
     const struct report_series *series = &timeline->series;
     struct text *script = &figure->script;
@@ -163,14 +169,18 @@ static void add_lanes(struct figure *figure, struct report_data *data, const str
     for (uint32_t lane = 0; lane < lanes; lane++) {
         const struct report_fault *fault = fault_of_lane(series, lane);
         bool is_same = strcmp(fault->name, fault->action) == 0 || fault->action[0] == '\0';
-        const char *text = is_same ? fault->name : arena_printf(&data->arena, "%s (%s)", fault->name, fault->action);
-        plot_label_add(figure, LEGEND, top + lane * LANE + LANE / 2, 11, "left", text);
+        const char *text = is_same
+                               ? fault->name
+                               : arena_printf(&data->arena, "%s (%s)", fault->name, fault->action);
+        plot_label_add(figure, LEGEND, top + lane * LANE + LANE / 2, 11, "left",
+                       plot_short(data, text, LANE_TEXT));
     }
     if (has_down) {
         plot_label_add(figure, LEGEND, top + lanes * LANE + LANE / 2, 11, "left", "no service");
     }
     if (lanes > 0) {
-        plot_label_add(figure, LEFT - 10, top + lanes * LANE / 2, 12, "right", lanes == 1 ? "fault" : "faults");
+        plot_label_add(figure, LEFT - 10, top + lanes * LANE / 2, 12, "right",
+                       lanes == 1 ? "fault" : "faults");
     }
     text_printf(script,
                 "unset border\nunset tics\nset yrange [%u:0]\nunset key\nminimum = %.9g\n"
@@ -178,14 +188,17 @@ static void add_lanes(struct figure *figure, struct report_data *data, const str
                 all, series->end_s / 400);
     if (lanes > 0) {
         text_printf(script,
-                    "'data/%s-faults.csv' using 2:($1 < %u ? $1 + 0.5 : NaN):2:($3 > $2 + minimum ? $3 : $2 + "
-                    "minimum):($1 + 0.14):($1 + 0.86) with boxxyerror fillstyle solid 1 noborder fillcolor rgb "
+                    "'data/%s-faults.csv' using 2:($1 < %u ? $1 + 0.5 : NaN):2:($3 > $2 + minimum "
+                    "? $3 : $2 + "
+                    "minimum):($1 + 0.14):($1 + 0.86) with boxxyerror fillstyle solid 1 noborder "
+                    "fillcolor rgb "
                     "'" GNUPLOT_FAULT "'%s",
                     figure->name, lanes, has_down ? ", \\\n" : "\n");
     }
     if (has_down) {
         text_printf(script,
-                    "'data/%s-down.csv' using 1:(%u.5):1:2:(%u.25):(%u.75) with boxxyerror fillstyle solid 1 "
+                    "'data/%s-down.csv' using 1:(%u.5):1:2:(%u.25):(%u.75) with boxxyerror "
+                    "fillstyle solid 1 "
                     "noborder fillcolor rgb '" GNUPLOT_DOWN "'\n",
                     figure->name, lanes, lanes, lanes);
     }
@@ -204,7 +217,8 @@ struct rates {
 static void add_key(struct figure *figure, uint32_t top)
 {
     text_printf(&figure->script,
-                "set key at screen %.5f, screen %.5f left top Left reverse samplen 2.5 spacing 1.25 noenhanced\n",
+                "set key at screen %.5f, screen %.5f left top Left reverse samplen 2.5 spacing "
+                "1.25 noenhanced\n",
                 (double)(LEGEND - 8) / figure->width, 1 - (double)top / figure->height);
 }
 
@@ -222,25 +236,28 @@ static void add_rates(struct figure *figure, const struct rates *rates, bool has
     }
     if (rates->has_goodput) {
         text_printf(script,
-                    "'data/%s.csv' using 1:6 with filledcurves y1=0 fillstyle transparent solid 0.12 fillcolor rgb "
+                    "'data/%s.csv' using 1:6 with filledcurves y1=0 fillstyle transparent solid "
+                    "0.12 fillcolor rgb "
                     "'#0072B2' notitle, \\\n",
                     figure->name);
     }
-    text_printf(script, "'data/%s.csv' using 1:4 with lines linestyle %u title 'asked for'", figure->name,
-                GNUPLOT_OFFERED);
+    text_printf(script, "'data/%s.csv' using 1:4 with lines linestyle %u title 'asked for'",
+                figure->name, GNUPLOT_OFFERED);
     if (rates->has_sends) {
-        text_printf(script, ", \\\n'' using 1:5 with lines linestyle %u title 'sent, retries included'",
+        text_printf(script,
+                    ", \\\n'' using 1:5 with lines linestyle %u title 'sent, retries included'",
                     GNUPLOT_ATTEMPTS);
     }
     if (rates->has_goodput) {
-        text_printf(script, ", \\\n'' using 1:6 with lines linestyle %u title 'answered in time (goodput)'",
+        text_printf(script,
+                    ", \\\n'' using 1:6 with lines linestyle %u title 'answered in time (goodput)'",
                     GNUPLOT_GOODPUT);
     }
     text_add(script, "\nunset label\n");
 }
 
-static void add_latency(struct figure *figure, const struct extent *extent, uint32_t top, uint32_t bottom,
-                        bool has_shade)
+static void add_latency(struct figure *figure, const struct extent *extent, uint32_t top,
+                        uint32_t bottom, bool has_shade)
 {
     struct text *script = &figure->script;
     struct plot_panel panel = {LEFT, top, RIGHT, bottom};
@@ -253,16 +270,18 @@ static void add_latency(struct figure *figure, const struct extent *extent, uint
     if (has_shade) {
         plot_shade_add(figure, "-shade", 1e9);
     }
-    text_printf(script,
-                "'data/%s.csv' using 1:9 with linespoints linestyle %u title '99th percentile', \\\n"
-                "'' using 1:8 with linespoints linestyle %u title 'median'\n",
-                figure->name, GNUPLOT_P99, GNUPLOT_P50);
+    text_printf(
+        script,
+        "'data/%s.csv' using 1:9 with linespoints linestyle %u title '99th percentile', \\\n"
+        "'' using 1:8 with linespoints linestyle %u title 'median'\n",
+        figure->name, GNUPLOT_P99, GNUPLOT_P50);
 }
 
-/* ------------------------------------------------------------------------------------------------ the picture */
+/* ---------------------------------------------------------------------------------- the picture */
 
-static void add_panels(struct figure *figure, struct report_data *data, const struct timeline *timeline,
-                       const struct extent *extent, bool has_shade, bool has_down)
+static void add_panels(struct figure *figure, struct report_data *data,
+                       const struct timeline *timeline, const struct extent *extent, bool has_shade,
+                       bool has_down)
 {
     struct text *script = &figure->script;
     const struct report_run *run = timeline->run;
@@ -270,12 +289,16 @@ static void add_panels(struct figure *figure, struct report_data *data, const st
     const char *separator = run->reason[0] == '\0' ? "" : ": ";
     bool is_swept = timeline->cell->label[0] != '\0';
     plot_label_add(figure, LEFT, 20, 15, "left",
-                   arena_printf(&data->arena, "%s%s%s", data->scenario, is_swept ? ", " : "", timeline->cell->label));
+                   arena_printf(&data->arena, "%s%s%s", data->scenario, is_swept ? ", " : "",
+                                timeline->cell->label));
     plot_label_add(figure, LEFT, 40, 12, "left textcolor rgb '#555555'",
-                   arena_printf(&data->arena, "seed %s, verdict %s%s%s", seed, run->verdict, separator, run->reason));
-    text_printf(script, "set multiplot\nset xrange [0:%.9g]\nset xtics nomirror out\n", extent->end_s);
+                   arena_printf(&data->arena, "seed %s, verdict %s%s%s", seed, run->verdict,
+                                separator, run->reason));
+    text_printf(script, "set multiplot\nset xrange [0:%.9g]\nset xtics nomirror out\n",
+                extent->end_s);
     uint32_t top = 58;
-    uint32_t lanes = timeline->series.lane_count > LANES_MAX ? LANES_MAX : timeline->series.lane_count;
+    uint32_t lanes =
+        timeline->series.lane_count > LANES_MAX ? LANES_MAX : timeline->series.lane_count;
     lanes += has_down ? 1 : 0;
     if (lanes > 0) {
         add_lanes(figure, data, timeline, top, has_down);
@@ -286,7 +309,8 @@ static void add_panels(struct figure *figure, struct report_data *data, const st
     add_rates(figure, &rates, has_shade);
     top += 190 + 20;
     if (extent->is_storm) {
-        struct rates sends = {top, top + 120, plot_ceiling(extent->sends), false, true, "sends per second"};
+        struct rates sends = {top,   top + 120, plot_ceiling(extent->sends),
+                              false, true,      "sends per second"};
         add_rates(figure, &sends, has_shade);
         top += 120 + 20;
     }
@@ -294,21 +318,24 @@ static void add_panels(struct figure *figure, struct report_data *data, const st
     text_add(script, "unset multiplot\n");
 }
 
-static uint32_t height_of(const struct timeline *timeline, const struct extent *extent, bool has_down)
+static uint32_t height_of(const struct timeline *timeline, const struct extent *extent,
+                          bool has_down)
 {
-    uint32_t lanes = timeline->series.lane_count > LANES_MAX ? LANES_MAX : timeline->series.lane_count;
+    uint32_t lanes =
+        timeline->series.lane_count > LANES_MAX ? LANES_MAX : timeline->series.lane_count;
     lanes += has_down ? 1 : 0;
     return 58 + (lanes > 0 ? lanes * LANE + 10 : 0) + 210 + (extent->is_storm ? 140 : 0) + 140 + 62;
 }
 
-static bool draw(struct plot_context *context, const struct timeline *timeline, const struct extent *extent,
-                 struct err *err)
+static bool draw(struct plot_context *context, const struct timeline *timeline,
+                 const struct extent *extent, struct err *err)
 {
     struct report_data *data = context->data;
     const struct report_run *run = timeline->run;
     const char *seed = plot_short_seed(data, run->seed);
-    const char *name = arena_printf(&data->arena, "timeline-%u-%s", (uint32_t)(timeline->cell - data->cells) + 1,
-                                    strncmp(seed, "0x", 2) == 0 ? seed + 2 : "x");
+    const char *name =
+        arena_printf(&data->arena, "timeline-%u-%s", (uint32_t)(timeline->cell - data->cells) + 1,
+                     strncmp(seed, "0x", 2) == 0 ? seed + 2 : "x");
     bool has_shade = false;
     bool has_down = false;
     struct figure figure;
@@ -321,24 +348,32 @@ static bool draw(struct plot_context *context, const struct timeline *timeline, 
     if (!is_fine) {
         return false;
     }
-    figure_init(&figure, context->folder, name, context->format, WIDTH, height_of(timeline, extent, has_down));
+    if (timeline->series.lane_count > LANES_MAX) {
+        plot_note(context, "Timeline %s: %u of %u faults have a lane.", name, LANES_MAX,
+                  timeline->series.lane_count);
+    }
+    figure_init(&figure, context->folder, name, context->format, WIDTH,
+                height_of(timeline, extent, has_down));
     add_panels(&figure, data, timeline, extent, has_shade, has_down);
     struct plot_figure about = {
         .plot = "timeline",
         .title = arena_printf(&data->arena, "%s%sseed %s: %s", timeline->cell->label,
                               timeline->cell->label[0] == '\0' ? "" : ", ", seed, run->verdict),
-        .caption = arena_printf(&data->arena,
-                                "One run. Shaded: a fault is active. \"No service\": windows that miss the scenario's "
-                                "availability predicate. Latency is of answered operations, from the moment they were "
-                                "meant to start. %s All timelines here have the same axes.",
-                                plot_bin_text(data, &timeline->series)),
+        .caption = arena_printf(
+            &data->arena,
+            "One run. Shaded: a fault is active. \"No service\": windows that miss the scenario's "
+            "availability predicate. Latency is of answered operations, from the moment they were "
+            "meant to start. %s%s All timelines here have the same axes.",
+            plot_bin_text(data, &timeline->series),
+            timeline->series.merged == 1 ? "" : " Its 99th percentile is the worst of them."),
     };
     is_fine = plot_finish(context, &figure, &about, err);
     figure_release(&figure);
     return is_fine;
 }
 
-static bool load_all(struct plot_context *context, struct timeline *timelines, uint32_t *count, struct err *err)
+static bool load_all(struct plot_context *context, struct timeline *timelines, uint32_t *count,
+                     struct err *err)
 {
     struct report_data *data = context->data;
     uint32_t with_runs = 0;
@@ -366,7 +401,8 @@ static bool load_all(struct plot_context *context, struct timeline *timelines, u
         }
     }
     if (left_out > 0) {
-        plot_note(context, "Timelines: the first %u are drawn; %u more cells have kept runs.", *count, left_out);
+        plot_note(context, "Timelines: the first %u are drawn; %u more cells have kept runs.",
+                  *count, left_out);
     }
     return true;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * One report: read the results, make the folders, let every plot write itself, then the page. A missing gnuplot stops
- * only the drawing: data, scripts and page are written first, and the error comes at the end. */
+ * One report: read the results, make the folders, let every plot write itself, then the page. A
+ * missing gnuplot stops only the drawing: data, scripts and page are written first, and the error
+ * comes at the end. */
 #include "reports/report.h"
 
 #include "reports/html.h"
@@ -53,7 +54,8 @@ static bool make_folder(const char *path, struct err *err)
         is_fine = false;
     }
     text_release(&partial);
-    return is_fine || err_set(err, ERR_SYSTEM, "making the folder '%.700s': %s", path, strerror(error));
+    return is_fine ||
+           err_set(err, ERR_SYSTEM, "making the folder '%.700s': %s", path, strerror(error));
 }
 
 static bool make_folders(const char *folder, struct err *err)
@@ -96,15 +98,17 @@ bool report_write(struct results *results, const struct report_options *options,
     }
     char version[64];
     struct err missing = {0};
-    struct plot_context context = {.data = &data, .folder = options->folder, .format = options->format};
+    struct plot_context context = {
+        .data = &data, .folder = options->folder, .format = options->format};
     vec_init(&context.figures, sizeof(struct plot_figure), FIGURES_MAX);
     vec_init(&context.notes, sizeof(const char *), NOTES_MAX);
     context.has_gnuplot = gnuplot_version(version, sizeof(version), &missing);
     struct html_options html = {options->title != NULL ? options->title : data.scenario, version};
-    bool is_fine = make_folders(options->folder, err) && write_plots(&context, options->plot, err) &&
-                   html_write(&context, &html, err);
+    bool is_fine = make_folders(options->folder, err) &&
+                   write_plots(&context, options->plot, err) && html_write(&context, &html, err);
     if (is_fine && !context.has_gnuplot) {
-        is_fine = err_set(err, ERR_SYSTEM, "%s; page, data and scripts are in '%.300s', the pictures are not",
+        is_fine = err_set(err, ERR_SYSTEM,
+                          "%s; page, data and scripts are in '%.300s', the pictures are not",
                           missing.text, options->folder);
     }
     vec_release(&context.notes);

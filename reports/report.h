@@ -7,7 +7,8 @@
  *     plot/NAME.gp      what makes them: gnuplot -d plot/NAME.gp, in the folder
  *     data/NAME*.csv    what they show
  *
- * A report reads nothing but the results file, and writes nothing that depends on when or where it is made. */
+ * A report reads nothing but the results file, and writes nothing that depends on when or where it
+ * is made. */
 #ifndef SQUALL_REPORTS_REPORT_H
 #define SQUALL_REPORTS_REPORT_H
 
@@ -21,9 +22,9 @@ struct report_options {
     enum report_format format;
 };
 
-/* Writes the report. False: ERR_INPUT when the file holds nothing to report or the plot has nothing to show, ERR_SYSTEM
- * when the folder cannot be written or gnuplot is missing or fails. Without gnuplot everything but the pictures is
- * there. */
+/* Writes the report. False: ERR_INPUT when the file holds nothing to report or the plot has
+ * nothing to show, ERR_SYSTEM when the folder cannot be written or gnuplot is missing or fails.
+ * Without gnuplot everything but the pictures is there. */
 bool report_write(struct results *results, const struct report_options *options, struct err *err);
 
 /* Name and one line about the index-th plot; false past the last one. */

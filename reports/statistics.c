@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The few statistics that a report computes itself: everything that can be judged has been judged before. */
+ * The few statistics that a report computes itself: everything that can be judged has been judged
+ * before. */
 #include "reports/statistics.h"
 
 #include "sim/base/base.h"
@@ -27,20 +28,23 @@ double student_975(uint32_t degrees)
     if (degrees < ARRAY_COUNT(table)) {
         return table[degrees];
     }
-    /* Cornish and Fisher's expansion in 1/v (Abramowitz and Stegun 26.7.5): four digits from v = 5 on. */
+    /* Cornish and Fisher's expansion in 1/v (Abramowitz and Stegun 26.7.5): four digits from v = 5
+     * on. */
     double z = 1.959963985;
     double v = degrees;
     double square = z * z;
     double g1 = z * (square + 1) / 4;
     double g2 = z * ((5 * square + 16) * square + 3) / 96;
     double g3 = z * (((3 * square + 19) * square + 17) * square - 15) / 384;
-    double g4 = z * ((((79 * square + 776) * square + 1482) * square - 1920) * square - 945) / 92160;
+    double g4 =
+        z * ((((79 * square + 776) * square + 1482) * square - 1920) * square - 945) / 92160;
     return z + (g1 + (g2 + (g3 + g4 / v) / v) / v) / v;
 }
 
 static struct share_interval bound(const struct share *share, double estimate, double trials)
 {
-    struct share_interval interval = {.estimate = estimate, .low = 0, .effective = trials, .is_bound = true};
+    struct share_interval interval = {
+        .estimate = estimate, .low = 0, .effective = trials, .is_bound = true};
     interval.high = -expm1(log(0.05) / trials);
     if (estimate > 0.5) { /* down all the time: the same bound from the other side */
         interval.low = 1 - interval.high;
@@ -68,7 +72,8 @@ struct share_interval share_interval_of(const struct share *share, double trials
         return none;
     }
     /* Sum over the seeds of (down - estimate x measured)^2. */
-    double squares = share->down_square - 2 * estimate * share->product + estimate * estimate * share->measured_square;
+    double squares = share->down_square - 2 * estimate * share->product +
+                     estimate * estimate * share->measured_square;
     double variance = fmax(squares, 0) / (seeds - 1) * seeds / (share->measured * share->measured);
     /* Seeds that agree by chance do not tell more than a thousand trials each. */
     double limit = 1000 * seeds;
@@ -76,8 +81,10 @@ struct share_interval share_interval_of(const struct share *share, double trials
     double t = student_975(share->seeds - 1);
     double share_of_t = t * t / trials;
     double centre = (estimate + share_of_t / 2) / (1 + share_of_t);
-    double half = t / (1 + share_of_t) * sqrt(estimate * (1 - estimate) / trials + share_of_t / (4 * trials));
-    return (struct share_interval){estimate, fmax(centre - half, 0), fmin(centre + half, 1), trials, false};
+    double half =
+        t / (1 + share_of_t) * sqrt(estimate * (1 - estimate) / trials + share_of_t / (4 * trials));
+    return (struct share_interval){estimate, fmax(centre - half, 0), fmin(centre + half, 1), trials,
+                                   false};
 }
 
 double binomial_tail(uint32_t n, uint32_t at_least, double p)

@@ -425,7 +425,7 @@ static void trace_sometimes(struct sq_env *env, const char *name)
     }
 }
 
-static void trace_log(struct sq_env *env, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void trace_log(struct sq_env *env, const char *format, ...)
 {
     struct node *node = node_of(env);
     struct trace *trace = &node->world->trace;

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * A model of your own, in one file: a single node that holds numbers in memory. Build it as
- * README.md next to this
- * file says, then write `model: ./mine.so` in a scenario.
+ * README.md next to this file says, then write `model: ./mine.so` in a scenario.
  *
  * It is wrong on purpose in one way: it answers before anything is on the disk, so a crash loses
- * acknowledged writes.
- * Run it with a NodeChaos `kill` and the check `no-lost-acked-write` and see squall find that; then
- * store the numbers
- * through env->disk (write, sync, and only then reply) and see the check hold. */
+ * acknowledged writes. Run it with a NodeChaos `kill` and the check `no-lost-acked-write` and see
+ * squall find that; then store the numbers through env->disk (write, sync, and only then reply) and
+ * see the check hold. */
 #include "squall.h"
 
 #define KEYS 4096

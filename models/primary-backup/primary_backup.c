@@ -31,6 +31,7 @@
  *   - the backup that takes over need not be the one that knows most: `async` and `one` lose
  *     answered writes. With `all` any backup has all that was answered, and nothing answered is
  *     lost, as long as disks keep what they synced.
+ *
  * A deposed primary answers what waits with an indefinite status and is resynchronised as any
  * backup.
  *

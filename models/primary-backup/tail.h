@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The end of a node's log, in memory: the newest entries, at most `capacity` of them, positions
- * base + 1 .. last. What
- * is older exists only in the database. Memory is the node's. */
+ * base + 1 .. last. What is older exists only in the database. Memory is the node's. */
 #ifndef SQUALL_MODELS_PRIMARY_BACKUP_TAIL_H
 #define SQUALL_MODELS_PRIMARY_BACKUP_TAIL_H
 

@@ -1,24 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The key-value store on SQLite. All statements are prepared once. What decides replies without
- * touching the disk is
- * cached and always equal to the tables: the sessions (a hash table by id), position, digest and
- * the owner's numbers.
- * The cache follows the open transaction; kv_rollback reads it anew from the tables, because only
- * they know what a
- * failed COMMIT left behind.
+ * touching the disk is cached and always equal to the tables: the sessions (a hash table by id),
+ * position, digest and the owner's numbers. The cache follows the open transaction; kv_rollback
+ * reads it anew from the tables, because only they know what a failed COMMIT left behind.
  *
  * The digest is a sum modulo 2^64 of one hash for each row of kv (key, value, padding) and session
- * (id, sequence,
- * value), so a write subtracts the old row's hash and adds the new one's, whatever the order. It is
- * stored in the
- * transaction that changed it. A page that rots or is written to the wrong place thus shows as a
- * digest that does not
- * fit, even where PRAGMA integrity_check, which has no checksums, finds a well-formed tree.
+ * (id, sequence, value), so a write subtracts the old row's hash and adds the new one's, whatever
+ * the order. It is stored in the transaction that changed it. A page that rots or is written to the
+ * wrong place thus shows as a digest that does not fit, even where PRAGMA integrity_check, which
+ * has no checksums, finds a well-formed tree.
  *
  * Rows of meta are addressed by rowid, one more than their place in `numbers`: a transaction that
- * touches position and
- * digest then costs two updates in place and no index lookups. */
+ * touches position and digest then costs two updates in place and no index lookups. */
 #include "kv.h"
 #include "vfs.h"
 

@@ -20,13 +20,19 @@ static enum sq_status examine(struct sq_env *env, struct kv *kv, bool examines, 
     return status;
 }
 
-static enum sq_status attempt(struct sq_env *env, const char *path,
-                              const struct kv_options *options, bool examines, struct kv **kv,
+/* What kv_recover was asked for. */
+struct order {
+    const char *path;
+    const struct kv_options *options;
+    bool examines;
+};
+
+static enum sq_status attempt(struct sq_env *env, const struct order *order, struct kv **kv,
                               char *message)
 {
-    enum sq_status status = kv_open(env, path, options, kv, message);
+    enum sq_status status = kv_open(env, order->path, order->options, kv, message);
     if (status == SQ_OK && (env->incarnation > 1 || kv_was_there(*kv))) {
-        status = examine(env, *kv, examines, message);
+        status = examine(env, *kv, order->examines, message);
         if (status != SQ_OK) {
             kv_close(*kv);
             *kv = NULL;
@@ -38,12 +44,13 @@ static enum sq_status attempt(struct sq_env *env, const char *path,
 enum sq_status kv_recover(struct sq_env *env, const char *path, const struct kv_options *options,
                           bool examines, struct kv **kv)
 {
+    struct order order = {path, options, examines};
     char message[KV_MESSAGE_SIZE] = "";
-    enum sq_status status = attempt(env, path, options, examines, kv, message);
+    enum sq_status status = attempt(env, &order, kv, message);
     while (status == SQ_E_IO || status == SQ_E_NOSPC) {
         env->trace->log(env, "the database cannot be opened: %s", message);
         env->clock->sleep(env, RETRY_NS);
-        status = attempt(env, path, options, examines, kv, message);
+        status = attempt(env, &order, kv, message);
     }
     if (status == SQ_E_INVALID) {
         env->trace->log(env, "the database is corrupt: %s", message);

@@ -1,27 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Model `sqlite-single`: one SQLite database behind a queue, the store without replication that
- * everything else is
- * compared with.
+ * everything else is compared with.
  *
  * A request joins the queue at once, so the node keeps listening while the disk works. The writer
- * fiber takes up to
- * `batch` waiting requests, applies them in order in one transaction and answers them when COMMIT
- * has returned (group
- * commit). Reads are served in the same order and answered at the same moment, so nobody sees a
- * write that may yet be
- * rolled back. Retries of a write are recognised by session and sequence.
+ * fiber takes up to `batch` waiting requests, applies them in order in one transaction and answers
+ * them when COMMIT has returned (group commit). Reads are served in the same order and answered at
+ * the same moment, so nobody sees a write that may yet be rolled back. Retries of a write are
+ * recognised by session and sequence.
  *
  * When a transaction fails (I/O error, full disk) the whole batch gets SQ_E_IO, which is
- * indefinite: a COMMIT that
- * returned an error may have reached the disk and be found there by the next recovery. The writer
- * rolls back and goes
- * on with the next batch. A database that is found corrupt at boot is reported and not served.
+ * indefinite: a COMMIT that returned an error may have reached the disk and be found there by the
+ * next recovery. The writer rolls back and goes on with the next batch. A database that is found
+ * corrupt at boot is reported and not served.
  *
  * What it tells the checkers: APPLY and STATE once a transaction is committed, never before, so a
- * position is not used
- * twice unless a committed transaction was lost; INTEGRITY and RECOVERED at each boot on an
- * existing database.
+ * position is not used twice unless a committed transaction was lost; INTEGRITY and RECOVERED at
+ * each boot on an existing database.
  *
  * In a group of several nodes only the first one serves: the others answer not-leader. */
 #include "../models.h"

@@ -13,10 +13,12 @@
  *     That is SQLite's documented behaviour.
  *   - xAccess(EXISTS) does not see empty files.
  *   - Sector size 4096 and no device characteristics; POWERSAFE_OVERWRITE can be claimed by file
- *     control. It differs in that a failing directory sync fails the xSync (unix ignores it), and
- *     in having no locks: one connection a database, see vfs.h. The shared memory of WAL mode is
- *     the connection's own and lives on the node's heap, so it vanishes in a crash as a real one
- *     does when the last process is gone, and recovery rebuilds it from the WAL.
+ *     control.
+ *
+ * It differs in that a failing directory sync fails the xSync (unix ignores it), and in having no
+ * locks: one connection a database, see vfs.h. The shared memory of WAL mode is the connection's
+ * own and lives on the node's heap, so it vanishes in a crash as a real one does when the last
+ * process is gone, and recovery rebuilds it from the WAL.
  *
  * Memory: each block has a header that names the node it belongs to, or NULL for the process, so
  * that a block can be freed from anywhere. SQLite keeps nothing of a connection in its globals

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * squall report: plots and tables of a results file. Nothing is run again, and no scenario is needed: the results file
- * holds all that the report says. */
+ * squall report: plots and tables of a results file. Nothing is run again, and no scenario is
+ * needed: the results file holds all that the report says. */
 #include "sim/cli/cli.h"
 
 #include "analysis/results.h"
@@ -19,10 +19,13 @@
 
 static const char doc[] =
     "Writes plots, tables and their data from the results of a campaign.\v"
-    "RESULTS is a results.sqlite, a folder that holds one, or the name of a scenario that was run (then "
-    "out/NAME/results.sqlite). The report is a folder: index.html, img/, plot/ (gnuplot scripts) and data/ (CSV); by "
+    "RESULTS is a results.sqlite, a folder that holds one, or the name of a scenario that was run "
+    "(then "
+    "out/NAME/results.sqlite). The report is a folder: index.html, img/, plot/ (gnuplot scripts) "
+    "and data/ (CSV); by "
     "default 'report' beside the results file. GNUPLOT names another gnuplot.\n\n"
-    "Exit status 0: written; 2: no such results, or not a results file; 5: it could not be read or written, or gnuplot "
+    "Exit status 0: written; 2: no such results, or not a results file; 5: it could not be read or "
+    "written, or gnuplot "
     "is missing.";
 static const struct argp_option options[] = {
     {"out", 'o', "DIR", 0, "folder to write (default: report, beside the results file)", 0},
@@ -79,7 +82,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case KEY_FORMAT:
         if (!gnuplot_format(argument, &arguments->format)) {
-            argp_error(state, "unknown format '%s'; there are svg, pngcairo and pdfcairo", argument);
+            argp_error(state, "unknown format '%s'; there are svg, pngcairo and pdfcairo",
+                       argument);
         }
         return 0;
     case KEY_LIST:
@@ -101,7 +105,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ which file */
+/* ----------------------------------------------------------------------------------- which file */
 
 static bool is_file(const char *path)
 {
@@ -132,7 +136,8 @@ static bool find_results(const char *name, struct text *path, struct err *err)
     bool is_scenario = length > 5 && strcmp(name + length - 5, ".yaml") == 0;
     text_clear(path);
     if (!is_scenario && is_folder(name)) {
-        text_printf(path, "%s%sresults.sqlite", name, length > 0 && name[length - 1] == '/' ? "" : "/");
+        text_printf(path, "%s%sresults.sqlite", name,
+                    length > 0 && name[length - 1] == '/' ? "" : "/");
         if (is_file(text_of(path))) {
             return true;
         }
@@ -148,7 +153,8 @@ static bool find_results(const char *name, struct text *path, struct err *err)
         return true;
     }
     return err_set(err, ERR_INPUT,
-                   "no results for '%.200s': it is no file, no folder with a results.sqlite, and there is no '%.200s'; "
+                   "no results for '%.200s': it is no file, no folder with a results.sqlite, and "
+                   "there is no '%.200s'; "
                    "`squall run` makes one",
                    name, text_of(path));
 }

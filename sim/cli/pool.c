@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Each worker is a child with one socket. The parent keeps a few orders ahead at every worker; the child answers them in
- * order. When a child dies, the first unanswered order is the one that killed it: it becomes a result with verdict
- * `error`, and the others go to a new child. A run that uses far more processor time than time.cpuLimit without
- * coming back to the event loop is killed by a timer of the child (SIGPROF): "hang". */
+ * Each worker is a child with one socket. The parent keeps a few orders ahead at every worker; the
+ * child answers them in order. When a child dies, the first unanswered order is the one that killed
+ * it: it becomes a result with verdict `error`, and the others go to a new child.
+ *
+ * Two watches end a run that does not come back to the event loop, where time.cpuLimit is looked
+ * at; both send SIGPROF, which the parent reads as "hang". A timer of the child fires when the run
+ * has used a second of processor time more than its limit. The parent looks at children that owe an
+ * answer: one that only sleeps, and has used no processor time at all for as long as its run may
+ * compute (and at least BLOCKED_TICKS_MIN), is blocked in a system call and would sleep for ever. A
+ * child that is merely starved is runnable and not sleeping, so a busy machine kills nothing. */
 #include "sim/cli/pool.h"
 
 #include "sim/base/base.h"
@@ -18,11 +24,16 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define AHEAD 8
 #define JOBS_MAX 256
 #define IDLE_MS 100
+#define NS_PER_S INT64_C(1000000000)
+#define JUDGE_S 600             /* processor time that judging may take */
+#define TICK_NS NS_PER_S        /* between two looks at the workers */
+#define BLOCKED_TICKS_MIN 5
 
 struct answer {
     uint64_t number;
@@ -35,6 +46,8 @@ struct worker {
     struct order orders[AHEAD]; /* unanswered, oldest first */
     uint32_t order_count;
     struct text input; /* bytes of answers, not whole yet */
+    int64_t cpu_ns;         /* processor time at the last look */
+    uint32_t blocked_ticks; /* looks in a row at which it slept and had used none */
 };
 
 struct pool {
@@ -43,6 +56,7 @@ struct pool {
     struct vec again; /* struct order: of dead workers */
     struct run_result result;
     bool is_exhausted;
+    int64_t looked_ns; /* when the workers were looked at */
 };
 
 /* ------------------------------------------------------------------------------------------------ the child */
@@ -81,13 +95,24 @@ static bool read_all(int socket, void *data, size_t size)
     return true;
 }
 
-static void watch(int64_t cpu_limit_ns)
+/* Dies of SIGPROF once it has used so much more processor time; 0: never. */
+static void watch(int64_t cpu_ns)
 {
-    struct itimerval timer = {{0, 0}, {0, 0}};
-    if (cpu_limit_ns > 0) {
-        timer.it_value.tv_sec = (time_t)(cpu_limit_ns / 1000000000 * 2 + 5);
-    }
+    struct itimerval timer = {.it_value = {cpu_ns / NS_PER_S, cpu_ns % NS_PER_S / 1000}};
     setitimer(ITIMER_PROF, &timer, NULL);
+}
+
+static void run_watched(struct runner *runner, const struct cell *cell, uint64_t seed,
+                        struct run_result *result)
+{
+    int64_t limit_ns = cell->spec.cpu_limit_ns;
+    watch(limit_ns > 0 ? limit_ns + NS_PER_S : 0);
+    int64_t started_ns = real_cpu_ns();
+    runner_begin(runner, cell, seed);
+    world_run(runner->world, INT64_MAX, UINT64_MAX);
+    watch(JUDGE_S * NS_PER_S);
+    runner_finish(runner, real_cpu_ns() - started_ns, result);
+    watch(0);
 }
 
 static _Noreturn void work(const struct pool_options *options, int socket)
@@ -104,17 +129,17 @@ static _Noreturn void work(const struct pool_options *options, int socket)
     while (read_all(socket, &order, sizeof(order))) {
         const struct cell *cell = &options->plan->cells[order.cell];
         struct answer answer = {order.number, 0};
-        watch(cell->spec.cpu_limit_ns);
         judge_keep_windows(runner.judge, order.keep_windows ? JUDGE_WINDOWS_ALL : options->windows);
-        runner_run(&runner, cell, order.seed, &result);
+        run_watched(&runner, cell, order.seed, &result);
         vec_clear(&bytes);
         result_encode(&result, &bytes);
         if (order.is_recheck) {
-            watch(cell->spec.cpu_limit_ns);
-            runner_run(&runner, cell, order.seed, &result);
             answer.digest_again = result.digest;
+            run_watched(&runner, cell, order.seed, &result);
+            bool is_comparable = answer.digest_again != RUNNER_NO_DIGEST &&
+                                 result.digest != RUNNER_NO_DIGEST;
+            answer.digest_again = is_comparable ? result.digest : answer.digest_again;
         }
-        watch(0);
         if (!write_all(socket, &answer, sizeof(answer)) || !write_all(socket, bytes.items, bytes.count)) {
             break;
         }
@@ -151,27 +176,29 @@ static bool hire(struct pool *pool, struct worker *worker, struct err *err)
     worker->pid = pid;
     worker->socket = pair[0];
     worker->order_count = 0;
+    worker->cpu_ns = 0;
+    worker->blocked_ticks = 0;
     text_clear(&worker->input);
     return true;
 }
 
-static bool take_order(struct pool *pool, struct order *order)
+/* Is there work for one more? Then it is the last of pool->again. */
+static bool has_order(struct pool *pool)
 {
-    if (pool->again.count > 0) {
-        *order = *(struct order *)vec_pop(&pool->again);
-        return true;
+    struct order order;
+    if (pool->again.count == 0 && !pool->is_exhausted) {
+        pool->is_exhausted = !pool->options->next(pool->options->context, &order);
+        if (!pool->is_exhausted) {
+            vec_append(&pool->again, &order);
+        }
     }
-    if (pool->is_exhausted) {
-        return false;
-    }
-    pool->is_exhausted = !pool->options->next(pool->options->context, order);
-    return !pool->is_exhausted;
+    return pool->again.count > 0;
 }
 
 static void feed(struct pool *pool, struct worker *worker)
 {
-    struct order order;
-    while (worker->pid != 0 && worker->order_count < AHEAD && take_order(pool, &order)) {
+    while (worker->pid != 0 && worker->order_count < AHEAD && has_order(pool)) {
+        struct order order = *(struct order *)vec_pop(&pool->again);
         worker->orders[worker->order_count++] = order;
         if (!write_all(worker->socket, &order, sizeof(order))) {
             return; /* it died: its end of file comes next */
@@ -183,6 +210,7 @@ static void deliver(struct pool *pool, struct worker *worker, uint64_t digest_ag
 {
     struct delivery delivery = {worker->orders[0], &pool->result, digest_again};
     worker->order_count--;
+    worker->blocked_ticks = 0;
     memmove(worker->orders, worker->orders + 1, worker->order_count * sizeof(worker->orders[0]));
     pool->options->on_delivery(pool->options->context, &delivery);
 }
@@ -265,6 +293,62 @@ static bool is_busy(const struct pool *pool)
     return pool->again.count > 0 || !pool->is_exhausted;
 }
 
+/* ------------------------------------------------------------------------------------------------ blocked workers */
+
+/* Does the process sleep in a system call? (proc(5): the state follows the name in parentheses.) */
+static bool is_sleeping(pid_t pid)
+{
+    char path[64];
+    char line[512] = "";
+    snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        return false;
+    }
+    const char *name_end = fgets(line, sizeof(line), file) != NULL ? strrchr(line, ')') : NULL;
+    fclose(file);
+    return name_end != NULL && name_end[1] == ' ' && name_end[2] == 'S';
+}
+
+static int64_t cpu_time_of(pid_t pid)
+{
+    clockid_t clock;
+    struct timespec used;
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0) {
+        return -1;
+    }
+    return (int64_t)used.tv_sec * NS_PER_S + used.tv_nsec;
+}
+
+/* Kills it when it has slept for too long over its oldest order. */
+static void look_at(const struct pool *pool, struct worker *worker)
+{
+    if (worker->pid == 0 || worker->order_count == 0) {
+        return;
+    }
+    int64_t cpu_ns = cpu_time_of(worker->pid);
+    bool is_still = cpu_ns == worker->cpu_ns && is_sleeping(worker->pid);
+    worker->cpu_ns = cpu_ns;
+    worker->blocked_ticks = is_still ? worker->blocked_ticks + 1 : 0;
+    const struct cell *cell = &pool->options->plan->cells[worker->orders[0].cell];
+    int64_t ticks = cell->spec.cpu_limit_ns / TICK_NS;
+    if (worker->blocked_ticks > (ticks > BLOCKED_TICKS_MIN ? ticks : BLOCKED_TICKS_MIN)) {
+        kill(worker->pid, SIGPROF);
+    }
+}
+
+static void look_around(struct pool *pool)
+{
+    int64_t now_ns = real_wall_ns();
+    if (now_ns - pool->looked_ns < TICK_NS) {
+        return;
+    }
+    pool->looked_ns = now_ns;
+    for (uint32_t i = 0; i < pool->options->jobs; i++) {
+        look_at(pool, &pool->workers[i]);
+    }
+}
+
 static bool turn(struct pool *pool, struct err *err)
 {
     struct pollfd polls[JOBS_MAX];
@@ -272,17 +356,16 @@ static bool turn(struct pool *pool, struct err *err)
     uint32_t count = 0;
     for (uint32_t i = 0; i < pool->options->jobs; i++) {
         struct worker *worker = &pool->workers[i];
-        bool is_needed = !pool->is_exhausted || pool->again.count > 0;
-        if (worker->pid == 0 && is_needed && !hire(pool, worker, err)) {
+        if (worker->pid == 0 && has_order(pool) && !hire(pool, worker, err)) {
             return false;
         }
         feed(pool, worker);
-        if (worker->pid != 0) {
+        if (worker->order_count > 0) {
             polls[count] = (struct pollfd){worker->socket, POLLIN, 0};
             of[count++] = i;
         }
     }
-    if (poll(polls, count, IDLE_MS) > 0) {
+    if (count > 0 && poll(polls, count, IDLE_MS) > 0) {
         for (uint32_t i = 0; i < count; i++) {
             if (polls[i].revents != 0 && !listen_to(pool, &pool->workers[of[i]], err)) {
                 return false;
@@ -304,9 +387,11 @@ bool pool_run(const struct pool_options *options, struct err *err)
     for (uint32_t i = 0; i < options->jobs; i++) {
         text_init(&pool->workers[i].input);
     }
+    pool->looked_ns = real_wall_ns();
     bool is_fine = true;
     while (is_fine && is_busy(pool) && !options->is_cancelled(options->context)) {
         is_fine = turn(pool, err);
+        look_around(pool);
         options->on_idle(options->context);
     }
     for (uint32_t i = 0; i < options->jobs; i++) {

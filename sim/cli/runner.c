@@ -122,7 +122,7 @@ void runner_finish(struct runner *runner, int64_t cpu_ns, struct run_result *res
     struct world *world = runner->world;
     world_finish(world);
     struct judge_end end = {
-        .digest = world_digest(world),
+        .digest = world->end == WORLD_CPU_LIMIT ? RUNNER_NO_DIGEST : world_digest(world),
         .events = world->sched.stats.fired,
         .sim_ns = world_now(world),
         .cpu_ns = cpu_ns,

@@ -24,6 +24,10 @@ static const struct bench benches[] = {
     {"fiber", "resume and yield", bench_fiber},
     {"rng", "raw draws", bench_rng},
     {"dist", "draws from distributions", bench_dist},
+    {"new-seed", "reset a world of five idle nodes and boot them", bench_new_seed},
+    {"cluster", "three nodes of libraft, checkers on", bench_cluster},
+    {"raft-sqlite", "three nodes of libraft with SQLite, checkers on", bench_raft_sqlite},
+    {"seeds", "10 s of raft-sqlite with a leader crash, all checkers", bench_seeds},
 };
 #define BENCH_COUNT (sizeof(benches) / sizeof(benches[0]))
 

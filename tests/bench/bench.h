@@ -48,5 +48,10 @@ void bench_reset(const struct bench *bench);
 void bench_fiber(const struct bench *bench);
 void bench_rng(const struct bench *bench);
 void bench_dist(const struct bench *bench);
+/* product.c */
+void bench_new_seed(const struct bench *bench);
+void bench_cluster(const struct bench *bench);
+void bench_raft_sqlite(const struct bench *bench);
+void bench_seeds(const struct bench *bench);
 
 #endif

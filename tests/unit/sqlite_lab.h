@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * A world of one node whose whole life is a function of the test: `script` runs as the node's boot,
- * on its main fiber,
- * on the real simulated disk. For the tests of what lives under models/sqlite. */
+ * on its main fiber, on the real simulated disk. For the tests of what lives under
+ * models/sqlite. */
 #ifndef SQUALL_TESTS_UNIT_SQLITE_LAB_H
 #define SQUALL_TESTS_UNIT_SQLITE_LAB_H
 

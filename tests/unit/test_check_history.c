@@ -200,6 +200,20 @@ TEST(check_history, the_earliest_key_is_the_one_reported)
     fixture_release(&f);
 }
 
+TEST(check_history, the_earliest_key_is_the_one_reported_whatever_their_order)
+{
+    fixture_start(&f, 1, "linearizable");
+    fixture_write(&f, 2, 20, SQ_OUTCOME_OK);
+    fixture_write(&f, 1, 10, SQ_OUTCOME_OK);
+    fixture_read(&f, 2, 0);
+    fixture_read(&f, 1, 0);
+    fixture_finish(&f);
+    const struct result_violation *first = result_first_violation(&f.result);
+    REQUIRE(first != NULL);
+    CHECK(strstr(first->message, "key 2: ") != NULL);
+    fixture_release(&f);
+}
+
 TEST(check_history, a_judge_forgets_the_run_before)
 {
     fixture_start(&f, 1, "linearizable");

@@ -181,6 +181,19 @@ TEST(check_raft, a_snapshot_of_another_term_than_the_entry_it_stands_for_is_caug
     CHECK_BROKEN(&f, "raft.log-matching");
 }
 
+/* Its own old entry before the snapshot must not hide the term that the snapshot ends with. */
+TEST(check_raft, a_snapshot_replaces_a_log_that_ends_before_it)
+{
+    fixture_start(&f, 3, "raft.log-matching");
+    append(0, 1, 1);
+    append(0, 2, 2);
+    append(0, 3, 2);
+    append(1, 1, 1);
+    fixture_see(&f, 1, SQ_SEE_SNAPSHOT, 2, 1, 0);
+    append(1, 3, 2);
+    CHECK_BROKEN(&f, "raft.log-matching");
+}
+
 TEST(check_raft, one_node_alone_compares_with_itself)
 {
     fixture_start(&f, 1, "raft.log-matching");
@@ -274,7 +287,12 @@ TEST(check_raft, a_later_leader_without_a_committed_entry_is_caught)
     commit_two();
     append(2, 1, 1);
     leader(2, 2);
-    CHECK_BROKEN(&f, "raft.leader-completeness");
+    fixture_finish(&f);
+    const struct result_violation *first = result_first_violation(&f.result);
+    REQUIRE(first != NULL);
+    CHECK_TEXT(first->message, "n3 became leader of term 2 without entry 2 (term 1), which was "
+                               "committed in term 1");
+    fixture_release(&f);
 }
 
 TEST(check_raft, a_later_leader_with_another_entry_is_caught)
@@ -305,6 +323,18 @@ TEST(check_raft, a_snapshot_stands_for_committed_entries)
     leader(0, 1);
     commit_two();
     fixture_see(&f, 2, SQ_SEE_SNAPSHOT, 2, 1, 0);
+    leader(2, 2);
+    CHECK_SOUND(&f);
+}
+
+TEST(check_raft, a_snapshot_in_the_middle_of_a_log_stands_for_what_it_replaced)
+{
+    fixture_start(&f, 3, "raft.leader-completeness");
+    leader(0, 1);
+    commit_two();
+    append(2, 1, 1);
+    fixture_see(&f, 2, SQ_SEE_SNAPSHOT, 2, 1, 0);
+    append(2, 3, 1);
     leader(2, 2);
     CHECK_SOUND(&f);
 }
@@ -482,6 +512,17 @@ TEST(check_raft, an_old_entry_that_was_committed_before_is_no_decision)
     CHECK_SOUND(&f);
 }
 
+TEST(check_raft, a_follower_that_is_told_to_commit_decides_nothing)
+{
+    fixture_start(&f, 3, "raft.commit-current-term");
+    append(0, 1, 1);
+    append(0, 2, 3);
+    append(1, 1, 1);
+    commit(1, 1, 3, false);
+    commit(0, 2, 3, true);
+    CHECK_SOUND(&f);
+}
+
 TEST(check_raft, a_stray_message_is_caught)
 {
     fixture_start(&f, 3, "raft.no-stray-message");
@@ -566,5 +607,20 @@ TEST(check_raft, a_log_longer_than_what_is_kept_gives_no_false_alarm)
         commit(0, index, 1, true);
     }
     leader(1, 2);
+    CHECK_SOUND(&f);
+}
+
+TEST(check_raft, a_late_commit_of_forgotten_entries_gives_no_false_alarm)
+{
+    fixture_init(&f, 3);
+    fixture_add_check(&f, SPEC_ALWAYS, "raft.committed-durable");
+    fixture_add_check(&f, SPEC_ALWAYS, "raft.commit-current-term");
+    f.spec.limit_ns = INT64_MAX / 4;
+    fixture_begin(&f);
+    for (uint64_t index = 1; index < 300000; index++) {
+        both(0, index, 1);
+        both(1, index, 1);
+    }
+    commit(0, 10, 1, true);
     CHECK_SOUND(&f);
 }

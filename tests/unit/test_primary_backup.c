@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Model primary-backup (and sqlite-single, which shares its lab): whole worlds with a load, in
- * which nodes die, links break and
- * disks fail, and what clients and nodes tell about it. */
+ * which nodes die, links break and disks fail, and what clients and nodes tell about it. */
 #include "models/models.h"
 #include "sim/base/base.h"
 #include "sim/base/units.h"
@@ -764,6 +763,40 @@ TEST(sqlite_single, a_failing_commit_is_indefinite_and_the_node_goes_on)
     CHECK(good_between(field, 2500 * MS, 4 * S) > 200);
     CHECK_EQUAL(stale_reads(field, 0), 0);
     CHECK_EQUAL(field->corrupt, 0);
+    field_free(field);
+}
+
+TEST(sqlite_single, a_boot_waits_for_a_disk_that_fails)
+{
+    struct field *field = field_new(&model_sqlite_single, 1, 200);
+    field->faults[0] = (struct spec_fault){
+        .name = "dead-disk",
+        .kind = SPEC_IO_CHAOS,
+        .action = SPEC_ACTION_IO_FAULT,
+        .mode = SPEC_MODE_ALL,
+        .selector = {.nodes = UINT64_MAX},
+        .has_at = true,
+        .at_ns = 1 * S,
+        .until_ns = INT64_MAX,
+        .duration = {.a = 1 * S},
+        .probability = RNG_ALWAYS,
+        .error = SQ_E_IO,
+        .methods = SPEC_IO_READ | SPEC_IO_WRITE | SPEC_IO_OPEN,
+        .path = "*",
+    };
+    field->spec.fault_count = 1;
+    field->spec.limit_ns = 4 * S;
+    field_start(field, 1);
+    field_run(field, 1200 * MS);
+    node_crash(node_at(field, 0), SQ_LIFE_CRASH);
+    node_boot(node_at(field, 0));
+    field_finish(field);
+    CHECK_EQUAL(node_at(field, 0)->env.incarnation, 2);
+    CHECK_EQUAL(good_between(field, 1250 * MS, 2 * S), 0);
+    CHECK(good_between(field, 2200 * MS, 4 * S) > 300);
+    CHECK_EQUAL(field->corrupt, 0);
+    CHECK_EQUAL(field->sound, 1);
+    CHECK_EQUAL(stale_reads(field, 0), 0);
     field_free(field);
 }
 

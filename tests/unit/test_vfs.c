@@ -3,14 +3,11 @@
  * SQLite under simulated power losses, and what must not leak between nodes, worlds and the
  * process.
  *
- * The crash matrix: a run of a dozen transactions is stopped after every event (each disk operation
- * ends with one), the
- * host loses power, and what SQLite then recovers is compared with what it had promised. What must
- * hold is what
- * SQLite documents: nothing is lost or torn with synchronous FULL or EXTRA, except that journal
- * mode DELETE needs EXTRA,
- * for its commit is the removal of a name; NORMAL in WAL mode may lose, but not corrupt; OFF may do
- * anything. */
+ * The crash matrix: a run of six transactions is stopped after every event (each disk operation
+ * ends with one), the host loses power, and what SQLite then recovers is compared with what it had
+ * promised. What must hold is what SQLite documents: nothing is lost or torn with synchronous FULL
+ * or EXTRA, except that journal mode DELETE needs EXTRA, for its commit is the removal of a name;
+ * NORMAL in WAL mode may lose, but not corrupt; OFF may do anything. */
 #include "tests/unit/sqlite_lab.h"
 
 #include <sqlite3.h>

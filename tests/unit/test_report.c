@@ -1,0 +1,752 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Reports over results files made here: what is in the folder, that pictures can be made again by
+ * gnuplot alone, and that no name of a scenario can do anything but be shown. */
+#include "tests/unit/harness.h"
+
+#include "analysis/results.h"
+#include "reports/html.h"
+#include "reports/report.h"
+#include "reports/statistics.h"
+#include "sim/base/base.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define S INT64_C(1000000000)
+
+/* ---------------------------------------------------------------------------------------- files */
+
+struct lab {
+    char folder[64];
+    char report[80];
+    struct results *results;
+    struct run_result *result;
+    int64_t scenario_id;
+    int64_t build_id;
+    int64_t shard_id;
+};
+
+static char *read_file(const char *folder, const char *name, size_t *size)
+{
+    struct text path;
+    text_init(&path);
+    text_printf(&path, "%s/%s", folder, name);
+    FILE *file = fopen(text_of(&path), "rb");
+    text_release(&path);
+    struct text out;
+    text_init(&out);
+    text_add(&out, "");
+    char buffer[4096];
+    for (size_t got = 1; file != NULL && got > 0;) {
+        got = fread(buffer, 1, sizeof(buffer), file);
+        text_add_bytes(&out, buffer, got);
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    if (size != NULL) {
+        *size = out.length;
+    }
+    return out.data;
+}
+
+static bool has_file(const char *folder, const char *name)
+{
+    size_t size = 0;
+    free(read_file(folder, name, &size));
+    return size > 0;
+}
+
+static bool file_has(const char *folder, const char *name, const char *text)
+{
+    char *data = read_file(folder, name, NULL);
+    bool has = strstr(data, text) != NULL;
+    free(data);
+    return has;
+}
+
+static bool is_same_file(const char *left, const char *right, const char *name)
+{
+    size_t sizes[2];
+    char *a = read_file(left, name, &sizes[0]);
+    char *b = read_file(right, name, &sizes[1]);
+    bool is_same = sizes[0] == sizes[1] && sizes[0] > 0 && memcmp(a, b, sizes[0]) == 0;
+    free(a);
+    free(b);
+    return is_same;
+}
+
+/* Removes what is in a folder two levels deep, and the folder. */
+static void remove_folder(const char *folder, uint32_t levels)
+{
+    DIR *open = opendir(folder);
+    for (struct dirent *entry = open == NULL ? NULL : readdir(open); entry != NULL;
+         entry = readdir(open)) {
+        char path[512];
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+            snprintf(path, sizeof(path), "%.200s/%.255s", folder, entry->d_name);
+            if (unlink(path) != 0 && levels > 0) {
+                remove_folder(path, levels - 1);
+            }
+        }
+    }
+    if (open != NULL) {
+        closedir(open);
+    }
+    rmdir(folder);
+}
+
+/* -------------------------------------------------------------------------------------- results */
+
+static const char yaml_text[] = "squall: 1\n"
+                                "name: storm\n"
+                                "description: \"Two policies, \\\"one\\\" seed.\\n\"\n"
+                                "expect:\n"
+                                "  violated: [recovers]\n"
+                                "sweep:\n"
+                                "  client.retry.preset: [naive, aws]\n"
+                                "  system.nodes: [1, 3, 5]\n";
+
+static bool lab_open(struct lab *lab, const char *scenario)
+{
+    struct err err = {0};
+    *lab = (struct lab){0};
+    strcpy(lab->folder, "/tmp/squall-report-XXXXXX");
+    if (mkdtemp(lab->folder) == NULL) {
+        return false;
+    }
+    snprintf(lab->report, sizeof(lab->report), "%s/report", lab->folder);
+    char path[96];
+    snprintf(path, sizeof(path), "%s/results.sqlite", lab->folder);
+    lab->results = results_open(path, RESULTS_APPEND, &err);
+    lab->result = malloc(sizeof(*lab->result));
+    if (lab->results == NULL || lab->result == NULL) {
+        return false;
+    }
+    result_init(lab->result);
+    struct results_scenario row = {scenario, yaml_text, 1};
+    struct results_build build = {"0.1.0", "abcdef012345", "cc", "{\"raft\":\"libraft\"}"};
+    struct results_shard shard = {.campaign = scenario,
+                                  .index = 1,
+                                  .of = 1,
+                                  .engine = "squall 0.1.0",
+                                  .host = "h",
+                                  .argv = "squall run -o out/storm dir/storm.yaml --set a.b=it's",
+                                  .started_at = "2026-01-02T00:00:00Z"};
+    return results_add_scenario(lab->results, &row, &lab->scenario_id, &err) &&
+           results_add_build(lab->results, &build, &lab->build_id, &err) &&
+           results_begin_shard(lab->results, &shard, &lab->shard_id, &err);
+}
+
+static void lab_close(struct lab *lab)
+{
+    if (lab->result != NULL) {
+        result_release(lab->result);
+    }
+    free(lab->result);
+    results_close(lab->results, NULL);
+    remove_folder(lab->folder, 3);
+}
+
+static int64_t add_cell(struct lab *lab, const char *preset, int64_t nodes)
+{
+    char label[160];
+    char count[24];
+    int64_t cell_id = 0;
+    snprintf(label, sizeof(label), "preset=%.100s nodes=%lld", preset, (long long)nodes);
+    snprintf(count, sizeof(count), "%lld", (long long)nodes);
+    struct results_param params[] = {{"client.retry.preset", preset}, {"system.nodes", count}};
+    struct results_cell cell = {lab->scenario_id, lab->build_id, label, nodes, params, 2};
+    CHECK(results_add_cell(lab->results, &cell, &cell_id, NULL));
+    return cell_id;
+}
+
+static void add_windows(struct run_result *result, bool is_stuck)
+{
+    for (uint32_t i = 0; i < 40; i++) {
+        bool is_fault = i >= 20 && i < 26;
+        bool is_dead = is_fault || (is_stuck && i >= 26);
+        struct result_window *window = vec_push(&result->windows);
+        *window = (struct result_window){
+            .t_ns = i * S / 2,
+            .duration_ns = S / 2,
+            .offered = 100 + i % 3,
+            .attempts = is_dead ? 900 : 110,
+            .ok = is_dead ? 0 : 100,
+            .p50_ns = is_dead ? -1 : 2000000 + (int64_t)i * 10000,
+            .p99_ns = is_dead ? -1 : 9000000,
+            .is_up = !is_dead,
+        };
+    }
+}
+
+struct run_shape {
+    int64_t cell_id;
+    uint64_t seed;
+    int64_t down_ns;
+    bool is_failing;
+    bool has_windows;
+    const char *fault;
+};
+
+static void add_run(struct lab *lab, const struct run_shape *shape)
+{
+    struct run_result *result = lab->result;
+    result_clear(result);
+    result->seed = shape->seed;
+    result->verdict = shape->is_failing ? VERDICT_FAIL : VERDICT_PASS;
+    result->digest = shape->seed * 77;
+    result->events = 1000 + shape->seed;
+    result->sim_ns = 20 * S;
+    result->offered = 1000;
+    result->attempts = 1500;
+    result->ok = 950;
+    result->measured_ns = 100 * S;
+    result->up_ns = 100 * S - shape->down_ns;
+    result->recovery_ns = shape->is_failing ? RESULT_RECOVERY_NEVER : 2 * S;
+    result->fault_total = 1;
+    struct result_fault *fault = vec_push(&result->faults);
+    *fault = (struct result_fault){.kind = "NodeChaos",
+                                   .action = "pause",
+                                   .target = "n1",
+                                   .start_ns = 10 * S,
+                                   .end_ns = 13 * S};
+    result_copy_text(fault->name, sizeof(fault->name),
+                     shape->fault == NULL ? "stall" : shape->fault);
+    struct result_check *check = vec_push(&result->checks);
+    *check = (struct result_check){
+        .name = "recovers", .comparisons = 3, .is_violated = shape->is_failing};
+    if (shape->is_failing) {
+        strcpy(result->reason, "recovers");
+        struct result_violation *violation = vec_push(&result->violations);
+        *violation = (struct result_violation){.check = "recovers",
+                                               .time_ns = 19 * S,
+                                               .event = 12,
+                                               .node = SQ_NODE_NONE,
+                                               .message = "goodput <stayed> at 0 & more"};
+    }
+    for (uint64_t i = 1; i <= 1000; i++) {
+        histogram_record(&result->latency, i * i * 500);
+    }
+    if (shape->has_windows) {
+        add_windows(result, shape->is_failing);
+    }
+    struct results_cost cost = {lab->shard_id, 1, 1};
+    bool added = false;
+    CHECK(results_add_run(lab->results, shape->cell_id, result, &cost, &added, NULL));
+    CHECK(added);
+}
+
+/* Two cells with a kept run each: one comes back, one does not. */
+static void add_storm(struct lab *lab, const char *preset, const char *fault)
+{
+    int64_t aws = add_cell(lab, "aws", 3);
+    int64_t naive = add_cell(lab, preset, 3);
+    for (uint64_t seed = 1; seed <= 2; seed++) {
+        struct run_shape stuck = {naive, seed, 40 * S, true, seed == 1, fault};
+        struct run_shape fine = {aws, seed, 3 * S, false, seed == 1, fault};
+        add_run(lab, &stuck);
+        add_run(lab, &fine);
+    }
+}
+
+static bool write_to(struct lab *lab, const char *folder, struct err *err)
+{
+    struct report_options options = {.folder = folder};
+    return report_write(lab->results, &options, err);
+}
+
+static uint32_t count_files(const char *folder, const char *sub, const char *ending)
+{
+    char path[160];
+    snprintf(path, sizeof(path), "%s/%s", folder, sub);
+    DIR *open = opendir(path);
+    uint32_t count = 0;
+    for (struct dirent *entry = open == NULL ? NULL : readdir(open); entry != NULL;
+         entry = readdir(open)) {
+        size_t length = strlen(entry->d_name);
+        size_t tail = strlen(ending);
+        count += length > tail && strcmp(entry->d_name + length - tail, ending) == 0 ? 1 : 0;
+    }
+    if (open != NULL) {
+        closedir(open);
+    }
+    return count;
+}
+
+/* ----------------------------------------------------------------------------------- the folder */
+
+TEST(report, folder_holds_page_pictures_scripts_and_data)
+{
+    struct lab lab;
+    struct err err = {0};
+    REQUIRE(lab_open(&lab, "storm"));
+    add_storm(&lab, "naive", NULL);
+    CHECK(write_to(&lab, lab.report, &err));
+    CHECK_TEXT(err.text, "");
+    static const char *const names[] = {"index.html",           "img/compare.svg",
+                                        "img/cells.svg",        "img/latency.svg",
+                                        "img/timeline-1-1.svg", "img/timeline-2-1.svg",
+                                        "plot/compare.gp",      "plot/timeline-2-1.gp",
+                                        "data/compare-1.csv",   "data/timeline-1-1-faults.csv"};
+    for (uint32_t i = 0; i < ARRAY_COUNT(names); i++) {
+        CHECK(has_file(lab.report, names[i]));
+    }
+    CHECK_EQUAL(count_files(lab.report, "img", ".svg"), 5);
+    CHECK_EQUAL(count_files(lab.report, "plot", ".gp"), 5);
+    CHECK_EQUAL(count_files(lab.report, "img", ".new"), 0);
+    /* The cells do not differ in replicas. */
+    CHECK(!has_file(lab.report, "img/availability.svg"));
+    lab_close(&lab);
+}
+
+TEST(report, page_says_what_failed_and_how_to_repeat_it)
+{
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "storm"));
+    add_storm(&lab, "naive", NULL);
+    struct report_options options = {.folder = lab.report, .title = "A & B", .plot = "latency"};
+    CHECK(report_write(lab.results, &options, NULL));
+    static const char *const texts[] = {
+        "<h1>A &amp; B</h1>",
+        "Two policies, &quot;one&quot; seed.",
+        "2 of 4 runs violated a check",
+        "<code>violated: [recovers]</code>",
+        "preset=naive nodes=3: 2",
+        "goodput &lt;stayed&gt; at 0 &amp; more",
+        "squall replay dir/storm.yaml --set &#39;a.b=it&#39;\\&#39;&#39;s&#39; --cell ",
+        " --cell &#39;preset=naive nodes=3&#39; --seed 0x0000000000000001</code>",
+        "squall 0.1.0",
+        "commit abcdef012345",
+        "scenario sha256 ",
+        "results digest ",
+        "gnuplot 5"};
+    for (uint32_t i = 0; i < ARRAY_COUNT(texts); i++) {
+        bool has = file_has(lab.report, "index.html", texts[i]);
+        if (!has) {
+            fprintf(stderr, "index.html lacks: %s\n", texts[i]);
+        }
+        CHECK(has);
+    }
+    CHECK(!file_has(lab.report, "index.html", "2026"));
+    CHECK(!file_has(lab.report, "index.html", "<script"));
+    lab_close(&lab);
+}
+
+TEST(report, cells_come_in_the_order_of_the_sweep)
+{
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "storm"));
+    add_storm(&lab, "naive", NULL); /* adds "aws" first, and it sorts first by name */
+    struct report_options options = {.folder = lab.report, .plot = "latency"};
+    CHECK(report_write(lab.results, &options, NULL));
+    char *page = read_file(lab.report, "index.html", NULL);
+    const char *cells = strstr(page, "<h2 id=\"cells\">");
+    REQUIRE(cells != NULL);
+    const char *naive = strstr(cells, "<td>preset=naive");
+    const char *aws = strstr(cells, "<td>preset=aws");
+    CHECK(naive != NULL && aws != NULL && naive < aws);
+    free(page);
+    lab_close(&lab);
+}
+
+TEST(report, same_results_give_the_same_bytes)
+{
+    struct lab lab;
+    char other[80];
+    REQUIRE(lab_open(&lab, "storm"));
+    add_storm(&lab, "naive", NULL);
+    snprintf(other, sizeof(other), "%s/a/b/", lab.folder);
+    struct report_options options = {.folder = lab.report, .plot = "compare"};
+    CHECK(report_write(lab.results, &options, NULL));
+    options.folder = other;
+    CHECK(report_write(lab.results, &options, NULL));
+    CHECK(is_same_file(lab.report, other, "index.html"));
+    CHECK(is_same_file(lab.report, other, "img/compare.svg"));
+    CHECK(is_same_file(lab.report, other, "plot/compare.gp"));
+    CHECK(is_same_file(lab.report, other, "data/compare-2.csv"));
+    lab_close(&lab);
+}
+
+/* Runs gnuplot as a person would, in the folder, with nothing of ours but the script. True: it
+ * ended well, and silently. */
+static bool gnuplot_alone(const char *folder, const char *script)
+{
+    char command[512];
+    snprintf(command, sizeof(command),
+             "cd '%s' && LC_ALL=de_DE.UTF-8 gnuplot -d '%s' > words 2>&1 && ! test -s words",
+             folder, script);
+    int status = system(command);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* Each picture is removed, made again by gnuplot alone, and compared. */
+static void check_scripts(const char *folder)
+{
+    char plot_folder[160];
+    snprintf(plot_folder, sizeof(plot_folder), "%s/plot", folder);
+    DIR *open = opendir(plot_folder);
+    uint32_t count = 0;
+    REQUIRE(open != NULL);
+    for (struct dirent *entry = readdir(open); entry != NULL; entry = readdir(open)) {
+        size_t length = strlen(entry->d_name);
+        if (length < 4 || strcmp(entry->d_name + length - 3, ".gp") != 0) {
+            continue;
+        }
+        char script[300];
+        char picture[300];
+        char full[512];
+        snprintf(script, sizeof(script), "plot/%s", entry->d_name);
+        snprintf(picture, sizeof(picture), "img/%.*s.svg", (int)(length - 3), entry->d_name);
+        size_t sizes[2];
+        char *before = read_file(folder, picture, &sizes[0]);
+        snprintf(full, sizeof(full), "%.180s/%s", folder, picture);
+        CHECK_EQUAL(unlink(full), 0);
+        CHECK(gnuplot_alone(folder, script));
+        char *after = read_file(folder, picture, &sizes[1]);
+        CHECK(sizes[0] > 1000);
+        CHECK(sizes[0] == sizes[1] && memcmp(before, after, sizes[0]) == 0);
+        free(before);
+        free(after);
+        count++;
+    }
+    closedir(open);
+    CHECK(count > 0);
+}
+
+TEST(report, gnuplot_alone_makes_the_same_pictures_again)
+{
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "storm"));
+    add_storm(&lab, "naive", NULL);
+    CHECK(write_to(&lab, lab.report, NULL));
+    check_scripts(lab.report);
+    lab_close(&lab);
+}
+
+TEST(report, hostile_names_are_only_shown)
+{
+    static const char hostile[] =
+        "a' ; system('touch pwned') #`touch pwned`\"$(touch pwned)<script>x</script>&_{^}@%d\\";
+    struct lab lab;
+    struct err err = {0};
+    REQUIRE(lab_open(&lab, hostile));
+    add_storm(&lab, "n`touch pwned`'\\\n\"<b>%s {/Bold x}", "f'`touch pwned`\"<i>%d,\x01\xff");
+    CHECK(write_to(&lab, lab.report, &err));
+    CHECK_TEXT(err.text, "");
+    check_scripts(lab.report);
+    CHECK(!has_file(lab.report, "pwned"));
+    CHECK(access("pwned", F_OK) != 0);
+    CHECK(!file_has(lab.report, "index.html", "<script"));
+    CHECK(!file_has(lab.report, "index.html", "<b>%s"));
+    CHECK(!file_has(lab.report, "index.html", "<i>"));
+    CHECK(file_has(lab.report, "index.html", "&lt;script&gt;x&lt;/script&gt;&amp;_{^}@%d\\"));
+    CHECK(!file_has(lab.report, "img/compare.svg", "<script"));
+    CHECK(file_has(lab.report, "img/compare.svg", "`touch pwned`"));
+    CHECK(file_has(lab.report, "img/timeline-1-1.svg", "&lt;i>%d"));
+    lab_close(&lab);
+}
+
+/* -------------------------------------------------------------------------------------- gnuplot */
+
+TEST(report, without_gnuplot_all_but_the_pictures_is_written)
+{
+    struct lab lab;
+    struct err err = {0};
+    REQUIRE(lab_open(&lab, "storm"));
+    add_storm(&lab, "naive", NULL);
+    setenv("GNUPLOT", "/nonexistent/gnuplot", 1);
+    CHECK(!write_to(&lab, lab.report, &err));
+    CHECK_EQUAL(err.code, ERR_SYSTEM);
+    CHECK(strstr(err.text, "/nonexistent/gnuplot") != NULL);
+    CHECK(strstr(err.text, "install gnuplot") != NULL);
+    CHECK(has_file(lab.report, "plot/compare.gp"));
+    CHECK(has_file(lab.report, "data/compare-1.csv"));
+    CHECK(file_has(lab.report, "index.html", "Not drawn: gnuplot was not found"));
+    CHECK_EQUAL(count_files(lab.report, "img", ".svg"), 0);
+    unsetenv("GNUPLOT");
+    CHECK(gnuplot_alone(lab.report, "plot/compare.gp"));
+    CHECK(has_file(lab.report, "img/compare.svg"));
+    lab_close(&lab);
+}
+
+TEST(report, a_program_that_is_not_gnuplot_is_not_believed)
+{
+    char version[64];
+    struct err err = {0};
+    setenv("GNUPLOT", "/bin/echo", 1);
+    CHECK(!gnuplot_version(version, sizeof(version), &err));
+    CHECK(strstr(err.text, "does not answer like gnuplot") != NULL);
+    setenv("GNUPLOT", "", 1); /* as if it were not set */
+    CHECK(gnuplot_version(version, sizeof(version), NULL));
+    CHECK(strncmp(version, "gnuplot ", 8) == 0);
+    unsetenv("GNUPLOT");
+}
+
+TEST(report, what_gnuplot_complains_about_is_in_the_error)
+{
+    struct lab lab;
+    struct err err = {0};
+    REQUIRE(lab_open(&lab, "storm"));
+    CHECK(!gnuplot_run(lab.folder, "absent", &err));
+    CHECK(strstr(err.text, "plot/absent.gp") != NULL);
+    CHECK(strstr(err.text, "absent.gp'") != NULL);
+    CHECK(!gnuplot_run("/nonexistent", "absent", &err));
+    CHECK_EQUAL(err.code, ERR_SYSTEM);
+    lab_close(&lab);
+}
+
+TEST(report, other_formats_are_drawn_too)
+{
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "storm"));
+    add_storm(&lab, "naive", NULL);
+    struct report_options options = {.folder = lab.report, .plot = "latency", .format = REPORT_PNG};
+    CHECK(report_write(lab.results, &options, NULL));
+    char *picture = read_file(lab.report, "img/latency.png", NULL);
+    CHECK(memcmp(picture, "\x89PNG", 4) == 0);
+    free(picture);
+    CHECK(file_has(lab.report, "index.html", "<img src=\"img/latency.png\""));
+    options.format = REPORT_PDF;
+    CHECK(report_write(lab.results, &options, NULL));
+    picture = read_file(lab.report, "img/latency.pdf", NULL);
+    CHECK(memcmp(picture, "%PDF", 4) == 0);
+    free(picture);
+    lab_close(&lab);
+    enum report_format format = REPORT_PNG;
+    CHECK(gnuplot_format("svg", &format));
+    CHECK_EQUAL(format, REPORT_SVG);
+    CHECK(!gnuplot_format("gif", &format));
+}
+
+/* ---------------------------------------------------------------------- what cannot be reported */
+
+TEST(report, an_empty_results_file_is_refused)
+{
+    struct lab lab;
+    struct err err = {0};
+    REQUIRE(lab_open(&lab, "storm"));
+    CHECK(!write_to(&lab, lab.report, &err));
+    CHECK_EQUAL(err.code, ERR_INPUT);
+    CHECK(strstr(err.text, "no cell") != NULL);
+    CHECK(access(lab.report, F_OK) != 0);
+    lab_close(&lab);
+}
+
+TEST(report, a_plot_with_nothing_to_show_is_an_error_when_asked_for)
+{
+    struct lab lab;
+    struct err err = {0};
+    REQUIRE(lab_open(&lab, "storm"));
+    add_storm(&lab, "naive", NULL);
+    struct report_options options = {.folder = lab.report, .plot = "availability"};
+    CHECK(!report_write(lab.results, &options, &err));
+    CHECK_EQUAL(err.code, ERR_INPUT);
+    CHECK(strstr(err.text, "'availability' has nothing to show") != NULL);
+    lab_close(&lab);
+}
+
+TEST(report, a_folder_that_cannot_be_made_is_named)
+{
+    struct lab lab;
+    struct err err = {0};
+    char folder[128];
+    REQUIRE(lab_open(&lab, "storm"));
+    add_storm(&lab, "naive", NULL);
+    snprintf(folder, sizeof(folder), "%s/results.sqlite/report", lab.folder); /* below a file */
+    CHECK(!write_to(&lab, folder, &err));
+    CHECK_EQUAL(err.code, ERR_SYSTEM);
+    CHECK(strstr(err.text, folder) != NULL);
+    lab_close(&lab);
+}
+
+TEST(report, cells_without_runs_or_series_still_make_a_page)
+{
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "storm"));
+    add_cell(&lab, "aws", 3);
+    CHECK(write_to(&lab, lab.report, NULL));
+    CHECK(file_has(lab.report, "index.html", "Nothing was run"));
+    CHECK_EQUAL(count_files(lab.report, "plot", ".gp"), 0);
+    lab_close(&lab);
+}
+
+TEST(report, only_the_newest_build_is_shown_and_the_others_are_counted)
+{
+    struct lab lab;
+    struct err err = {0};
+    REQUIRE(lab_open(&lab, "storm"));
+    add_storm(&lab, "naive", NULL);
+    struct results_build build = {"0.2.0", NULL, "cc", "{}"};
+    struct results_shard shard = {.campaign = "storm",
+                                  .index = 1,
+                                  .of = 1,
+                                  .engine = "squall 0.2.0",
+                                  .host = "h",
+                                  .argv = "squall run storm",
+                                  .started_at = "2026-01-03T00:00:00Z"};
+    CHECK(results_add_build(lab.results, &build, &lab.build_id, &err));
+    CHECK(results_begin_shard(lab.results, &shard, &lab.shard_id, &err));
+    struct run_shape run = {add_cell(&lab, "aws", 3), 9, 0, false, false, NULL};
+    add_run(&lab, &run);
+    struct report_options options = {.folder = lab.report, .plot = "latency"};
+    CHECK(report_write(lab.results, &options, &err));
+    CHECK(file_has(lab.report, "index.html", "squall 0.2.0"));
+    CHECK(file_has(lab.report, "index.html", "commit unknown"));
+    CHECK(file_has(lab.report, "index.html", "All 1 runs passed"));
+    CHECK(
+        file_has(lab.report, "index.html", "2 other cells in the same results file are left out"));
+    CHECK(!file_has(lab.report, "index.html", "preset=naive"));
+    lab_close(&lab);
+}
+
+TEST(report, nondeterminism_is_said_first)
+{
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "storm"));
+    struct run_shape run = {add_cell(&lab, "aws", 3), 9, 0, false, false, NULL};
+    add_run(&lab, &run);
+    CHECK(results_add_recheck(lab.results, run.cell_id, 9, 1234, lab.shard_id, NULL));
+    struct report_options options = {.folder = lab.report, .plot = "latency"};
+    CHECK(report_write(lab.results, &options, NULL));
+    CHECK(file_has(lab.report, "index.html", "class=\"outcome bad\""));
+    CHECK(file_has(lab.report, "index.html", "1 runs were not deterministic"));
+    lab_close(&lab);
+}
+
+/* --------------------------------------------------------------------------------- availability */
+
+TEST(report, textbook_lines_come_from_the_cell_with_one_replica)
+{
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "storm"));
+    int64_t one = add_cell(&lab, "aws", 1);
+    int64_t three = add_cell(&lab, "aws", 3);
+    int64_t five = add_cell(&lab, "aws", 5);
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        int64_t odd = (int64_t)(seed % 2) * 2 - 1;
+        struct run_shape runs[] = {{one, seed, 10 * S + odd * S, false, false, NULL},
+                                   {three, seed, 4 * S + odd * S, false, false, NULL},
+                                   {five, seed, 0, false, false, NULL}};
+        for (uint32_t i = 0; i < 3; i++) {
+            add_run(&lab, &runs[i]);
+        }
+    }
+    struct report_options options = {.folder = lab.report, .plot = "availability"};
+    CHECK(report_write(lab.results, &options, NULL));
+    CHECK(file_has(lab.report, "data/availability-textbook.csv",
+                   "\n1,0.1,0.1\n3,0.001,0.028\n5,1e-05,0.00856\n"));
+    CHECK(file_has(lab.report, "data/availability-1.csv", "\n3,0.04,"));
+    /* Nothing was down with five: a bound, never a zero. */
+    CHECK(file_has(lab.report, "data/availability-1-bound.csv", "\n5,0,0,0.0"));
+    CHECK(file_has(lab.report, "index.html", "no downtime was seen"));
+    check_scripts(lab.report);
+    lab_close(&lab);
+}
+
+TEST(report, interval_comes_from_the_spread_between_seeds)
+{
+    struct share same = {0};
+    struct share spread = {0};
+    for (uint32_t i = 0; i < 10; i++) {
+        share_add(&same, 10 + i % 2, 100);
+        share_add(&spread, i % 2 == 0 ? 0 : 21, 100);
+    }
+    struct share_interval narrow = share_interval_of(&same, 0);
+    struct share_interval wide = share_interval_of(&spread, 0);
+    CHECK(fabs(narrow.estimate - 0.105) < 1e-12);
+    CHECK(fabs(wide.estimate - 0.105) < 1e-12);
+    CHECK(narrow.low > 0.095 && narrow.high < 0.115);
+    CHECK(wide.low > 0 && wide.low < 0.06 && wide.high > 0.17);
+    CHECK_EQUAL(spread.hit, 5);
+}
+
+TEST(report, no_downtime_is_a_bound_and_one_seed_has_no_interval)
+{
+    struct share none = {0};
+    struct share one = {0};
+    share_add(&none, 0, 100);
+    share_add(&none, 0, 100);
+    share_add(&one, 5, 100);
+    struct share_interval bound = share_interval_of(&none, 5);
+    CHECK(bound.is_bound);
+    CHECK(fabs(bound.high - 0.00299125) < 1e-7); /* 1000 trials */
+    CHECK(fabs(share_interval_of(&none, 0).high - (1 - sqrt(0.05))) < 1e-12);
+    struct share_interval single = share_interval_of(&one, 0);
+    CHECK(fabs(single.estimate - 0.05) < 1e-12);
+    CHECK(isnan(single.low) && isnan(single.high));
+    struct share empty = {0};
+    CHECK(isnan(share_interval_of(&empty, 0).estimate));
+}
+
+TEST(report, statistics_agree_with_tables)
+{
+    static const struct {
+        uint32_t degrees;
+        double t;
+    } students[] = {{1, 12.7062}, {4, 2.7764},  {5, 2.5706},
+                    {9, 2.2622},  {19, 2.0930}, {100, 1.9840}};
+    for (uint32_t i = 0; i < ARRAY_COUNT(students); i++) {
+        CHECK(fabs(student_975(students[i].degrees) - students[i].t) < 6e-4);
+    }
+    CHECK(fabs(binomial_tail(3, 2, 0.01) / 2.98e-4 - 1) < 1e-9);
+    CHECK(fabs(binomial_tail(5, 3, 0.01) / 9.850600e-6 - 1) < 1e-6);
+    CHECK(fabs(binomial_tail(10, 5, 0.01) / 2.416784e-8 - 1) < 1e-6);
+    CHECK(fabs(binomial_tail(4, 0, 0.3) - 1) < 1e-12);
+}
+
+/* ---------------------------------------------------------------------------------------- texts */
+
+TEST(report, texts_are_quoted_for_where_they_go)
+{
+    struct text out;
+    text_init(&out);
+    gnuplot_quote(&out, "it's `x` \"y\"\n", 100);
+    CHECK_TEXT(text_of(&out), "'it''s `x` \"y\" '");
+    text_clear(&out);
+    gnuplot_quote(&out, "\xc3\xa9\xff\x01\xed\xa0\x80", 100);
+    CHECK_TEXT(text_of(&out),
+               "'\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd'");
+    text_clear(&out);
+    gnuplot_quote(&out, "abcdefghijkl", 8);
+    CHECK_TEXT(text_of(&out), "'abcde\xe2\x80\xa6'");
+    text_clear(&out);
+    html_escape(&out, "<a href='x'>&\"\n\x02");
+    CHECK_TEXT(text_of(&out), "&lt;a href=&#39;x&#39;&gt;&amp;&quot;\n\xef\xbf\xbd");
+    text_clear(&out);
+    csv_field(&out, "plain");
+    csv_field(&out, "a,\"b\"");
+    csv_number(&out, NAN);
+    csv_number(&out, 0.1);
+    CHECK_TEXT(text_of(&out), "plain\"a,\"\"b\"\"\"NaN0.1");
+    text_release(&out);
+}
+
+TEST(report, a_file_that_cannot_be_written_is_named_and_leaves_nothing)
+{
+    struct err err = {0};
+    CHECK(!report_file_write("/nonexistent", "x.csv", "a", 1, &err));
+    CHECK_EQUAL(err.code, ERR_SYSTEM);
+    CHECK(strstr(err.text, "/nonexistent/x.csv") != NULL);
+    CHECK(!report_file_write("/dev", "full/x", "a", 1, &err));
+}
+
+TEST(report, plots_are_listed_by_name)
+{
+    const char *name = NULL;
+    const char *summary = NULL;
+    uint32_t count = 0;
+    while (report_plot(count, &name, &summary)) {
+        CHECK(name[0] != '\0' && summary[0] != '\0');
+        count++;
+    }
+    CHECK_EQUAL(count, 5);
+}
