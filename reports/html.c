@@ -9,7 +9,6 @@
 #include "sim/base/base.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <string.h>
 
 #define CELLS_SHOWN   200

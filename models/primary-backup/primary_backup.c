@@ -38,6 +38,7 @@
  * Failures of the disk. A failed transaction is rolled back until that succeeds; then the database
  * says whether the commit took place. A corrupt database takes the node out of service for good. */
 #include "../models.h"
+#include "../plant.h"
 #include "../sqlite/recover.h"
 #include "../sqlite/vfs.h"
 #include "tail.h"
@@ -292,7 +293,7 @@ static uint64_t stable_position(const struct sq_env *env, const struct node *nod
             most = acked > most ? acked : most;
         }
     }
-    return acks == ACKS_ALL ? least : most;
+    return acks == ACKS_ALL && !PLANTED(env, ALL_MEANS_ONE) ? least : most;
 }
 
 static void answer_stable(struct sq_env *env, struct node *node)
@@ -337,6 +338,9 @@ static void ship_some(struct sq_env *env, struct node *node, uint32_t index)
         bytes += entry->size;
         message.count++;
         backup->next++;
+    }
+    if (PLANTED(env, MESSAGE_CUT_SHORT) && message.count == ENTRIES_PER_MESSAGE) {
+        buffers[used - 1].size -= 8;
     }
     buffers[0] = (struct sq_buffer){&message, sizeof(message)};
     env->net->send(env, env->group_first + index, buffers, used);

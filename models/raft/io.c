@@ -27,6 +27,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "../plant.h"
 #include "wire.h"
 
 enum io_kind {
@@ -198,6 +199,21 @@ static void submit_write(struct io *io, struct io_job *job)
 
 /* ---------------------------------------------------------------------------------- the writer */
 
+/* Plant: tells raft that the entries are written before they are. */
+static void acknowledge_early(struct io_job *job)
+{
+    struct io_job *early = job_new(job->io, JOB_APPEND);
+    struct io_append *spare = early->appends;
+    uint32_t spare_capacity = early->append_capacity;
+    early->appends = job->appends;
+    early->append_count = job->append_count;
+    early->append_capacity = job->append_capacity;
+    job->appends = spare;
+    job->append_count = 0;
+    job->append_capacity = spare_capacity;
+    job_done(early);
+}
+
 static enum sq_status write_append(struct io *io, struct io_job *job)
 {
     enum sq_status status = store_append(&io->store, &job->batch);
@@ -259,6 +275,9 @@ static void write_job(struct io *io, struct io_job *job)
     enum sq_status status = SQ_E_IO;
     switch (job->kind) {
     case JOB_APPEND:
+        if (PLANTED(io->env, ACKNOWLEDGED_BEFORE_WRITTEN)) {
+            acknowledge_early(job);
+        }
         status = io->is_broken ? SQ_E_IO : write_append(io, job);
         break;
     case JOB_CUT:
@@ -341,6 +360,10 @@ static struct raft_entry *load_entries(const struct store_image *image)
     for (size_t i = 0; i < image->record_count; i++) {
         const struct store_record *record = &image->records[i];
         memcpy(batch + offset, record->data, record->size);
+        if (PLANTED(sq_env_current(), LOADED_PAYLOAD_OF_ANOTHER) && i > 0 &&
+            record[-1].size == record->size) {
+            memcpy(batch + offset, record[-1].data, record->size);
+        }
         entries[i] = (struct raft_entry){
             .term = record->term,
             .type = record->type,
@@ -449,7 +472,9 @@ static int io_set_vote(struct raft_io *raft_io, raft_id server_id)
 {
     struct io *io = io_of(raft_io);
     observe(io->env, io->raft, &io->observer);
-    enum sq_status status = store_set_meta(&io->store, io->term, server_id);
+    enum sq_status status = PLANTED(io->env, VOTE_NOT_PERSISTED)
+                                ? SQ_OK
+                                : store_set_meta(&io->store, io->term, server_id);
     if (status == SQ_OK) {
         /* Raft's ids count from 1, so this is the node + 1. */
         io->env->trace->see(io->env, SQ_SEE_VOTE, io->term, io->env->group_first + server_id, 0,
@@ -458,12 +483,30 @@ static int io_set_vote(struct raft_io *raft_io, raft_id server_id)
     return error_of(io, status);
 }
 
+static int io_truncate(struct raft_io *raft_io, raft_index index)
+{
+    struct io *io = io_of(raft_io);
+    observe(io->env, io->raft, &io->observer);
+    io->env->trace->see(io->env, SQ_SEE_TRUNCATE, index, 0, 0, NULL);
+    struct io_job *job = job_new(io, JOB_CUT);
+    job->index = index;
+    if (index < io->next_index) {
+        io->next_index = index;
+    }
+    submit_write(io, job);
+    return 0;
+}
+
 static int io_append(struct raft_io *raft_io, struct raft_io_append *request,
                      const struct raft_entry entries[], unsigned n, raft_io_append_cb on_appended)
 {
     struct io *io = io_of(raft_io);
     struct sq_env *env = io->env;
     observe(env, io->raft, &io->observer);
+    if (PLANTED(env, LEADER_OVERWRITES) && io->raft->state == RAFT_LEADER &&
+        io->next_index > io->durable_end + 1) {
+        io_truncate(raft_io, io->next_index - 1);
+    }
     struct io_job *job = io->writes.last;
     bool is_new = job == NULL || job->kind != JOB_APPEND;
     if (is_new) {
@@ -489,20 +532,6 @@ static int io_append(struct raft_io *raft_io, struct raft_io_append *request,
     if (is_new) {
         submit_write(io, job);
     }
-    return 0;
-}
-
-static int io_truncate(struct raft_io *raft_io, raft_index index)
-{
-    struct io *io = io_of(raft_io);
-    observe(io->env, io->raft, &io->observer);
-    io->env->trace->see(io->env, SQ_SEE_TRUNCATE, index, 0, 0, NULL);
-    struct io_job *job = job_new(io, JOB_CUT);
-    job->index = index;
-    if (index < io->next_index) {
-        io->next_index = index;
-    }
-    submit_write(io, job);
     return 0;
 }
 
@@ -623,8 +652,12 @@ static int io_send(struct raft_io *raft_io, struct raft_io_send *request,
     }
     struct io_send *send = &io->sends[io->send_count++];
     *send = (struct io_send){request, on_sent, 0};
-    if (message->server_id < 1 || message->server_id > env->group_size) {
-        env->trace->see(env, SQ_SEE_STRAY, message->server_id, message->type, 0, NULL);
+    raft_id to = message->server_id;
+    if (PLANTED(env, PEERS_ONE_OFF) && env->incarnation > 1) {
+        to++;
+    }
+    if (to < 1 || to > env->group_size) {
+        env->trace->see(env, SQ_SEE_STRAY, to, message->type, 0, NULL);
         send->status = RAFT_NOCONNECTION;
         return 0;
     }
@@ -635,7 +668,7 @@ static int io_send(struct raft_io *raft_io, struct raft_io_send *request,
     }
     wire_encode(message, stamp_for(io, message), io->scratch);
     struct sq_buffer buffer = {io->scratch, size};
-    env->net->send(env, env->group_first + (sq_node)(message->server_id - 1), &buffer, 1);
+    env->net->send(env, env->group_first + (sq_node)(to - 1), &buffer, 1);
     return 0;
 }
 
@@ -746,7 +779,9 @@ static int io_start(struct raft_io *raft_io, unsigned msecs, raft_io_tick_cb on_
     io->tick_every = (sq_time)msecs * 1000000;
     /* A phase of its own, or all nodes would time out in lock-step. */
     sq_time phase = 1 + (sq_time)env->rand->below(env, (uint64_t)io->tick_every);
-    env->clock->start(env, phase, io->tick_tag);
+    if (!(PLANTED(env, NO_TICK_AFTER_RESTART) && env->incarnation > 1)) {
+        env->clock->start(env, phase, io->tick_tag);
+    }
     io->is_writer_idle = false;
     io->writer = env->fiber->spawn(env, writer_main, io);
     return 0;

@@ -11,6 +11,7 @@
  * so the bytes are the state at that index whatever is applied while they are being written. A
  * row's value counts with its padding, so a snapshot is as large as the data would be. */
 #include "../models.h"
+#include "../plant.h"
 
 #include <assert.h>
 
@@ -61,7 +62,7 @@ static enum sq_status update(struct raft_kv *kv, const struct sq_kv_request *req
     struct sq_env *env = kv->replica.env;
     bool is_new;
     struct table_row *session = table_put(env, &kv->sessions, request->session, &is_new);
-    if (!is_new && request->sequence <= session->value) {
+    if (!is_new && request->sequence <= session->value && !PLANTED(env, SESSION_IGNORED)) {
         return request->sequence == session->value ? SQ_OK : SQ_E_TIMEOUT;
     }
     if (!is_new) {
@@ -92,7 +93,9 @@ static int fsm_apply(struct raft_fsm *fsm, const struct raft_buffer *buffer, voi
     kv->result = (struct replica_answer){.status = SQ_E_MALFORMED};
     if (sq_kv_decode(buffer->base, buffer->len, &request)) {
         kv->result.status = SQ_OK;
-        if (request.kind == SQ_KV_UPDATE) {
+        if (PLANTED(env, APPLY_SKIPPED) && kv->replica.raft.snapshot.pending.term != 0) {
+            kv->result.value = request.value;
+        } else if (request.kind == SQ_KV_UPDATE) {
             kv->result.status = update(kv, &request);
             kv->result.value = request.value;
         } else {
@@ -130,14 +133,21 @@ static int fsm_snapshot(struct raft_fsm *fsm, struct raft_buffer *bufs[], unsign
     struct raft_kv *kv = kv_of(fsm);
     size_t size = SNAPSHOT_HEADER + (size_t)kv->rows.count * ROW_HEADER + kv->value_bytes +
                   (size_t)kv->sessions.count * SESSION_SIZE;
+    uint32_t rows = kv->rows.count;
+    uint64_t digest = kv->digest;
+    if (PLANTED(kv->replica.env, SNAPSHOT_LOSES_KEY) && rows > 0) {
+        const struct table_row *lost = &kv->rows.rows[--rows];
+        size -= ROW_HEADER + lost->extra;
+        digest -= digest_row(lost);
+    }
     uint8_t *start = raft_malloc(size);
     uint8_t *at = put_u32(start, SNAPSHOT_MAGIC);
-    at = put_u32(at, kv->rows.count);
+    at = put_u32(at, rows);
     at = put_u32(at, kv->sessions.count);
     at = put_u32(at, 0);
     at = put_u64(at, kv->replica.raft.last_applied);
-    at = put_u64(at, kv->digest);
-    for (uint32_t i = 0; i < kv->rows.count; i++) {
+    at = put_u64(at, digest);
+    for (uint32_t i = 0; i < rows; i++) {
         const struct table_row *row = &kv->rows.rows[i];
         at = put_u64(at, row->key);
         at = put_u64(at, row->value);

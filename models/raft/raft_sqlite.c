@@ -29,6 +29,7 @@
  * out to be corrupt while running, the applier stops: clients get SQ_E_IO, which is indefinite, as
  * the command is in the replicated log. */
 #include "../models.h"
+#include "../plant.h"
 #include "../sqlite/kv.h"
 #include "../sqlite/vfs.h"
 
@@ -276,6 +277,9 @@ static void do_commands(struct raft_sqlite *model)
         env->trace->log(env, "transaction of %u failed: %s", count, kv_message(model->kv));
         env->trace->sometimes(env, "raft-sqlite.transaction-failed");
         recover(model, status);
+        if (PLANTED(env, TRANSACTION_NOT_REPEATED)) {
+            break;
+        }
     }
     finish_batch(model, count);
 }

@@ -20,6 +20,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "../plant.h"
 #include "checksum.h"
 #include "wire.h"
 
@@ -88,7 +89,7 @@ static void begin_lease_term(struct replica *replica)
     struct raft *raft = &replica->raft;
     struct sq_env *env = replica->env;
     if (!replica->has_lease_reads || raft->state != RAFT_LEADER ||
-        replica->barrier_term == raft->current_term) {
+        replica->barrier_term == raft->current_term || PLANTED(env, NO_BARRIER)) {
         return;
     }
     struct replica_barrier *barrier = env->mem->alloc(env, sizeof(*barrier));
@@ -175,7 +176,8 @@ static sq_node leader_hint(struct replica *replica)
                                                      : SQ_NODE_NONE;
 }
 
-static void submit(struct replica *replica, const struct sq_request *request)
+static void submit(struct replica *replica, const struct sq_request *request,
+                   const struct sq_kv_request *kv)
 {
     struct sq_env *env = replica->env;
     struct raft_buffer buffer = {.base = raft_malloc(request->size), .len = request->size};
@@ -183,6 +185,9 @@ static void submit(struct replica *replica, const struct sq_request *request)
     struct replica_operation *operation = operation_new(replica, request->reply_to);
     int result = raft_apply(&replica->raft, &operation->apply, &buffer, 1, on_applied);
     if (result == 0) {
+        if (PLANTED(env, ANSWERED_BEFORE_COMMITTED) && kv->kind == SQ_KV_UPDATE) {
+            replica_answer(replica, request->reply_to, SQ_OK, kv->value);
+        }
         return;
     }
     raft_free(buffer.base);
@@ -199,7 +204,8 @@ static bool has_lease(struct replica *replica)
     }
     sq_time contact = io_quorum_contact(&replica->io);
     sq_time now = replica->env->clock->monotonic(replica->env);
-    return contact != INT64_MIN && now - contact < replica->election_timeout / 10 * 9;
+    return contact != INT64_MIN && (now - contact < replica->election_timeout / 10 * 9 ||
+                                    PLANTED(replica->env, LEASE_NEVER_EXPIRES));
 }
 
 void replica_request(struct replica *replica, const struct sq_request *request)
@@ -210,6 +216,11 @@ void replica_request(struct replica *replica, const struct sq_request *request)
         env->call->reply(env, request->reply_to, SQ_E_MALFORMED, SQ_NODE_NONE, NULL, 0);
         return;
     }
+    if (PLANTED(env, FOLLOWER_READS) && kv.kind == SQ_KV_READ) {
+        replica->machine->read(replica, request->reply_to, kv.key);
+        replica_settle(replica);
+        return;
+    }
     if (raft_state(&replica->raft) != RAFT_LEADER) {
         env->call->reply(env, request->reply_to, SQ_E_NOT_LEADER, leader_hint(replica), NULL, 0);
         return;
@@ -218,7 +229,7 @@ void replica_request(struct replica *replica, const struct sq_request *request)
         env->trace->sometimes(env, "raft.lease-read");
         replica->machine->read(replica, request->reply_to, kv.key);
     } else {
-        submit(replica, request);
+        submit(replica, request, &kv);
     }
     replica_settle(replica);
 }

@@ -29,6 +29,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../plant.h"
 #include "bytes.h"
 #include "checksum.h"
 
@@ -392,7 +393,7 @@ enum sq_status store_append(struct store *store, const struct store_batch *batch
     if (status == SQ_OK) {
         status = env->disk->write(env, store->file, batch->bytes, batch->size, segment->size);
     }
-    if (status == SQ_OK) {
+    if (status == SQ_OK && !PLANTED(env, LOG_NOT_SYNCED)) {
         status = env->disk->sync(env, store->file);
     }
     if (status == SQ_OK && is_new) {
@@ -457,7 +458,9 @@ static enum sq_status cut_segment(struct store *store, uint64_t index)
     if (!is_sound || next < index) {
         return SQ_E_INVALID;
     }
-    status = env->disk->truncate(env, store->file, search.offset);
+    if (!PLANTED(env, LOG_NOT_TRUNCATED)) {
+        status = env->disk->truncate(env, store->file, search.offset);
+    }
     if (status == SQ_OK) {
         status = env->disk->sync(env, store->file);
     }

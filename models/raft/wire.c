@@ -175,7 +175,7 @@ static void encode_request_vote(const struct raft_request_vote *args, uint64_t s
     at = put_u64(at, args->term);
     at = put_u64(at, args->candidate_id);
     at = put_u64(at, args->last_log_index);
-    put_u64(at, args->last_log_term);
+    put_u64(at, PLANTED(sq_env_current(), LOG_TERM_FORGED) ? args->term : args->last_log_term);
 }
 
 void wire_encode(const struct raft_message *message, uint64_t stamp, uint8_t *bytes)
@@ -239,7 +239,9 @@ static void take_entries(const uint8_t *headers, uint32_t count, size_t total,
             .buf = {.base = batch + offset, .len = length},
             .batch = batch,
         };
-        offset += pad8(length);
+        if (!PLANTED(sq_env_current(), PAYLOADS_MIXED_UP) || i > 0) {
+            offset += pad8(length);
+        }
     }
 }
 

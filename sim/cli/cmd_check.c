@@ -9,10 +9,12 @@
 
 static const char doc[] = "Validates scenarios without running them. Errors name file, line and column.\v"
                           "Exit status 0: all are sound; 2: some are not.";
+enum { KEY_SET = 256 };
+
 static const struct argp_option options[] = {
     {"normalise", 'n', NULL, 0, "print the scenario with all defaults filled in", 0},
     {"schema", 'S', NULL, 0, "print the JSON Schema of the scenario language", 0},
-    {"set", 's', "PATH=VALUE", 0, "override a key, as `squall run` does", 0},
+    {"set", KEY_SET, "PATH=VALUE", 0, "override a key, as `squall run` does", 0},
     {0},
 };
 
@@ -34,7 +36,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case 'S':
         arguments->is_schema = true;
         return 0;
-    case 's':
+    case KEY_SET:
         if (arguments->set_count == 64) {
             argp_error(state, "more than 64 --set");
         }

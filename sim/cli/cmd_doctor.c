@@ -22,9 +22,11 @@
 
 static const char doc[] = "Replays one seed under different surroundings and says whether anything leaks into the run.\v"
                           "Exit status 0: nothing does; 4: something does, and the first event that differs is shown.";
+enum { KEY_SET = 256 };
+
 static const struct argp_option options[] = {
     {"seed", 's', "SEED", 0, "the seed (default 1)", 0},
-    {"set", 'S', "PATH=VALUE", 0, "override a key of the scenario", 0},
+    {"set", KEY_SET, "PATH=VALUE", 0, "override a key of the scenario", 0},
     {0},
 };
 
@@ -58,7 +60,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case 's':
         arguments->seed = argument;
         return 0;
-    case 'S':
+    case KEY_SET:
         if (arguments->set_count == ARRAY_COUNT(arguments->sets)) {
             argp_error(state, "too many --set");
         }

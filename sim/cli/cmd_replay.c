@@ -8,6 +8,7 @@
 #include "sim/base/base.h"
 #include "sim/base/units.h"
 #include "sim/cli/campaign.h"
+#include "sim/cli/crash.h"
 #include "sim/cli/runner.h"
 #include "sim/cli/trace_text.h"
 
@@ -23,11 +24,11 @@ static const char doc[] =
     "Runs one seed of a scenario again and judges it. The same seed always gives the same run.\v"
     "Exit status 0: it passes; 1: a check fails; 3: unknown; 4: the digest differs from the stored or expected one.";
 
-enum { KEY_UNTIL = 256, KEY_STOP, KEY_TRACE, KEY_FROM, KEY_HASH, KEY_RECORD, KEY_SLOT, KEY_FILL };
+enum { KEY_UNTIL = 256, KEY_STOP, KEY_TRACE, KEY_FROM, KEY_HASH, KEY_RECORD, KEY_SLOT, KEY_FILL, KEY_SET };
 
 static const struct argp_option options[] = {
     {"seed", 's', "SEED", 0, "the seed: 42 or 0x2a (default 1)", 0},
-    {"set", 'S', "PATH=VALUE", 0, "override a key of the scenario", 0},
+    {"set", KEY_SET, "PATH=VALUE", 0, "override a key of the scenario", 0},
     {"cell", 'c', "LABEL", 0, "which cell of a sweep, by its label", 0},
     {"until", KEY_UNTIL, "TIME|EVENT", 0, "stop at a virtual time (\"12.5s\") or after so many events (\"120000\")", 0},
     {"stop-before-failure", KEY_STOP, NULL, 0, "stop before the event that breaks the first check; show the last events", 0},
@@ -87,7 +88,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case 's':
         arguments->seed = parse_number(state, argument);
         return 0;
-    case 'S':
+    case KEY_SET:
         if (arguments->set_count == ARRAY_COUNT(arguments->sets)) {
             argp_error(state, "too many --set");
         }
@@ -116,6 +117,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         arguments->from_ns = parse_time(state, argument);
         return 0;
     case KEY_HASH:
+        if (strspn(argument, "0123456789abcdef") != 16 || argument[16] != '\0') {
+            argp_error(state, "--expect-hash takes 16 hexadecimal digits, not '%s'", argument);
+        }
         arguments->expected = argument;
         return 0;
     case 'o':
@@ -144,9 +148,40 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     }
 }
 
-static bool take_text(void *context, const struct results_row *row)
+/* What is looked for in results.sqlite. */
+struct memory {
+    const struct cell *cell;
+    char hex[17];
+};
+
+/* Does the normalised scenario `yaml` describe this very cell? A campaign with other overrides has
+ * runs of the same name, label and seed that are none of this one. */
+static bool describes(const char *yaml, const struct cell *cell)
 {
-    snprintf(context, 17, "%s", row->values[0].text);
+    struct diag diag;
+    diag_init(&diag);
+    bool is_same = false;
+    struct scenario *scenario =
+        scenario_parse(cell->spec.file, yaml, strlen(yaml), catalog_get(), &diag);
+    struct plan plan;
+    struct plan_options plan_options = {.sets = cell->sets, .set_count = cell->set_count};
+    if (scenario != NULL && plan_build(&plan, scenario, &plan_options, &diag)) {
+        is_same = strcmp(plan.cells[0].spec.canonical, cell->spec.canonical) == 0;
+        plan_release(&plan);
+    }
+    scenario_free(scenario);
+    diag_release(&diag);
+    return is_same;
+}
+
+static bool take_digest(void *context, const struct results_row *row)
+{
+    struct memory *memory = context;
+    if (describes(row->values[1].text, memory->cell) &&
+        strtoull(row->values[0].text, NULL, 16) != RUNNER_NO_DIGEST) {
+        snprintf(memory->hex, sizeof(memory->hex), "%s", row->values[0].text);
+        return false;
+    }
     return true;
 }
 
@@ -166,17 +201,21 @@ static void stored_digest(const struct arguments *arguments, struct opened *open
     }
     struct results *results = results_open(path, RESULTS_READ, &err);
     if (results == NULL) {
-        fprintf(stderr, "squall: cannot compare with '%s': %s\n", path, err.text);
+        fprintf(stderr, "squall: nothing to compare with: %s\n", err.text);
         return;
     }
     char seed[32];
     snprintf(seed, sizeof(seed), "0x%016llx", (unsigned long long)arguments->seed);
-    const char *const parameters[] = {opened->plan.name, opened->plan.cells[arguments->cell].label, seed,
-                                      build_version()};
-    results_query(results,
-                  "SELECT r.trace_hash FROM run r JOIN cell c USING(cell_id) JOIN scenario s USING(scenario_id) "
-                  "JOIN build b USING(build_id) WHERE s.name=?1 AND c.label=?2 AND r.seed=?3 AND b.version=?4",
-                  parameters, 4, take_text, hex, &err);
+    struct memory memory = {&opened->plan.cells[arguments->cell], ""};
+    const char *const parameters[] = {opened->plan.name, memory.cell->label, seed, build_version()};
+    if (!results_query(results,
+                       "SELECT r.trace_hash, s.yaml FROM run r JOIN cell c USING(cell_id) JOIN scenario s "
+                       "USING(scenario_id) JOIN build b USING(build_id) WHERE s.name=?1 AND c.label=?2 AND "
+                       "r.seed=?3 AND b.version=?4 AND r.verdict<>'error'",
+                       parameters, 4, take_digest, &memory, &err)) {
+        fprintf(stderr, "squall: nothing to compare with: %s\n", err.text);
+    }
+    memcpy(hex, memory.hex, sizeof(memory.hex));
     results_close(results, &err);
 }
 
@@ -220,7 +259,7 @@ static int tell(const struct arguments *arguments, struct opened *opened, const 
            (unsigned long long)result->offered, (unsigned long long)result->ok);
     print_violations(result);
     if (!is_whole) {
-        return EXIT_HELD;
+        return arguments->expected != NULL ? judge_digest(hex, arguments->expected, "expected") : EXIT_HELD;
     }
     int status = result->verdict == VERDICT_PASS      ? EXIT_HELD
                  : result->verdict == VERDICT_UNKNOWN ? EXIT_UNKNOWN
@@ -260,12 +299,14 @@ static int replay(struct arguments *arguments, struct opened *opened)
 {
     struct runner runner;
     runner_init(&runner, arguments->sets, arguments->set_count);
+    runner.world->cpu_clock_ns = NULL; /* tracing is slow: time.cpuLimit is for campaigns */
     runner.world->heap_slot = arguments->heap_slot;
     runner.world->heap_fill = arguments->heap_fill;
     const struct cell *cell = &opened->plan.cells[arguments->cell];
     struct trace_text trace;
     trace_text_init(&trace, runner.world);
     bool is_whole = arguments->until_ns == INT64_MAX && arguments->until_event == UINT64_MAX;
+    crash_watch(&runner, cell->spec.cpu_limit_ns);
     if (arguments->is_stopping) {
         if (!find_failure(&runner, arguments, cell, &arguments->until_ns, &arguments->until_event)) {
             printf("nothing to stop before: no check fails\n");
@@ -281,6 +322,7 @@ static int replay(struct arguments *arguments, struct opened *opened)
         if (arguments->record != NULL && trace.records == NULL) {
             struct err err = {0};
             err_set(&err, ERR_SYSTEM, "cannot write '%s': %s", arguments->record, strerror(errno));
+            crash_unwatch();
             runner_release(&runner);
             return fail(&err);
         }
@@ -294,6 +336,7 @@ static int replay(struct arguments *arguments, struct opened *opened)
         trace_text_tail(runner.world, TAIL, stdout);
     }
     runner_finish(&runner, 0, &result);
+    crash_unwatch();
     int status = tell(arguments, opened, &result, is_whole);
     if (trace.records != NULL && fclose(trace.records) != 0) {
         struct err err = {0};

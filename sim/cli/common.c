@@ -10,6 +10,7 @@
 #include "sim/base/text.h"
 #include "sim/plugin.h"
 
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -121,13 +122,23 @@ const struct catalog *catalog_get(void)
 
 /* ------------------------------------------------------------------------------------------------ scenarios */
 
+/* A name stands for itself, and then for a file of the shipped scenarios. */
 static const char *find_scenario(const char *name, char *path, size_t size)
 {
-    static const char *const folders[] = {"", "scenarios/"};
-    static const char *const endings[] = {"", ".yaml"};
-    for (uint32_t i = 0; i < 4; i++) {
-        int length = snprintf(path, size, "%s%s%s", folders[i / 2], name, endings[i % 2]);
-        if (length > 0 && (size_t)length < size && access(path, R_OK) == 0) {
+    static const char *const forms[][2] = {{"", ""}, {"", ".yaml"}, {"scenarios/", ""}, {"scenarios/", ".yaml"},
+                                           {"scenarios/*/", ".yaml"}};
+    for (uint32_t i = 0; i < ARRAY_COUNT(forms); i++) {
+        int length = snprintf(path, size, "%s%s%s", forms[i][0], name, forms[i][1]);
+        glob_t found;
+        if (length <= 0 || (size_t)length >= size) {
+            continue;
+        }
+        if (access(path, R_OK) == 0) {
+            return path;
+        }
+        if (i + 1 == ARRAY_COUNT(forms) && glob(path, 0, NULL, &found) == 0) {
+            snprintf(path, size, "%s", found.gl_pathv[0]);
+            globfree(&found);
             return path;
         }
     }

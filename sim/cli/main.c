@@ -7,6 +7,8 @@
 #include "sim/base/text.h"
 
 #include <argp.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/personality.h>
@@ -65,9 +67,20 @@ static void fix_addresses(char **argv)
     }
 }
 
+/* What was printed may be all that was wanted: a full disk behind it must not look like success. */
+static int check_output(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) {
+        return status;
+    }
+    fprintf(stderr, "squall: cannot write the output: %s\n", strerror(errno));
+    return exit_worse(status, EXIT_INTERNAL);
+}
+
 int main(int argc, char **argv)
 {
     fix_addresses(argv);
+    signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is an error of write, and is reported */
     argp_err_exit_status = EXIT_USAGE;
     argp_program_version = "squall " SQUALL_VERSION;
     if (argc < 2) {
@@ -87,7 +100,7 @@ int main(int argc, char **argv)
             char name[64];
             snprintf(name, sizeof(name), "squall %s", command->name);
             argv[1] = name;
-            return command->run(argc - 1, argv + 1);
+            return check_output(command->run(argc - 1, argv + 1));
         }
     }
     return unknown_command(argv[1]);

@@ -14,6 +14,7 @@
 
 #include "sim/base/base.h"
 #include "sim/base/text.h"
+#include "sim/base/units.h"
 #include "sim/cli/runner.h"
 
 #include <errno.h>
@@ -30,7 +31,6 @@
 #define AHEAD 8
 #define JOBS_MAX 256
 #define IDLE_MS 100
-#define NS_PER_S INT64_C(1000000000)
 #define JUDGE_S 600             /* processor time that judging may take */
 #define TICK_NS NS_PER_S        /* between two looks at the workers */
 #define BLOCKED_TICKS_MIN 5

@@ -45,7 +45,8 @@ static bool is_decided(const struct cell *cell, const char *setting)
     return false;
 }
 
-void replay_line(FILE *out, const struct cell *cell, const char *const *sets, uint32_t set_count, uint64_t seed)
+void replay_line(FILE *out, const struct cell *cell, const char *const *sets, uint32_t set_count, const char *folder,
+                 uint64_t seed)
 {
     fputs("squall replay ", out);
     print_quoted(out, cell->spec.file);
@@ -58,6 +59,10 @@ void replay_line(FILE *out, const struct cell *cell, const char *const *sets, ui
     for (uint32_t i = 0; i < cell->set_count; i++) {
         fputs(" --set ", out);
         print_quoted(out, cell->sets[i]);
+    }
+    if (folder != NULL) {
+        fputs(" --out ", out);
+        print_quoted(out, folder);
     }
     fprintf(out, " --seed 0x%016llx", (unsigned long long)seed);
 }
@@ -72,7 +77,7 @@ static void print_context(void *user, FILE *out)
     units_format_duration(world_now(runner->world), now, sizeof(now));
     fprintf(out, "  scenario %s, seed 0x%016llx, at %s, event %llu\n  ", runner->cell->spec.name,
             (unsigned long long)runner->seed, now, (unsigned long long)world_event(runner->world));
-    replay_line(out, runner->cell, runner->sets, runner->set_count, runner->seed);
+    replay_line(out, runner->cell, runner->sets, runner->set_count, NULL, runner->seed);
     fputc('\n', out);
 }
 

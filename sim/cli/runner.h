@@ -30,7 +30,9 @@ void runner_run(struct runner *runner, const struct cell *cell, uint64_t seed, s
 /* Ends a run that runner_begin began. */
 void runner_finish(struct runner *runner, int64_t cpu_ns, struct run_result *result);
 
-/* Writes "squall replay FILE --set ... --seed 0x...": the command that does this run again. */
-void replay_line(FILE *out, const struct cell *cell, const char *const *sets, uint32_t set_count, uint64_t seed);
+/* Writes "squall replay FILE --set ... --out FOLDER --seed 0x...": the command that does this run
+ * again. `folder`: where the results are, NULL when in the usual place. */
+void replay_line(FILE *out, const struct cell *cell, const char *const *sets, uint32_t set_count,
+                 const char *folder, uint64_t seed);
 
 #endif

@@ -17,14 +17,18 @@
 
 static char path[64];
 
-static const char *fresh_path(void)
+static void remove_file(void)
 {
-    snprintf(path, sizeof(path), "/tmp/squall-results-%ld.sqlite", (long)getpid());
     char journal[80];
     snprintf(journal, sizeof(journal), "%s-journal", path);
     unlink(journal);
     unlink(path);
-    return path;
+}
+
+static void fresh_path(void)
+{
+    snprintf(path, sizeof(path), "/tmp/squall-results-%ld.sqlite", (long)getpid());
+    remove_file();
 }
 
 static struct results *open_or_complain(enum results_mode mode)
@@ -153,7 +157,7 @@ TEST(results, what_is_added_can_be_asked_for)
     struct err err = {0};
     CHECK(results_verify(results, &err));
     close_fine(results);
-    unlink(path);
+    remove_file();
 }
 
 TEST(results, the_digest_does_not_depend_on_order_or_commits)
@@ -201,7 +205,7 @@ TEST(results, the_digest_does_not_depend_on_order_or_commits)
     CHECK(results_digest(results, second, NULL));
     CHECK(strcmp(first, second) != 0);
     close_fine(results);
-    unlink(path);
+    remove_file();
 }
 
 TEST(results, a_run_is_known_again)
@@ -226,7 +230,7 @@ TEST(results, a_run_is_known_again)
     result_release(&result);
     CHECK_EQUAL(integer(results, "SELECT sum(n) FROM hist"), 2);
     close_fine(results);
-    unlink(path);
+    remove_file();
 }
 
 TEST(results, a_recheck_that_differs_is_listed)
@@ -240,7 +244,7 @@ TEST(results, a_recheck_that_differs_is_listed)
     CHECK(results_add_recheck(results, cell_id, 7, 1, 0, NULL));
     CHECK_EQUAL(integer(results, "SELECT count(*) FROM v_nondeterministic"), 1);
     close_fine(results);
-    unlink(path);
+    remove_file();
 }
 
 TEST(results, the_other_rows_are_kept_too)
@@ -276,7 +280,7 @@ TEST(results, the_other_rows_are_kept_too)
     CHECK_EQUAL(integer(results, "SELECT count(*) FROM v_model_vs_sim"), 1);
     result_release(&result);
     close_fine(results);
-    unlink(path);
+    remove_file();
 }
 
 TEST(results, thresholds_can_be_judged_from_the_file)
@@ -313,7 +317,7 @@ TEST(results, thresholds_can_be_judged_from_the_file)
     threshold_data_release(&loaded);
     result_release(&result);
     close_fine(results);
-    unlink(path);
+    remove_file();
 }
 
 /* -------------------------------------------------------------------------------------- queries */
@@ -349,7 +353,7 @@ TEST(results, only_one_select_is_a_question)
     CHECK(!results_query(results, "SELECT ?1, 2 b", NULL, 0, count_row, &rows, &err));
     CHECK_EQUAL(rows, 2);
     close_fine(results);
-    unlink(path);
+    remove_file();
 }
 
 /* ------------------------------------------------------------------------------------ bad files */
@@ -399,7 +403,7 @@ TEST(results, an_empty_file_is_filled_and_not_read)
     check_refused(RESULTS_READ, ERR_INPUT, "is empty");
     close_fine(open_or_complain(RESULTS_APPEND));
     close_fine(open_or_complain(RESULTS_READ));
-    unlink(path);
+    remove_file();
 }
 
 TEST(results, text_is_not_a_database)
@@ -410,7 +414,7 @@ TEST(results, text_is_not_a_database)
     write_file(text, sizeof(text));
     check_refused(RESULTS_READ, ERR_INPUT, "not a SQLite database");
     check_refused(RESULTS_APPEND, ERR_INPUT, "not a SQLite database");
-    unlink(path);
+    remove_file();
 }
 
 TEST(results, a_database_of_another_program_is_left_alone)
@@ -419,7 +423,7 @@ TEST(results, a_database_of_another_program_is_left_alone)
     execute("CREATE TABLE run(x)");
     check_refused(RESULTS_APPEND, ERR_INPUT, "of another program");
     check_refused(RESULTS_READ, ERR_INPUT, "of another program");
-    unlink(path);
+    remove_file();
 }
 
 TEST(results, a_newer_schema_is_refused)
@@ -430,7 +434,7 @@ TEST(results, a_newer_schema_is_refused)
     check_refused(RESULTS_APPEND, ERR_INPUT, "newer squall");
     execute("PRAGMA user_version=0");
     check_refused(RESULTS_READ, ERR_INPUT, "which no squall has written");
-    unlink(path);
+    remove_file();
 }
 
 TEST(results, a_file_that_is_cut_short_is_refused)
@@ -450,7 +454,7 @@ TEST(results, a_file_that_is_cut_short_is_refused)
         check_refused(RESULTS_APPEND, ERR_INPUT, "damaged or cut short");
         CHECK_EQUAL(truncate(path, stat_buffer.st_size), 0);
     }
-    unlink(path);
+    remove_file();
 }
 
 TEST(results, damage_inside_is_found_by_verify)
@@ -470,7 +474,7 @@ TEST(results, damage_inside_is_found_by_verify)
         CHECK(strstr(err.text, "is damaged") != NULL);
         results_close(results, NULL);
     }
-    unlink(path);
+    remove_file();
 }
 
 /* ------------------------------------------------------------------------------------- bad days */
@@ -537,31 +541,59 @@ TEST(results, a_full_disk_loses_only_the_last_transaction)
     add_run(results, cell_id, 1000000);
     CHECK_EQUAL(integer(results, "SELECT count(*) FROM run"), runs + 1);
     close_fine(results);
-    unlink(path);
+    remove_file();
 }
 
-static void be_killed(void)
+/* Dies with a few runs in memory, or with so many that some have reached the file uncommitted. */
+static void be_killed(uint64_t last)
 {
     struct results *results = results_open(path, RESULTS_APPEND, NULL);
     int64_t cell_id = add_cell(results, "3");
     results_commit_every(results, 10);
-    for (uint64_t seed = 1; seed <= 25; seed++) {
+    for (uint64_t seed = 1; seed <= last; seed++) {
         add_run(results, cell_id, seed);
+        if (seed == 20) {
+            results_commit_every(results, 0);
+        }
     }
     raise(SIGKILL);
 }
 
-TEST(results, a_killed_writer_loses_what_it_had_not_committed)
+static void be_killed_early(void)
+{
+    be_killed(25);
+}
+
+static void be_killed_late(void)
+{
+    be_killed(2500);
+}
+
+static void check_killed(void (*run)(void), enum results_mode mode)
 {
     fresh_path();
-    int status = in_child(be_killed);
+    int status = in_child(run);
     CHECK(WIFSIGNALED(status));
-    struct results *results = open_or_complain(RESULTS_READ);
+    struct results *results = open_or_complain(mode);
     REQUIRE(results != NULL);
     CHECK_EQUAL(integer(results, "SELECT count(*) FROM run"), 20);
     CHECK_EQUAL(integer(results, "SELECT sum(n) FROM hist"), 40);
+    CHECK(results_verify(results, NULL));
     close_fine(results);
-    unlink(path);
+    remove_file();
+}
+
+TEST(results, a_killed_writer_loses_what_it_had_not_committed)
+{
+    check_killed(be_killed_early, RESULTS_READ);
+    check_killed(be_killed_early, RESULTS_APPEND);
+}
+
+/* The journal must be rolled back, which a reader cannot do without writing. */
+TEST(results, a_half_written_transaction_is_rolled_back)
+{
+    check_killed(be_killed_late, RESULTS_READ);
+    check_killed(be_killed_late, RESULTS_APPEND);
 }
 
 TEST(results, closing_nothing_is_fine)
