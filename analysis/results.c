@@ -387,6 +387,9 @@ struct results *results_open(const char *path, enum results_mode mode, struct er
         /* A killed writer left a journal: rolling it back needs write access, once. */
         sqlite3_close(results->db);
         results->db = NULL;
+        if (err != NULL) {
+            *err = (struct err){.code = ERR_NONE};
+        }
         is_fine = connect(results, SQLITE_OPEN_READWRITE, err) && check_file(results, err);
     }
     if (!is_fine) {

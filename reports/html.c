@@ -34,8 +34,9 @@ static const char style[] =
     "1rem;background:#f5f5f5;font-size:1.1rem}\n"
     ".good{border-color:#009e73}.bad{border-color:#d55e00}.outcome b{font-size:1.2rem}\n"
     ".scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem;margin:.5rem 0}\n"
-    "th,td{text-align:left;padding:.25rem .7rem;border-bottom:1px solid #ddd;vertical-align:top}\n"
-    "th{background:#f0f0f0;white-space:nowrap}td.n,th.n{text-align:right;white-space:nowrap}\n"
+    "th,td{text-align:left;padding:.25rem .6rem;border-bottom:1px solid #ddd;vertical-align:top}\n"
+    "th{background:#f0f0f0;vertical-align:bottom}th.n{text-align:right}"
+    "td.n{text-align:right;white-space:nowrap}td.name{white-space:nowrap}td.long{min-width:16rem}\n"
     "td.ok{color:#00704f;font-weight:bold}td.no{color:#b03a00;font-weight:bold}\n"
     "code,pre{font:.85rem 'Liberation "
     "Mono',monospace}code.run{white-space:nowrap;user-select:all}\n"
@@ -470,19 +471,19 @@ static void add_recovery(struct page *page, const struct report_cell *cell)
     int64_t never = cell->faulted - cell->recovered;
     if (cell->faulted == 0) {
         field(page, "", "no fault struck");
-    } else if (cell->recovered == 0) {
-        field(page, "no",
-              arena_printf(arena, "not seen in %lld of %lld", (long long)never,
-                           (long long)cell->faulted));
-    } else {
-        const char *text =
-            arena_printf(arena, "%s mean, %s longest", seconds(page, cell->recovery_s),
-                         seconds(page, cell->recovery_s_max));
-        field(page, never > 0 ? "no" : "",
-              never == 0 ? text
-                         : arena_printf(arena, "%s; not seen in %lld of %lld", text,
-                                        (long long)never, (long long)cell->faulted));
+        return;
     }
+    const char *text = "";
+    if (cell->recovered > 0) {
+        text = arena_printf(arena, "%s mean, %s longest", seconds(page, cell->recovery_s),
+                            seconds(page, cell->recovery_s_max));
+    }
+    if (never > 0) {
+        text =
+            arena_printf(arena, "not in %lld of %lld runs%s%s", (long long)never,
+                         (long long)cell->faulted, cell->recovered > 0 ? "; others: " : "", text);
+    }
+    field(page, never > 0 ? "no" : "", text);
 }
 
 static void add_cells(struct page *page)
@@ -496,7 +497,7 @@ static void add_cells(struct page *page)
         const struct report_cell *cell = &data->cells[i];
         double offered = (double)cell->offered;
         row_begin(page);
-        field(page, "", cell->title);
+        field(page, "name", cell->title);
         const int64_t counts[] = {cell->runs,    cell->pass,  cell->fail,
                                   cell->unknown, cell->error, cell->offered};
         for (uint32_t c = 0; c < ARRAY_COUNT(counts); c++) {
@@ -547,7 +548,8 @@ static void add_word(struct text *out, const char *word)
     text_add(out, "'");
 }
 
-static void add_command(struct page *page, const char *label, const char *seed)
+/* One field: what happened, and the command that makes it happen again. */
+static void add_command(struct page *page, const char *message, const char *label, const char *seed)
 {
     struct text command;
     text_init(&command);
@@ -557,7 +559,9 @@ static void add_command(struct page *page, const char *label, const char *seed)
         add_word(&command, label);
     }
     text_printf(&command, " --seed %s", seed);
-    text_add(&page->text, "<td><code class=\"run\">");
+    text_add(&page->text, "<td class=\"long\">");
+    html_escape(&page->text, message);
+    text_add(&page->text, *message == '\0' ? "<code class=\"run\">" : "<br><code class=\"run\">");
     html_escape(&page->text, text_of(&command));
     text_add(&page->text, "</code></td>");
     text_release(&command);
@@ -575,8 +579,7 @@ static bool on_failing(void *context, const struct results_row *row)
     field(page, "n",
           values[5].type == RESULTS_NULL ? "\xe2\x80\x93" : seconds(page, values[5].real));
     number(page, values[6].integer);
-    add_command(page, values[0].text, values[1].text);
-    field(page, "", values[4].text);
+    add_command(page, values[4].text, values[0].text, values[1].text);
     row_end(page);
     return true;
 }
@@ -589,8 +592,7 @@ static bool on_known(void *context, const struct results_row *row)
     row_begin(page);
     field(page, "", values[0].text);
     number(page, values[1].integer);
-    add_command(page, values[2].text, values[3].text);
-    field(page, "", values[4].text);
+    add_command(page, values[4].text, values[2].text, values[3].text);
     row_end(page);
     return true;
 }
@@ -612,11 +614,12 @@ static bool add_failing(struct page *page, struct err *err)
         " AND r.cell_id IN %s GROUP BY v.invariant ORDER BY 2 DESC, 1";
     struct totals totals = totals_of(page->data);
     text_add(&page->text, "<h2 id=\"failing\">Runs that did not pass</h2>\n");
-    table_begin(page, "verdict|what|cell|#at|#events|run it again|message");
+    table_begin(page,
+                "verdict|what|cell|#at|#events|what happened, and the command that repeats it");
     if (!ask(page, failing, on_failing, err)) {
         return false;
     }
-    table_end(page, 7, "None.");
+    table_end(page, 6, "None.");
     if (totals.runs - totals.pass > 50) {
         text_printf(&page->text,
                     "<p>The %s shortest of %s; all are in the view <code>v_failure</code>.</p>\n",
@@ -632,11 +635,11 @@ static bool add_failing(struct page *page, struct err *err)
         "<h2 id=\"known\">Known defects seen</h2>\n<p>Violations that the scenario lists under "
         "<code>knownDefects</code>: they do not fail a run. The command repeats the "
         "shortest.</p>\n");
-    table_begin(page, "check|#runs|run it again|message");
+    table_begin(page, "check|#runs|what happened, and the command that repeats it");
     if (!ask(page, known, on_known, err)) {
         return false;
     }
-    table_end(page, 4, "None.");
+    table_end(page, 3, "None.");
     if (page->rows == 0) {
         page->text.length = before;
         page->text.data[before] = '\0';

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Each load's keys are read in ascending order, a few at a time, through a stub of its own with the load's routing,
- * patient time-outs and no end to its retries; the world ends the audit after a fixed virtual time. */
+ * Each load's keys are read in ascending order, a few at a time, through a stub of its own with
+ * the load's routing, patient time-outs and no end to its retries; the world ends the audit after
+ * a fixed virtual time. / */
 #include "sim/audit.h"
 
 #include "sim/base/base.h"
@@ -56,9 +57,11 @@ static void collect_keys(struct audit *audit)
     map_init(&seen);
     for (uint32_t i = 0; i < history->operations.count; i++) {
         const struct sq_operation *operation = vec_at(&history->operations, i);
-        audit->process = operation->process >= audit->process ? operation->process + 1 : audit->process;
+        audit->process =
+            operation->process >= audit->process ? operation->process + 1 : audit->process;
         uint64_t name = hash_mix(operation->load, operation->key);
-        if (operation->kind == SQ_KV_UPDATE && operation->outcome == SQ_OUTCOME_OK && map_find(&seen, name) == NULL) {
+        if (operation->kind == SQ_KV_UPDATE && operation->outcome == SQ_OUTCOME_OK &&
+            map_find(&seen, name) == NULL) {
             map_put(&seen, name, 1);
             vec_append(&audit->loads[operation->load].keys, &operation->key);
         }
@@ -88,7 +91,8 @@ static void on_done(void *context, uint64_t word, const struct stub_result *resu
     } else if (!result->is_definite) {
         outcome = SQ_OUTCOME_INFO;
     }
-    history_complete(&load->audit->world->history, word, outcome, result->status, reply.value, result->replied_by);
+    history_complete(&load->audit->world->history, word, outcome, result->status, reply.value,
+                     result->replied_by);
     load->running--;
     read_more(load);
 }
@@ -99,8 +103,10 @@ static void read_more(struct audit_load *load)
     while (load->running < AUDIT_WIDTH && load->next < load->keys.count) {
         uint64_t key = *(uint64_t *)vec_at(&load->keys, load->next++);
         uint32_t process = load->audit->process++;
-        struct sq_operation operation = {
-            .load = load->index + world->spec->load_count, .process = process, .kind = SQ_KV_READ, .key = key};
+        struct sq_operation operation = {.load = load->index + world->spec->load_count,
+                                         .process = process,
+                                         .kind = SQ_KV_READ,
+                                         .key = key};
         uint64_t id = history_invoke(&world->history, &operation, world_now(world));
         struct sq_kv_request request = {
             .kind = SQ_KV_READ,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Audit: when the load is over and the faults are healed, ordinary clients read back every key that was written. The
- * reads go into the history under load index + spec->load_count, so that lost writes are seen by the checkers. */
+ * Audit: when the load is over and the faults are healed, ordinary clients read back every key
+ * that was written. The reads go into the history under load index + spec->load_count, so that
+ * lost writes are seen by the checkers. */
 #ifndef SQUALL_SIM_AUDIT_H
 #define SQUALL_SIM_AUDIT_H
 
@@ -9,7 +10,8 @@
 
 struct audit;
 
-/* Starts reading; one audit a run. NULL when nothing was written or the spec asks for no check that needs it. */
+/* Starts reading; one audit a run. NULL when nothing was written or the spec asks for no check
+ * that needs it. */
 struct audit *audit_start(struct world *world);
 bool audit_is_done(const struct audit *audit);
 /* NULL is fine. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * local = base_local + (now - base_true) * (1 + drift): one multiplication of 128 bits, rounded down. */
+ * local = base_local + (now - base_true) * (1 + drift): one multiplication of 128 bits, rounded
+ * down. */
 #include "sim/clock.h"
 
 #include "sim/base/base.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A node's clock: the true time seen with an offset (time of day only) and a drift. Integers; monotonic never goes back. */
+ * A node's clock: the true time seen with an offset (time of day only) and a drift. Integers;
+ * monotonic never goes back. */
 #ifndef SQUALL_SIM_CLOCK_H
 #define SQUALL_SIM_CLOCK_H
 
@@ -13,7 +14,7 @@ struct clock {
     int64_t base_true_ns;  /* true time of the last change of drift */
     int64_t base_local_ns; /* what the monotonic clock showed then */
     int64_t drift_ppm;
-    int64_t offset_ns;     /* of the time of day */
+    int64_t offset_ns; /* of the time of day */
 };
 
 void clock_init(struct clock *clock, int64_t now_ns, int64_t offset_ns, int64_t drift_ppm);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * First come, first served over all nodes of the host; no time slices. A job started before a slowdown begins or ends
- * keeps the speed that it started with. */
+ * First come, first served over all nodes of the host; no time slices. A job started before a
+ * slowdown begins or ends keeps the speed that it started with. */
 #include "sim/cpu.h"
 
 #include "sim/base/base.h"

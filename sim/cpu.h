@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Processor of a host: cores that serve jobs in order of arrival, each for its time without interruption. */
+ * Processor of a host: cores that serve jobs in order of arrival, each for its time without
+ * interruption. */
 #ifndef SQUALL_SIM_CPU_H
 #define SQUALL_SIM_CPU_H
 

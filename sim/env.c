@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The seam: the tables of functions through which a node sees the world. Each is a thin door to the engine; whatever
- * takes time blocks the calling fiber. */
+ * The seam: the tables of functions through which a node sees the world. Each is a thin door to
+ * the engine; whatever takes time blocks the calling fiber. */
 #include "sim/base/base.h"
 #include "sim/net.h"
 #include "sim/node.h"
@@ -15,7 +15,7 @@ static struct task *self(struct sq_env *env)
     return task;
 }
 
-/* ------------------------------------------------------------------------------------------------ clock */
+/* ---------------------------------------------------------------------------------------- clock */
 
 static sq_time clock_monotonic_op(struct sq_env *env)
 {
@@ -78,9 +78,10 @@ static const struct sq_clock_ops clock_ops = {
     clock_monotonic_op, clock_realtime_op, timer_start, timer_rearm, timer_cancel, clock_sleep,
 };
 
-/* ------------------------------------------------------------------------------------------------ network */
+/* -------------------------------------------------------------------------------------- network */
 
-static void net_send_op(struct sq_env *env, sq_node to, const struct sq_buffer *buffers, uint32_t count)
+static void net_send_op(struct sq_env *env, sq_node to, const struct sq_buffer *buffers,
+                        uint32_t count)
 {
     struct node *node = node_of(env);
     ASSERT(to < node->world->node_count);
@@ -104,7 +105,7 @@ static void net_send_op(struct sq_env *env, sq_node to, const struct sq_buffer *
 
 static const struct sq_net_ops net_ops = {net_send_op};
 
-/* ------------------------------------------------------------------------------------------------ disk */
+/* ----------------------------------------------------------------------------------------- disk */
 
 static enum sq_status disk_do(struct sq_env *env, struct disk_call *call)
 {
@@ -139,18 +140,21 @@ static void disk_close(struct sq_env *env, sq_file file)
     disk_do(env, &call);
 }
 
-static enum sq_status disk_read(struct sq_env *env, sq_file file, void *data, size_t size, uint64_t offset,
-                                size_t *got)
+static enum sq_status disk_read(struct sq_env *env, sq_file file, void *data, size_t size,
+                                uint64_t offset, size_t *got)
 {
-    struct disk_call call = {.method = DISK_READ, .file = file, .data = data, .size = size, .offset = offset};
+    struct disk_call call = {
+        .method = DISK_READ, .file = file, .data = data, .size = size, .offset = offset};
     enum sq_status status = disk_do(env, &call);
     *got = call.got;
     return status;
 }
 
-static enum sq_status disk_write(struct sq_env *env, sq_file file, const void *data, size_t size, uint64_t offset)
+static enum sq_status disk_write(struct sq_env *env, sq_file file, const void *data, size_t size,
+                                 uint64_t offset)
 {
-    struct disk_call call = {.method = DISK_WRITE, .file = file, .source = data, .size = size, .offset = offset};
+    struct disk_call call = {
+        .method = DISK_WRITE, .file = file, .source = data, .size = size, .offset = offset};
     return disk_do(env, &call);
 }
 
@@ -203,11 +207,11 @@ static const char *disk_list_op(struct sq_env *env, uint32_t index)
 }
 
 static const struct sq_disk_ops disk_ops = {
-    disk_open, disk_close, disk_read, disk_write, disk_sync, disk_truncate, disk_size,
-    disk_remove, disk_rename, disk_exists_op, disk_sync_dir, disk_list_op,
+    disk_open, disk_close,  disk_read,   disk_write,     disk_sync,     disk_truncate,
+    disk_size, disk_remove, disk_rename, disk_exists_op, disk_sync_dir, disk_list_op,
 };
 
-/* ------------------------------------------------------------------------------------------------ processor, fibers */
+/* ---------------------------------------------------------------------------- processor, fibers */
 
 static void cpu_work(struct sq_env *env, sq_time ns)
 {
@@ -224,7 +228,8 @@ static void cpu_charge(struct sq_env *env, uint32_t operations, size_t bytes)
 
 static const struct sq_cpu_ops cpu_ops = {cpu_work, cpu_charge};
 
-static sq_fiber fiber_spawn(struct sq_env *env, void (*entry)(struct sq_env *env, void *argument), void *argument)
+static sq_fiber fiber_spawn(struct sq_env *env, void (*entry)(struct sq_env *env, void *argument),
+                            void *argument)
 {
     return task_id(task_spawn(node_of(env), entry, argument));
 }
@@ -260,14 +265,16 @@ static void fiber_unpark(struct sq_env *env, sq_fiber fiber)
     task_wake(task);
 }
 
-static void fiber_post(struct sq_env *env, void (*run)(struct sq_env *env, void *argument), void *argument)
+static void fiber_post(struct sq_env *env, void (*run)(struct sq_env *env, void *argument),
+                       void *argument)
 {
     node_post(node_of(env), (struct item){.kind = ITEM_POST, .run = run, .argument = argument});
 }
 
-static const struct sq_fiber_ops fiber_ops = {fiber_spawn, fiber_self, fiber_park, fiber_unpark, fiber_post};
+static const struct sq_fiber_ops fiber_ops = {fiber_spawn, fiber_self, fiber_park, fiber_unpark,
+                                              fiber_post};
 
-/* ------------------------------------------------------------------------------------------------ chance, memory */
+/* ------------------------------------------------------------------------------- chance, memory */
 
 static uint64_t rand_u64(struct sq_env *env)
 {
@@ -316,10 +323,10 @@ static size_t mem_size(struct sq_env *env, const void *pointer)
 
 static const struct sq_mem_ops mem_ops = {mem_alloc, mem_realloc, mem_free, mem_size};
 
-/* ------------------------------------------------------------------------------------------------ calls */
+/* ---------------------------------------------------------------------------------------- calls */
 
-static void call_reply(struct sq_env *env, struct sq_reply_to to, enum sq_status status, sq_node leader,
-                       const void *data, size_t size)
+static void call_reply(struct sq_env *env, struct sq_reply_to to, enum sq_status status,
+                       sq_node leader, const void *data, size_t size)
 {
     struct node *node = node_of(env);
     world_reply(node->world, node->index, to, status, leader, data, size);
@@ -328,7 +335,8 @@ static void call_reply(struct sq_env *env, struct sq_reply_to to, enum sq_status
 /* A call in progress: kept in the node's memory, so a crash forgets it. */
 struct pending_call {
     struct node *node;
-    void (*on_reply)(struct sq_env *env, void *argument, enum sq_status status, const void *data, size_t size);
+    void (*on_reply)(struct sq_env *env, void *argument, enum sq_status status, const void *data,
+                     size_t size);
     void *argument;
     enum sq_status status;
     void *data;
@@ -386,17 +394,25 @@ static void call_call(struct sq_env *env, const char *group, const void *data, s
 
 static const struct sq_call_ops call_ops = {call_reply, call_call};
 
-/* ------------------------------------------------------------------------------------------------ being seen */
+/* ----------------------------------------------------------------------------------- being seen */
 
-static void trace_see(struct sq_env *env, enum sq_see what, uint64_t a, uint64_t b, uint64_t c, const char *text)
+static void trace_see(struct sq_env *env, enum sq_see what, uint64_t a, uint64_t b, uint64_t c,
+                      const char *text)
 {
     struct node *node = node_of(env);
     struct world *world = node->world;
     ASSERT((unsigned)what < SQ_SEE_COUNT);
     world_trace(world, TRACE_SEEN, node->index, ((uint64_t)what << 48) ^ a, hash_mix(b, c));
     if (world->observer->on_seen != NULL) {
-        struct sq_seen seen = {world_now(world), world_event(world), node->index, env->incarnation,
-                               what, a, b, c, text};
+        struct sq_seen seen = {world_now(world),
+                               world_event(world),
+                               node->index,
+                               env->incarnation,
+                               what,
+                               a,
+                               b,
+                               c,
+                               text};
         world->observer->on_seen(world->observer->context, &seen);
     }
 }
@@ -411,8 +427,8 @@ static void trace_always(struct sq_env *env, bool holds, const char *name, const
     struct node *node = node_of(env);
     const struct sq_observer *observer = node->world->observer;
     if (!holds && observer->on_always != NULL) {
-        observer->on_always(observer->context, node->index, world_now(node->world), world_event(node->world), name,
-                            text);
+        observer->on_always(observer->context, node->index, world_now(node->world),
+                            world_event(node->world), name, text);
     }
 }
 
@@ -425,7 +441,8 @@ static void trace_sometimes(struct sq_env *env, const char *name)
     }
 }
 
-__attribute__((format(printf, 2, 3))) static void trace_log(struct sq_env *env, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void trace_log(struct sq_env *env, const char *format,
+                                                            ...)
 {
     struct node *node = node_of(env);
     struct trace *trace = &node->world->trace;
@@ -441,7 +458,8 @@ __attribute__((format(printf, 2, 3))) static void trace_log(struct sq_env *env, 
     trace_tell(trace, &record, text);
 }
 
-static const struct sq_trace_ops trace_ops = {trace_see, trace_role, trace_always, trace_sometimes, trace_log};
+static const struct sq_trace_ops trace_ops = {trace_see, trace_role, trace_always, trace_sometimes,
+                                              trace_log};
 
 void env_init(struct node *node)
 {

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A fault process strikes at one instant (at), or again and again (every): it picks nodes among those selected that
- * are up, applies, holds for its duration, and reverts exactly what it did. Two faults may overlap: filters stack, a
- * node that is already down is not struck again, and only the instance that took a node down brings it back.
+ * A fault process strikes at one instant (at), or again and again (every): it picks nodes among
+ * those selected that are up, applies, holds for its duration, and reverts exactly what it did.
+ * Two faults may overlap: filters stack, a node that is already down is not struck again, and only
+ * the instance that took a node down brings it back.
  *
- * Streams: "fault <name>" and, with mode each, one a node; so removing one fault does not move another. */
+ * Streams: "fault <name>" and, with mode each, one a node; so removing one fault does not move
+ * another. */
 #include "sim/fault.h"
 
 #include "sim/base/base.h"
@@ -16,7 +18,7 @@
 #include <string.h>
 
 #define LEADER_RETRY_NS (100 * NS_PER_MS)
-#define LEADER_TRIES 100
+#define LEADER_TRIES    100
 
 struct fault_process;
 
@@ -39,7 +41,7 @@ struct fault_process {
     struct fault_set *set;
     const struct spec_fault *fault;
     uint32_t index;
-    uint64_t only;  /* mode each: its node; else all candidates */
+    uint64_t only; /* mode each: its node; else all candidates */
     struct rng when;
     struct rng who;
     struct rng what;
@@ -71,9 +73,10 @@ static uint64_t all_nodes(const struct world *world)
     return world->node_count == 64 ? UINT64_MAX : bit(world->node_count) - 1;
 }
 
-/* ------------------------------------------------------------------------------------------------ whom */
+/* ----------------------------------------------------------------------------------------- whom */
 
-static uint64_t candidates(const struct world *world, const struct spec_selector *selector, bool must_be_up)
+static uint64_t candidates(const struct world *world, const struct spec_selector *selector,
+                           bool must_be_up)
 {
     uint64_t mask = 0;
     for (sq_node i = 0; i < world->node_count; i++) {
@@ -133,7 +136,7 @@ static uint32_t strength(const struct spec_fault *fault, struct rng *rng, uint32
     UNREACHABLE();
 }
 
-/* ------------------------------------------------------------------------------------------------ network */
+/* -------------------------------------------------------------------------------------- network */
 
 static void link_apply(struct net_filter *filter, struct net_verdict *verdict, uint32_t size)
 {
@@ -185,19 +188,23 @@ static void network_strike(struct fault_process *process)
         }
         for (sq_node other = 0; other < world->node_count; other++) {
             bool is_pair = other != node && (process->other & bit(other)) != 0;
-            /* Inside the struck set a pair is met from both ends: take it once, unless one direction is meant. */
-            bool is_twice = (process->struck & bit(other)) != 0 && (process->other & bit(node)) != 0;
-            if (is_pair && !(is_twice && other < node && process->fault->direction == SPEC_DIRECTION_BOTH)) {
+            /* Inside the struck set a pair is met from both ends: take it once, unless one
+             * direction is meant. */
+            bool is_twice =
+                (process->struck & bit(other)) != 0 && (process->other & bit(node)) != 0;
+            if (is_pair &&
+                !(is_twice && other < node && process->fault->direction == SPEC_DIRECTION_BOTH)) {
                 network_pair(process, node, other);
             }
         }
-        for (uint32_t load = 0; process->fault->targets_clients && load < world->spec->load_count; load++) {
+        for (uint32_t load = 0; process->fault->targets_clients && load < world->spec->load_count;
+             load++) {
             network_pair(process, node, world->node_count + load);
         }
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ disks */
+/* ---------------------------------------------------------------------------------------- disks */
 
 static void disk_apply(struct disk_filter *filter, struct disk_call *call, uint32_t method_bit)
 {
@@ -237,7 +244,7 @@ static void disk_strike(struct fault_process *process)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ nodes, clocks, cpus */
+/* -------------------------------------------------------------------------- nodes, clocks, cpus */
 
 /* Power goes by hosts: all nodes of a struck node's host are struck. */
 static uint64_t whole_hosts(const struct world *world, uint64_t struck)
@@ -285,7 +292,8 @@ static void node_strike(struct fault_process *process, struct node *node)
         power_off(node, fault->action == SPEC_ACTION_WIPE);
         break;
     case SPEC_ACTION_CLOCK:
-        clock_shift(&node->clock, world_now(node->world), fault->clock_offset_ns, fault->clock_drift_ppm);
+        clock_shift(&node->clock, world_now(node->world), fault->clock_offset_ns,
+                    fault->clock_drift_ppm);
         break;
     case SPEC_ACTION_CPU:
         node->host->cpu.slowdown_milli = fault->slowdown_milli;
@@ -317,7 +325,8 @@ static void node_revert(struct fault_process *process, struct node *node)
         node_resume(node);
         break;
     case SPEC_ACTION_CLOCK:
-        clock_shift(&node->clock, world_now(node->world), -fault->clock_offset_ns, -fault->clock_drift_ppm);
+        clock_shift(&node->clock, world_now(node->world), -fault->clock_offset_ns,
+                    -fault->clock_drift_ppm);
         break;
     case SPEC_ACTION_CPU:
         node->host->cpu.slowdown_milli = 1000;
@@ -327,9 +336,10 @@ static void node_revert(struct fault_process *process, struct node *node)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ instances */
+/* ------------------------------------------------------------------------------------ instances */
 
-static void add_names(const struct world *world, struct arena *arena, const char **text, uint64_t mask)
+static void add_names(const struct world *world, struct arena *arena, const char **text,
+                      uint64_t mask)
 {
     for (sq_node i = 0; i < world->node_count; i++) {
         if (mask & bit(i)) {
@@ -348,10 +358,11 @@ static void tell(struct fault_process *process)
     }
 }
 
-static const char *const kind_names[] = {"NodeChaos", "NetworkChaos", "IOChaos", "TimeChaos", "StressChaos"};
+static const char *const kind_names[] = {"NodeChaos", "NetworkChaos", "IOChaos", "TimeChaos",
+                                         "StressChaos"};
 static const char *const action_names[] = {
-    "kill", "pause", "restart", "power-loss", "wipe", "partition", "delay", "loss", "duplicate",
-    "bandwidth", "latency", "fault", "lostFsync", "bitRot", "clock", "cpu",
+    "kill",      "pause",     "restart", "power-loss", "wipe",      "partition", "delay", "loss",
+    "duplicate", "bandwidth", "latency", "fault",      "lostFsync", "bitRot",    "clock", "cpu",
 };
 
 uint32_t fault_next_id(struct fault_set *set)
@@ -389,7 +400,8 @@ static void end_instance(struct fault_process *process)
     ASSERT(process->is_active);
     process->is_active = false;
     for (; process->links != NULL; process->links = process->links->next) {
-        net_filter_remove(world->net, process->links->from, process->links->to, &process->links->filter);
+        net_filter_remove(world->net, process->links->from, process->links->to,
+                          &process->links->filter);
     }
     for (; process->disks != NULL; process->disks = process->disks->next) {
         disk_filter_remove(world->nodes[process->disks->node].disk, &process->disks->filter);
@@ -414,7 +426,8 @@ static void fire_end(void *context, struct sched_event *event)
     schedule_next(process);
 }
 
-static void push(struct fault_process *process, int64_t time_ns, void (*fire)(void *, struct sched_event *))
+static void push(struct fault_process *process, int64_t time_ns,
+                 void (*fire)(void *, struct sched_event *))
 {
     struct sched_event *event = sched_push(&process->set->world->sched, time_ns, &process->event);
     event->fire = fire;
@@ -496,7 +509,7 @@ static void schedule_next(struct fault_process *process)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ the set */
+/* -------------------------------------------------------------------------------------- the set */
 
 static uint32_t process_count(const struct world *world, const struct spec_fault *fault)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Faults: when they strike, whom, and what they do. Each fault of the scenario is a process with random streams of its
- * own; an instance of it is a set of filters in front of links and disks, or an action on nodes, undone at its end. */
+ * Faults: when they strike, whom, and what they do. Each fault of the scenario is a process with
+ * random streams of its own; an instance of it is a set of filters in front of links and disks, or
+ * an action on nodes, undone at its end. */
 #ifndef SQUALL_SIM_FAULT_H
 #define SQUALL_SIM_FAULT_H
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Size classes with free lists over a bump pointer: four classes to each power of two, so at most a quarter of a block
- * is wasted, and a crash costs one memset of the list heads. Blocks carry a 16-byte header with their class and a mark
- * that tells live from free. Nothing is given back to the system before the heap is released, except that a drop
- * returns what is far above the usual use. */
+ * Size classes with free lists over a bump pointer: four classes to each power of two, so at most
+ * a quarter of a block is wasted, and a crash costs one memset of the list heads. Blocks carry a
+ * 16-byte header with their class and a mark that tells live from free. Nothing is given back to
+ * the system before the heap is released, except that a drop returns what is far above the usual
+ * use. */
 #include "sim/heap.h"
 
 #include "sim/base/base.h"
@@ -12,16 +13,17 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define HEAP_ORIGIN UINT64_C(0x100000000000)
+#define HEAP_ORIGIN     UINT64_C(0x100000000000)
 #define HEAP_KEEP_BYTES ((size_t)64 << 20)
-#define HEAP_LIVE 0x4c495645u
-#define HEAP_FREE 0x46524545u
+#define HEAP_LIVE       0x4c495645u
+#define HEAP_FREE       0x46524545u
 
 struct heap_block {
     uint32_t mark;
     uint32_t class;
     uint64_t size; /* usable bytes */
-    /* A free block's payload starts with the next free block. Under AddressSanitizer two links come before the header. */
+    /* A free block's payload starts with the next free block. Under AddressSanitizer two links
+     * come before the header. */
 };
 
 static_assert(sizeof(struct heap_block) == 16, "payload must be aligned to 16");
@@ -122,7 +124,8 @@ void heap_free(struct heap *heap, void *pointer)
 
 #else
 
-/* Class c holds blocks of (4 + c % 4) << (c / 4 + 2) bytes: 16, 20, 24, 28, 32, 40, ... rounded up to 16. */
+/* Class c holds blocks of (4 + c % 4) << (c / 4 + 2) bytes: 16, 20, 24, 28, 32, 40, ... rounded up
+ * to 16. */
 static size_t class_bytes(uint32_t class)
 {
     size_t bytes = (size_t)(4 + class % 4) << (class / 4 + 2);
@@ -134,7 +137,8 @@ static uint32_t class_of(size_t size)
     if (size <= 16) {
         return 0;
     }
-    uint32_t log = 63 - (uint32_t)__builtin_clzll((unsigned long long)(size - 1)); /* 2^log <= size - 1 */
+    uint32_t log =
+        63 - (uint32_t)__builtin_clzll((unsigned long long)(size - 1)); /* 2^log <= size - 1 */
     uint32_t step = (uint32_t)((size - 1) >> (log - 2)) & 3;
     uint32_t class = (log - 4) * 4 + step + 1;
     ASSERT(class < HEAP_CLASSES);

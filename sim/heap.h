@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Heap of one node: what the node allocates, dropped whole at a crash. It lives at a fixed address, so a pointer that
- * leaks into a decision of the code under test leaks the same value in every run. Under AddressSanitizer each block comes
- * from malloc instead, so that overruns and uses after free are seen. A second free of a block is an assertion. */
+ * Heap of one node: what the node allocates, dropped whole at a crash. It lives at a fixed
+ * address, so a pointer that leaks into a decision of the code under test leaks the same value in
+ * every run. Under AddressSanitizer each block comes from malloc instead, so that overruns and
+ * uses after free are seen. A second free of a block is an assertion. */
 #ifndef SQUALL_SIM_HEAP_H
 #define SQUALL_SIM_HEAP_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define HEAP_CLASSES 128
+#define HEAP_CLASSES    128
 #define HEAP_NODE_BYTES (UINT64_C(8) << 30)
 
 struct heap_block;

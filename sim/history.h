@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * History: every client operation of a run, in order of invocation, told to the observer as it happens. */
+ * History: every client operation of a run, in order of invocation, told to the observer as it
+ * happens. */
 #ifndef SQUALL_SIM_HISTORY_H
 #define SQUALL_SIM_HISTORY_H
 
@@ -18,12 +19,14 @@ struct history {
 void history_init(struct history *history, struct world *world);
 void history_release(struct history *history);
 void history_reset(struct history *history);
-/* A new operation, intended at intended_ns and invoked now; fills what is given by `model` (load, process, kind, key, argument). Returns its id. */
-uint64_t history_invoke(struct history *history, const struct sq_operation *model, int64_t intended_ns);
+/* A new operation, intended at intended_ns and invoked now; fills what is given by `model` (load,
+ * process, kind, key, argument). Returns its id. */
+uint64_t history_invoke(struct history *history, const struct sq_operation *model,
+                        int64_t intended_ns);
 /* One more send of it. */
 void history_attempt(struct history *history, uint64_t id);
-void history_complete(struct history *history, uint64_t id, enum sq_outcome outcome, enum sq_status status,
-                      uint64_t result, sq_node replied_by);
+void history_complete(struct history *history, uint64_t id, enum sq_outcome outcome,
+                      enum sq_status status, uint64_t result, sq_node replied_by);
 /* At the end of a run: operations still open become INFO with status SQ_E_TIMEOUT. */
 void history_close(struct history *history);
 

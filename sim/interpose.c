@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Closes the hidden inputs of code under test: libc's clocks, sleeps and entropy are defined here, in the executable, so
- * that shared libraries (libraft's tracer, libdb's ids, a user's plug-in) reach these first. While a node's code runs
- * they answer from its env; at any other time they do what libc does, by system call.
+ * Closes the hidden inputs of code under test: libc's clocks, sleeps and entropy are defined here,
+ * in the executable, so that shared libraries (libraft's tracer, libdb's ids, a user's plug-in)
+ * reach these first. While a node's code runs they answer from its env; at any other time they do
+ * what libc does, by system call.
  *
- * Not closed: environment variables, the time-stamp counter, direct system calls. `squall doctor` looks for what leaks. */
+ * Not closed: environment variables, the time-stamp counter, direct system calls. `squall doctor`
+ * looks for what leaks. */
 #include "sim/base/base.h"
 #include "sim/base/units.h"
 #include "sim/node.h"

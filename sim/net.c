@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A message waits for the wire (bandwidth, first come first served), then travels for latency + jitter. On a FIFO link
- * it never overtakes the one before, as on one TCP connection; otherwise jitter reorders. Each link draws from
- * streams of its own, made when it is first used, so a busy link moves nothing on another.
+ * A message waits for the wire (bandwidth, first come first served), then travels for latency +
+ * jitter. On a FIFO link it never overtakes the one before, as on one TCP connection; otherwise
+ * jitter reorders. Each link draws from streams of its own, made when it is first used, so a busy
+ * link moves nothing on another.
  *
- * What is deliberately not here: retransmission, congestion, routing. A lost message is lost; protocols cope. */
+ * What is deliberately not here: retransmission, congestion, routing. A lost message is lost;
+ * protocols cope. */
 #include "sim/net.h"
 
 #include "sim/base/base.h"
@@ -155,7 +157,8 @@ static struct link *link_at(struct net *net, endpoint from, endpoint to)
         link->loss = rng_keyed(seed, name, 0, 2);
         link->duplicate = rng_keyed(seed, name, 0, 3);
         if (link->spec->queue_limit > 0 && link->departures == NULL) {
-            link->departures = arena_alloc_array(&net->world->arena, link->spec->queue_limit, sizeof(int64_t));
+            link->departures =
+                arena_alloc_array(&net->world->arena, link->spec->queue_limit, sizeof(int64_t));
         }
     }
     return link;
@@ -178,7 +181,8 @@ static int64_t link_depart(struct link *link, int64_t now, uint32_t size, int64_
     int64_t start = link->wire_free_ns > now ? link->wire_free_ns : now;
     link->wire_free_ns = start + (int64_t)((__int128)size * NS_PER_S / bandwidth);
     if (limit > 0) {
-        link->departures[(link->departure_first + link->departure_count) % limit] = link->wire_free_ns;
+        link->departures[(link->departure_first + link->departure_count) % limit] =
+            link->wire_free_ns;
         link->departure_count++;
     }
     return link->wire_free_ns;
@@ -212,7 +216,8 @@ static void schedule(struct net *net, struct packet *packet, int64_t time_ns)
 
 static void drop(struct net *net, struct packet *packet, uint64_t why)
 {
-    world_trace(net->world, TRACE_DROP, packet->from, ((uint64_t)packet->to << 32) | packet->size, why);
+    world_trace(net->world, TRACE_DROP, packet->from, ((uint64_t)packet->to << 32) | packet->size,
+                why);
     packet_unref(net, packet);
 }
 

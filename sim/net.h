@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Network: one directed link for each pair of endpoints, with latency, jitter, loss, duplication, bandwidth and a bounded
- * queue for the wire. Faults are filters in front of a link. A node's messages to itself take no time and are never lost. */
+ * Network: one directed link for each pair of endpoints, with latency, jitter, loss, duplication,
+ * bandwidth and a bounded queue for the wire. Faults are filters in front of a link. A node's
+ * messages to itself take no time and are never lost. */
 #ifndef SQUALL_SIM_NET_H
 #define SQUALL_SIM_NET_H
 
@@ -11,8 +12,8 @@
 struct net_verdict {
     bool is_dropped;
     int64_t extra_ns;
-    uint32_t copies;    /* 1, or more when duplicated */
-    int64_t bandwidth;  /* bytes/s, 0 = infinite */
+    uint32_t copies;   /* 1, or more when duplicated */
+    int64_t bandwidth; /* bytes/s, 0 = infinite */
 };
 
 struct net_filter {

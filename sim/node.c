@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * How a node runs. Everything that can make it runnable (a packet, a timer, an unpark, a finished disk operation) puts
- * a task on the ready list or an item into the inbox and calls node_run, which loops: ready tasks first, in order,
- * then the next item. The main fiber handles one item, says that it is free, and suspends itself; an item that costs
- * processor time waits for the host's processor before the main fiber gets it.
+ * How a node runs. Everything that can make it runnable (a packet, a timer, an unpark, a finished
+ * disk operation) puts a task on the ready list or an item into the inbox and calls node_run,
+ * which loops: ready tasks first, in order, then the next item. The main fiber handles one item,
+ * says that it is free, and suspends itself; an item that costs processor time waits for the
+ * host's processor before the main fiber gets it.
  *
- * A crash never happens under the feet of a running fiber: faults strike from events of their own, and a node that
- * dooms itself (boot failed) is buried by node_run once the fiber has yielded. */
+ * A crash never happens under the feet of a running fiber: faults strike from events of their own,
+ * and a node that dooms itself (boot failed) is buried by node_run once the fiber has yielded. */
 #include "sim/node.h"
 
 #include "sim/base/base.h"
@@ -28,7 +29,7 @@ struct sq_env *sq_env_current(void)
     return current_node == NULL ? NULL : &current_node->env;
 }
 
-/* ------------------------------------------------------------------------------------------------ tasks */
+/* ---------------------------------------------------------------------------------------- tasks */
 
 sq_fiber task_id(const struct task *task)
 {
@@ -75,7 +76,8 @@ static void wake_fire(void *context, struct sched_event *event)
 {
     struct task *task = context;
     task->wait = 0;
-    world_trace(task->node->world, (enum trace_kind)event->kind, task->node->index, task->slot, event->words[0]);
+    world_trace(task->node->world, (enum trace_kind)event->kind, task->node->index, task->slot,
+                event->words[0]);
     task_wake(task);
 }
 
@@ -131,7 +133,8 @@ static struct task *task_slot(struct node *node)
     return task;
 }
 
-struct task *task_spawn(struct node *node, void (*entry)(struct sq_env *env, void *argument), void *argument)
+struct task *task_spawn(struct node *node, void (*entry)(struct sq_env *env, void *argument),
+                        void *argument)
 {
     struct task *task = task_slot(node);
     task->generation++;
@@ -160,7 +163,7 @@ static void task_abandon(struct task *task)
     task->fiber = NULL;
 }
 
-/* ------------------------------------------------------------------------------------------------ the inbox */
+/* ------------------------------------------------------------------------------------ the inbox */
 
 static void item_free(struct node *node, struct item *item)
 {
@@ -217,7 +220,8 @@ static int64_t item_cost(const struct node *node, const struct item *item)
 {
     const struct spec_host *host = &node->group->host;
     if (is_counted(item->kind)) {
-        return host->per_message_ns + (int64_t)((__int128)item->packet->size * host->per_byte_ps / 1000);
+        return host->per_message_ns +
+               (int64_t)((__int128)item->packet->size * host->per_byte_ps / 1000);
     }
     return item->kind == ITEM_TIMER ? host->per_timer_ns : 0;
 }
@@ -234,10 +238,12 @@ static void handle(struct node *node, struct item *item)
         break;
     case ITEM_REQUEST:
         if (model->request == NULL) {
-            world_reply(node->world, node->index, packet->reply_to, SQ_E_NOT_SUPPORTED, SQ_NODE_NONE, NULL, 0);
+            world_reply(node->world, node->index, packet->reply_to, SQ_E_NOT_SUPPORTED,
+                        SQ_NODE_NONE, NULL, 0);
             break;
         }
-        model->request(&node->env, &(struct sq_request){packet->reply_to, packet->data, packet->size});
+        model->request(&node->env,
+                       &(struct sq_request){packet->reply_to, packet->data, packet->size});
         break;
     case ITEM_REPLY:
         if (packet->slot < node->world->spec->group_count && node->stubs[packet->slot] != NULL) {
@@ -304,7 +310,7 @@ static void start_item(struct node *node)
     cpu_submit(&node->host->cpu, &node->main_job);
 }
 
-/* ------------------------------------------------------------------------------------------------ running */
+/* -------------------------------------------------------------------------------------- running */
 
 static void run_task(struct node *node, struct task *task)
 {
@@ -368,7 +374,8 @@ void node_receive(struct node *node, struct packet *packet)
         refuse(node, packet, SQ_E_REFUSED);
         return;
     }
-    if (packet->kind == PACKET_REPLY && (packet->reply_to.caller >> 24) != (node->env.incarnation & 0xff)) {
+    if (packet->kind == PACKET_REPLY &&
+        (packet->reply_to.caller >> 24) != (node->env.incarnation & 0xff)) {
         packet_unref(node->world->net, packet);
         return;
     }
@@ -382,12 +389,13 @@ void node_receive(struct node *node, struct packet *packet)
         }
         return;
     }
-    static const enum item_kind kinds[] = {
-        [PACKET_MESSAGE] = ITEM_MESSAGE, [PACKET_REQUEST] = ITEM_REQUEST, [PACKET_REPLY] = ITEM_REPLY};
+    static const enum item_kind kinds[] = {[PACKET_MESSAGE] = ITEM_MESSAGE,
+                                           [PACKET_REQUEST] = ITEM_REQUEST,
+                                           [PACKET_REPLY] = ITEM_REPLY};
     node_post(node, (struct item){.kind = kinds[packet->kind], .packet = packet});
 }
 
-/* ------------------------------------------------------------------------------------------------ life */
+/* ----------------------------------------------------------------------------------------- life */
 
 void node_init(struct node *node, struct world *world, sq_node index)
 {
@@ -407,7 +415,8 @@ void node_release(struct node *node)
     vec_release(&node->tasks);
 }
 
-void node_reset(struct node *node, const struct spec_group *group, uint32_t group_index, struct host *host)
+void node_reset(struct node *node, const struct spec_group *group, uint32_t group_index,
+                struct host *host)
 {
     struct world *world = node->world;
     if (!node->has_heap) {
@@ -417,24 +426,35 @@ void node_reset(struct node *node, const struct spec_group *group, uint32_t grou
     heap_drop(&node->heap);
     vec_clear(&node->tasks);
     struct node fresh = {
-        .world = world, .group = group, .group_index = group_index, .index = node->index, .host = host,
-        .heap = node->heap, .has_heap = true, .disk = node->disk, .tasks = node->tasks,
+        .world = world,
+        .group = group,
+        .group_index = group_index,
+        .index = node->index,
+        .host = host,
+        .heap = node->heap,
+        .has_heap = true,
+        .disk = node->disk,
+        .tasks = node->tasks,
     };
     *node = fresh;
-    const char *prefix = world->spec->group_count == 1 ? "n" : arena_printf(&world->arena, "%s-", group->name);
+    const char *prefix =
+        world->spec->group_count == 1 ? "n" : arena_printf(&world->arena, "%s-", group->name);
     node->env.name = arena_printf(&world->arena, "%s%u", prefix, node->index - group->first + 1);
     uint64_t entity = hash_text(node->env.name);
     struct rng chance = rng_keyed(world->seed, entity, 0, hash_text("clock"));
     int64_t offset = 0;
     int64_t drift = 0;
     if (group->host.clock_offset_ns > 0) {
-        offset = (int64_t)rng_below(&chance, 2 * (uint64_t)group->host.clock_offset_ns + 1) - group->host.clock_offset_ns;
+        offset = (int64_t)rng_below(&chance, 2 * (uint64_t)group->host.clock_offset_ns + 1) -
+                 group->host.clock_offset_ns;
     }
     if (group->host.clock_drift_ppm > 0) {
-        drift = (int64_t)rng_below(&chance, 2 * (uint64_t)group->host.clock_drift_ppm + 1) - group->host.clock_drift_ppm;
+        drift = (int64_t)rng_below(&chance, 2 * (uint64_t)group->host.clock_drift_ppm + 1) -
+                group->host.clock_drift_ppm;
     }
     clock_init(&node->clock, 0, offset, drift);
-    disk_reset(node->disk, &world->spec->disk, rng_keyed(world->seed, entity, 0, hash_text("disk")));
+    disk_reset(node->disk, &world->spec->disk,
+               rng_keyed(world->seed, entity, 0, hash_text("disk")));
     node->stubs = arena_alloc_array(&world->arena, world->spec->group_count, sizeof(*node->stubs));
     env_init(node);
 }
@@ -449,7 +469,8 @@ void node_boot(struct node *node)
     node->state = NODE_BOOTING;
     node->main_busy = true;
     node->is_paused = false;
-    node->rand = rng_keyed(node->world->seed, hash_text(node->env.name), node->env.incarnation, hash_text("rand"));
+    node->rand = rng_keyed(node->world->seed, hash_text(node->env.name), node->env.incarnation,
+                           hash_text("rand"));
     world_life(node->world, node, SQ_LIFE_BOOT);
     struct task *task = task_spawn(node, main_entry, NULL);
     ASSERT(task->slot == 0);
@@ -511,8 +532,8 @@ struct stub *node_stub(struct node *node, uint32_t group)
 {
     if (node->stubs[group] == NULL) {
         ASSERT(node->group->client != NULL);
-        node->stubs[group] = stub_new(node->world, node->index, group, node->group->client, node->env.name,
-                                      node->env.incarnation);
+        node->stubs[group] = stub_new(node->world, node->index, group, node->group->client,
+                                      node->env.name, node->env.incarnation);
     }
     return node->stubs[group];
 }

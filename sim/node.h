@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Node: a process on a host. Its work arrives in an inbox (messages, requests, timers, posted calls) and is handled one
- * item at a time on its main fiber, after the host's processor has spent what the item costs; further fibers run where the model
- * spawns them. What happens to a node's life (crash, power loss, pause, restart, wipe) is decided elsewhere and done here. */
+ * Node: a process on a host. Its work arrives in an inbox (messages, requests, timers, posted
+ * calls) and is handled one item at a time on its main fiber, after the host's processor has spent
+ * what the item costs; further fibers run where the model spawns them. What happens to a node's
+ * life (crash, power loss, pause, restart, wipe) is decided elsewhere and done here. */
 #ifndef SQUALL_SIM_NODE_H
 #define SQUALL_SIM_NODE_H
 
@@ -32,8 +33,8 @@ enum item_kind {
 struct item {
     struct item *next;
     enum item_kind kind;
-    struct packet *packet; /* MESSAGE, REQUEST, REPLY */
-    uint64_t tag;          /* TIMER */
+    struct packet *packet;                           /* MESSAGE, REQUEST, REPLY */
+    uint64_t tag;                                    /* TIMER */
     void (*run)(struct sq_env *env, void *argument); /* POST */
     void *argument;
 };
@@ -41,15 +42,15 @@ struct item {
 /* A fiber of a node. Slot 0 of node->tasks is the main one. */
 struct task {
     struct node *node;
-    struct fiber *fiber;   /* NULL: the slot is free */
+    struct fiber *fiber; /* NULL: the slot is free */
     uint32_t slot;
     uint32_t generation;
     struct task *next_ready;
     bool is_ready;
     bool is_parked;
-    bool has_permit;       /* an unpark came before the park */
-    sched_handle wait;     /* event that will wake it, 0 = none */
-    struct cpu_job job;    /* processor time that it waits for */
+    bool has_permit;    /* an unpark came before the park */
+    sched_handle wait;  /* event that will wake it, 0 = none */
+    struct cpu_job job; /* processor time that it waits for */
     void (*entry)(struct sq_env *env, void *argument);
     void *argument;
 };
@@ -80,15 +81,15 @@ struct node {
     struct item *inbox_first;
     struct item *inbox_last;
     uint32_t inbox_count;
-    struct item *current;    /* on the main fiber, or waiting for the processor */
+    struct item *current; /* on the main fiber, or waiting for the processor */
     bool main_busy;
     struct cpu_job main_job; /* processor time of `current` before it runs */
     struct vec tasks;        /* struct task * */
     struct task *running;
     struct task *ready_first;
     struct task *ready_last;
-    struct stub **stubs;     /* by group called; NULL until first used */
-    uint64_t dropped;        /* items that did not fit */
+    struct stub **stubs; /* by group called; NULL until first used */
+    uint64_t dropped;    /* items that did not fit */
 };
 
 static inline struct node *node_of(struct sq_env *env)
@@ -102,10 +103,12 @@ struct node *node_current(void);
 void node_init(struct node *node, struct world *world, sq_node index);
 void node_release(struct node *node);
 /* For a new run: down, empty disk, no history. */
-void node_reset(struct node *node, const struct spec_group *group, uint32_t group_index, struct host *host);
+void node_reset(struct node *node, const struct spec_group *group, uint32_t group_index,
+                struct host *host);
 /* Starts the next incarnation. The node must be down and its host on. */
 void node_boot(struct node *node);
-/* Process gone: fibers abandoned, memory dropped, open files closed. `how` is CRASH, POWER or EXIT. Power loss of the disk is the caller's affair. */
+/* Process gone: fibers abandoned, memory dropped, open files closed. `how` is CRASH, POWER or
+ * EXIT. Power loss of the disk is the caller's affair. */
 void node_crash(struct node *node, enum sq_life how);
 void node_pause(struct node *node);
 void node_resume(struct node *node);
@@ -122,7 +125,8 @@ void task_sleep(struct task *task, int64_t ns, enum trace_kind kind);
 /* Blocks until the host's processor has done `ns` of work. */
 void task_work(struct task *task, int64_t ns);
 void task_wake(struct task *task);
-struct task *task_spawn(struct node *node, void (*entry)(struct sq_env *env, void *argument), void *argument);
+struct task *task_spawn(struct node *node, void (*entry)(struct sq_env *env, void *argument),
+                        void *argument);
 struct task *task_find(struct node *node, sq_fiber fiber);
 sq_fiber task_id(const struct task *task);
 void node_post(struct node *node, struct item item);

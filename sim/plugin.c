@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * dlopen with all symbols resolved at once, so that a missing one is an error here and not in the middle of a run. */
+ * dlopen with all symbols resolved at once, so that a missing one is an error here and not in the
+ * middle of a run. */
 #include "sim/plugin.h"
 
 #include <assert.h>
@@ -11,18 +12,23 @@
 bool plugin_check(const struct sq_model *model, const char *path, struct err *err)
 {
     if (model == NULL) {
-        return err_set(err, ERR_INPUT, "plug-in '%s': " SQ_PLUGIN_SYMBOL "() returned nothing", path);
+        return err_set(err, ERR_INPUT, "plug-in '%s': " SQ_PLUGIN_SYMBOL "() returned nothing",
+                       path);
     }
     if (model->abi_version != SQ_ABI_VERSION) {
-        return err_set(err, ERR_INPUT, "plug-in '%s' was built for ABI version %u, this squall has version %u; rebuild it",
-                       path, model->abi_version, SQ_ABI_VERSION);
+        return err_set(
+            err, ERR_INPUT,
+            "plug-in '%s' was built for ABI version %u, this squall has version %u; rebuild it",
+            path, model->abi_version, SQ_ABI_VERSION);
     }
     if (model->size != sizeof(*model)) {
-        return err_set(err, ERR_INPUT, "plug-in '%s': its struct sq_model has %u bytes, expected %zu; rebuild it", path,
-                       model->size, sizeof(*model));
+        return err_set(err, ERR_INPUT,
+                       "plug-in '%s': its struct sq_model has %u bytes, expected %zu; rebuild it",
+                       path, model->size, sizeof(*model));
     }
     if (model->name == NULL || model->boot == NULL) {
-        return err_set(err, ERR_INPUT, "plug-in '%s': the model needs at least a name and a boot function", path);
+        return err_set(err, ERR_INPUT,
+                       "plug-in '%s': the model needs at least a name and a boot function", path);
     }
     return true;
 }

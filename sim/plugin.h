@@ -7,8 +7,9 @@
 #include "sim/base/err.h"
 #include "squall.h"
 
-/* Loads `path`, checks ABI version, size and the table. The object stays loaded for the life of the process. NULL: `err` is set
- * (ERR_INPUT when the file is not there or is no plug-in, ERR_SYSTEM when the loader failed otherwise). */
+/* Loads `path`, checks ABI version, size and the table. The object stays loaded for the life of
+ * the process. NULL: `err` is set (ERR_INPUT when the file is not there or is no plug-in,
+ * ERR_SYSTEM when the loader failed otherwise). */
 const struct sq_model *plugin_load(const char *path, struct err *err);
 /* Is this table one that this squall can run? */
 bool plugin_check(const struct sq_model *model, const char *path, struct err *err);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * run_spec: everything that decides a run but its seed, as plain data. The input layer makes it from a scenario, the
- * engine and the analysis read it; nobody writes to it afterwards. All memory belongs to the arena of the plan that
- * made it. Durations are ns, probabilities are out of 2^32 (RNG_ALWAYS), rates are per 1000 s, sizes are bytes. */
+ * run_spec: everything that decides a run but its seed, as plain data. The input layer makes it
+ * from a scenario, the engine and the analysis read it; nobody writes to it afterwards. All memory
+ * belongs to the arena of the plan that made it. Durations are ns, probabilities are out of 2^32
+ * (RNG_ALWAYS), rates are per 1000 s, sizes are bytes. */
 #ifndef SQUALL_SIM_SPEC_H
 #define SQUALL_SIM_SPEC_H
 
@@ -16,7 +17,7 @@ struct spec_place {
     uint32_t column;
 };
 
-/* ------------------------------------------------------------------------------------------------ groups and hosts */
+/* ----------------------------------------------------------------------------- groups and hosts */
 
 enum spec_full {
     SPEC_FULL_DROP,   /* what does not fit is lost silently */
@@ -24,8 +25,8 @@ enum spec_full {
 };
 
 struct spec_host {
-    uint32_t cores;           /* >= 1 */
-    uint32_t queue_limit;     /* inbox of a node, items; >= 1 */
+    uint32_t cores;       /* >= 1 */
+    uint32_t queue_limit; /* inbox of a node, items; >= 1 */
     enum spec_full on_full;
     int64_t per_message_ns;   /* processor time to handle one message or request */
     int64_t per_byte_ps;      /* PICOseconds per payload byte, on top */
@@ -57,84 +58,87 @@ enum spec_route {
 
 /* Policy of a caller: of a load, or of a group that calls another. */
 struct spec_client {
-    const char *target;        /* group called; index below */
+    const char *target; /* group called; index below */
     uint32_t target_group;
-    uint32_t count;            /* client identities at the start (loads); more are made when all are busy */
-    int64_t deadline_ns;       /* from the intended start; INT64_MAX = none */
-    int64_t timeout_ns;        /* per attempt */
+    uint32_t count; /* client identities at the start (loads); more are made when all are busy */
+    int64_t deadline_ns; /* from the intended start; INT64_MAX = none */
+    int64_t timeout_ns;  /* per attempt */
     enum spec_route route;
-    uint32_t attempts_max;     /* sends of one operation, the first included; UINT32_MAX = unlimited */
+    uint32_t attempts_max; /* sends of one operation, the first included; UINT32_MAX = unlimited */
     enum spec_backoff backoff;
     int64_t backoff_initial_ns;
     int64_t backoff_max_ns;
     uint32_t backoff_multiplier_milli; /* 2000 = doubles */
     enum spec_jitter jitter;
-    uint64_t jitter_proportion;        /* for PROPORTIONAL, out of 2^32 */
-    uint32_t redirects_max;            /* not-leader answers followed at once per operation before backing off */
-    uint64_t retry_on;                 /* bit (1 << enum sq_status): statuses that are retried */
-    bool budget_enabled;               /* token bucket over all retries of this caller (AWS: 500/5/10/1) */
-    uint32_t budget_capacity;          /* whole tokens */
+    uint64_t jitter_proportion; /* for PROPORTIONAL, out of 2^32 */
+    uint32_t
+        redirects_max;   /* not-leader answers followed at once per operation before backing off */
+    uint64_t retry_on;   /* bit (1 << enum sq_status): statuses that are retried */
+    bool budget_enabled; /* token bucket over all retries of this caller (AWS: 500/5/10/1) */
+    uint32_t budget_capacity; /* whole tokens */
     uint32_t budget_retry_cost;
     uint32_t budget_timeout_cost;
-    uint32_t budget_success_milli;     /* credit of a success, thousandths of a token */
+    uint32_t budget_success_milli; /* credit of a success, thousandths of a token */
 };
 
 struct spec_group {
     const char *name;
     const struct sq_model *model;
-    const char *model_name;          /* as written: "raft", "./mine.so" */
-    const struct sq_value *options;  /* model->option_count of them */
+    const char *model_name;         /* as written: "raft", "./mine.so" */
+    const struct sq_value *options; /* model->option_count of them */
     sq_node first;
     uint32_t count;
     uint32_t nodes_per_host;
     struct spec_host host;
-    struct spec_client *client;      /* policy of calls that this group makes; NULL: it makes none */
-    bool is_swarm_option;            /* reserved for option swarms */
+    struct spec_client *client; /* policy of calls that this group makes; NULL: it makes none */
+    bool is_swarm_option;       /* reserved for option swarms */
 };
 
 struct spec_zone {
     const char *name;
-    sq_node first;  /* zones are runs of nodes */
+    sq_node first; /* zones are runs of nodes */
     uint32_t count;
 };
 
-/* ------------------------------------------------------------------------------------------------ network, disk */
+/* -------------------------------------------------------------------------------- network, disk */
 
 struct spec_link {
-    int64_t latency_ns;        /* fixed part, one way */
-    struct dist jitter;        /* added to it; DIST_CONSTANT 0 = none */
-    uint64_t loss;             /* probability of losing a message */
-    uint64_t duplicate;        /* probability of a second copy, delivered with its own jitter */
-    int64_t bandwidth;         /* bytes/s; 0 = infinite */
-    uint32_t queue_limit;      /* messages waiting for the wire; 0 = unlimited */
-    bool is_fifo;              /* deliver in order of sending (TCP-like), else jitter reorders */
+    int64_t latency_ns;   /* fixed part, one way */
+    struct dist jitter;   /* added to it; DIST_CONSTANT 0 = none */
+    uint64_t loss;        /* probability of losing a message */
+    uint64_t duplicate;   /* probability of a second copy, delivered with its own jitter */
+    int64_t bandwidth;    /* bytes/s; 0 = infinite */
+    uint32_t queue_limit; /* messages waiting for the wire; 0 = unlimited */
+    bool is_fifo;         /* deliver in order of sending (TCP-like), else jitter reorders */
 };
 
 enum spec_directory {
     SPEC_DIRECTORY_STRICT,  /* POSIX: names are durable only after sync_dir */
-    SPEC_DIRECTORY_ORDERED, /* journalled: syncing a file makes all earlier directory changes durable too */
+    SPEC_DIRECTORY_ORDERED, /* journalled: syncing a file makes all earlier directory changes
+                               durable too */
 };
 
 struct spec_disk {
-    struct dist read;            /* latency of one read that misses the page cache */
-    struct dist write;           /* latency of one write into the page cache, usually 0 */
-    struct dist sync;            /* latency of a flush, on top of transferring the dirty bytes */
-    int64_t read_bandwidth;      /* bytes/s; 0 = infinite */
-    int64_t write_bandwidth;     /* at sync; 0 = infinite */
-    uint32_t iops;               /* device operations per second; 0 = unlimited */
-    int64_t capacity_bytes;      /* INT64_MAX = none */
+    struct dist read;        /* latency of one read that misses the page cache */
+    struct dist write;       /* latency of one write into the page cache, usually 0 */
+    struct dist sync;        /* latency of a flush, on top of transferring the dirty bytes */
+    int64_t read_bandwidth;  /* bytes/s; 0 = infinite */
+    int64_t write_bandwidth; /* at sync; 0 = infinite */
+    uint32_t iops;           /* device operations per second; 0 = unlimited */
+    int64_t capacity_bytes;  /* INT64_MAX = none */
     enum spec_directory directory;
-    uint32_t sector_bytes;       /* 512 or 4096: unit of tearing */
+    uint32_t sector_bytes; /* 512 or 4096: unit of tearing */
 };
 
-/* Link between two sets of nodes that differs from the default; both directions. Masks are of nodes (bit = index). */
+/* Link between two sets of nodes that differs from the default; both directions. Masks are of
+ * nodes (bit = index). */
 struct spec_link_rule {
     uint64_t from;
     uint64_t to;
     struct spec_link link;
 };
 
-/* ------------------------------------------------------------------------------------------------ load */
+/* ----------------------------------------------------------------------------------------- load */
 
 enum spec_executor {
     SPEC_CONSTANT_ARRIVAL_RATE,
@@ -170,7 +174,7 @@ struct spec_load {
     struct spec_client client;
 };
 
-/* ------------------------------------------------------------------------------------------------ faults */
+/* --------------------------------------------------------------------------------------- faults */
 
 enum spec_fault_kind {
     SPEC_NODE_CHAOS,
@@ -201,18 +205,18 @@ enum spec_fault_action {
 
 enum spec_mode {
     SPEC_MODE_ONE,
-    SPEC_MODE_ALL,            /* all selected nodes together */
-    SPEC_MODE_EACH,           /* every selected node by itself, each with its own timing and stream */
-    SPEC_MODE_FIXED,          /* `value` nodes */
+    SPEC_MODE_ALL,   /* all selected nodes together */
+    SPEC_MODE_EACH,  /* every selected node by itself, each with its own timing and stream */
+    SPEC_MODE_FIXED, /* `value` nodes */
     SPEC_MODE_FIXED_PERCENT,
     SPEC_MODE_RANDOM_MAX_PERCENT,
-    SPEC_MODE_MINORITY,       /* a random number below half, at least 1 */
-    SPEC_MODE_MAJORITY,       /* the smallest majority */
+    SPEC_MODE_MINORITY, /* a random number below half, at least 1 */
+    SPEC_MODE_MAJORITY, /* the smallest majority */
 };
 
 struct spec_selector {
-    uint64_t nodes;     /* mask of candidates; ~0 = any */
-    enum sq_role role;  /* SQ_ROLE_NONE = any; judged when the fault strikes */
+    uint64_t nodes;    /* mask of candidates; ~0 = any */
+    enum sq_role role; /* SQ_ROLE_NONE = any; judged when the fault strikes */
 };
 
 enum spec_direction {
@@ -237,10 +241,12 @@ struct spec_fault {
     uint32_t mode_value; /* FIXED: nodes; percents: 0..100 */
     struct spec_selector selector;
     bool has_target;
-    struct spec_selector target; /* NetworkChaos: other side; without: everybody else. Clients are never cut off unless `clients` */
+    struct spec_selector target; /* NetworkChaos: other side; without: everybody else. Clients are
+                                    never cut off unless `clients` */
     bool targets_clients;        /* links between selected nodes and clients are affected too */
     enum spec_direction direction;
-    /* When: at `at_ns` once, or a renewal process: wait `every`, strike, hold `duration`, and so on, inside [from, until). */
+    /* When: at `at_ns` once, or a renewal process: wait `every`, strike, hold `duration`, and so
+     * on, inside [from, until). */
     bool has_at;
     int64_t at_ns;
     struct dist every;
@@ -249,20 +255,21 @@ struct spec_fault {
     struct dist duration; /* 0: instantaneous (kill: stays down for ever when has_no_end) */
     bool has_no_end;
     /* What: */
-    struct dist delay;        /* DELAY, IO_LATENCY: added */
-    uint64_t probability;     /* LOSS, DUPLICATE, IO_FAULT, LOST_FSYNC, BIT_ROT, IO_LATENCY: per operation */
-    int64_t bandwidth;        /* BANDWIDTH: bytes/s */
-    enum sq_status error;     /* IO_FAULT: SQ_E_IO or SQ_E_NOSPC */
-    uint32_t methods;         /* enum spec_io_method bits */
-    const char *path;         /* glob of file names */
+    struct dist delay; /* DELAY, IO_LATENCY: added */
+    uint64_t
+        probability; /* LOSS, DUPLICATE, IO_FAULT, LOST_FSYNC, BIT_ROT, IO_LATENCY: per operation */
+    int64_t bandwidth;    /* BANDWIDTH: bytes/s */
+    enum sq_status error; /* IO_FAULT: SQ_E_IO or SQ_E_NOSPC */
+    uint32_t methods;     /* enum spec_io_method bits */
+    const char *path;     /* glob of file names */
     int64_t clock_offset_ns;
     int64_t clock_drift_ppm;
-    uint32_t slowdown_milli;  /* CPU: 3000 = three times slower */
-    bool is_swarm;            /* on or off by a coin of the seed */
+    uint32_t slowdown_milli; /* CPU: 3000 = three times slower */
+    bool is_swarm;           /* on or off by a coin of the seed */
     struct spec_place place;
 };
 
-/* ------------------------------------------------------------------------------------------------ judging */
+/* -------------------------------------------------------------------------------------- judging */
 
 enum spec_check_word {
     SPEC_ALWAYS,
@@ -272,23 +279,27 @@ enum spec_check_word {
 
 struct spec_check {
     enum spec_check_word word;
-    const char *name;     /* "raft.election-safety", "no-lost-acked-write", "linearizable", probe name, "recovers" */
-    /* EVENTUALLY: goodput >= ratio of its mean before the first fault, within `within_ns` after the last fault ended. */
+    const char *name; /* "raft.election-safety", "no-lost-acked-write", "linearizable", probe name,
+                         "recovers" */
+    /* EVENTUALLY: goodput >= ratio of its mean before the first fault, within `within_ns` after
+     * the last fault ended. */
     int64_t ratio_millionths;
     int64_t within_ns;
     struct spec_place place;
 };
 
-/* A violation that is a known defect of the shipped code under test: counted apart, does not fail the run. */
+/* A violation that is a known defect of the shipped code under test: counted apart, does not fail
+ * the run. */
 struct spec_known {
-    const char *check;    /* the oracle that sees it */
-    const char *library;  /* applies only when the model's version contains this text */
+    const char *check;   /* the oracle that sees it */
+    const char *library; /* applies only when the model's version contains this text */
     const char *reason;
 };
 
 enum spec_expect {
     SPEC_EXPECT_PASS,
-    SPEC_EXPECT_VIOLATED, /* at least one seed must violate the named check, and no other check may be violated */
+    SPEC_EXPECT_VIOLATED, /* at least one seed must violate the named check, and no other check may
+                             be violated */
 };
 
 struct spec_threshold {
@@ -299,8 +310,8 @@ struct spec_threshold {
 
 struct spec_availability {
     int64_t window_ns;
-    uint64_t success_min;    /* share of operations that succeed, out of 2^32 */
-    int64_t p99_max_ns;      /* INT64_MAX = not asked */
+    uint64_t success_min; /* share of operations that succeed, out of 2^32 */
+    int64_t p99_max_ns;   /* INT64_MAX = not asked */
 };
 
 struct run_spec {
@@ -310,17 +321,17 @@ struct run_spec {
     const char *canonical; /* normalised YAML of this cell */
     int64_t warmup_ns;
     int64_t limit_ns;
-    int64_t cpu_limit_ns;  /* real processor time of a run; exceeding it is "unknown" */
+    int64_t cpu_limit_ns; /* real processor time of a run; exceeding it is "unknown" */
     uint64_t event_limit;
-    int64_t window_ns;     /* bin of the time series */
+    int64_t window_ns; /* bin of the time series */
 
     struct spec_group *groups;
     uint32_t group_count;
-    uint32_t node_count;   /* of all groups; at most 64 */
+    uint32_t node_count; /* of all groups; at most 64 */
     struct spec_zone *zones;
     uint32_t zone_count;
     struct spec_link link_default;
-    struct spec_link link_clients; /* between loads and nodes */
+    struct spec_link link_clients;     /* between loads and nodes */
     struct spec_link_rule *link_rules; /* the last one that matches wins */
     uint32_t link_rule_count;
     struct spec_disk disk;
@@ -334,11 +345,14 @@ struct run_spec {
     struct spec_known *known;
     uint32_t known_count;
     enum spec_expect expect;
-    const char **expect_checks; /* EXPECT_VIOLATED: names, any of which must be violated somewhere */
+    const char *
+        *expect_checks; /* EXPECT_VIOLATED: names, any of which must be violated somewhere */
     uint32_t expect_check_count;
-    const char **expect_cells; /* texts; EXPECT_VIOLATED is about cells whose label contains one; none: all */
+    const char **expect_cells; /* texts; EXPECT_VIOLATED is about cells whose label contains one;
+                                  none: all */
     uint32_t expect_cell_count;
-    const char *expect_library;  /* the expectation holds for this library version only (else the scenario is skipped) */
+    const char *expect_library; /* the expectation holds for this library version only (else the
+                                   scenario is skipped) */
     struct spec_threshold *thresholds;
     uint32_t threshold_count;
     struct spec_availability availability;
@@ -347,8 +361,10 @@ struct run_spec {
 /* What the roof knows and the input layer asks about: models and names of checks. */
 struct catalog {
     void *context;
-    /* Finds a built-in model by name or loads a plug-in by path (relative to the scenario's folder `base`). NULL: err is set. */
-    const struct sq_model *(*find_model)(void *context, const char *name, const char *base, struct err *err);
+    /* Finds a built-in model by name or loads a plug-in by path (relative to the scenario's folder
+     * `base`). NULL: err is set. */
+    const struct sq_model *(*find_model)(void *context, const char *name, const char *base,
+                                         struct err *err);
     const char *const *model_names; /* NULL-terminated, for did-you-mean and `list` */
     const char *const *check_names; /* always-checks, NULL-terminated */
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Trace: the digest of the ordered event stream and the flight recorder (ring of the last records), always on; and,
- * on request, sinks that see every record: a text writer, a file of all records. Only values go in, never addresses. */
+ * Trace: the digest of the ordered event stream and the flight recorder (ring of the last
+ * records), always on; and, on request, sinks that see every record: a text writer, a file of all
+ * records. Only values go in, never addresses. */
 #ifndef SQUALL_SIM_TRACE_H
 #define SQUALL_SIM_TRACE_H
 
@@ -12,7 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define TRACE_RING 4096
+#define TRACE_RING   4096
 #define TRACE_NOBODY UINT32_MAX
 
 /* What happened. Values are part of the digest: append only. */
@@ -40,7 +41,7 @@ enum trace_kind {
 #define TRACE_KIND_ENUM(code, name) code,
     TRACE_KIND_MAP(TRACE_KIND_ENUM)
 #undef TRACE_KIND_ENUM
-    TRACE_KIND_COUNT
+        TRACE_KIND_COUNT
 };
 
 struct trace_record {
@@ -53,13 +54,14 @@ struct trace_record {
 
 /* Sees every record, in order. */
 struct trace_sink {
-    void (*on_record)(struct trace_sink *sink, uint64_t number, const struct trace_record *record, const char *text);
+    void (*on_record)(struct trace_sink *sink, uint64_t number, const struct trace_record *record,
+                      const char *text);
     struct trace_sink *next;
 };
 
 struct trace {
     uint64_t digest;
-    uint64_t count; /* records so far */
+    uint64_t count;            /* records so far */
     struct trace_record *ring; /* TRACE_RING of them */
     struct trace_sink *sinks;
 };
@@ -79,8 +81,8 @@ static inline void trace_record_text(struct trace *trace, int64_t time_ns, enum 
     *record = (struct trace_record){time_ns, kind, node, word, extra};
     trace->count++;
     uint64_t what = (((uint64_t)kind << 32) | node) ^ (word * UINT64_C(0x9fb21c651e98df25));
-    trace->digest = hash_mix(trace->digest ^ (uint64_t)time_ns,
-                             what ^ ((extra << 29) | (extra >> 35)));
+    trace->digest =
+        hash_mix(trace->digest ^ (uint64_t)time_ns, what ^ ((extra << 29) | (extra >> 35)));
     if (__builtin_expect(trace->sinks != NULL, 0)) {
         trace_tell(trace, record, text);
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * world_reset builds a run out of the spec and the seed; world_run is the loop: take the next event, call it, until
- * something ends the run. After the time limit comes the audit: loads fall silent, faults heal, what was written is
- * read back. */
+ * world_reset builds a run out of the spec and the seed; world_run is the loop: take the next
+ * event, call it, until something ends the run. After the time limit comes the audit: loads fall
+ * silent, faults heal, what was written is read back. */
 #include "sim/world.h"
 
 #include "sim/audit.h"
@@ -18,9 +18,9 @@
 #include <string.h>
 
 #define FIBER_STACK_BYTES ((size_t)256 << 10)
-#define NODES_MAX 64
-#define AUDIT_NS (60 * NS_PER_S)
-#define CPU_WATCH_MASK 0xfff
+#define NODES_MAX         64
+#define AUDIT_NS          (60 * NS_PER_S)
+#define CPU_WATCH_MASK    0xfff
 
 struct world *world_new(void)
 {
@@ -89,12 +89,14 @@ static void build_hosts(struct world *world)
                 cpu_init(&world->hosts[world->host_count].cpu, world, group->host.cores);
                 world->host_count++;
             }
-            node_reset(&world->nodes[group->first + i], group, g, &world->hosts[world->host_count - 1]);
+            node_reset(&world->nodes[group->first + i], group, g,
+                       &world->hosts[world->host_count - 1]);
         }
     }
 }
 
-void world_reset(struct world *world, const struct run_spec *spec, uint64_t seed, const struct sq_observer *observer)
+void world_reset(struct world *world, const struct run_spec *spec, uint64_t seed,
+                 const struct sq_observer *observer)
 {
     static const struct sq_observer nobody;
     ASSERT(spec->node_count >= 1);
@@ -202,14 +204,16 @@ uint64_t world_digest(const struct world *world)
     return world->trace.digest;
 }
 
-/* ------------------------------------------------------------------------------------------------ inside the engine */
+/* ---------------------------------------------------------------------------- inside the engine */
 
-void world_trace(struct world *world, enum trace_kind kind, uint32_t node, uint64_t word, uint64_t extra)
+void world_trace(struct world *world, enum trace_kind kind, uint32_t node, uint64_t word,
+                 uint64_t extra)
 {
     trace_record(&world->trace, world_now(world), kind, node, word, extra);
 }
 
-/* A caller's address: endpoint, stub, and incarnation where it is a node (an answer to a dead incarnation is dropped). */
+/* A caller's address: endpoint, stub, and incarnation where it is a node (an answer to a dead
+ * incarnation is dropped). */
 static uint32_t caller_of(const struct world *world, endpoint from, uint32_t slot)
 {
     uint32_t incarnation = from < world->node_count ? world->nodes[from].env.incarnation : 0;
@@ -227,8 +231,8 @@ static struct packet *packet_of(struct world *world, const void *data, size_t si
     return packet;
 }
 
-void world_request(struct world *world, endpoint from, uint32_t slot, sq_node to, struct sq_reply_to reply_to,
-                   const void *data, size_t size)
+void world_request(struct world *world, endpoint from, uint32_t slot, sq_node to,
+                   struct sq_reply_to reply_to, const void *data, size_t size)
 {
     struct packet *packet = packet_of(world, data, size);
     packet->from = from;
@@ -240,8 +244,8 @@ void world_request(struct world *world, endpoint from, uint32_t slot, sq_node to
     net_send(world->net, packet);
 }
 
-void world_reply(struct world *world, sq_node from, struct sq_reply_to to, enum sq_status status, sq_node leader,
-                 const void *data, size_t size)
+void world_reply(struct world *world, sq_node from, struct sq_reply_to to, enum sq_status status,
+                 sq_node leader, const void *data, size_t size)
 {
     struct packet *packet = packet_of(world, data, size);
     packet->from = from;
@@ -269,7 +273,8 @@ void world_life(struct world *world, struct node *node, enum sq_life what)
 {
     world_trace(world, TRACE_LIFE, node->index, what, node->env.incarnation);
     if (world->observer->on_life != NULL) {
-        struct sq_life_event life = {world_now(world), world_event(world), node->index, node->env.incarnation, what};
+        struct sq_life_event life = {world_now(world), world_event(world), node->index,
+                                     node->env.incarnation, what};
         world->observer->on_life(world->observer->context, &life);
     }
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * World: one run is one value. It owns the scheduler, nodes, network, disks, loads, faults and the trace; it is made
- * once per process and reused for many seeds (world_reset keeps memory warm), and several may live side by side. */
+ * World: one run is one value. It owns the scheduler, nodes, network, disks, loads, faults and the
+ * trace; it is made once per process and reused for many seeds (world_reset keeps memory warm),
+ * and several may live side by side. */
 #ifndef SQUALL_SIM_WORLD_H
 #define SQUALL_SIM_WORLD_H
 
@@ -43,9 +44,9 @@ struct packet {
     uint16_t references;
     uint32_t capacity;
     uint32_t size;
-    uint32_t status;  /* REPLY: enum sq_status */
-    sq_node leader;   /* REPLY: hint */
-    uint32_t slot;    /* REQUEST, REPLY: which stub of the caller (group called) */
+    uint32_t status; /* REPLY: enum sq_status */
+    sq_node leader;  /* REPLY: hint */
+    uint32_t slot;   /* REQUEST, REPLY: which stub of the caller (group called) */
     struct sq_reply_to reply_to;
     uint8_t data[];
 };
@@ -76,14 +77,16 @@ struct world {
     const struct sq_observer *observer; /* never NULL during a run */
     enum world_end end;
     bool stop_asked;
-    bool is_auditing;          /* past the time limit: loads are silent, faults healed, written keys are read back */
+    bool is_auditing; /* past the time limit: loads are silent, faults healed, written keys are read
+                         back */
     struct audit *audit;
     struct host *hosts;
     uint32_t host_count;
-    struct item *free_items;   /* of the arena */
-    uint32_t heap_slot;        /* picks the address range of node heaps; set before the first reset (0) */
-    int heap_fill;             /* byte that node memory is filled with, -1 = none */
-    int64_t (*cpu_clock_ns)(void); /* the real processor clock, for time.cpuLimit; NULL: not watched */
+    struct item *free_items; /* of the arena */
+    uint32_t heap_slot; /* picks the address range of node heaps; set before the first reset (0) */
+    int heap_fill;      /* byte that node memory is filled with, -1 = none */
+    int64_t (*cpu_clock_ns)(
+        void); /* the real processor clock, for time.cpuLimit; NULL: not watched */
 };
 
 static inline int64_t world_now(const struct world *world)
@@ -99,10 +102,12 @@ static inline uint64_t world_event(const struct world *world)
 
 struct world *world_new(void);
 void world_free(struct world *world);
-/* Prepares a run: nodes boot at time 0, loads start as the spec says. `observer` and `spec` must outlive the run. */
-void world_reset(struct world *world, const struct run_spec *spec, uint64_t seed, const struct sq_observer *observer);
-/* Runs until the time limit, `until_ns` (INT64_MAX: no other bound), event `until_event` (UINT64_MAX) or world_stop. May be called again to go on;
- * a run that has ended stays as it is. */
+/* Prepares a run: nodes boot at time 0, loads start as the spec says. `observer` and `spec` must
+ * outlive the run. */
+void world_reset(struct world *world, const struct run_spec *spec, uint64_t seed,
+                 const struct sq_observer *observer);
+/* Runs until the time limit, `until_ns` (INT64_MAX: no other bound), event `until_event`
+ * (UINT64_MAX) or world_stop. May be called again to go on; a run that has ended stays as it is. */
 enum world_end world_run(struct world *world, int64_t until_ns, uint64_t until_event);
 /* Closes the history (open operations become INFO). Once, after the last world_run. */
 void world_finish(struct world *world);
@@ -111,19 +116,20 @@ void world_stop(struct world *world);
 /* The determinism witness: digest of the event stream so far. */
 uint64_t world_digest(const struct world *world);
 
-/* ------------------------------------------------------------------------------------------------ inside the engine */
+/* ---------------------------------------------------------------------------- inside the engine */
 
 /* Sends a request from a caller. Bytes are copied. */
-void world_request(struct world *world, endpoint from, uint32_t slot, sq_node to, struct sq_reply_to reply_to,
-                   const void *data, size_t size);
+void world_request(struct world *world, endpoint from, uint32_t slot, sq_node to,
+                   struct sq_reply_to reply_to, const void *data, size_t size);
 /* Answers a request from the node `from`. */
-void world_reply(struct world *world, sq_node from, struct sq_reply_to to, enum sq_status status, sq_node leader,
-                 const void *data, size_t size);
+void world_reply(struct world *world, sq_node from, struct sq_reply_to to, enum sq_status status,
+                 sq_node leader, const void *data, size_t size);
 /* An answer arrived at a load. */
 void world_load_reply(struct world *world, const struct packet *packet);
 /* Tells trace and observer what became of a node. */
 void world_life(struct world *world, struct node *node, enum sq_life what);
 /* Records in the trace, at the present time. */
-void world_trace(struct world *world, enum trace_kind kind, uint32_t node, uint64_t word, uint64_t extra);
+void world_trace(struct world *world, enum trace_kind kind, uint32_t node, uint64_t word,
+                 uint64_t extra);
 
 #endif

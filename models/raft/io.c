@@ -483,20 +483,6 @@ static int io_set_vote(struct raft_io *raft_io, raft_id server_id)
     return error_of(io, status);
 }
 
-static int io_truncate(struct raft_io *raft_io, raft_index index)
-{
-    struct io *io = io_of(raft_io);
-    observe(io->env, io->raft, &io->observer);
-    io->env->trace->see(io->env, SQ_SEE_TRUNCATE, index, 0, 0, NULL);
-    struct io_job *job = job_new(io, JOB_CUT);
-    job->index = index;
-    if (index < io->next_index) {
-        io->next_index = index;
-    }
-    submit_write(io, job);
-    return 0;
-}
-
 static int io_append(struct raft_io *raft_io, struct raft_io_append *request,
                      const struct raft_entry entries[], unsigned n, raft_io_append_cb on_appended)
 {
@@ -505,7 +491,7 @@ static int io_append(struct raft_io *raft_io, struct raft_io_append *request,
     observe(env, io->raft, &io->observer);
     if (PLANTED(env, LEADER_OVERWRITES) && io->raft->state == RAFT_LEADER &&
         io->next_index > io->durable_end + 1) {
-        io_truncate(raft_io, io->next_index - 1);
+        raft_io->truncate(raft_io, io->next_index - 1);
     }
     struct io_job *job = io->writes.last;
     bool is_new = job == NULL || job->kind != JOB_APPEND;
@@ -532,6 +518,20 @@ static int io_append(struct raft_io *raft_io, struct raft_io_append *request,
     if (is_new) {
         submit_write(io, job);
     }
+    return 0;
+}
+
+static int io_truncate(struct raft_io *raft_io, raft_index index)
+{
+    struct io *io = io_of(raft_io);
+    observe(io->env, io->raft, &io->observer);
+    io->env->trace->see(io->env, SQ_SEE_TRUNCATE, index, 0, 0, NULL);
+    struct io_job *job = job_new(io, JOB_CUT);
+    job->index = index;
+    if (index < io->next_index) {
+        io->next_index = index;
+    }
+    submit_write(io, job);
     return 0;
 }
 

@@ -5,6 +5,7 @@
  * receiver: one raft_malloc'd array, and one raft_malloc'd batch that all payloads point into. */
 #include "wire.h"
 
+#include "../plant.h"
 #include "bytes.h"
 
 #define WIRE_VERSION  1

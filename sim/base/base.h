@@ -4,8 +4,8 @@
  *
  * An assertion that fails is a defect of squall itself (or of a model that broke its contract): it
  * prints the expression, the place and whatever the innermost assertion context adds (scenario,
- * seed, virtual time, event number, replay line), then aborts. Assertions stay on in every
- * build. */
+ * seed, virtual time, event number, replay line), then aborts. Assertions stay on in every build.
+ */
 #ifndef SQUALL_BASE_H
 #define SQUALL_BASE_H
 

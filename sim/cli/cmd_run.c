@@ -268,7 +268,7 @@ static int run_plan(struct results *results, struct plan *plan, const struct arg
     };
     struct campaign_outcome outcome;
     struct err err = {0};
-    struct summary_options summary = {arguments->sets, arguments->set_count, arguments->is_quiet};
+    struct summary_options summary = {arguments->sets, arguments->set_count, arguments->out, arguments->is_quiet};
     int status = EXIT_HELD;
     if (!campaign_run(results, plan, &campaign, &outcome, &err) ||
         !summary_print(results, plan, outcome.cell_ids, &summary, stdout, &status, &err)) {

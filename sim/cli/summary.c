@@ -183,7 +183,7 @@ static void print_failing(struct summary *summary, void *user, const struct resu
             fprintf(summary->out, "    %s%s%s\n      ", row->values[2].text, row->values[3].text[0] != '\0' ? ": " : "",
                     row->values[3].text);
             replay_line(summary->out, &summary->plan->cells[i], summary->options->sets, summary->options->set_count,
-                        seed);
+                        summary->options->folder, seed);
             fputc('\n', summary->out);
         }
     }

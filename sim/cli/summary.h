@@ -10,7 +10,8 @@
 struct summary_options {
     const char *const *sets;
     uint32_t set_count;
-    bool is_quiet;
+    const char *folder; /* of the results file, for the replay lines; NULL: the usual one */
+    bool is_quiet;      /* only what did not hold */
 };
 
 /* Prints to `out`; returns the exit status that the expectation of the scenario gives. False: `err` says why. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * squall_check.h: what a checker sees of a run, as it happens: client operations, faults, the life of nodes, and what
- * nodes tell about themselves (struct sq_seen). The engine calls an observer; checkers, metrics and writers are
- * observers. Everything arrives in the order of events, on one thread; pointers are good during the call only. */
+ * squall_check.h: what a checker sees of a run, as it happens: client operations, faults, the life
+ * of nodes, and what nodes tell about themselves (struct sq_seen). The engine calls an observer;
+ * checkers, metrics and writers are observers. Everything arrives in the order of events, on one
+ * thread; pointers are good during the call only. */
 #ifndef SQUALL_CHECK_H
 #define SQUALL_CHECK_H
 
@@ -19,22 +20,24 @@ enum sq_outcome {
     SQ_OUTCOME_INFO, /* may have happened, may still happen, or never */
 };
 
-/* One client operation. The engine keeps all of a run; operation ids are dense, from 0, in order of invocation. */
+/* One client operation. The engine keeps all of a run; operation ids are dense, from 0, in order
+ * of invocation. */
 struct sq_operation {
     uint64_t id;
-    uint32_t load;       /* index of the load in the scenario */
-    uint32_t process;    /* client identity; never used again after INFO */
-    uint32_t kind;       /* enum sq_kv_kind */
-    uint32_t attempts;   /* sends so far */
+    uint32_t load;     /* index of the load in the scenario */
+    uint32_t process;  /* client identity; never used again after INFO */
+    uint32_t kind;     /* enum sq_kv_kind */
+    uint32_t attempts; /* sends so far */
     uint64_t key;
-    uint64_t argument;   /* UPDATE: value written */
-    uint64_t result;     /* READ that is OK: value seen, 0 = none */
-    sq_time intended;    /* when the load wanted to start it (latency counts from here) */
-    sq_time invoked;     /* when its first attempt left */
-    sq_time completed;   /* INT64_MAX while OPEN; for INFO when the client gave up */
+    uint64_t argument; /* UPDATE: value written */
+    uint64_t result;   /* READ that is OK: value seen, 0 = none */
+    sq_time intended;  /* when the load wanted to start it (latency counts from here) */
+    sq_time invoked;   /* when its first attempt left */
+    sq_time completed; /* INT64_MAX while OPEN; for INFO when the client gave up */
     enum sq_outcome outcome;
     enum sq_status status;
-    uint64_t invoke_order;   /* position among all invocations and completions of the run: breaks ties of time */
+    uint64_t invoke_order; /* position among all invocations and completions of the run: breaks ties
+                              of time */
     uint64_t complete_order; /* UINT64_MAX while OPEN */
     sq_node replied_by;      /* node whose answer completed it, or SQ_NODE_NONE */
 };
@@ -42,7 +45,7 @@ struct sq_operation {
 /* What a node said through env->trace->see. */
 struct sq_seen {
     sq_time time;
-    uint64_t event;  /* number of the event being dispatched */
+    uint64_t event; /* number of the event being dispatched */
     sq_node node;
     uint32_t incarnation;
     enum sq_see what;
@@ -51,14 +54,14 @@ struct sq_seen {
 };
 
 enum sq_life {
-    SQ_LIFE_BOOT,     /* a new incarnation begins */
-    SQ_LIFE_READY,    /* boot returned SQ_OK */
+    SQ_LIFE_BOOT,  /* a new incarnation begins */
+    SQ_LIFE_READY, /* boot returned SQ_OK */
     SQ_LIFE_PAUSE,
     SQ_LIFE_RESUME,
-    SQ_LIFE_CRASH,    /* process gone, page cache kept */
-    SQ_LIFE_POWER,    /* host gone, unsynced data lost */
-    SQ_LIFE_WIPE,     /* disk emptied */
-    SQ_LIFE_EXIT,     /* boot failed or the model gave up */
+    SQ_LIFE_CRASH, /* process gone, page cache kept */
+    SQ_LIFE_POWER, /* host gone, unsynced data lost */
+    SQ_LIFE_WIPE,  /* disk emptied */
+    SQ_LIFE_EXIT,  /* boot failed or the model gave up */
 };
 
 struct sq_life_event {
@@ -71,12 +74,12 @@ struct sq_life_event {
 
 /* A fault as it really happened. Called at its start (end == INT64_MAX) and again at its end. */
 struct sq_fault_event {
-    uint32_t id;         /* the same at start and end, dense from 0 in order of start */
-    uint32_t fault;      /* index in the scenario */
+    uint32_t id;    /* the same at start and end, dense from 0 in order of start */
+    uint32_t fault; /* index in the scenario */
     const char *name;
-    const char *kind;    /* "NodeChaos" */
-    const char *action;  /* "kill" */
-    const char *target;  /* "n3" or "n1,n2 | n3" */
+    const char *kind;   /* "NodeChaos" */
+    const char *action; /* "kill" */
+    const char *target; /* "n3" or "n1,n2 | n3" */
     sq_time start;
     sq_time end;
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Benchmarks of the whole product: real libraft and SQLite under scenarios of tests/bench/, with digest, recorder,
- * history, metrics and checkers on, as `squall run` does it. CPU time of this process. */
+ * Benchmarks of the whole product: real libraft and SQLite under scenarios of tests/bench/, with
+ * digest, recorder, history, metrics and checkers on, as `squall run` does it. CPU time of this
+ * process. */
 #include "tests/bench/bench.h"
 
 #include "sim/cli/runner.h"
@@ -48,8 +49,9 @@ static struct measured run_seeds(const char *path, uint64_t seeds)
 void bench_cluster(const struct bench *bench)
 {
     struct measured measured = run_seeds("tests/bench/cluster.yaml", 2);
-    bench_print(&(struct bench_row){
-        .name = bench->name, .what = "event", .ns = measured.cpu_s * 1e9 / (double)measured.events});
+    bench_print(&(struct bench_row){.name = bench->name,
+                                    .what = "event",
+                                    .ns = measured.cpu_s * 1e9 / (double)measured.events});
     bench_print(&(struct bench_row){
         .name = "", .what = "commit", .ns = measured.cpu_s * 1e9 / (double)measured.commits});
 }
@@ -57,8 +59,9 @@ void bench_cluster(const struct bench *bench)
 void bench_raft_sqlite(const struct bench *bench)
 {
     struct measured measured = run_seeds("tests/bench/raft-sqlite.yaml", 2);
-    bench_print(&(struct bench_row){
-        .name = bench->name, .what = "commit", .ns = measured.cpu_s * 1e9 / (double)measured.commits});
+    bench_print(&(struct bench_row){.name = bench->name,
+                                    .what = "commit",
+                                    .ns = measured.cpu_s * 1e9 / (double)measured.commits});
 }
 
 void bench_seeds(const struct bench *bench)
@@ -70,7 +73,7 @@ void bench_seeds(const struct bench *bench)
            (double)measured.seeds / measured.cpu_s, 10 * (double)measured.seeds / measured.cpu_s);
 }
 
-/* ------------------------------------------------------------------------------------------------ a new seed */
+/* ----------------------------------------------------------------------------------- a new seed */
 
 static enum sq_status idle_boot(struct sq_env *env)
 {
@@ -78,8 +81,11 @@ static enum sq_status idle_boot(struct sq_env *env)
     return SQ_OK;
 }
 
-static const struct sq_model idle = {
-    .abi_version = SQ_ABI_VERSION, .size = sizeof(idle), .name = "idle", .version = "0", .boot = idle_boot};
+static const struct sq_model idle = {.abi_version = SQ_ABI_VERSION,
+                                     .size = sizeof(idle),
+                                     .name = "idle",
+                                     .version = "0",
+                                     .boot = idle_boot};
 
 struct new_seed {
     struct world *world;
@@ -97,12 +103,20 @@ static void reset_worlds(void *context, uint64_t operations)
 
 void bench_new_seed(const struct bench *bench)
 {
-    static struct spec_group group = {.name = "n", .model = &idle, .count = 5, .nodes_per_host = 1,
+    static struct spec_group group = {.name = "n",
+                                      .model = &idle,
+                                      .count = 5,
+                                      .nodes_per_host = 1,
                                       .host = {.cores = 1, .queue_limit = 100}};
     struct new_seed state = {
         .world = world_new(),
-        .spec = {.name = "idle", .limit_ns = 1000000, .event_limit = UINT64_MAX, .groups = &group, .group_count = 1,
-                 .node_count = 5, .disk = {.sector_bytes = 512, .capacity_bytes = INT64_MAX}},
+        .spec = {.name = "idle",
+                 .limit_ns = 1000000,
+                 .event_limit = UINT64_MAX,
+                 .groups = &group,
+                 .group_count = 1,
+                 .node_count = 5,
+                 .disk = {.sector_bytes = 512, .capacity_bytes = INT64_MAX}},
     };
     bench_print(&(struct bench_row){
         .name = bench->name, .what = "seed", .ns = bench_least(5, 2000, &state, reset_worlds)});

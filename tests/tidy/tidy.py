@@ -26,7 +26,7 @@ FORBIDDEN = {
 # Headers of libraries, and the only places that may include them.
 LIBRARIES = {
     'yaml.h': ['sim/input/'],
-    'sqlite3.h': ['analysis/', 'models/sqlite/', 'models/raft/'],
+    'sqlite3.h': ['analysis/', 'models/sqlite/', 'models/raft/', 'models/primary-backup/'],
     'gsl/': ['analysis/'],
     'raft.h': ['models/raft/'],
     'raft/': ['models/raft/'],

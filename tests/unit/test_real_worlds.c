@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The real libraries in worlds that live side by side: their process-global state (libraft's heap, SQLite's allocator
- * and random generator) must not carry anything from one world into the other. */
+ * The real libraries in worlds that live side by side: their process-global state (libraft's heap,
+ * SQLite's allocator and random generator) must not carry anything from one world into the other.
+ */
 #include "tests/unit/harness.h"
 
 #include "models/models.h"
 #include "sim/input/plan.h"
 #include "sim/world.h"
 
-static const struct sq_model *find_model(void *context, const char *name, const char *base, struct err *err)
+static const struct sq_model *find_model(void *context, const char *name, const char *base,
+                                         struct err *err)
 {
     (void)context;
     (void)base;
@@ -27,18 +29,19 @@ static const struct sq_model *find_model(void *context, const char *name, const 
 static const char *const no_names[] = {"linearizable", NULL};
 static const struct catalog catalog = {NULL, find_model, no_names, no_names};
 
-static const char text[] = "squall: 1\n"
-                           "name: side-by-side\n"
-                           "time: {limit: 6s}\n"
-                           "system: {model: MODEL, nodes: 3}\n"
-                           "network: {default: {latency: 300us, jitter: 100us, distribution: exponential}}\n"
-                           "disk: {default: {fsync: {latency: 800us, p99: 4ms}}}\n"
-                           "load: {all: {executor: constant-arrival-rate, rate: 100/s, workload: {recordCount: 50}}}\n"
-                           "client: {deadline: 3s, timeout: 500ms, retry: {maxAttempts: 4, backoff: fixed, "
-                           "initialBackoff: 50ms}}\n"
-                           "faults:\n"
-                           "  - {name: power, kind: NodeChaos, action: power-loss, mode: one, at: 3s, duration: 1s}\n"
-                           "checks: [{always: {consistency: linearizable}}]\n";
+static const char text[] =
+    "squall: 1\n"
+    "name: side-by-side\n"
+    "time: {limit: 6s}\n"
+    "system: {model: MODEL, nodes: 3}\n"
+    "network: {default: {latency: 300us, jitter: 100us, distribution: exponential}}\n"
+    "disk: {default: {fsync: {latency: 800us, p99: 4ms}}}\n"
+    "load: {all: {executor: constant-arrival-rate, rate: 100/s, workload: {recordCount: 50}}}\n"
+    "client: {deadline: 3s, timeout: 500ms, retry: {maxAttempts: 4, backoff: fixed, "
+    "initialBackoff: 50ms}}\n"
+    "faults:\n"
+    "  - {name: power, kind: NodeChaos, action: power-loss, mode: one, at: 3s, duration: 1s}\n"
+    "checks: [{always: {consistency: linearizable}}]\n";
 
 struct planned {
     struct scenario *scenario;
@@ -54,7 +57,8 @@ static bool plan_open(struct planned *planned, const char *model)
     diag_init(&diag);
     struct plan_options options = {0};
     planned->scenario = scenario_parse("side-by-side.yaml", yaml, strlen(yaml), &catalog, &diag);
-    bool is_fine = planned->scenario != NULL && plan_build(&planned->plan, planned->scenario, &options, &diag);
+    bool is_fine =
+        planned->scenario != NULL && plan_build(&planned->plan, planned->scenario, &options, &diag);
     diag_print(&diag, stderr);
     diag_release(&diag);
     return is_fine;

@@ -351,8 +351,8 @@ TEST(report, cells_come_in_the_order_of_the_sweep)
     char *page = read_file(lab.report, "index.html", NULL);
     const char *cells = strstr(page, "<h2 id=\"cells\">");
     REQUIRE(cells != NULL);
-    const char *naive = strstr(cells, "<td>preset=naive");
-    const char *aws = strstr(cells, "<td>preset=aws");
+    const char *naive = strstr(cells, "<td class=\"name\">preset=naive");
+    const char *aws = strstr(cells, "<td class=\"name\">preset=aws");
     CHECK(naive != NULL && aws != NULL && naive < aws);
     free(page);
     lab_close(&lab);

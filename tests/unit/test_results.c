@@ -566,7 +566,7 @@ static void be_killed_early(void)
 
 static void be_killed_late(void)
 {
-    be_killed(2500);
+    be_killed(8000);
 }
 
 static void check_killed(void (*run)(void), enum results_mode mode)

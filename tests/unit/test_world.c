@@ -70,7 +70,8 @@ static struct world *begin(struct world_fixture *fixture, uint32_t nodes, struct
     return world_new();
 }
 
-static void run(struct world *world, const struct world_fixture *fixture, uint64_t seed, int64_t until)
+static void run(struct world *world, const struct world_fixture *fixture, uint64_t seed,
+                int64_t until)
 {
     world_reset(world, &fixture->spec, seed, NULL);
     world_run(world, until, UINT64_MAX);
@@ -82,7 +83,7 @@ static void send_text(struct sq_env *env, sq_node to, const char *text)
     env->net->send(env, to, &buffer, 1);
 }
 
-/* ------------------------------------------------------------------------------------------------ timers, fibers */
+/* ------------------------------------------------------------------------------- timers, fibers */
 
 static enum sq_status boot_timers(struct sq_env *env)
 {
@@ -127,7 +128,8 @@ static void timer_sleeps(struct sq_env *env, uint64_t tag)
 TEST(world, calls_wait_while_one_blocks)
 {
     struct world_fixture fixture;
-    struct world *world = begin(&fixture, 1, (struct script){.boot = boot_two_timers, .timer = timer_sleeps});
+    struct world *world =
+        begin(&fixture, 1, (struct script){.boot = boot_two_timers, .timer = timer_sleeps});
     run(world, &fixture, 1, NS_PER_S);
     static const struct note expected[] = {{1, 1}, {6, 11}, {6, 2}, {11, 12}};
     REQUIRE(note_count == 4);
@@ -169,7 +171,8 @@ static void timer_unparks(struct sq_env *env, uint64_t tag)
 TEST(world, fibers_interleave_only_where_one_blocks)
 {
     struct world_fixture fixture;
-    struct world *world = begin(&fixture, 1, (struct script){.boot = boot_fibers, .timer = timer_unparks});
+    struct world *world =
+        begin(&fixture, 1, (struct script){.boot = boot_fibers, .timer = timer_unparks});
     run(world, &fixture, 1, NS_PER_S);
     static const uint64_t expected[] = {1, 100, 7, 8, 101, 102};
     REQUIRE(note_count == 6);
@@ -179,7 +182,7 @@ TEST(world, fibers_interleave_only_where_one_blocks)
     world_free(world);
 }
 
-/* ------------------------------------------------------------------------------------------------ the network */
+/* ---------------------------------------------------------------------------------- the network */
 
 static enum sq_status boot_sends(struct sq_env *env)
 {
@@ -212,7 +215,8 @@ static enum sq_status boot_sends_later(struct sq_env *env)
     return SQ_OK;
 }
 
-static const struct script sender = {.boot = boot_sends_later, .timer = timer_sends, .deliver = deliver_notes};
+static const struct script sender = {
+    .boot = boot_sends_later, .timer = timer_sends, .deliver = deliver_notes};
 
 TEST(world, a_message_takes_latency_and_bandwidth)
 {
@@ -256,14 +260,15 @@ TEST(world, loss_and_duplication_obey_their_probability)
 TEST(world, a_message_to_a_node_that_boots_is_lost)
 {
     struct world_fixture fixture;
-    struct world *world = begin(&fixture, 2, (struct script){.boot = boot_sends, .deliver = deliver_notes});
+    struct world *world =
+        begin(&fixture, 2, (struct script){.boot = boot_sends, .deliver = deliver_notes});
     fixture.spec.link_default.latency_ns = NS_PER_MS;
     run(world, &fixture, 1, NS_PER_S);
     CHECK_EQUAL(note_count, 3); /* all three: both nodes are up before a millisecond has passed */
     world_free(world);
 }
 
-/* ------------------------------------------------------------------------------------------------ faults */
+/* --------------------------------------------------------------------------------------- faults */
 
 static enum sq_status boot_counts(struct sq_env *env)
 {
@@ -296,10 +301,12 @@ static struct spec_fault fault_of(enum spec_fault_action action)
 
 TEST(world, a_crash_forgets_timers_and_memory_and_keeps_what_was_synced)
 {
-    static const enum spec_fault_action actions[] = {SPEC_ACTION_KILL, SPEC_ACTION_POWER_LOSS, SPEC_ACTION_RESTART};
+    static const enum spec_fault_action actions[] = {SPEC_ACTION_KILL, SPEC_ACTION_POWER_LOSS,
+                                                     SPEC_ACTION_RESTART};
     for (uint32_t i = 0; i < 3; i++) {
         struct world_fixture fixture;
-        struct world *world = begin(&fixture, 1, (struct script){.boot = boot_counts, .timer = note});
+        struct world *world =
+            begin(&fixture, 1, (struct script){.boot = boot_counts, .timer = note});
         struct spec_fault fault = fault_of(actions[i]);
         fixture.spec.faults = &fault;
         fixture.spec.fault_count = 1;
@@ -340,7 +347,8 @@ static enum sq_status boot_ticks(struct sq_env *env)
 TEST(world, a_paused_node_does_nothing_and_then_goes_on)
 {
     struct world_fixture fixture;
-    struct world *world = begin(&fixture, 1, (struct script){.boot = boot_ticks, .timer = timer_ticks});
+    struct world *world =
+        begin(&fixture, 1, (struct script){.boot = boot_ticks, .timer = timer_ticks});
     struct spec_fault fault = fault_of(SPEC_ACTION_PAUSE);
     fault.at_ns = 45 * NS_PER_MS;
     fixture.spec.faults = &fault;
@@ -362,7 +370,9 @@ static void timer_chats(struct sq_env *env, uint64_t tag)
 TEST(world, a_one_way_partition_cuts_one_direction)
 {
     struct world_fixture fixture;
-    struct world *world = begin(&fixture, 2, (struct script){.boot = boot_ticks, .timer = timer_chats, .deliver = deliver_notes});
+    struct world *world =
+        begin(&fixture, 2,
+              (struct script){.boot = boot_ticks, .timer = timer_chats, .deliver = deliver_notes});
     struct spec_fault fault = fault_of(SPEC_ACTION_PARTITION);
     fault.kind = SPEC_NETWORK_CHAOS;
     fault.selector.nodes = 1; /* n1 */
@@ -400,7 +410,7 @@ TEST(world, a_renewal_process_strikes_about_as_often_as_it_says)
     world_free(world);
 }
 
-/* ------------------------------------------------------------------------------------------------ processor, inbox */
+/* ----------------------------------------------------------------------------- processor, inbox */
 
 static void timer_bursts(struct sq_env *env, uint64_t tag)
 {
@@ -413,7 +423,9 @@ static void timer_bursts(struct sq_env *env, uint64_t tag)
 TEST(world, each_message_costs_processor_time_in_turn)
 {
     struct world_fixture fixture;
-    struct world *world = begin(&fixture, 2, (struct script){.boot = boot_sends_later, .timer = timer_bursts, .deliver = deliver_notes});
+    struct world *world = begin(
+        &fixture, 2,
+        (struct script){.boot = boot_sends_later, .timer = timer_bursts, .deliver = deliver_notes});
     fixture.group.host.per_message_ns = 100000;
     fixture.group.host.per_byte_ps = 5000000;
     run(world, &fixture, 1, NS_PER_S);
@@ -427,7 +439,9 @@ TEST(world, each_message_costs_processor_time_in_turn)
 TEST(world, an_inbox_holds_so_much_and_no_more)
 {
     struct world_fixture fixture;
-    struct world *world = begin(&fixture, 2, (struct script){.boot = boot_sends_later, .timer = timer_bursts, .deliver = deliver_notes});
+    struct world *world = begin(
+        &fixture, 2,
+        (struct script){.boot = boot_sends_later, .timer = timer_bursts, .deliver = deliver_notes});
     fixture.group.host.per_message_ns = 100000;
     fixture.group.host.queue_limit = 5;
     run(world, &fixture, 1, NS_PER_S);
@@ -464,7 +478,7 @@ TEST(world, cores_share_the_work_first_come_first_served)
     world_free(world);
 }
 
-/* ------------------------------------------------------------------------------------------------ determinism */
+/* ---------------------------------------------------------------------------------- determinism */
 
 static enum sq_status boot_random(struct sq_env *env)
 {
@@ -581,7 +595,7 @@ TEST(world, an_event_limit_ends_a_run)
     world_free(world);
 }
 
-/* ------------------------------------------------------------------------------------------------ hidden inputs */
+/* -------------------------------------------------------------------------------- hidden inputs */
 
 static enum sq_status boot_looks_at_clock(struct sq_env *env)
 {

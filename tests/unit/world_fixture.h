@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A small world for tests: one group of nodes of a given model, no load, no faults; change the spec before world_reset. */
+ * A small world for tests: one group of nodes of a given model, no load, no faults; change the
+ * spec before world_reset. */
 #ifndef SQUALL_TESTS_UNIT_WORLD_FIXTURE_H
 #define SQUALL_TESTS_UNIT_WORLD_FIXTURE_H
 
@@ -13,7 +14,8 @@ struct world_fixture {
     struct run_spec spec;
 };
 
-static inline void world_fixture_init(struct world_fixture *fixture, const struct sq_model *model, uint32_t nodes)
+static inline void world_fixture_init(struct world_fixture *fixture, const struct sq_model *model,
+                                      uint32_t nodes)
 {
     *fixture = (struct world_fixture){0};
     fixture->group = (struct spec_group){
@@ -52,7 +54,9 @@ static inline void world_fixture_init(struct world_fixture *fixture, const struc
         .node_count = nodes,
         .link_default = {.latency_ns = NS_PER_MS, .is_fifo = true},
         .link_clients = {.latency_ns = NS_PER_MS, .is_fifo = true},
-        .disk = {.sync = {.kind = DIST_CONSTANT, .a = NS_PER_MS}, .capacity_bytes = INT64_MAX, .sector_bytes = 512},
+        .disk = {.sync = {.kind = DIST_CONSTANT, .a = NS_PER_MS},
+                 .capacity_bytes = INT64_MAX,
+                 .sector_bytes = 512},
         .loads = &fixture->load,
     };
 }
