@@ -45,7 +45,7 @@ MAIN := $(call OBJECTS,$(CLI_SOURCES))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help deps deps-check all demo check unit tidy golden bugs scenarios determinism bench bench-peers replay format fuzz soak \
+.PHONY: help deps deps-check all demo check unit tidy golden bugs planted scenarios determinism bench bench-peers replay format fuzz soak \
   install uninstall clean
 
 all: $(SQUALL) $(OUT)/mine.so ## build the release binary (MODE=debug: with sanitizers)
@@ -98,6 +98,30 @@ $(OUT)/fuzz: $(OUT)/tests/fuzz/fuzz_scenario.o $(LIBRARY)
 $(OUT)/mine.so: models/example/echo.c sim/include/squall.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(STRICT) -O2 -fPIC -shared -Isim/include -o $@ $<
+
+# The models once more, as plug-ins that bugs can be planted in (tests/bugs).
+PLANTED_NAMES := sqlite-single primary-backup $(if $(HAVE_RAFT),raft raft-sqlite)
+PLANTED_OBJECTS := $(patsubst %.c,$(OUT)/planted/%.o,$(filter-out models/models.c,$(MODEL_SOURCES)))
+PLANTED_FLAGS := -fPIC $(INCLUDE_MODELS) -Itests/bugs $(DEFINES_MODELS) -include plants.h
+PLUGINS := $(patsubst %,$(OUT)/planted-%.so,$(PLANTED_NAMES))
+
+$(OUT)/planted/models/%.o: models/%.c
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CC $< (planted)")
+	$(Q)$(CC) $(CFLAGS_ALL) $(PLANTED_FLAGS) -c -o $@ $<
+
+$(OUT)/planted/%.o: tests/bugs/plugin.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) $(PLANTED_FLAGS) -DPLANTED_MODEL=model_$(subst -,_,$*) -c -o $@ $<
+
+$(OUT)/planted-%.so: $(OUT)/planted/%.o $(PLANTED_OBJECTS)
+	$(if $(Q),@echo "  LD $@")
+	$(Q)$(CC) $(MODE_$(MODE)) -shared -o $@ $^ $(LDFLAGS) -lsqlite3 $(if $(HAVE_RAFT),-lraft)
+
+planted: $(PLUGINS)
+
+bugs: $(SQUALL) ## plant bugs and see each one found by the check that is there for it
+	$(Q)tests/bugs/bugs.sh $(SQUALL)
 
 demo: deps ## install what is missing, build, run the flagship scenarios, write a report
 	$(Q)$(MAKE) --no-print-directory -j2 all

@@ -498,14 +498,17 @@ void judge_begin(struct judge *judge, const struct run_spec *spec, uint64_t seed
 
 /* --------------------------------------------------------------------------------------- finish */
 
-static int64_t ratio_of(const struct run_spec *spec)
+/* What the run's recovery time is measured by: the first `eventually`, without its limit. */
+static struct recovery_question usual_question(const struct run_spec *spec)
 {
-    for (uint32_t i = 0; i < spec->check_count; i++) {
-        if (spec->checks[i].word == SPEC_EVENTUALLY) {
-            return spec->checks[i].ratio_millionths;
+    struct recovery_question question = {RATIO_USUAL_MILLIONTHS, INT64_MAX, 0};
+    for (uint32_t i = spec->check_count; i > 0; i--) {
+        if (spec->checks[i - 1].word == SPEC_EVENTUALLY) {
+            question.ratio_millionths = spec->checks[i - 1].ratio_millionths;
+            question.hold_ns = spec->checks[i - 1].hold_ns;
         }
     }
-    return RATIO_USUAL_MILLIONTHS;
+    return question;
 }
 
 static void violate_at_end(struct judge *judge, const char *check, sq_time time, const char *format,
@@ -532,8 +535,9 @@ static const char *format_rate(int64_t per_1000s, char *out, size_t size)
 static void judge_recovery(struct judge *judge, const struct spec_check *asked,
                            const struct judge_end *end, struct result_check *row)
 {
-    struct recovery recovery =
-        metrics_recovery(&judge->metrics, asked->ratio_millionths, asked->within_ns);
+    struct recovery_question question = {asked->ratio_millionths, asked->within_ns,
+                                         asked->hold_ns};
+    struct recovery recovery = metrics_recovery(&judge->metrics, &question);
     char before[32];
     char best[32];
     char within[32];
@@ -693,8 +697,8 @@ void judge_finish(struct judge *judge, const struct judge_end *end, struct run_r
     result->sim_ns = end->sim_ns;
     result->cpu_ns = end->cpu_ns;
     metrics_finish(&judge->metrics, end->sim_ns, result);
-    struct recovery recovery =
-        metrics_recovery(&judge->metrics, ratio_of(judge->run.spec), INT64_MAX);
+    struct recovery_question question = usual_question(judge->run.spec);
+    struct recovery recovery = metrics_recovery(&judge->metrics, &question);
     result->baseline_per_1000s = recovery.baseline_per_1000s;
     result->recovery_ns = RESULT_RECOVERY_NEVER;
     if (recovery.state == RECOVERY_NO_FAULT) {

@@ -439,11 +439,14 @@ static int64_t rate_of(const struct metrics *metrics, uint64_t sum, int64_t wind
     return (int64_t)((wide)sum * (wide)PER_1000S / ((wide)window_count * (wide)metrics->window_ns));
 }
 
-struct recovery metrics_recovery(const struct metrics *metrics, int64_t ratio_millionths,
-                                 int64_t within_ns)
+struct recovery metrics_recovery(const struct metrics *metrics,
+                                 const struct recovery_question *question)
 {
+    int64_t ratio_millionths = question->ratio_millionths;
+    int64_t within_ns = question->within_ns;
     ASSERT(ratio_millionths >= 0);
     ASSERT(within_ns >= 0);
+    ASSERT(question->hold_ns >= 0);
     struct recovery recovery = {
         .state = RECOVERY_NO_FAULT, .baseline_per_1000s = -1, .best_per_1000s = -1};
     int64_t window = metrics->window_ns;
@@ -468,7 +471,8 @@ struct recovery metrics_recovery(const struct metrics *metrics, int64_t ratio_mi
     if (!faults.is_over || metrics->fault_total > metrics->faults.count) {
         return recovery;
     }
-    int64_t span = (metrics->availability_ns + window - 1) / window;
+    int64_t hold_ns = question->hold_ns > 0 ? question->hold_ns : metrics->availability_ns;
+    int64_t span = (hold_ns + window - 1) / window;
     int64_t offered_until = load_end(metrics);
     bool is_enough = within_ns != INT64_MAX && offered_until - faults.last_end >= within_ns;
     int64_t until = is_enough ? faults.last_end + within_ns : offered_until;

@@ -81,9 +81,13 @@ struct recovery {
     int64_t ends_ns;            /* end of the last fault */
     int64_t best_per_1000s;     /* highest goodput of a span that was looked at; -1: none */
 };
-/* After metrics_finish. within_ns INT64_MAX: as long as the load lasts; never RECOVERY_MISSED
- * because of time. */
-struct recovery metrics_recovery(const struct metrics *metrics, int64_t ratio_millionths,
-                                 int64_t within_ns);
+struct recovery_question {
+    int64_t ratio_millionths; /* of the goodput before the first fault */
+    int64_t within_ns; /* INT64_MAX: as long as the load lasts; then never RECOVERY_MISSED */
+    int64_t hold_ns;   /* how long goodput must be back; 0: one availability window */
+};
+/* After metrics_finish. */
+struct recovery metrics_recovery(const struct metrics *metrics,
+                                 const struct recovery_question *question);
 
 #endif

@@ -36,7 +36,8 @@ static const char style[] =
     ".scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem;margin:.5rem 0}\n"
     "th,td{text-align:left;padding:.25rem .6rem;border-bottom:1px solid #ddd;vertical-align:top}\n"
     "th{background:#f0f0f0;vertical-align:bottom}th.n{text-align:right}"
-    "td.n{text-align:right;white-space:nowrap}td.name{white-space:nowrap}td.long{min-width:16rem}\n"
+    "td.n{text-align:right;white-space:nowrap}td.name{white-space:nowrap}td.ok,td.no{white-space:"
+    "nowrap}td.long{min-width:14rem;white-space:normal}\n"
     "td.ok{color:#00704f;font-weight:bold}td.no{color:#b03a00;font-weight:bold}\n"
     "code,pre{font:.85rem 'Liberation "
     "Mono',monospace}code.run{white-space:nowrap;user-select:all}\n"
@@ -306,7 +307,10 @@ static void add_outcome(struct page *page)
     if (totals.runs == 0) {
         text_add(text, "? Nothing was run.");
     } else if (is_good) {
-        text_printf(text, "\xe2\x9c\x93 All %s runs passed.", grouped(page, totals.runs));
+        text_printf(text,
+                    totals.runs == 1 ? "\xe2\x9c\x93 The only run passed%s."
+                                     : "\xe2\x9c\x93 All %s runs passed.",
+                    totals.runs == 1 ? "" : grouped(page, totals.runs));
     } else if (bad > 0) {
         text_printf(text, "\xe2\x9c\x97 %s of %s runs violated a check.", grouped(page, bad),
                     grouped(page, totals.runs));
@@ -327,10 +331,13 @@ static void add_outcome(struct page *page)
     }
     if (data->nondeterministic > 0) {
         text_printf(text,
-                    "<br><b>%s runs were not deterministic</b>: done again with the same seed, "
+                    "<br><b>%s not deterministic</b>: done again with the same seed, "
                     "they came out "
                     "differently. Nothing else here can be trusted until that is mended.",
-                    grouped(page, data->nondeterministic));
+                    data->nondeterministic == 1
+                        ? "One run was"
+                        : arena_printf(&data->arena, "%s runs were",
+                                       grouped(page, data->nondeterministic)));
     }
     if (totals.empty > 0) {
         text_printf(text, "<br>%u of %u cells have no run yet.", totals.empty, data->cell_count);
@@ -483,7 +490,7 @@ static void add_recovery(struct page *page, const struct report_cell *cell)
             arena_printf(arena, "not in %lld of %lld runs%s%s", (long long)never,
                          (long long)cell->faulted, cell->recovered > 0 ? "; others: " : "", text);
     }
-    field(page, never > 0 ? "no" : "", text);
+    field(page, never > 0 ? "no long" : "long", text);
 }
 
 static void add_cells(struct page *page)

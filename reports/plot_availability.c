@@ -216,8 +216,7 @@ static void add_series(struct figure *figure, const struct curves *curves, uint3
                        uint32_t points, uint32_t bounds)
 {
     struct text *script = &figure->script;
-    const char *title =
-        curves->series[series][0] == '\0' ? "measured, 95% interval" : curves->series[series];
+    const char *title = curves->series[series][0] == '\0' ? "measured" : curves->series[series];
     /* Series stand a little beside each other, so that their bars can be told apart. */
     double shift = ((double)series - (curves->series_count - 1) / 2.0) * 0.07;
     if (points > 0) {
@@ -226,7 +225,7 @@ static void add_series(struct figure *figure, const struct curves *curves, uint3
                     "dashtype 1 pointsize 1 "
                     "title ",
                     figure->name, series + 1, shift, series + 1);
-        gnuplot_quote(script, title, 48);
+        gnuplot_quote(script, title, 26);
         text_printf(script,
                     ", \\\n'' using ($1 + %.3f):2 with lines linestyle %u linewidth 1 notitle",
                     shift, series + 1);
@@ -241,7 +240,7 @@ static void add_series(struct figure *figure, const struct curves *curves, uint3
             "%s'data/%s-%u-bound.csv' using ($1 + %.3f):4:(0):(-$4 * 0.6) with vectors head filled "
             "linestyle %u dashtype 1 title ",
             points > 0 ? ", \\\n" : "", figure->name, series + 1, shift, series + 1);
-        gnuplot_quote(script, "no downtime seen: below this, 95%", 48);
+        gnuplot_quote(script, "none seen: below this (95%)", 48);
         if (curves->series_count == 1) {
             text_add(script, ", \\\n'' using 1:4:9 with labels left offset 0.9,0.35 font ',11' "
                              "noenhanced notitle");
@@ -280,7 +279,7 @@ static bool add_all(struct figure *figure, struct report_data *data, struct curv
     plot_label_add(figure, 92, 20, 15, "left",
                    arena_printf(&data->arena, "%s: do more replicas help?", data->scenario));
     plot_label_add(figure, 92, 40, 12, "left textcolor rgb '#555555'",
-                   "lower is better; each line down is one nine more");
+                   "lower is better: each line down is one nine more; bars are 95% intervals");
     if (has_node) {
         add_explanation(figure, data, curves);
     }

@@ -7,7 +7,8 @@
  * panel of its own, with the same axes: what was asked for, what was answered, what was sent. The
  * first says which is better; the second why. A panel in which clients send many times what they
  * are asked to would leave no room for the rest: the common axis then ends above what is asked for
- * and answered, the line of sends leaves it, and the panel says how far it went. */
+ * and answered, the line of sends runs along that end, and the panel's title says how far it went.
+ */
 #include "reports/plot.h"
 
 #include "sim/base/base.h"
@@ -272,12 +273,14 @@ static void add_panel(struct figure *figure, struct report_data *data, const str
     text_printf(
         script,
         "'data/%s-%u.csv' using 1:6 with filledcurves y1=0 fillstyle transparent solid 0.12 "
-        "fillcolor rgb "
-        "'#0072B2' notitle, \\\n'' using 1:4 with lines linestyle %u title 'asked for', \\\n"
-        "'' using 1:5 with lines linestyle %u title 'sent, retries included', \\\n"
-        "'' using 1:6 with lines linestyle %u title 'answered in time (goodput)'\nunset "
-        "label\nunset key\n",
-        figure->name, index + 1, GNUPLOT_OFFERED, GNUPLOT_ATTEMPTS, GNUPLOT_GOODPUT);
+        "fillcolor rgb '#0072B2' notitle, \\\n"
+        "'' using 1:4 with lines linestyle %u title 'asked for', \\\n"
+        "'' using 1:($5 < %.9g ? $5 : %.9g) with lines linestyle %u "
+        "title 'sent, retries included', \\\n"
+        "'' using 1:6 with lines linestyle %u title 'answered in time (goodput)'\n"
+        "unset label\nunset key\n",
+        figure->name, index + 1, GNUPLOT_OFFERED, grid->top, grid->top, GNUPLOT_ATTEMPTS,
+        GNUPLOT_GOODPUT);
 }
 
 static bool add_grid(struct figure *figure, struct report_data *data, const struct arms *arms,
@@ -322,7 +325,8 @@ static bool draw_cells(struct plot_context *context, const struct arms *arms, st
             "active. %s%s%s",
             plot_bin_text(data, &arms->items[0].series),
             grid.is_clipped
-                ? " Where clients send more than the axis shows, the panel's title says how much."
+                ? " Where clients send more than the axis shows, the line runs along its upper "
+                  "end and the panel's title says how much."
                 : "",
             arms->left_out == 0 ? ""
                                 : arena_printf(&data->arena, " The first %u of %u cells.",

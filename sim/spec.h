@@ -285,6 +285,7 @@ struct spec_check {
      * the last fault ended. */
     int64_t ratio_millionths;
     int64_t within_ns;
+    int64_t hold_ns; /* it must last so long; 0: an availability window */
     struct spec_place place;
 };
 

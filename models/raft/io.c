@@ -652,12 +652,8 @@ static int io_send(struct raft_io *raft_io, struct raft_io_send *request,
     }
     struct io_send *send = &io->sends[io->send_count++];
     *send = (struct io_send){request, on_sent, 0};
-    raft_id to = message->server_id;
-    if (PLANTED(env, PEERS_ONE_OFF) && env->incarnation > 1) {
-        to++;
-    }
-    if (to < 1 || to > env->group_size) {
-        env->trace->see(env, SQ_SEE_STRAY, to, message->type, 0, NULL);
+    if (message->server_id < 1 || message->server_id > env->group_size) {
+        env->trace->see(env, SQ_SEE_STRAY, message->server_id, message->type, 0, NULL);
         send->status = RAFT_NOCONNECTION;
         return 0;
     }
@@ -668,7 +664,7 @@ static int io_send(struct raft_io *raft_io, struct raft_io_send *request,
     }
     wire_encode(message, stamp_for(io, message), io->scratch);
     struct sq_buffer buffer = {io->scratch, size};
-    env->net->send(env, env->group_first + (sq_node)(to - 1), &buffer, 1);
+    env->net->send(env, env->group_first + (sq_node)(message->server_id - 1), &buffer, 1);
     return 0;
 }
 
@@ -707,7 +703,7 @@ void io_deliver(struct io *io, sq_node from, const void *data, size_t size)
         !wire_decode(data, size, &message, &stamp)) {
         return;
     }
-    message.server_id = peer + 1;
+    message.server_id = peer + (PLANTED(io->env, SENDER_ONE_OFF) && io->env->incarnation > 1) + 1;
     message.server_address = io->peers[peer].address;
     if (message.type != RAFT_IO_APPEND_ENTRIES) {
         take_stamps(io, peer, &message, stamp);

@@ -133,21 +133,14 @@ static int fsm_snapshot(struct raft_fsm *fsm, struct raft_buffer *bufs[], unsign
     struct raft_kv *kv = kv_of(fsm);
     size_t size = SNAPSHOT_HEADER + (size_t)kv->rows.count * ROW_HEADER + kv->value_bytes +
                   (size_t)kv->sessions.count * SESSION_SIZE;
-    uint32_t rows = kv->rows.count;
-    uint64_t digest = kv->digest;
-    if (PLANTED(kv->replica.env, SNAPSHOT_LOSES_KEY) && rows > 0) {
-        const struct table_row *lost = &kv->rows.rows[--rows];
-        size -= ROW_HEADER + lost->extra;
-        digest -= digest_row(lost);
-    }
     uint8_t *start = raft_malloc(size);
     uint8_t *at = put_u32(start, SNAPSHOT_MAGIC);
-    at = put_u32(at, rows);
+    at = put_u32(at, kv->rows.count);
     at = put_u32(at, kv->sessions.count);
     at = put_u32(at, 0);
     at = put_u64(at, kv->replica.raft.last_applied);
-    at = put_u64(at, digest);
-    for (uint32_t i = 0; i < rows; i++) {
+    at = put_u64(at, kv->digest);
+    for (uint32_t i = 0; i < kv->rows.count; i++) {
         const struct table_row *row = &kv->rows.rows[i];
         at = put_u64(at, row->key);
         at = put_u64(at, row->value);
@@ -214,6 +207,12 @@ static int fsm_restore(struct raft_fsm *fsm, struct raft_buffer *buffer)
     if (!restore_rows(kv, buffer->base, buffer->len) ||
         kv->digest != get_u64((uint8_t *)buffer->base + 24)) {
         return RAFT_CORRUPT;
+    }
+    if (PLANTED(env, RESTORE_LOSES_KEY) && kv->rows.count > 0) {
+        struct table_row *lost = &kv->rows.rows[kv->rows.count - 1];
+        kv->digest -= digest_row(lost);
+        lost->value = 0;
+        kv->digest += digest_row(lost);
     }
     replica_charge(&kv->replica, buffer->len);
     raft_free(buffer->base); /* it is the state machine's now */

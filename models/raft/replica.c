@@ -176,8 +176,7 @@ static sq_node leader_hint(struct replica *replica)
                                                      : SQ_NODE_NONE;
 }
 
-static void submit(struct replica *replica, const struct sq_request *request,
-                   const struct sq_kv_request *kv)
+static void submit(struct replica *replica, const struct sq_request *request)
 {
     struct sq_env *env = replica->env;
     struct raft_buffer buffer = {.base = raft_malloc(request->size), .len = request->size};
@@ -185,9 +184,6 @@ static void submit(struct replica *replica, const struct sq_request *request,
     struct replica_operation *operation = operation_new(replica, request->reply_to);
     int result = raft_apply(&replica->raft, &operation->apply, &buffer, 1, on_applied);
     if (result == 0) {
-        if (PLANTED(env, ANSWERED_BEFORE_COMMITTED) && kv->kind == SQ_KV_UPDATE) {
-            replica_answer(replica, request->reply_to, SQ_OK, kv->value);
-        }
         return;
     }
     raft_free(buffer.base);
@@ -229,7 +225,10 @@ void replica_request(struct replica *replica, const struct sq_request *request)
         env->trace->sometimes(env, "raft.lease-read");
         replica->machine->read(replica, request->reply_to, kv.key);
     } else {
-        submit(replica, request, &kv);
+        if (PLANTED(env, ANSWERED_BEFORE_COMMITTED) && kv.kind == SQ_KV_UPDATE) {
+            replica_answer(replica, request->reply_to, SQ_OK, kv.value);
+        }
+        submit(replica, request);
     }
     replica_settle(replica);
 }

@@ -156,7 +156,6 @@ static void on_delivery(void *context, const struct delivery *delivery)
     if (is_fine && delivery->order.is_recheck && result->verdict != VERDICT_ERROR) {
         is_fine = results_add_recheck(campaign->results, cell_id, result->seed, delivery->digest_again,
                                       campaign->shard_id, campaign->err);
-        campaign->outcome->nondeterministic += delivery->digest_again != result->digest ? 1 : 0;
     }
     campaign->is_failed |= !is_fine;
     campaign->progress.done++;
@@ -211,6 +210,7 @@ static bool end(struct campaign *campaign, struct err *err)
     outcome->skipped = campaign->progress.skipped;
     outcome->missing = campaign->total - outcome->runs - outcome->skipped;
     outcome->is_interrupted = signal_seen != 0;
+    outcome->is_late = outcome->missing > 0 && is_out_of_time(campaign);
     return results_end_shard(campaign->results, campaign->shard_id, iso_now(now), outcome->runs, 0, err) &&
            results_commit(campaign->results, err);
 }
@@ -222,9 +222,7 @@ bool campaign_run(struct results *results, struct plan *plan, const struct campa
     *outcome = (struct campaign_outcome){0};
     campaign.total = plan->seed_count * plan->cell_count;
     progress_init(&campaign.progress, campaign.total, options->is_quiet);
-    if (options->time_budget_ns < INT64_MAX) {
-        campaign.progress.deadline_ns = real_wall_ns() + options->time_budget_ns;
-    }
+    campaign.progress.deadline_ns = options->deadline_ns;
     campaign.committed_ns = real_wall_ns();
     if (!begin(&campaign, err)) {
         return false;

@@ -12,7 +12,7 @@ struct campaign_options {
     const char *const *sets;
     uint32_t set_count;
     uint32_t jobs;
-    int64_t time_budget_ns;    /* INT64_MAX = none */
+    int64_t deadline_ns;       /* of real_wall_ns: no run starts later; INT64_MAX = none */
     uint64_t fail_fast;        /* stop after so many failing runs; UINT64_MAX = never */
     uint32_t recheck_percent;  /* 0 .. 100 */
     enum judge_windows windows;
@@ -24,8 +24,8 @@ struct campaign_outcome {
     uint64_t runs;            /* done now */
     uint64_t skipped;         /* were in the file */
     uint64_t missing;         /* not done: interrupted, out of time, fail-fast */
-    uint64_t nondeterministic;
     bool is_interrupted;      /* SIGINT or SIGTERM */
+    bool is_late;             /* the deadline passed */
     int64_t *cell_ids;        /* of the plan's cells, in the plan's arena */
 };
 

@@ -80,9 +80,11 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     }
 }
 
-/* Runs this program with `words`; its output goes nowhere. Returns the exit status, or -1. */
-static int run_self(const char *const *words, const char *const *variables)
+/* Runs this program with `words`; its output goes nowhere, its complaints to stderr unless it
+ * `is_silent`. Returns the exit status, or -1. */
+static int run_self(const char *const *words, const char *const *variables, bool is_silent)
 {
+    fflush(stdout);
     pid_t pid = fork();
     if (pid == 0) {
         for (; variables != NULL && *variables != NULL; variables++) {
@@ -92,6 +94,9 @@ static int run_self(const char *const *words, const char *const *variables)
         }
         int nowhere = open("/dev/null", O_WRONLY);
         dup2(nowhere, STDOUT_FILENO);
+        if (is_silent) {
+            dup2(nowhere, STDERR_FILENO);
+        }
         execv("/proc/self/exe", (char *const *)(uintptr_t)words);
         _exit(127);
     }
@@ -116,7 +121,7 @@ static int record_variant(const struct arguments *arguments, const struct varian
         words[count++] = variant->flags[i];
     }
     words[count] = NULL;
-    return run_self(words, variant->variables);
+    return run_self(words, variant->variables, variant != variants);
 }
 
 static bool same_record(const struct trace_record *left, const struct trace_record *right)
@@ -137,8 +142,20 @@ static void show_record(const char *whose, const struct trace_record *record, bo
            (unsigned long long)record->word, (unsigned long long)record->extra);
 }
 
+/* Prints the command that shows what happens around `time_ns`. */
+static void show_command(const struct arguments *arguments, int64_t time_ns)
+{
+    printf("    look: squall replay %s", arguments->scenario);
+    for (uint32_t i = 0; i < arguments->set_count; i++) {
+        printf(" --set '%s'", arguments->sets[i]);
+    }
+    printf(" --seed %s --trace text --from %lldns --until %lldns\n", arguments->seed, (long long)time_ns,
+           (long long)time_ns + 1);
+}
+
 /* Prints the first difference; true when there is none. */
-static bool compare_files(const char *left_path, const char *right_path, uint64_t *events)
+static bool compare_files(const struct arguments *arguments, const char *left_path, const char *right_path,
+                          uint64_t *events)
 {
     FILE *left = fopen(left_path, "rb");
     FILE *right = fopen(right_path, "rb");
@@ -155,6 +172,7 @@ static bool compare_files(const char *left_path, const char *right_path, uint64_
             printf("DIFFERS at record %llu:\n", (unsigned long long)*events + 1);
             show_record("as it is ", &a, has_a);
             show_record("here     ", &b, has_b);
+            show_command(arguments, has_a ? a.time_ns : b.time_ns);
             is_same = false;
             is_more = false;
         }
@@ -194,7 +212,7 @@ static int compare_jobs(const struct arguments *arguments, const char *folder)
             words[count++] = arguments->sets[k];
         }
         words[count] = NULL;
-        int status = run_self(words, NULL);
+        int status = run_self(words, NULL, true);
         struct err err = {0};
         if (status < 0 || status == EXIT_USAGE || status == EXIT_INTERNAL || !digest_of(out, digests[i], &err)) {
             printf("  %-50s could not be run (status %d) %s\n", "8 seeds with -j1 and -j4", status, err.text);
@@ -218,13 +236,13 @@ static int examine(const struct arguments *arguments, const char *folder)
         if (one == EXIT_USAGE) {
             return one;
         }
-        if (one < 0 || one == EXIT_INTERNAL) {
+        if (one < 0 || one == EXIT_INTERNAL || one >= 126) {
             printf("  %-50s could not be run (status %d)\n", variants[i].name, one);
             return EXIT_INTERNAL;
         }
         printf("  %-50s ", variants[i].name);
         uint64_t events = 0;
-        if (compare_files(base, path, &events)) {
+        if (compare_files(arguments, base, path, &events)) {
             printf("same %llu records\n", (unsigned long long)events);
         } else {
             status = EXIT_NONDETERMINISM;

@@ -343,6 +343,8 @@ static int replay(struct arguments *arguments, struct opened *opened)
         err_set(&err, ERR_SYSTEM, "cannot write '%s': %s", arguments->record, strerror(errno));
         status = fail(&err);
     }
+    trace.records = NULL; /* the end of the world is traced as well */
+    trace.out = NULL;
     result_release(&result);
     runner_release(&runner);
     return status;

@@ -49,7 +49,7 @@ struct arguments {
     uint32_t set_count;
     const char *seeds;
     uint32_t jobs;
-    int64_t budget_ns;
+    int64_t deadline_ns;
     uint64_t fail_fast;
     bool is_restart;
     bool is_quick;
@@ -100,9 +100,12 @@ static enum judge_windows parse_series(struct argp_state *state, const char *tex
 static void parse_budget(struct argp_state *state, struct arguments *arguments, const char *text)
 {
     struct err err = {0};
-    if (!units_duration(text, &arguments->budget_ns, &err)) {
-        argp_error(state, "%s", err.text);
+    int64_t budget_ns = 0;
+    if (!units_duration(text, &budget_ns, &err)) {
+        argp_error(state, "--time-budget: %s", err.text);
     }
+    int64_t now_ns = real_wall_ns();
+    arguments->deadline_ns = budget_ns < INT64_MAX - now_ns ? now_ns + budget_ns : INT64_MAX;
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state)
@@ -215,20 +218,21 @@ static void print_head(const struct plan *plan)
     fflush(stdout);
 }
 
-static int judge_outcome(const struct campaign_outcome *outcome, int status)
+static int judge_outcome(const struct campaign_outcome *outcome, const struct arguments *arguments, int status)
 {
-    if (outcome->nondeterministic > 0) {
-        printf("NONDETERMINISM: %llu of the seeds that were run twice gave another digest\n",
-               (unsigned long long)outcome->nondeterministic);
-        return EXIT_NONDETERMINISM;
-    }
+    unsigned long long missing = outcome->missing;
     if (outcome->is_interrupted) {
-        printf("interrupted: %llu runs are missing; the same command goes on with them\n",
-               (unsigned long long)outcome->missing);
-        return EXIT_INTERRUPTED;
+        printf("  interrupted: %llu %s missing; the same command goes on with them\n", missing,
+               missing == 1 ? "run is" : "runs are");
+        return exit_worse(status, EXIT_INTERRUPTED);
     }
-    if (outcome->missing > 0) {
-        printf("%llu runs were not started\n", (unsigned long long)outcome->missing);
+    if (missing > 0 && !arguments->is_quiet) {
+        printf("  %llu %s not started (%s); the same command goes on with them\n", missing,
+               missing == 1 ? "run was" : "runs were", outcome->is_late ? "time budget" : "fail-fast");
+    }
+    if (outcome->skipped > 0 && !arguments->is_quiet) {
+        printf("  %llu of the runs were done before; --restart throws them away\n",
+               (unsigned long long)outcome->skipped);
     }
     return status;
 }
@@ -248,6 +252,8 @@ static const char *verdict_word(int status)
         return "INTERRUPTED";
     case EXIT_THRESHOLD:
         return "THRESHOLDS CROSSED";
+    case EXIT_USAGE:
+        return "WRONG INPUT";
     default:
         return "ERROR";
     }
@@ -259,7 +265,7 @@ static int run_plan(struct results *results, struct plan *plan, const struct arg
         .sets = arguments->sets,
         .set_count = arguments->set_count,
         .jobs = arguments->jobs,
-        .time_budget_ns = arguments->budget_ns,
+        .deadline_ns = arguments->deadline_ns,
         .fail_fast = arguments->fail_fast,
         .recheck_percent = arguments->recheck,
         .windows = arguments->windows,
@@ -274,8 +280,17 @@ static int run_plan(struct results *results, struct plan *plan, const struct arg
         !summary_print(results, plan, outcome.cell_ids, &summary, stdout, &status, &err)) {
         return fail(&err);
     }
-    status = judge_outcome(&outcome, status);
-    printf("  results  %s   report: squall report %s\n%s (exit %d)\n", path, plan->name, verdict_word(status), status);
+    status = judge_outcome(&outcome, arguments, status);
+    if (arguments->is_quiet) {
+        printf("%s: %s (exit %d)\n", plan->name, verdict_word(status), status);
+        return status;
+    }
+    char digest[17];
+    if (!results_digest(results, digest, &err)) {
+        return fail(&err);
+    }
+    printf("  results  %s  digest %s   report: squall report %s\n%s (exit %d)\n", path, digest,
+           arguments->out != NULL ? arguments->out : plan->name, verdict_word(status), status);
     return status;
 }
 
@@ -285,6 +300,38 @@ static void link_latest(const struct plan *plan)
     if (symlink(plan->name, "out/latest") != 0 && errno != EEXIST) {
         fprintf(stderr, "squall: cannot point out/latest at '%s': %s\n", plan->name, strerror(errno));
     }
+}
+
+/* Is this file, which is to be thrown away, one of ours? An empty one is, and one that is cut short:
+ * the header of a SQLite file says whose it is (https://sqlite.org/fileformat.html, section 1.3). */
+static bool is_ours(const char *path)
+{
+    unsigned char header[100];
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        return errno == ENOENT;
+    }
+    size_t size = fread(header, 1, sizeof(header), file);
+    fclose(file);
+    uint32_t application = (uint32_t)header[68] << 24 | (uint32_t)header[69] << 16 |
+                           (uint32_t)header[70] << 8 | header[71];
+    bool is_database = size >= 16 && memcmp(header, "SQLite format 3", 16) == 0;
+    return size == 0 || (is_database && (size < sizeof(header) || application == RESULTS_APPLICATION_ID));
+}
+
+/* Removes an old results file, and the journal that a killed process may have left: it would be
+ * rolled back into the new file. */
+static bool throw_away(const char *path, struct err *err)
+{
+    char journal[4200];
+    snprintf(journal, sizeof(journal), "%s-journal", path);
+    if (!is_ours(path)) {
+        return err_set(err, ERR_INPUT, "'%s' is no results file of squall: remove it yourself", path);
+    }
+    if ((unlink(path) != 0 && errno != ENOENT) || (unlink(journal) != 0 && errno != ENOENT)) {
+        return err_set(err, ERR_SYSTEM, "cannot remove '%s': %s", path, strerror(errno));
+    }
+    return true;
 }
 
 static int run_one(struct opened *opened, const struct arguments *arguments)
@@ -305,8 +352,7 @@ static int run_one(struct opened *opened, const struct arguments *arguments)
     if (!make_folders(folder, &err)) {
         return fail(&err);
     }
-    if (arguments->is_restart && unlink(path) != 0 && errno != ENOENT) {
-        err_set(&err, ERR_SYSTEM, "cannot remove '%s': %s", path, strerror(errno));
+    if (arguments->is_restart && !throw_away(path, &err)) {
         return fail(&err);
     }
     struct results *results = results_open(path, RESULTS_APPEND, &err);
@@ -319,6 +365,54 @@ static int run_one(struct opened *opened, const struct arguments *arguments)
     }
     if (arguments->out == NULL) {
         link_latest(plan);
+    }
+    return status;
+}
+
+/* Opens and runs one scenario; *is_run false: it is not among those that were asked for. */
+static int open_and_run(const char *file, const struct arguments *arguments, bool *is_run)
+{
+    struct opened opened;
+    struct plan_options plan_options = {.sets = arguments->sets,
+                                        .set_count = arguments->set_count,
+                                        .seeds = arguments->seeds,
+                                        .is_quick = arguments->is_quick};
+    *is_run = true;
+    int status = open_plan(&opened, file, &plan_options);
+    if (status != EXIT_HELD) {
+        return status;
+    }
+    *is_run = arguments->label == NULL || has_label(&opened, arguments->label);
+    if (*is_run) {
+        status = run_one(&opened, arguments);
+    }
+    close_plan(&opened);
+    return status;
+}
+
+/* All scenarios, until one is interrupted, or fails with --fail-fast. */
+static int run_all(const struct arguments *arguments)
+{
+    int status = EXIT_HELD;
+    uint32_t total = 0;
+    uint32_t held = 0;
+    for (char **file = arguments->files; *file != NULL; file++) {
+        bool is_run;
+        int one = open_and_run(*file, arguments, &is_run);
+        status = exit_worse(status, one);
+        total += is_run ? 1 : 0;
+        held += is_run && one == EXIT_HELD ? 1 : 0;
+        bool is_enough = one == EXIT_CHECK_FAILED && arguments->fail_fast != UINT64_MAX;
+        if (one == EXIT_INTERRUPTED || is_enough) {
+            break;
+        }
+    }
+    if (total == 0) {
+        fprintf(stderr, "squall: no scenario has the label '%s'\n", arguments->label);
+        return EXIT_USAGE;
+    }
+    if (arguments->files[1] != NULL) {
+        printf("%u of %u scenarios held: %s (exit %d)\n", held, total, verdict_word(status), status);
     }
     return status;
 }
@@ -340,27 +434,14 @@ int cmd_run(int argc, char **argv)
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     struct arguments arguments = {
         .jobs = processors < 1 ? 1 : processors > JOBS_MAX ? JOBS_MAX : (uint32_t)processors,
-        .budget_ns = INT64_MAX,
+        .deadline_ns = INT64_MAX,
         .fail_fast = UINT64_MAX,
         .recheck = 5,
         .windows = JUDGE_WINDOWS_FAILING,
         .command_line = join(argv, &command_line),
     };
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    int status = EXIT_HELD;
-    for (char **file = arguments.files; *file != NULL && status != EXIT_INTERRUPTED; file++) {
-        struct opened opened;
-        struct plan_options plan_options = {
-            .sets = arguments.sets, .set_count = arguments.set_count, .seeds = arguments.seeds, .is_quick = arguments.is_quick};
-        int one = open_plan(&opened, *file, &plan_options);
-        if (one == EXIT_HELD) {
-            if (arguments.label == NULL || has_label(&opened, arguments.label)) {
-                one = run_one(&opened, &arguments);
-            }
-            close_plan(&opened);
-        }
-        status = exit_worse(status, one);
-    }
+    int status = run_all(&arguments);
     text_release(&command_line);
     return status;
 }

@@ -46,8 +46,9 @@ static _Noreturn void tell(const char *what, int status)
     printf("%s seed 0x%016llx: %s\n  at %s, event %llu, in the code of %s\n", runner->cell->spec.name,
            (unsigned long long)runner->seed, what, now,
            (unsigned long long)world_event(runner->world), env != NULL ? env->name : "squall");
-    printf("  just before: --until %llu, with --trace text; or in a debugger: gdb --args squall replay ...\n",
-           (unsigned long long)world_event(runner->world) - 1);
+    fputs("  what came before: ", stdout);
+    replay_line(stdout, runner->cell, runner->sets, runner->set_count, NULL, runner->seed);
+    printf(" --trace text --until %llu\n", (unsigned long long)world_event(runner->world) - 1);
     fflush(stdout);
     _exit(status);
 }

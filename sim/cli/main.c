@@ -53,16 +53,18 @@ static int unknown_command(const char *name)
     return EXIT_USAGE;
 }
 
-/* Pointers leak into the decisions of some libraries: where the kernel allows it, this program runs itself again with
- * address randomisation off. SQUALL_KEEP_ASLR keeps it on (doctor compares both). */
+/* Pointers leak into the decisions of some libraries: where the kernel allows it, this program runs
+ * itself again with address randomisation off, or with SQUALL_KEEP_ASLR, which doctor uses to compare
+ * both, on: the setting is inherited. */
 static void fix_addresses(char **argv)
 {
     int persona = personality(0xffffffff);
-    if (persona < 0 || (persona & ADDR_NO_RANDOMIZE) != 0 || getenv("SQUALL_KEEP_ASLR") != NULL) {
+    bool is_random_wanted = getenv("SQUALL_KEEP_ASLR") != NULL;
+    if (persona < 0 || ((persona & ADDR_NO_RANDOMIZE) == 0) == is_random_wanted) {
         return;
     }
-    if (personality((unsigned long)persona | ADDR_NO_RANDOMIZE) >= 0 &&
-        (personality(0xffffffff) & ADDR_NO_RANDOMIZE) != 0) {
+    int wanted = persona ^ ADDR_NO_RANDOMIZE;
+    if (personality((unsigned long)wanted) >= 0 && personality(0xffffffff) == wanted) {
         execv("/proc/self/exe", argv);
     }
 }

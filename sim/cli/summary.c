@@ -4,6 +4,7 @@
  * runs is what the scenario expects of them: that they pass, or that a certain check is violated and no other. */
 #include "sim/cli/summary.h"
 
+#include "analysis/threshold.h"
 #include "sim/base/base.h"
 #include "sim/base/text.h"
 #include "sim/cli/runner.h"
@@ -66,12 +67,20 @@ static void take_integer(struct summary *summary, void *user, const struct resul
     *(int64_t *)user = row->values[0].integer;
 }
 
-static const char *mark(const struct summary *summary, bool is_good)
+enum mark { MARK_GOOD, MARK_BAD, MARK_OPEN };
+
+static const char *mark(const struct summary *summary, enum mark mark)
 {
-    if (summary->is_utf8) {
-        return is_good ? "✓" : "✗";
+    static const char *const signs[] = {"✓", "✗", "?"};
+    static const char *const words[] = {"ok  ", "FAIL", "?   "};
+    return summary->is_utf8 ? signs[mark] : words[mark];
+}
+
+static void heading(const struct summary *summary, const char *text)
+{
+    if (!summary->options->is_quiet) {
+        fprintf(summary->out, "\n  %s\n", text);
     }
-    return is_good ? "ok  " : "FAIL";
 }
 
 static void dotted(const struct summary *summary, const char *word, const char *name)
@@ -92,7 +101,11 @@ static void print_check(struct summary *summary, void *user, const struct result
     int64_t violated = row->values[1].integer;
     int64_t known = row->values[2].integer;
     int64_t unknown = row->values[3].integer;
-    fprintf(summary->out, "    %s ", mark(summary, violated == 0));
+    bool is_open = unknown > 0 || runs == 0;
+    if (summary->options->is_quiet && violated == 0 && !is_open) {
+        return;
+    }
+    fprintf(summary->out, "    %s ", mark(summary, violated > 0 ? MARK_BAD : is_open ? MARK_OPEN : MARK_GOOD));
     dotted(summary, check->word == SPEC_ALWAYS ? "always" : "eventually", check->name);
     fprintf(summary->out, "%lld of %lld", (long long)(runs - violated - known - unknown), (long long)runs);
     if (known > 0) {
@@ -111,20 +124,37 @@ static void print_probe(struct summary *summary, void *user, const struct result
 {
     const struct spec_check *check = user;
     int64_t hits = row->values[0].integer;
-    fprintf(summary->out, "    %s ", mark(summary, hits > 0));
+    if (summary->options->is_quiet && hits > 0) {
+        return;
+    }
+    fprintf(summary->out, "    %s ", mark(summary, hits > 0 ? MARK_GOOD : MARK_OPEN));
     dotted(summary, "sometimes", check->name);
     if (hits > 0) {
-        fprintf(summary->out, "hit in %lld seeds\n", (long long)hits);
+        fprintf(summary->out, "hit in %lld %s\n", (long long)hits, hits == 1 ? "run" : "runs");
     } else {
         fputs("never hit\n", summary->out);
         summary->status = exit_worse(summary->status, EXIT_UNKNOWN);
     }
 }
 
+/* An invariant of the model itself, or an obligation of every scenario, that did not hold. */
+static void print_other(struct summary *summary, void *user, const struct results_row *row)
+{
+    const struct run_spec *spec = user;
+    for (uint32_t i = 0; i < spec->check_count; i++) {
+        if (strcmp(spec->checks[i].name, row->values[0].text) == 0) {
+            return;
+        }
+    }
+    fprintf(summary->out, "    %s ", mark(summary, MARK_BAD));
+    dotted(summary, "always", row->values[0].text);
+    fprintf(summary->out, "violated in %lld\n", (long long)row->values[1].integer);
+}
+
 static void print_checks(struct summary *summary)
 {
     const struct run_spec *spec = &summary->plan->cells[0].spec;
-    fputs("\n  CHECKS\n", summary->out);
+    heading(summary, "CHECKS");
     for (uint32_t i = 0; i < spec->check_count; i++) {
         const struct spec_check *check = &spec->checks[i];
         if (check->word == SPEC_SOMETIMES) {
@@ -139,6 +169,9 @@ static void print_checks(struct summary *summary)
                 check->name, text_of(&summary->cells));
         }
     }
+    ask(summary, print_other, (void *)(uintptr_t)spec,
+        "SELECT name, sum(violated) FROM check_count WHERE violated>0 AND cell_id IN %s GROUP BY name ORDER BY name",
+        text_of(&summary->cells));
 }
 
 /* ------------------------------------------------------------------------------------------------ cells */
@@ -159,6 +192,9 @@ static void print_cell(struct summary *summary, void *user, const struct results
 
 static void print_cells(struct summary *summary)
 {
+    if (summary->options->is_quiet) {
+        return;
+    }
     fprintf(summary->out, "\n  CELLS %24s %6s %6s %6s %6s %6s  %9s  %8s  %8s\n", "", "runs", "pass", "fail", "unknwn",
             "error", "ok", "attempts", "recovery");
     for (uint32_t i = 0; i < summary->plan->cell_count; i++) {
@@ -169,6 +205,75 @@ static void print_cells(struct summary *summary)
             "avg(recovery_ns)/1e9 FROM run WHERE cell_id=%lld",
             (long long)summary->cell_ids[i]);
     }
+}
+
+/* ------------------------------------------------------------------------------------------------ thresholds */
+
+/* Is the expectation of a violation about this cell? */
+static bool is_about(const struct cell *cell)
+{
+    const struct run_spec *spec = &cell->spec;
+    if (spec->expect != SPEC_EXPECT_VIOLATED || spec->expect_cell_count == 0) {
+        return spec->expect == SPEC_EXPECT_VIOLATED;
+    }
+    for (uint32_t i = 0; i < spec->expect_cell_count; i++) {
+        if (strstr(cell->label, spec->expect_cells[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void judge_threshold(struct summary *summary, uint32_t index, const struct spec_threshold *spec,
+                            const struct threshold_data *data)
+{
+    static const enum mark marks[] = {MARK_GOOD, MARK_BAD, MARK_OPEN};
+    static const int statuses[] = {EXIT_HELD, EXIT_THRESHOLD, EXIT_UNKNOWN};
+    const struct cell *cell = &summary->plan->cells[index];
+    struct threshold threshold;
+    bool is_sound = threshold_parse(spec->metric, spec->expression, &threshold, summary->err);
+    ASSERT(is_sound);
+    struct threshold_outcome outcome = threshold_judge(&threshold, data);
+    char name[512];
+    char observed[64];
+    snprintf(name, sizeof(name), "%s: %s", spec->metric, spec->expression);
+    struct results_threshold row = {summary->cell_ids[index], name, outcome.observed,
+                                    outcome.verdict == THRESHOLD_HELD, spec->place.line};
+    summary->is_fine = summary->is_fine && results_add_threshold(summary->results, &row, summary->err);
+    if (!is_about(cell)) {
+        summary->status = exit_worse(summary->status, statuses[outcome.verdict]);
+    }
+    if (summary->options->is_quiet && outcome.verdict == THRESHOLD_HELD) {
+        return;
+    }
+    fprintf(summary->out, "    %s ", mark(summary, marks[outcome.verdict]));
+    dotted(summary, spec->metric, spec->expression);
+    fprintf(summary->out, "%s", threshold_format(&threshold, outcome.observed, observed, sizeof(observed)));
+    if (outcome.trials_needed > 0) {
+        fprintf(summary->out, "   %llu runs would settle it", (unsigned long long)outcome.trials_needed);
+    }
+    fprintf(summary->out, "%s%s\n", cell->label[0] != '\0' ? "   " : "", cell->label);
+}
+
+/* False: the cell has none. */
+static bool judge_thresholds(struct summary *summary, uint32_t index, bool is_headed)
+{
+    const struct run_spec *spec = &summary->plan->cells[index].spec;
+    if (spec->threshold_count == 0 || !summary->is_fine) {
+        return false;
+    }
+    struct threshold_data data;
+    threshold_data_init(&data);
+    summary->is_fine =
+        threshold_data_load(&data, summary->results, summary->cell_ids[index], summary->err);
+    if (!is_headed) {
+        heading(summary, "THRESHOLDS");
+    }
+    for (uint32_t i = 0; i < spec->threshold_count && summary->is_fine; i++) {
+        judge_threshold(summary, index, &spec->thresholds[i], &data);
+    }
+    threshold_data_release(&data);
+    return true;
 }
 
 /* ------------------------------------------------------------------------------------------------ failing runs */
@@ -197,7 +302,8 @@ static void print_failures(struct summary *summary)
     if (failing == 0 || !summary->is_fine) {
         return;
     }
-    fprintf(summary->out, "\n  %lld %s not pass; the shortest:\n", (long long)failing, failing == 1 ? "run does" : "runs do");
+    fprintf(summary->out, "%s  %lld %s not pass%s:\n", summary->options->is_quiet ? "" : "\n", (long long)failing,
+            failing == 1 ? "run does" : "runs do", failing > FAILING_SHOWN ? "; the shortest" : "");
     ask(summary, print_failing, NULL,
         "SELECT r.cell_id, r.seed, r.reason, v.message FROM run r LEFT JOIN violation v ON v.run_id=r.run_id AND "
         "v.ord=(SELECT min(ord) FROM violation w WHERE w.run_id=r.run_id AND w.known=0) "
@@ -206,20 +312,6 @@ static void print_failures(struct summary *summary)
 }
 
 /* ------------------------------------------------------------------------------------------------ the verdict */
-
-static bool is_about(const struct cell *cell)
-{
-    const struct run_spec *spec = &cell->spec;
-    if (spec->expect != SPEC_EXPECT_VIOLATED || spec->expect_cell_count == 0) {
-        return spec->expect == SPEC_EXPECT_VIOLATED;
-    }
-    for (uint32_t i = 0; i < spec->expect_cell_count; i++) {
-        if (strstr(cell->label, spec->expect_cells[i]) != NULL) {
-            return true;
-        }
-    }
-    return false;
-}
 
 struct cell_counts {
     int64_t runs;
@@ -284,13 +376,50 @@ static void judge_cell(struct summary *summary, uint32_t index)
         "SELECT r.run_id, v.invariant FROM violation v JOIN run r USING(run_id) WHERE v.known=0 AND r.cell_id=%lld "
         "UNION SELECT run_id, reason FROM run WHERE verdict='error' AND cell_id=%lld ORDER BY 1, 2",
         cell_id, cell_id);
-    fprintf(summary->out, "  expected violation%s%s: seen in %lld of %lld runs\n", cell->label[0] != '\0' ? " in " : "",
-            cell->label, (long long)counts.expected, (long long)counts.runs);
-    if (counts.unexpected > 0 || (counts.runs > 0 && counts.expected == 0)) {
+    bool is_missed = counts.unexpected > 0 || (counts.runs > 0 && counts.expected == 0);
+    if (!summary->options->is_quiet || is_missed) {
+        fprintf(summary->out, "  expected violation%s%s: seen in %lld of %lld runs\n",
+                cell->label[0] != '\0' ? " in " : "", cell->label, (long long)counts.expected,
+                (long long)counts.runs);
+    }
+    if (counts.unexpected > 0) {
+        fprintf(summary->out, "  %lld %s another check, which nobody expected\n", (long long)counts.unexpected,
+                counts.unexpected == 1 ? "violation is of" : "violations are of");
+    }
+    if (is_missed) {
         summary->status = exit_worse(summary->status, EXIT_CHECK_FAILED);
     } else if (counts.runs == 0) {
         summary->status = exit_worse(summary->status, EXIT_UNKNOWN);
     }
+}
+
+static void take_seed(struct summary *summary, void *user, const struct results_row *row)
+{
+    (void)summary;
+    snprintf(user, 32, "%s", row->values[0].text);
+}
+
+/* Runs that gave another digest when they were done again, now or in an earlier campaign. */
+static void judge_determinism(struct summary *summary)
+{
+    int64_t count = 0;
+    ask(summary, take_integer, &count,
+        "SELECT count(DISTINCT a.run_id) FROM recheck a JOIN run r USING(run_id) WHERE a.trace_hash<>r.trace_hash "
+        "AND r.cell_id IN %s",
+        text_of(&summary->cells));
+    if (count == 0) {
+        return;
+    }
+    char seed[32] = "";
+    ask(summary, take_seed, seed,
+        "SELECT r.seed FROM recheck a JOIN run r USING(run_id) WHERE a.trace_hash<>r.trace_hash AND r.cell_id IN %s "
+        "ORDER BY r.events, r.seed LIMIT 1",
+        text_of(&summary->cells));
+    fprintf(summary->out,
+            "  NONDETERMINISM: %lld %s another digest when done again, seed %s the shortest; `squall doctor`\n"
+            "  with that seed names the first event that differs\n",
+            (long long)count, count == 1 ? "run gave" : "runs gave", seed);
+    summary->status = exit_worse(summary->status, EXIT_NONDETERMINISM);
 }
 
 static bool locale_is_utf8(void)
@@ -324,11 +453,17 @@ bool summary_print(struct results *results, const struct plan *plan, const int64
     text_add(&summary.cells, ")");
     print_checks(&summary);
     print_cells(&summary);
+    for (uint32_t i = 0, is_headed = 0; i < plan->cell_count; i++) {
+        is_headed |= judge_thresholds(&summary, i, is_headed != 0) ? 1 : 0;
+    }
     print_failures(&summary);
-    fputc('\n', out);
+    if (!options->is_quiet) {
+        fputc('\n', out);
+    }
     for (uint32_t i = 0; i < plan->cell_count; i++) {
         judge_cell(&summary, i);
     }
+    judge_determinism(&summary);
     text_release(&summary.cells);
     *status = summary.status;
     return summary.is_fine;

@@ -68,6 +68,7 @@ static void read_eventually(struct build *build, struct view view, struct spec_c
     check->word = SPEC_EVENTUALLY;
     check->name = name != NULL ? name : "";
     check->within_ns = view_number(view, "within", 0);
+    check->hold_ns = view_number(view, "for", 0);
     struct err err = {0};
     if (predicate != NULL && !predicate_recovery(predicate, &check->ratio_millionths, &err)) {
         build_complain(build, view, "predicate", "%s", err.text);

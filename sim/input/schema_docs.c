@@ -304,7 +304,15 @@ bool schema_explain(const char *path, const struct catalog *catalog, FILE *out, 
             }
         }
         if (is_fine && (key == NULL || key->object != NULL)) {
-            explain_object(&text, key == NULL ? schema_root() : key->object, path);
+            /* A path that ends in the container goes on with its items. */
+            size_t length = key == NULL ? 0 : strlen(key->name);
+            size_t size = strlen(path);
+            bool is_open = key != NULL && is_container(key) && size >= length &&
+                           strcmp(path + size - length, key->name) == 0;
+            char below[PATH_BYTES];
+            snprintf(below, sizeof(below), "%s%s", path,
+                     !is_open ? "" : key->form == SCHEMA_MAP ? ".*" : "[]");
+            explain_object(&text, key == NULL ? schema_root() : key->object, below);
         }
     }
     fputs(text_of(&text), out);

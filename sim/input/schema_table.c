@@ -1068,6 +1068,12 @@ static const struct schema_key eventually_keys[] = {
      .max = 365 * DAY,
      .description = "how long it may take",
      .example = "10s"},
+    {.name = "for",
+     .type = SCHEMA_DURATION,
+     .max = DAY,
+     .description = "how long it must last to count, within that time; an availability window "
+                    "when it is not given",
+     .example = "5s"},
     {.name = "name",
      .type = SCHEMA_NAME,
      .initial = "recovers",
