@@ -150,6 +150,9 @@ static void on_delivery(void *context, const struct delivery *delivery)
 {
     struct campaign *campaign = context;
     const struct run_result *result = delivery->result;
+    if (campaign->is_failed) { /* of several errors the first one says what is wrong */
+        return;
+    }
     int64_t cell_id = campaign->outcome->cell_ids[delivery->order.cell];
     struct results_cost cost = {campaign->shard_id, 0, 0};
     bool is_fine = results_add_run(campaign->results, cell_id, result, &cost, NULL, campaign->err);
@@ -157,7 +160,10 @@ static void on_delivery(void *context, const struct delivery *delivery)
         is_fine = results_add_recheck(campaign->results, cell_id, result->seed, delivery->digest_again,
                                       campaign->shard_id, campaign->err);
     }
-    campaign->is_failed |= !is_fine;
+    if (!is_fine) {
+        campaign->is_failed = true;
+        return;
+    }
     campaign->progress.done++;
     campaign->progress.sim_ns += result->sim_ns;
     campaign->progress.failing += result->verdict == VERDICT_FAIL || result->verdict == VERDICT_ERROR ? 1 : 0;

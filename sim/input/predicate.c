@@ -151,110 +151,89 @@ bool predicate_up(const char *text, struct spec_availability *availability, stru
 
 enum value_kind {
     VALUE_DURATION,
-    VALUE_PERCENT,
+    VALUE_SHARE,
     VALUE_NUMBER,
     VALUE_RATE,
 };
 
+/* Lists of words stand between blanks; p(N) is " p ". */
 struct metric {
     const char *name;
-    const char *aggregations; /* of one word each, p(N) written "p" */
+    const char *aggregations;
+    const char *intervals; /* aggregations that may be judged with '@' */
     enum value_kind value;
     const char *example;
 };
 
 static const struct metric metrics[] = {
-    {"latency", "avg min max med p", VALUE_DURATION, "p(99) < 250ms"},
-    {"availability", "rate", VALUE_PERCENT, "rate >= 99.9%"},
-    {"goodput", "avg min max med p value rate", VALUE_RATE, "value >= 150/s"},
-    {"amplification", "avg min max med p value", VALUE_NUMBER, "value < 1.5"},
-    {"recovery", "avg min max med p", VALUE_DURATION, "p(95) < 10s"},
-    {"metastable", "rate", VALUE_PERCENT, "rate < 0.1% @ 95%"},
+    {"latency", " avg min max med p ", "", VALUE_DURATION, "p(99) < 250ms"},
+    {"recovery", " avg min max med p rate ", " avg med p rate ", VALUE_DURATION, "p(95) < 10s"},
+    {"availability", " rate ", " rate ", VALUE_SHARE, "rate >= 99.9%"},
+    {"success", " rate ", " rate ", VALUE_SHARE, "rate >= 99%"},
+    {"metastable", " rate ", " rate ", VALUE_SHARE, "rate < 0.1% @ 95%"},
+    {"failures", " rate ", " rate ", VALUE_SHARE, "rate < 1%"},
+    {"goodput", " rate value ", " rate value ", VALUE_RATE, "value >= 150/s"},
+    {"amplification", " value ", " value ", VALUE_NUMBER, "value < 1.5"},
 };
 
 static const struct metric *find_metric(const char *name, struct err *err)
 {
     const char *names[ARRAY_COUNT(metrics)];
-    char own[TOKEN_BYTES];
-    size_t length = strcspn(name, "{");
-    snprintf(own, sizeof(own), "%.*s", (int)(length < 64 ? length : 63), name);
     for (uint32_t index = 0; index < ARRAY_COUNT(metrics); index++) {
         names[index] = metrics[index].name;
-        if (strcmp(names[index], own) != 0) {
-            continue;
+        if (strcmp(names[index], name) == 0) {
+            return &metrics[index];
         }
-        size_t end = strlen(name);
-        const char *colon = strchr(name, ':');
-        bool is_tag = name[length] == '\0' || (name[end - 1] == '}' && colon != NULL &&
-                                               colon > name + length + 1 && colon + 2 < name + end);
-        if (!is_tag) {
-            err_set(err, ERR_INPUT, "the tag of '%s' is not understood: write '%s{phase:after}'",
-                    name, own);
-            return NULL;
-        }
-        return &metrics[index];
     }
-    const char *nearest = text_nearest(own, names, ARRAY_COUNT(metrics));
+    const char *nearest = text_nearest(name, names, ARRAY_COUNT(metrics));
     if (nearest != NULL) {
-        err_set(err, ERR_INPUT, "unknown metric '%s'; did you mean '%s'?", own, nearest);
+        err_set(err, ERR_INPUT, "unknown metric '%s'; did you mean '%s'?", name, nearest);
     } else {
         err_set(err, ERR_INPUT,
-                "unknown metric '%s': write latency, availability, goodput, amplification, "
-                "recovery or metastable",
-                own);
+                "unknown metric '%s': write latency, recovery, availability, success, metastable, "
+                "failures, goodput or amplification",
+                name);
     }
     return NULL;
 }
 
-/* "p(99.9)" is "p"; other words are themselves. */
-static bool is_aggregation(const struct metric *metric, const char *token)
+static bool has_word(const char *list, const char *word)
 {
-    char word[TOKEN_BYTES];
-    snprintf(word, sizeof(word), "%s", token);
+    char spaced[TOKEN_BYTES + 2];
+    snprintf(spaced, sizeof(spaced), " %s ", word);
+    return strstr(list, spaced) != NULL;
+}
+
+/* The word of an aggregation, "p" for "p(99.9)"; NULL when the metric has no such thing. */
+static const char *read_aggregation(const struct metric *metric, char *token)
+{
     size_t length = strlen(token);
-    if (strncmp(token, "p(", 2) == 0) {
+    bool is_quantile = strncmp(token, "p(", 2) == 0 && token[length - 1] == ')' && length > 3;
+    if (is_quantile) {
         int64_t millionths = 0;
-        char number[TOKEN_BYTES];
-        snprintf(number, sizeof(number), "%.*s", (int)(length - 3), token + 2);
-        if (token[length - 1] != ')' || length < 4 || !read_millionths(number, &millionths) ||
-            millionths > INT64_C(100) * 1000000) {
-            return false;
+        token[length - 1] = '\0';
+        bool is_number = read_millionths(token + 2, &millionths) && millionths % 1000 == 0;
+        if (!is_number || millionths <= 0 || millionths >= INT64_C(100) * 1000000) {
+            return NULL;
         }
-        snprintf(word, sizeof(word), "p");
+        snprintf(token, TOKEN_BYTES, "p");
     } else if (strcmp(token, "p") == 0) {
-        return false;
+        return NULL;
     }
-    const char *found = strstr(metric->aggregations, word);
-    size_t size = strlen(word);
-    while (found != NULL) {
-        bool starts = found == metric->aggregations || found[-1] == ' ';
-        if (starts && (found[size] == ' ' || found[size] == '\0')) {
-            return true;
-        }
-        found = strstr(found + 1, word);
-    }
-    return false;
+    return has_word(metric->aggregations, token) ? token : NULL;
 }
 
-static bool is_operator(const char *token)
-{
-    static const char *const operators[] = {"<", "<=", ">", ">=", "==", "!="};
-    for (uint32_t index = 0; index < ARRAY_COUNT(operators); index++) {
-        if (strcmp(operators[index], token) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool check_value(const struct metric *metric, const char *token, struct err *err)
+static bool check_value(const struct metric *metric, const char *aggregation, const char *token,
+                        struct err *err)
 {
     int64_t number = 0;
-    switch (metric->value) {
+    uint64_t probability = 0;
+    bool is_share = strcmp(aggregation, "rate") == 0 && metric->value == VALUE_DURATION;
+    switch (is_share ? VALUE_SHARE : metric->value) {
     case VALUE_DURATION:
         return units_duration(token, &number, err);
-    case VALUE_PERCENT:
-        return units_ratio(token, &number, err);
+    case VALUE_SHARE:
+        return units_percent(token, &probability, err);
     case VALUE_RATE:
         return units_rate(token, &number, err);
     case VALUE_NUMBER:
@@ -262,6 +241,21 @@ static bool check_value(const struct metric *metric, const char *token, struct e
                err_set(err, ERR_INPUT, "'%s' is not a number: write for example '1.5'", token);
     }
     UNREACHABLE();
+}
+
+static bool check_confidence(const struct metric *metric, const char *aggregation,
+                             const char *operator, const char * text, struct err *err)
+{
+    int64_t millionths = 0;
+    if (!units_ratio(text, &millionths, err)) {
+        return false;
+    }
+    if (millionths < 500000 || millionths >= 1000000) {
+        return err_set(err, ERR_INPUT, "confidence '%s' is not between 50%% and 100%%", text);
+    }
+    bool has_end = strcmp(operator, "==") != 0 && strcmp(operator, "!=") != 0;
+    return (has_end && has_word(metric->intervals, aggregation)) ||
+           err_set(err, ERR_INPUT, "there is no interval to judge here: leave '@ %s' out", text);
 }
 
 bool predicate_threshold(const char *metric, const char *text, struct err *err)
@@ -273,27 +267,36 @@ bool predicate_threshold(const char *metric, const char *text, struct err *err)
         return false;
     }
     const char *at = text;
-    char aggregation[TOKEN_BYTES];
+    char first[TOKEN_BYTES];
     char operator[TOKEN_BYTES];
     char value[TOKEN_BYTES];
-    if (!next_token(&at, aggregation) || !next_token(&at, operator) || !next_token(&at, value)) {
+    if (!next_token(&at, first) || !next_token(&at, operator) || !next_token(&at, value)) {
         return err_set(err, ERR_INPUT, "'%s' is not a threshold: write for example '%s'", text,
                        row->example);
     }
-    if (!is_aggregation(row, aggregation)) {
-        return err_set(err, ERR_INPUT, "'%s' has no '%s': write for example '%s'", row->name,
-                       aggregation, row->example);
+    const char *aggregation = read_aggregation(row, first);
+    if (aggregation == NULL) {
+        return err_set(err, ERR_INPUT,
+                       "'%s' does not begin as a threshold of %s: write for "
+                       "example '%s'",
+                       text, row->name, row->example);
     }
-    if (!is_operator(operator)) {
+    if (!has_word(" < <= > >= == != ", operator)) {
         return err_set(err, ERR_INPUT,
                        "unknown operator '%s': write <, <=, >, >=, == or !=", operator);
     }
-    if (!check_value(row, value, err)) {
+    if (!check_value(row, aggregation, value, err)) {
         return false;
     }
-    uint64_t confidence = 0;
-    if (take(&at, "@") && (!next_token(&at, value) || !units_percent(value, &confidence, NULL))) {
-        return err_set(err, ERR_INPUT, "'%s' has no percentage behind '@': write '@ 95%%'", text);
+    if (take(&at, "@")) {
+        char confidence[TOKEN_BYTES];
+        if (!next_token(&at, confidence)) {
+            return err_set(err, ERR_INPUT, "'%s' has no percentage behind '@': write '@ 95%%'",
+                           text);
+        }
+        if (!check_confidence(row, aggregation, operator, confidence, err)) {
+            return false;
+        }
     }
     return is_at_end(at) ||
            err_set(err, ERR_INPUT, "'%s' goes on where it should end: write for example '%s'", text,

@@ -12,8 +12,8 @@ bool predicate_recovery(const char *text, int64_t *ratio_millionths, struct err 
 /* "success_rate >= 99% and p(99) <= 500ms", or one of the two: success_min and p99_max_ns; what is
  * not asked is 0 and INT64_MAX. */
 bool predicate_up(const char *text, struct spec_availability *availability, struct err *err);
-/* Is `metric` known, with or without a tag ("latency{phase:after}"), and `text` a threshold for it:
- * "<aggregation> <operator> <value> [@ N%]"? */
+/* Is `metric` known, and `text` a threshold for it: "<aggregation> <operator> <value> [@ N%]"? What
+ * passes here, analysis/threshold.h can read. */
 bool predicate_threshold(const char *metric, const char *text, struct err *err);
 
 #endif

@@ -6,6 +6,7 @@
 #include "sim/input/predicate.h"
 #include "sim/input/json.h"
 
+#include "analysis/threshold.h"
 #include "sim/base/units.h"
 #include "tests/unit/harness.h"
 #include "tests/unit/input_catalog.h"
@@ -248,9 +249,9 @@ TEST(schema, every_preset_is_a_whole_retry_policy)
         REQUIRE(keys != NULL);
         const struct schema_key *client = schema_key_of(schema_root(), "client");
         CHECK(accepts(schema_key_of(client->object, "retry"), keys));
-        static const char *const needed[] = {"maxAttempts", "backoff", "initialBackoff",
-                                             "maxBackoff", "backoffMultiplier", "jitter",
-                                             "retryOn", "redirects", "budget"};
+        static const char *const needed[] = {"maxAttempts", "backoff",           "initialBackoff",
+                                             "maxBackoff",  "backoffMultiplier", "jitter",
+                                             "retryOn",     "redirects",         "budget"};
         for (uint32_t index = 0; index < ARRAY_COUNT(needed); index++) {
             CHECK(strstr(keys, needed[index]) != NULL);
         }
@@ -448,9 +449,9 @@ TEST(schema, the_json_schema_names_every_key_of_the_table)
 TEST(schema, json_scalars_are_numbers_only_when_json_says_so)
 {
     static const char *const pairs[][2] = {
-        {"5", "5"},          {"-1.5", "-1.5"}, {"true", "true"}, {"0x2a", "\"0x2a\""},
-        {"01", "\"01\""},    {"5s", "\"5s\""}, {"", "\"\""},     {"1.", "\"1.\""},
-        {"a\"b\\\n\x01", "\"a\\\"b\\\\\\n\\u0001\""},
+        {"5", "5"},           {"-1.5", "-1.5"}, {"true", "true"},
+        {"0x2a", "\"0x2a\""}, {"01", "\"01\""}, {"5s", "\"5s\""},
+        {"", "\"\""},         {"1.", "\"1.\""}, {"a\"b\\\n\x01", "\"a\\\"b\\\\\\n\\u0001\""},
     };
     for (uint32_t index = 0; index < ARRAY_COUNT(pairs); index++) {
         struct text text;
@@ -503,32 +504,54 @@ TEST(predicate, up_has_a_rate_a_quantile_or_both)
     CHECK(!predicate_up("", &up, &err));
 }
 
+static bool judges(const char *metric, const char *text)
+{
+    struct threshold threshold;
+    bool is_fine = predicate_threshold(metric, text, &err);
+    /* The analysis, which reads it again after the campaign, must agree. */
+    CHECK_EQUAL(threshold_parse(metric, text, &threshold, NULL), is_fine);
+    return is_fine;
+}
+
 TEST(predicate, thresholds_fit_their_metric)
 {
     err = (struct err){0};
-    CHECK(predicate_threshold("latency", "p(99) < 250ms", &err));
-    CHECK(predicate_threshold("latency{phase:after}", "med<=250ms", &err));
-    CHECK(predicate_threshold("latency", "p(99.9) < 250ms", &err));
-    CHECK(predicate_threshold("availability", "rate >= 99.9%", &err));
-    CHECK(predicate_threshold("metastable", "rate < 0.1% @ 95%", &err));
-    CHECK(predicate_threshold("amplification", "value < 1.5", &err));
-    CHECK(predicate_threshold("goodput", "value >= 150/s", &err));
-    CHECK(!predicate_threshold("latncy", "p(99) < 250ms", &err));
+    CHECK(judges("latency", "p(99) < 250ms"));
+    CHECK(judges("latency", "p(99.9) < 250ms"));
+    CHECK(judges("latency", "med<=250ms"));
+    CHECK(judges("availability", "rate >= 99.9%"));
+    CHECK(judges("metastable", "rate < 0.1% @ 95%"));
+    CHECK(judges("amplification", "value < 1.5"));
+    CHECK(judges("goodput", "value >= 150/s"));
+    CHECK(judges("recovery", "rate >= 99% @ 95%"));
+    CHECK(judges("recovery", "p(95) < 10s @ 90%"));
+    CHECK(judges("failures", "rate == 0%"));
+    CHECK(judges("success", "rate > 99%"));
+    CHECK(!judges("latncy", "p(99) < 250ms"));
     CHECK(says("did you mean 'latency'?"));
-    CHECK(!predicate_threshold("zzzzzzzz", "p(99) < 250ms", &err));
-    CHECK(!predicate_threshold("latency{phase}", "p(99) < 250ms", &err));
-    CHECK(!predicate_threshold("latency{phase:after", "p(99) < 250ms", &err));
-    CHECK(!predicate_threshold("latency{:}", "p(99) < 250ms", &err));
-    CHECK(!predicate_threshold("latency", "rate < 250ms", &err));
-    CHECK(!predicate_threshold("latency", "p(101) < 250ms", &err));
-    CHECK(!predicate_threshold("latency", "p() < 250ms", &err));
-    CHECK(!predicate_threshold("latency", "p < 250ms", &err));
-    CHECK(!predicate_threshold("latency", "p(99) < 250", &err));
-    CHECK(!predicate_threshold("latency", "p(99) << 250ms", &err));
-    CHECK(!predicate_threshold("latency", "p(99) < 250ms @", &err));
-    CHECK(!predicate_threshold("latency", "p(99) < 250ms @ 95", &err));
-    CHECK(!predicate_threshold("latency", "p(99) < 250ms and more", &err));
-    CHECK(!predicate_threshold("latency", "p(99)", &err));
-    CHECK(!predicate_threshold("amplification", "value < 1.5x", &err));
-    CHECK(!predicate_threshold("", "", &err));
+    CHECK(!judges("zzzzzzzz", "p(99) < 250ms"));
+    CHECK(!judges("latency{phase:after}", "p(99) < 250ms"));
+    CHECK(!judges("latency", "rate < 250ms"));
+    CHECK(!judges("latency", "p(101) < 250ms"));
+    CHECK(!judges("latency", "p(0) < 250ms"));
+    CHECK(!judges("latency", "p(100) < 250ms"));
+    CHECK(!judges("latency", "p() < 250ms"));
+    CHECK(!judges("latency", "p < 250ms"));
+    CHECK(!judges("latency", "p( < 250ms"));
+    CHECK(!judges("latency", "p(99) < 250"));
+    CHECK(!judges("latency", "p(99) << 250ms"));
+    CHECK(!judges("latency", "p(99) < 250ms @"));
+    CHECK(!judges("latency", "p(99) < 250ms @ 95%"));
+    CHECK(says("no interval"));
+    CHECK(!judges("availability", "rate >= 99% @ 95"));
+    CHECK(!judges("availability", "rate >= 99% @ 10%"));
+    CHECK(!judges("availability", "rate == 99% @ 95%"));
+    CHECK(!judges("availability", "rate >= 101%"));
+    CHECK(!judges("recovery", "rate < 10s"));
+    CHECK(!judges("recovery", "min < 10s @ 95%"));
+    CHECK(!judges("latency", "p(99) < 250ms and more"));
+    CHECK(!judges("latency", "p(99)"));
+    CHECK(!judges("amplification", "value < 1.5x"));
+    CHECK(!judges("goodput", "avg > 5/s"));
+    CHECK(!judges("", ""));
 }
