@@ -11,7 +11,7 @@ SQUALL := $(OUT)/squall
 Q := $(if $(V),,@)
 
 PACKAGES := gcc make pkg-config libc6-dev libyaml-dev libgsl-dev libsqlite3-dev gnuplot-nox libcunit1-dev libraft-dev \
-  libxxhash-dev uthash-dev libjansson-dev
+  libxxhash-dev
 PACKAGES_CHECK := clang libclang-rt-14-dev sqlite3 python3
 
 HAVE_RAFT := $(shell pkg-config --exists raft 2>/dev/null && echo yes)
@@ -27,7 +27,7 @@ CFLAGS_ALL := $(STRICT) -g -D_GNU_SOURCE= -ffp-contract=off -fvisibility=hidden 
   $(MODE_$(MODE)) $(CFLAGS) -MMD -MP
 INCLUDE_ENGINE := -iquote . -Isim/include
 INCLUDE_MODELS := -Isim/include
-LIBS := -lyaml -lgsl -lgslcblas -lsqlite3 -lxxhash -ljansson -ldl -lm $(if $(HAVE_RAFT),-lraft)
+LIBS := -lyaml -lgsl -lgslcblas -lsqlite3 -lxxhash -ldl -lm $(if $(HAVE_RAFT),-lraft)
 DEFINES_MODELS := $(if $(HAVE_RAFT),-DHAVE_RAFT -DRAFT_VERSION='"$(RAFT_VERSION)"')
 DEFINES_CLI := -DSQUALL_COMMIT='"$(GIT_COMMIT)"' -DSQUALL_FLAGS='"$(MODE_$(MODE))"'
 
@@ -45,7 +45,7 @@ MAIN := $(call OBJECTS,$(CLI_SOURCES))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help deps deps-check all demo check unit tidy golden bugs planted scenarios determinism bench bench-peers replay format fuzz soak \
+.PHONY: help deps deps-check all demo check unit tidy golden bugs planted bench bench-peers replay format fuzz soak \
   install uninstall clean
 
 all: $(SQUALL) $(OUT)/mine.so ## build the release binary (MODE=debug: with sanitizers)

@@ -1,0 +1,23 @@
+#!/bin/sh
+# Longer campaigns than `make check` has time for: a thousand seeds of the storm on the leader, and every other
+# scenario with all its seeds. What is there already is not run again. The last line is `N passed, N failed`.
+#   soak.sh SQUALL
+set -u
+cd "$(dirname "$0")/.."
+squall=$1
+passed=0
+failed=0
+campaign()
+{
+    if "$squall" run "$@" --out "out/soak/$(basename "$1" .yaml)"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+    fi
+}
+campaign scenarios/start/leader-crash.yaml --seed 1..1000
+for scenario in scenarios/*/*.yaml; do
+    [ "$scenario" = scenarios/start/leader-crash.yaml ] || campaign "$scenario"
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
