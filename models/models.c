@@ -10,5 +10,7 @@ const struct sq_model *const models_builtin[] = {
     &model_raft,
     &model_raft_sqlite,
 #endif
+    &model_proxy,
+    &model_cache,
     NULL,
 };

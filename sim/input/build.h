@@ -44,8 +44,8 @@ void build_judging(struct build *build);
  * bad already. */
 void build_complain(struct build *build, struct view view, const char *key, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-/* Law of durations under `key`, a constant `otherwise` when absent. */
-void build_law(struct build *build, struct view view, const char *key, int64_t otherwise,
+/* Law of durations under `key`, a constant `otherwise` when absent; false after a complaint. */
+bool build_law(struct build *build, struct view view, const char *key, int64_t otherwise,
                struct dist *law);
 /* {latency, jitter, distribution}: the fixed part and the law that is added to it. */
 void build_jitter(struct build *build, struct view view, int64_t *latency_ns, struct dist *jitter);

@@ -105,7 +105,8 @@ void build_checks(struct build *build)
         struct view view = view_item(build->root, "checks", index);
         build_check(build, view, &spec->checks[index]);
         for (uint32_t before = 0; before < index; before++) {
-            if (spec->checks[before].word == spec->checks[index].word &&
+            bool is_same_word = spec->checks[before].word == spec->checks[index].word;
+            if (is_same_word && spec->checks[index].name[0] != '\0' &&
                 strcmp(spec->checks[before].name, spec->checks[index].name) == 0) {
                 build_complain(build, view, NULL, "the check '%s' is already in line %" PRIu32,
                                spec->checks[index].name, spec->checks[before].place.line);

@@ -231,11 +231,11 @@ static void read_when(struct build *build, struct view view, const struct action
         read_once(build, view, fault);
         return;
     }
-    build_law(build, view, "every", 0, &fault->every);
+    bool has_law = build_law(build, view, "every", 0, &fault->every);
     if (view_has(view, "at")) {
         build_complain(build, view, "at", "write 'at' or 'every', not both");
     }
-    if (fault->every.kind == DIST_CONSTANT && fault->every.a == 0) {
+    if (has_law && fault->every.kind == DIST_CONSTANT && fault->every.a == 0) {
         build_complain(build, view, "every", "the pause between strikes must be longer than 0");
     }
 }

@@ -19,10 +19,14 @@
 void build_complain(struct build *build, struct view view, const char *key, const char *format, ...)
 {
     const struct yaml_node *node = key == NULL ? NULL : view_node(view, key);
-    if (view.node != NULL && view.node->is_bad) {
+    const struct yaml_node *owner = view.node != NULL ? view.node : build->root.node;
+    if (owner->is_bad) {
         return;
     }
-    node = node != NULL ? node : view.node != NULL ? view.node : build->root.node;
+    /* What comes from a default or a preset has no place of its own. */
+    if (node == NULL || node->place.line == 0) {
+        node = owner->place.line != 0 ? owner : build->root.node;
+    }
     char text[1024];
     va_list arguments;
     va_start(arguments, format);
@@ -106,15 +110,28 @@ static bool check_law_keys(struct build *build, struct view law, const struct la
     return true;
 }
 
+/* A law being read. */
+struct law_reader {
+    struct build *build;
+    struct view law;
+    const struct law_row *row;
+    bool has_failed; /* a complaint was made */
+};
+
 /* The first of two keys that is there; complains when none is. */
-static int64_t need_either(struct build *build, struct view law, const char *first,
-                           const char *second, const struct law_row *row)
+static int64_t need_either(struct law_reader *reader, const char *first, const char *second)
 {
+    struct view law = reader->law;
+    bool has_both = strcmp(first, second) != 0 && view_has(law, first) && view_has(law, second);
     const char *key = view_has(law, first) ? first : second;
     if (!view_has(law, key)) {
-        build_complain(build, law, NULL, "a law that is %s needs '%s'", row->name, first);
-    } else if (strcmp(first, second) != 0 && view_has(law, first) && view_has(law, second)) {
-        build_complain(build, law, second, "'%s' and '%s' say the same: write one", first, second);
+        build_complain(reader->build, law, NULL, "a law that is %s needs '%s'", reader->row->name,
+                       first);
+        reader->has_failed = true;
+    } else if (has_both) {
+        build_complain(reader->build, law, second, "'%s' and '%s' say the same: write one", first,
+                       second);
+        reader->has_failed = true;
     }
     return view_number(law, key, 0);
 }
@@ -132,63 +149,75 @@ static void read_points(struct build *build, struct view law, struct dist *dist)
     dist->point_count = count;
 }
 
-static void read_lognormal(struct build *build, struct view law, const struct law_row *row,
-                           struct dist *dist)
+static void read_lognormal(struct law_reader *reader, struct dist *dist)
 {
-    dist->b = need_either(build, law, "p99", "p99", row);
+    struct view law = reader->law;
+    dist->b = need_either(reader, "p99", "p99");
     if (!view_has(law, "mean")) {
-        dist->a = need_either(build, law, "median", "latency", row);
+        dist->a = need_either(reader, "median", "latency");
         return;
     }
     struct err err = {0};
     int64_t mean = view_number(law, "mean", 0);
     if (view_has(law, "median") || view_has(law, "latency")) {
-        build_complain(build, law, "mean", "write the mean or the median, not both");
-    } else if (!dist_lognormal_of_mean(dist, mean, dist->b, &err)) {
-        build_complain(build, law, "mean", "%s", err.text);
+        build_complain(reader->build, law, "mean", "write the mean or the median, not both");
+        reader->has_failed = true;
+    } else if (!reader->has_failed && !dist_lognormal_of_mean(dist, mean, dist->b, &err)) {
+        build_complain(reader->build, law, "mean", "%s", err.text);
+        reader->has_failed = true;
     }
 }
 
-void build_law(struct build *build, struct view view, const char *key, int64_t otherwise,
+static void read_law(struct law_reader *reader, struct dist *dist)
+{
+    dist->kind = reader->row->kind;
+    switch (dist->kind) {
+    case DIST_CONSTANT:
+        dist->a = need_either(reader, "value", "latency");
+        return;
+    case DIST_UNIFORM:
+        dist->a = need_either(reader, "min", "min");
+        dist->b = need_either(reader, "max", "max");
+        return;
+    case DIST_EXPONENTIAL:
+        dist->a = need_either(reader, "mean", "mean");
+        return;
+    case DIST_LOGNORMAL:
+        read_lognormal(reader, dist);
+        return;
+    case DIST_PARETO:
+        dist->a = need_either(reader, "min", "min");
+        dist->b = view_number(reader->law, "max", 0);
+        dist->c = view_number(reader->law, "shape", 1500);
+        return;
+    case DIST_EMPIRICAL:
+        read_points(reader->build, reader->law, dist);
+        return;
+    }
+    UNREACHABLE();
+}
+
+bool build_law(struct build *build, struct view view, const char *key, int64_t otherwise,
                struct dist *dist)
 {
-    *dist = (struct dist){.kind = DIST_CONSTANT, .a = otherwise};
+    const struct dist fallback = {.kind = DIST_CONSTANT, .a = otherwise};
+    *dist = fallback;
     struct view law = view_at(view, key);
     if (law.node == NULL) {
-        return;
+        return true;
     }
-    const struct law_row *row = find_law(law);
-    if (law.node->is_bad || !check_law_keys(build, law, row)) {
-        return;
+    struct law_reader reader = {.build = build, .law = law, .row = find_law(law)};
+    if (law.node->is_bad || !check_law_keys(build, law, reader.row)) {
+        return false;
     }
-    dist->kind = row->kind;
-    switch (row->kind) {
-    case DIST_CONSTANT:
-        dist->a = need_either(build, law, "value", "latency", row);
-        break;
-    case DIST_UNIFORM:
-        dist->a = need_either(build, law, "min", "min", row);
-        dist->b = need_either(build, law, "max", "max", row);
-        break;
-    case DIST_EXPONENTIAL:
-        dist->a = need_either(build, law, "mean", "mean", row);
-        break;
-    case DIST_LOGNORMAL:
-        read_lognormal(build, law, row, dist);
-        break;
-    case DIST_PARETO:
-        dist->a = need_either(build, law, "min", "min", row);
-        dist->b = view_number(law, "max", 0);
-        dist->c = view_number(law, "shape", 1500);
-        break;
-    case DIST_EMPIRICAL:
-        read_points(build, law, dist);
-        break;
-    }
+    read_law(&reader, dist);
     struct err err = {0};
-    if (!dist_check(dist, &err)) {
+    if (!reader.has_failed && !dist_check(dist, &err)) {
         build_complain(build, law, NULL, "%s: %s", key, err.text);
+        reader.has_failed = true;
     }
+    *dist = reader.has_failed ? fallback : *dist;
+    return !reader.has_failed;
 }
 
 /* In the order of the choices of link.distribution. */

@@ -61,12 +61,7 @@ static const struct yaml_node *preset_tree(struct arena *arena, const char *name
     if (text == NULL) {
         return NULL;
     }
-    struct diag diag;
-    diag_init(&diag);
-    const struct yaml_node *tree = yaml_parse("(preset)", text, strlen(text), arena, &diag);
-    ASSERT(tree != NULL);
-    diag_release(&diag);
-    return tree;
+    return yaml_parse_own(text, arena);
 }
 
 /* A budget that someone wrote without a type is meant to be one. */
@@ -233,7 +228,10 @@ static const struct yaml_node *expand_load(struct arena *arena, const struct yam
     } else if (mode == EXPAND_WRITTEN) {
         load = with(arena, load, "client", spell_client(arena, yaml_find(load, "client")));
     }
-    if (yaml_find(load, "stages") == NULL) {
+    const struct yaml_node *executor = yaml_find(load, "executor");
+    bool is_ramp = executor != NULL && executor->kind == YAML_SCALAR &&
+                   strcmp(executor->text, "ramping-arrival-rate") == 0;
+    if (!is_ramp) {
         load = with_default(arena, load, "duration", "forever");
     }
     return load;

@@ -9,6 +9,7 @@
 #include "sim/input/scenario.h"
 
 #include "sim/base/base.h"
+#include "sim/base/units.h"
 #include "sim/input/build.h"
 #include "sim/input/expand.h"
 #include "sim/input/schema.h"
@@ -18,9 +19,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AXES_MAX        16
-#define AXIS_VALUES_MAX 1000
-#define SEEDS_DEFAULT   "1..100"
+#define AXES_MAX         16
+#define AXIS_VALUES_MAX  1000
+#define LANGUAGE_VERSION 1
+#define SEEDS_DEFAULT    "1..100"
 
 struct scenario {
     struct arena arena;
@@ -59,6 +61,20 @@ static bool check_root(const struct yaml_node *tree, struct diag *diag)
 {
     return tree->kind == YAML_MAPPING ||
            diag_error(diag, tree->place, tree->width, "a scenario must be a mapping of keys");
+}
+
+/* A file for a newer squall would only give a list of unknown keys. */
+static bool check_version(const struct yaml_node *tree, struct diag *diag)
+{
+    const struct yaml_node *version = yaml_find(tree, "squall");
+    uint64_t number = 0;
+    bool is_number =
+        version != NULL && version->kind == YAML_SCALAR && units_u64(version->text, &number, NULL);
+    return !is_number || number <= LANGUAGE_VERSION ||
+           diag_error(diag, version->place, version->width,
+                      "the scenario is written in version %" PRIu64
+                      " of the language, this squall reads version %d",
+                      number, LANGUAGE_VERSION);
 }
 
 /* Lays the tree over the one that it extends. NULL after a report. */
@@ -341,7 +357,7 @@ static struct scenario *scenario_new(const char *file, const struct catalog *cat
 static struct scenario *finish(struct scenario *scenario, const struct yaml_node *tree,
                                uint32_t errors_before, struct diag *diag)
 {
-    bool is_whole = tree != NULL && check_root(tree, diag);
+    bool is_whole = tree != NULL && check_root(tree, diag) && check_version(tree, diag);
     tree = is_whole ? resolve_extends(scenario, tree, diag) : NULL;
     if (tree != NULL) {
         scenario->tree = tree;

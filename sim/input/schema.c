@@ -529,6 +529,9 @@ static const struct yaml_node *complete_key(const struct completion *completion,
         if (node->kind == YAML_SCALAR) {
             return complete_scalar(completion, key, node, path);
         }
+        if (node->kind == YAML_SEQUENCE) {
+            return wrong_shape(completion, key, node, path, "a single value or a mapping");
+        }
         return complete_object(completion, key->object, node, path);
     case SCHEMA_OBJECT:
         return complete_object(completion, key->object, node, path);
@@ -558,18 +561,37 @@ static const struct yaml_node *default_of(const struct completion *completion,
     }
     struct diag diag;
     diag_init(&diag);
-    const struct yaml_node *raw =
-        yaml_parse("(default)", key->initial, strlen(key->initial), completion->arena, &diag);
-    ASSERT(raw != NULL);
-    if (raw->count == 0) {
-        raw = first == '{' ? yaml_mapping_new(completion->arena, place, NULL, NULL, 0)
-                           : yaml_sequence_new(completion->arena, place, NULL, 0);
-    }
+    const struct yaml_node *raw = yaml_parse_own(key->initial, completion->arena);
     struct completion inner = {completion->arena, &diag, completion->filling};
-    const struct yaml_node *node = complete_key(&inner, key, raw, path);
+    const struct yaml_node *complete = complete_key(&inner, key, raw, path);
+    ASSERT(complete != NULL);
     ASSERT(diag.count == 0);
     diag_release(&diag);
+    struct yaml_node *node = arena_alloc(completion->arena, sizeof(*node));
+    *node = *complete;
+    node->place = place;
     return node;
+}
+
+/* "default.latency": a key one level below that may be meant by a word, or NULL. */
+static const char *nearest_below(const struct completion *completion,
+                                 const struct schema_object *object, const char *word)
+{
+    for (uint32_t index = 0; index < object->key_count; index++) {
+        const struct schema_key *key = &object->keys[index];
+        if (key->form != SCHEMA_OBJECT || key->is_inherited) {
+            continue;
+        }
+        const char *names[KEYS_MAX];
+        for (uint32_t at = 0; at < key->object->key_count; at++) {
+            names[at] = key->object->keys[at].name;
+        }
+        const char *nearest = text_nearest(word, names, key->object->key_count);
+        if (nearest != NULL) {
+            return arena_printf(completion->arena, "%s.%s", key->name, nearest);
+        }
+    }
+    return NULL;
 }
 
 static bool report_unknown_keys(const struct completion *completion,
@@ -596,6 +618,7 @@ static bool report_unknown_keys(const struct completion *completion,
             continue; /* inherited: it was reported where it is written */
         }
         const char *nearest = text_nearest(key->text, names, object->key_count);
+        nearest = nearest != NULL ? nearest : nearest_below(completion, object, key->text);
         const char *inside =
             path[0] == '\0' ? "" : arena_printf(completion->arena, " in '%s'", path);
         if (nearest != NULL) {

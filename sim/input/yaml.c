@@ -34,10 +34,14 @@ struct loader {
     struct diag *diag;
     uint32_t node_count;
     bool has_failed;
+    bool has_no_places;
 };
 
 static struct spec_place place_of(const struct loader *loader, yaml_mark_t mark)
 {
+    if (loader->has_no_places) {
+        return (struct spec_place){0};
+    }
     return (struct spec_place){loader->file, (uint32_t)mark.line + 1, (uint32_t)mark.column + 1};
 }
 
@@ -314,6 +318,20 @@ static const struct yaml_node *read_document(yaml_parser_t *parser, struct loade
     return second == NULL ? root : NULL;
 }
 
+static const struct yaml_node *parse(struct loader *loader, const char *text, size_t size)
+{
+    yaml_parser_t parser;
+    if (!yaml_parser_initialize(&parser)) {
+        fprintf(stderr, "squall: out of memory (YAML)\n");
+        abort();
+    }
+    yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)(text == NULL ? "" : text), size);
+    const struct yaml_node *root = read_document(&parser, loader);
+    yaml_parser_delete(&parser);
+    return root;
+}
+
 const struct yaml_node *yaml_parse(const char *file, const char *text, size_t size,
                                    struct arena *arena, struct diag *diag)
 {
@@ -324,15 +342,18 @@ const struct yaml_node *yaml_parse(const char *file, const char *text, size_t si
         return NULL;
     }
     struct loader loader = {.file = arena_strdup(arena, file), .arena = arena, .diag = diag};
-    yaml_parser_t parser;
-    if (!yaml_parser_initialize(&parser)) {
-        fprintf(stderr, "squall: out of memory (YAML)\n");
-        abort();
-    }
-    yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&parser, (const unsigned char *)(text == NULL ? "" : text), size);
-    const struct yaml_node *root = read_document(&parser, &loader);
-    yaml_parser_delete(&parser);
+    return parse(&loader, text, size);
+}
+
+const struct yaml_node *yaml_parse_own(const char *text, struct arena *arena)
+{
+    ASSERT(text != NULL);
+    struct diag diag;
+    diag_init(&diag);
+    struct loader loader = {.file = "", .arena = arena, .diag = &diag, .has_no_places = true};
+    const struct yaml_node *root = parse(&loader, text, strlen(text));
+    ASSERT(root != NULL);
+    diag_release(&diag);
     return root;
 }
 

@@ -44,6 +44,10 @@ const struct yaml_node *yaml_load(const char *path, struct arena *arena, struct 
 const struct yaml_node *yaml_parse(const char *file, const char *text, size_t size,
                                    struct arena *arena, struct diag *diag);
 
+/* Text of our own, such as a default: an error in it is an assertion. Its nodes have no place
+ * (line 0). */
+const struct yaml_node *yaml_parse_own(const char *text, struct arena *arena);
+
 /* Is it an empty plain scalar, '~' or 'null': a key without a value? */
 bool yaml_is_null(const struct yaml_node *node);
 /* Value of a key, or NULL; also NULL when `node` is NULL or no mapping. */

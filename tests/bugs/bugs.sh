@@ -1,11 +1,13 @@
 #!/bin/sh
 # Planted bugs: every check must find the bug that is there for it.
 #   bugs.sh SQUALL [NAME...]
-# Each tests/bugs/NAME.yaml names, among its labels, the model, the bug to plant in it (tests/bugs/plants.h) and the check
-# that must find it. The scenario runs with the plug-in that has the bug, seed by seed from 1 on, until the check is violated: at most
-# as many seeds as the file says. Then it runs with the product's own model, without the bug, on the same seeds (three at
-# least): nothing may be violated. A check without a bug is a failure, too. Prints a line for each bug when it is done
-# and a table at the end; the last line is `N passed, N failed`.
+# Each tests/bugs/NAME.yaml names, among its labels, the bug to plant (tests/bugs/plants.h) and the
+# check that must find it. The scenario runs with the plug-in that has the bug, seed by seed from 1
+# on, until the check is violated: at most as many seeds as the file says. Then it runs with the
+# product's own model, without the bug, on the same seeds (three at least): nothing may be violated.
+# A plug-in without a bug must do, event by event, what the product's model does. Without NAMEs, a
+# check that no bug is there for is a failure, too. Prints a line for each test when it is done and
+# a table at the end; the last line is `N passed, N failed`.
 set -u
 squall=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 shift
@@ -13,6 +15,7 @@ cd "$(dirname "$0")/../.."
 mode=$(dirname "$squall")
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
+trap 'exit 1' HUP INT TERM
 
 # label FILE KEY: what the scenario says under labels.
 label()
@@ -20,18 +23,25 @@ label()
     sed -n "s/^labels: .*[{ ]$2: \([^,}]*\).*/\1/p" "$1"
 }
 
-# run_seed FILE SEEDS ARGUMENT...: the runs; their text is in $work/text.
-run_seed()
+# model_of FILE: the product's model that the bug is planted in.
+model_of()
 {
-    run_file=$1
-    run_seeds=$2
-    shift 2
-    rm -rf "$work/results"
-    "$squall" run "$run_file" --seed "$run_seeds" --jobs 1 --recheck 0 --keep-series none --quiet --out "$work/results" "$@" \
-        >"$work/text" 2>&1
+    own=$(sed -n 's/^  model: //p' "$1")
+    echo "${own:-raft}"
 }
 
-# finish STATUS SEEDS SECONDS: notes the result of $name.
+# run_seeds FILE SEEDS ARGUMENT...: the runs; their text is in $work/text.
+run_seeds()
+{
+    run_file=$1
+    run_range=$2
+    shift 2
+    rm -rf "$work/results"
+    "$squall" run "$run_file" --seed "$run_range" --jobs 1 --recheck 0 --keep-series none --quiet \
+        --out "$work/results" "$@" >"$work/text" 2>&1
+}
+
+# finish STATUS SEEDS: notes the result of the bug $name.
 finish()
 {
     echo "$1|$name|$check|$2" >"$out/$name.row"
@@ -50,22 +60,27 @@ find_bug()
     plant=$(label "$1" plant)
     check=$(label "$1" check)
     bound=$(sed -n 's/^seeds: 1\.\.\([0-9]*\)$/\1/p' "$1")
-    model=$(label "$1" model)
+    plugin=$mode/planted-$(model_of "$1").so
     work=$out/$name
     mkdir "$work"
     seed=1
-    while ! run_seed "$1" "$seed" --set "system.model=$mode/planted-$model.so" --set "system.options.plant=$plant"; do
-        if ! grep -q 'expected violation.*seen in 0 of 1 runs' "$work/text" || [ "$seed" -ge "$bound" ]; then
-            finish "not found in $seed of $bound seeds" "> $seed"
+    while ! run_seeds "$1" "$seed" --set "system.model=$plugin" --set "system.options.plant=$plant"; do
+        if ! grep -q 'expected violation.*seen in 0 of 1 runs' "$work/text"; then
+            finish 'something else went wrong' "> $seed"
+            return
+        fi
+        if [ "$seed" -ge "$bound" ]; then
+            finish 'not found' "> $seed"
             return
         fi
         seed=$((seed + 1))
     done
-    if ! grep -Eq "^ +[^ ]+ +(always|eventually) +$check [. ]*0 of 1( |\$)" "$work/text" && [ "$check" != model.always ]; then
-        finish 'another check was violated' "$seed"
-        return
-    fi
-    if run_seed "$1" "1..$((seed < 3 ? 3 : seed))" --set "system.model=$model" --set expect=pass; then
+    # The scenario's expectation is met; it may allow consequences that other checks see. (What
+    # model.always watches is reported under the names that the models give their invariants.)
+    if [ "$check" != model.always ] &&
+        ! grep -Eq "^ +[^ ]+ +(always|eventually) +$check [. ]*0 of 1( |\$)" "$work/text"; then
+        finish 'another check was violated' "> $seed"
+    elif run_seeds "$1" "1..$((seed < 3 ? 3 : seed))" --set expect=pass; then
         finish ok "$seed"
     else
         finish 'violated without the bug' "$seed"
@@ -78,23 +93,44 @@ worker()
     index=$1
     count=$2
     shift 2
-    while [ "$#" -ge 1 ]; do
-        [ "$index" -ne 0 ] || find_bug "$1"
+    for file in "$@"; do
+        [ "$index" -ne 0 ] || find_bug "$file"
         index=$(((index + count - 1) % count))
-        shift
     done
 }
 
-make --no-print-directory MODE="$(basename "$mode")" BUILD="$(dirname "$mode")" planted || {
+# same_as_product MODEL FILE: the plug-in without a bug has the product's digest.
+same_as_product()
+{
+    ours=$("$squall" replay "$2" --seed 1 2>&1 | grep ' digest ')
+    theirs=$("$squall" replay "$2" --seed 1 --set "system.model=$mode/planted-$1.so" 2>&1 | grep ' digest ')
+    if [ -n "$ours" ] && [ "$ours" = "$theirs" ]; then
+        passed=$((passed + 1))
+        echo "ok    planted-$1.so without a bug does what $1 does"
+    else
+        failed=$((failed + 1))
+        echo "FAIL  planted-$1.so without a bug differs from $1: '$theirs', '$ours'"
+    fi
+}
+
+if ! make --no-print-directory MODE="$(basename "$mode")" BUILD="$(dirname "$mode")" planted \
+    >"$out/make" 2>&1; then
+    cat "$out/make"
     echo '0 passed, 1 failed'
     exit 1
-}
-if [ "$#" -eq 0 ]; then
+fi
+passed=0
+failed=0
+is_whole=$((!$#))
+if [ "$is_whole" -eq 1 ]; then
     for file in tests/bugs/*.yaml; do
-        if [ -e "$mode/planted-$(label "$file" model).so" ]; then
+        model=$(model_of "$file")
+        if [ -e "$mode/planted-$model.so" ]; then
             set -- "$@" "$file"
+            [ -e "$out/$model.same" ] || same_as_product "$model" "$file"
+            : >"$out/$model.same"
         else
-            echo "skip  $(basename "$file" .yaml): no model $(label "$file" model) in this build"
+            echo "skip  $(basename "$file" .yaml): this build has no model $model"
         fi
     done
 else
@@ -104,6 +140,7 @@ else
         set -- "$@" "tests/bugs/$name.yaml"
     done
 fi
+
 jobs=$(nproc 2>/dev/null || echo 1)
 index=0
 while [ "$index" -lt "$jobs" ]; do
@@ -112,17 +149,26 @@ while [ "$index" -lt "$jobs" ]; do
 done
 wait
 
-passed=0
-failed=0
 printf '\n%-28s %-26s %s\n' BUG CHECK 'SEEDS TO DETECTION'
 for file in "$@"; do
-    IFS='|' read -r status name check seeds <"$out/$(basename "$file" .yaml).row"
+    row=$out/$(basename "$file" .yaml).row
+    [ -e "$row" ] || echo "lost|$(basename "$file" .yaml)|$(label "$file" check)|?" >"$row"
+    IFS='|' read -r status name check seeds <"$row"
     printf '%-28s %-26s %s\n' "$name" "$check" "$seeds"
     if [ "$status" = ok ]; then
         passed=$((passed + 1))
+        echo "$check" >>"$out/found"
     else
         failed=$((failed + 1))
     fi
 done
+if [ "$is_whole" -eq 1 ] && [ -e "$mode/planted-raft.so" ]; then
+    for check in $("$squall" list checks | cut -d' ' -f1); do
+        if ! grep -qx "$check" "$out/found"; then
+            failed=$((failed + 1))
+            echo "FAIL  no planted bug was found by $check"
+        fi
+    done
+fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -23,6 +23,7 @@
     X(LOG_NOT_TRUNCATED, "log-not-truncated")                                                      \
     X(PAYLOADS_MIXED_UP, "payloads-mixed-up")                                                      \
     X(LOG_TERM_FORGED, "log-term-forged")                                                          \
+    X(REFUSAL_COUNTS, "refusal-counts")                                                            \
     /* models/raft: replica and state machines */                                                  \
     X(NO_BARRIER, "no-barrier")                                                                    \
     X(ANSWERED_BEFORE_COMMITTED, "answered-before-committed")                                      \

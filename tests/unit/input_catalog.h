@@ -38,8 +38,8 @@ static const struct sq_model catalog_echo = {
     .description = "no options",
 };
 
-static inline const struct sq_model *catalog_find(void *context, const char *name,
-                                                  const char *base, struct err *err)
+static inline const struct sq_model *catalog_find(void *context, const char *name, const char *base,
+                                                  struct err *err)
 {
     (void)context;
     if (strcmp(name, "raft") == 0) {

@@ -165,8 +165,8 @@ TEST(yaml, an_alias_bomb_is_refused)
         size_t at = strlen(text);
         snprintf(text + at, sizeof(text) - at,
                  "a%d: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d]\n", level,
-                 level, level - 1, level - 1, level - 1, level - 1, level - 1, level - 1,
-                 level - 1, level - 1, level - 1, level - 1);
+                 level, level - 1, level - 1, level - 1, level - 1, level - 1, level - 1, level - 1,
+                 level - 1, level - 1, level - 1);
     }
     CHECK(parse(text) == NULL);
     REQUIRE(diag.kept == 1);
@@ -225,8 +225,8 @@ TEST(yaml, a_file_that_cannot_be_read_is_an_error_of_the_file)
 
 TEST(yaml, an_overlay_joins_mappings_and_replaces_the_rest)
 {
-    const struct yaml_node *root =
-        parse("base: {a: {x: 1, y: 2}, l: [1, 2], s: old}\nover: {a: {y: 3, z: 4}, l: [9], n: 5}\n");
+    const struct yaml_node *root = parse(
+        "base: {a: {x: 1, y: 2}, l: [1, 2], s: old}\nover: {a: {y: 3, z: 4}, l: [9], n: 5}\n");
     REQUIRE(root != NULL);
     const struct yaml_node *joined =
         yaml_overlay(&arena, yaml_find(root, "base"), yaml_find(root, "over"), NULL);
@@ -280,12 +280,48 @@ TEST(yaml, replacing_leaves_the_original_alone)
 TEST(yaml, what_is_written_reads_back_the_same)
 {
     static const char *const values[] = {
-        "plain", "5ms",       "1.5",      "-3",     "",          "null",     "~",
-        "a: b",  "- x",       "# no",     "a #b",   "*x",        "&x",       "!t",
-        "'",     "\"",        "\\",       "a\nb",   "a\tb",      " lead",    "trail ",
-        "[1]",   "{a}",       "a,b",      "@x",     "`x`",       "%x",       "|",
-        ">",     "true",      "p(99)",    "./x.so", "\xc3\xa4",  "<<",       "latency{a:b}",
-        "a:",    "\xc2\x85x", "\xe2\x80\xa8y", "?", "...",       "---",      "a\r\nb",
+        "plain",
+        "5ms",
+        "1.5",
+        "-3",
+        "",
+        "null",
+        "~",
+        "a: b",
+        "- x",
+        "# no",
+        "a #b",
+        "*x",
+        "&x",
+        "!t",
+        "'",
+        "\"",
+        "\\",
+        "a\nb",
+        "a\tb",
+        " lead",
+        "trail ",
+        "[1]",
+        "{a}",
+        "a,b",
+        "@x",
+        "`x`",
+        "%x",
+        "|",
+        ">",
+        "true",
+        "p(99)",
+        "./x.so",
+        "\xc3\xa4",
+        "<<",
+        "latency{a:b}",
+        "a:",
+        "\xc2\x85x",
+        "\xe2\x80\xa8y",
+        "?",
+        "...",
+        "---",
+        "a\r\nb",
     };
     for (size_t index = 0; index < sizeof(values) / sizeof(values[0]); index++) {
         arena_init(&arena);

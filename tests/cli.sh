@@ -1,0 +1,499 @@
+#!/bin/sh
+# The command line as a stranger meets it: every command with good and bad input, campaigns that are interrupted,
+# resumed, out of disk or hit by crashing code, plug-ins that cannot be loaded, damaged results. Each case checks the exit
+# status and the text. The last line is `N passed, N failed`.
+#   cli.sh SQUALL MINE_SO
+set -u
+root=$(cd "$(dirname "$0")/.." && pwd)
+squall_path=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
+mine=$(cd "$(dirname "$2")" && pwd)/$(basename "$2")
+work=$(mktemp -d)
+trap 'umount "$work/small" 2>/dev/null; rm -rf "$work"' EXIT
+log=$work/log
+passed=0
+failed=0
+export LC_ALL=C.UTF-8
+unset SQUALL_KEEP_ASLR
+mkdir "$work/bin"
+ln -s "$squall_path" "$work/bin/squall"
+PATH=$work/bin:$PATH
+cd "$work" || exit 2
+
+good()
+{
+    passed=$((passed + 1))
+}
+
+bad()
+{
+    failed=$((failed + 1))
+    echo "FAIL $*"
+    sed 's/^/     /' "$log" | tail -n 30
+}
+
+# expect STATUS PATTERN... -- COMMAND...: exit status, and lines of the output (both streams) that must be there, as
+# extended regular expressions; `!pattern` must not be there.
+expect()
+{
+    wanted=$1
+    shift
+    : >patterns
+    while [ "$1" != -- ]; do
+        printf '%s\n' "$1" >>patterns
+        shift
+    done
+    shift
+    "$@" >"$log" 2>&1
+    status=$?
+    if [ "$status" -ne "$wanted" ]; then
+        bad "$*: exit status $status, expected $wanted"
+        return
+    fi
+    while IFS= read -r pattern; do
+        case $pattern in
+        '!'*)
+            if grep -Eq -e "${pattern#!}" "$log"; then
+                bad "$*: '${pattern#!}' is there"
+                return
+            fi
+            ;;
+        *)
+            if ! grep -Eq -e "$pattern" "$log"; then
+                bad "$*: no '$pattern'"
+                return
+            fi
+            ;;
+        esac
+    done <patterns
+    good
+}
+
+# holds TEXT COMMAND...: the command succeeds.
+holds()
+{
+    text=$1
+    shift
+    if "$@" >"$log" 2>&1; then
+        good
+    else
+        bad "$text"
+    fi
+}
+
+# scenario FILE: stdin becomes a scenario; the head that all share comes first.
+scenario()
+{
+    {
+        echo 'squall: 1'
+        echo "name: $(basename "$1" .yaml)"
+        cat
+    } >"$1"
+}
+
+plugin()
+{
+    ${CC:-cc} -std=c17 -O1 -fPIC -shared -I"$root/sim/include" "$@" || exit 2
+}
+
+digest_of()
+{
+    sed -n 's/.*results\.sqlite  digest \([0-9a-f]*\) .*/\1/p' "$1"
+}
+
+rows()
+{
+    python3 -c 'import sqlite3, sys
+print(sqlite3.connect(sys.argv[1]).execute(sys.argv[2]).fetchone()[0])' "$1" "$2"
+}
+
+# ---------------------------------------------------------------------------------------------- files for all that follows
+scenario tiny.yaml <<'END'
+time: {warmup: 0s, limit: 2s, window: 100ms}
+system: {model: sqlite-single, nodes: 1}
+load:
+  steady: {rate: 50/s, workload: {recordCount: 20}}
+client: {count: 4, deadline: 1s, timeout: 500ms}
+checks:
+  - always: {invariant: no-lost-acked-write}
+  - always: {consistency: linearizable}
+seeds: 1..4
+END
+cp "$mine" mine.so
+scenario echo.yaml <<'END'
+time: {warmup: 0s, limit: 3s, window: 100ms}
+system: {model: ./mine.so, nodes: 1}
+load:
+  steady: {rate: 50/s, workload: {recordCount: 20}}
+client: {count: 4, deadline: 1s, timeout: 500ms}
+faults:
+  - {name: kill, kind: NodeChaos, action: kill, mode: one, at: 1s, duration: 200ms}
+checks:
+  - always: {invariant: no-lost-acked-write}
+seeds: 1..4
+END
+scenario broken.yaml <<'END'
+time: {warmup: 0s, limit: 2s, cpuLimit: 1s, window: 100ms}
+system: {model: ./broken.so, nodes: 1, options: {how: segfault, key: 3}}
+load:
+  steady: {rate: 20/s, workload: {recordCount: 400, requestDistribution: uniform}}
+client: {count: 4, deadline: 1s, timeout: 500ms}
+checks:
+  - always: {consistency: linearizable}
+seeds: 1..10
+END
+sed 's/broken/leaky/; s/how: segfault, key: 3/what: nothing/' broken.yaml >leaky.yaml
+plugin -o broken.so "$root/tests/plugins/broken.c"
+plugin -o leaky.so "$root/tests/plugins/leaky.c"
+plugin -o foreign.so "$root/tests/plugins/foreign.c"
+plugin -o symbol.so -DWITHOUT_SYMBOL "$root/tests/plugins/foreign.c"
+plugin -o shorter.so -DSHORTER "$root/tests/plugins/foreign.c"
+plugin -o boot.so -DWITHOUT_BOOT "$root/tests/plugins/foreign.c"
+plugin -o nothing.so -DNOTHING "$root/tests/plugins/foreign.c"
+
+# ---------------------------------------------------------------------------------------------- usage
+expect 2 '^Usage: squall COMMAND' 'Exit status: 0 held' -- squall
+expect 0 '^Usage: squall COMMAND' '  run ' '  doctor ' -- squall --help
+expect 0 '^squall [0-9]+\.[0-9]+\.[0-9]+$' -- squall --version
+expect 2 "unknown command 'rum'; did you mean 'run'\?" -- squall rum
+expect 2 "unknown command 'frobnicate'" '!did you mean' -- squall frobnicate
+for command in run replay report check list explain doctor; do
+    expect 0 "^Usage: squall $command" '--help' -- squall $command --help
+    expect 2 "squall $command: unrecognized option '--bogus'" -- squall $command --bogus
+done
+for command in run replay check doctor; do
+    expect 2 'no scenario given' -- squall $command
+    expect 2 'nowhere.yaml: error: cannot open the file' '1 error' -- squall $command nowhere.yaml
+done
+expect 2 "'0' is not in 1 \.\. 256" -- squall run tiny.yaml --jobs 0
+expect 2 "'101' is not a percentage" -- squall run tiny.yaml --recheck 101
+expect 2 '--time-budget: duration .5. has no unit' -- squall run tiny.yaml --time-budget 5
+expect 2 "not 'some'" -- squall run tiny.yaml --keep-series some
+expect 2 '--seed: error: .*not a list of seeds' -- squall run tiny.yaml --seed 1..x
+expect 2 "no scenario has the label 'tier=none'" -- squall run tiny.yaml --label tier=none
+
+# ---------------------------------------------------------------------------------------------- check
+# wrong PATTERN: stdin is the body of a scenario that squall must refuse with that text.
+wrong()
+{
+    scenario bad.yaml
+    expect 2 "$1" '^[0-9]+ errors?$' -- squall check bad.yaml
+}
+expect 0 'tiny.yaml: sound; 1 cell, 4 seeds each' -- squall check tiny.yaml
+expect 0 'sound' '!error' -- squall check tiny echo
+wrong "^bad.yaml:3:32: error: unknown key 'nods' in 'system'; did you mean 'nodes'\?" <<'END'
+system: {model: sqlite-single, nods: 5}
+END
+wrong "^bad.yaml:4:1: error: key 'system' is already in line 3" <<'END'
+system: {model: sqlite-single}
+system: {model: sqlite-single}
+END
+wrong "^bad.yaml:4:15: error: limit: duration '5' has no unit: write the unit: '5ms'" <<'END'
+system: {model: sqlite-single}
+time: {limit: 5}
+END
+wrong "^bad.yaml:4:15: error: limit: duration '5mbit' has the unknown unit 'mbit'" <<'END'
+system: {model: sqlite-single}
+time: {limit: 5mbit}
+END
+wrong "^bad.yaml:4:27: error: loss: percentage '1' has no unit: write the unit: '1%'" <<'END'
+system: {model: sqlite-single}
+network: {default: {loss: 1}}
+END
+wrong "^bad.yaml:3:17: error: unknown model 'sqlite-singel'; did you mean 'sqlite-single'\?" <<'END'
+system: {model: sqlite-singel}
+END
+wrong "^bad.yaml:4:31: error: unknown check 'raft.log-macthing'; did you mean 'raft.log-matching'\?" <<'END'
+system: {model: sqlite-single}
+checks: [{always: {invariant: raft.log-macthing}}]
+END
+wrong "^bad.yaml:4:[0-9]+: error: .*journal.*'wall'" <<'END'
+system: {model: sqlite-single,
+  options: {journal: wall}}
+END
+wrong '^2 errors$' <<'END'
+system: {model: sqlite-single, nods: 5}
+tmie: {limit: 5s}
+END
+: >bad.yaml
+expect 2 '^bad.yaml: error: the file is empty' -- squall check bad.yaml
+head -c 3000 "$squall_path" >bad.yaml
+expect 2 '^bad.yaml:1:1: error: the control character 0x7f' -- squall check bad.yaml
+python3 -c "print('a: ' + '[' * 3000 + ']' * 3000)" >bad.yaml
+expect 2 '^bad.yaml:1:[0-9]+: error: nested too deeply' -- squall check bad.yaml
+expect 2 'error: cannot read the file: Is a directory' -- squall check "$work/bin"
+printf 'squall: 1\n\tname: a\n' >bad.yaml
+expect 2 '^bad.yaml:2:1: error: not YAML' -- squall check bad.yaml
+expect 2 'tiny.yaml: sound' 'bad.yaml' 'echo.yaml: sound' -- squall check tiny.yaml bad.yaml echo.yaml
+expect 0 'sound' -- squall check tiny.yaml --set system.options.journal=delete
+expect 2 '^--set system.options.jornal=delete:1:[0-9]+: error: .*did you mean .journal.' -- squall check tiny.yaml \
+    --set system.options.jornal=delete
+expect 2 'is no override: write PATH=VALUE' -- squall check tiny.yaml --set system
+squall check --schema >schema.json
+holds 'the JSON Schema is JSON' python3 -m json.tool schema.json
+if python3 -c 'import jsonschema, yaml' 2>/dev/null; then
+    holds 'the scenarios validate' python3 -c 'import glob, json, sys, jsonschema, yaml
+schema = json.load(open("schema.json"))
+files = glob.glob(sys.argv[1] + "/scenarios/*/*.yaml")
+assert files
+for file in files:
+    jsonschema.validate(yaml.safe_load(open(file)), schema)
+try:
+    jsonschema.validate({"squall": 1, "name": "a", "system": {"model": "raft", "nods": 1}}, schema)
+except jsonschema.ValidationError:
+    sys.exit(0)
+sys.exit("an unknown key is valid")' "$root"
+fi
+for file in tiny.yaml echo.yaml "$root"/scenarios/*/*.yaml; do
+    squall check --normalise "$file" >"normal.yaml" 2>"$log"
+    squall check --normalise normal.yaml >again.yaml 2>>"$log"
+    [ -s normal.yaml ] || echo "nothing" >again.yaml
+    holds "normalised $file is a fixed point" diff normal.yaml again.yaml
+done
+
+# ---------------------------------------------------------------------------------------------- explain, list
+expect 0 '^time.limit: duration' 'default: 1m' -- squall explain time.limit
+expect 0 '^client.retry.budget.capacity: whole number' -- squall explain client.retry
+expect 0 'journal' 'default: wal' 'batch' -- squall explain model.sqlite-single
+expect 0 '^squall: whole number \(required\)' 'thresholds' -- squall explain
+expect 2 "unknown key 'retyr'; did you mean 'retry'" -- squall explain client.retyr
+expect 2 "unknown model" -- squall explain model.nothing
+expect 0 '^sqlite-single ' '^primary-backup ' '^proxy ' '^cache ' -- squall list models
+expect 0 '^linearizable ' '^no-lost-acked-write ' '^recovers ' -- squall list checks
+expect 0 'raft.leader-changed' -- squall list probes
+expect 2 "cannot list 'model'; did you mean 'models'\?" -- squall list model
+expect 2 'squall list' -- squall list
+holds 'list scenarios' sh -c "cd '$root' && squall list scenarios | grep -q '^scenarios/start/hello-raft.yaml$'"
+if [ -w /dev/full ]; then
+    expect 5 'cannot write the output: No space left' -- sh -c 'squall list models >/dev/full'
+fi
+
+# ---------------------------------------------------------------------------------------------- run
+expect 0 'tiny  sqlite-single \(sqlite [0-9.]+\)  1 cell × 4 seeds' '✓ always +linearizable \.+ 4 of 4 ' \
+    'results  out/tiny/results.sqlite  digest [0-9a-f]{16} ' '^PASS \(exit 0\)$' -- squall run tiny.yaml
+cp out/tiny/results.sqlite before.sqlite
+expect 0 '4 of the runs were done before' '✓ always +linearizable \.+ 4 of 4 ' '^PASS' -- squall run tiny
+holds 'a second call runs nothing' [ "$(rows out/tiny/results.sqlite 'SELECT sum(runs) FROM shard')" = 4 ]
+expect 0 '4 of 4' '!done before' -- squall run tiny --restart
+expect 0 '6 of 6' '4 of the runs were done before' -- squall run tiny --seed 1..6
+expect 0 '3 of 3' -- squall run tiny --seed 3@10 --out o1
+expect 0 '3 of 3' -- squall run tiny --seed 0x2a,7,9 --out o2
+expect 0 '1 of 1' -- squall run tiny -s 18446744073709551615 --out o3
+expect 0 '10 of 10' -- squall run tiny --quick --seed 1..500 --out o4
+expect 0 '^tiny: PASS \(exit 0\)$' '!CHECKS' '!results' -- squall run tiny -q --out o4 --seed 1
+expect 0 'ok   always' '!✓' -- env LC_ALL=C squall run tiny --out o4
+sed 's/name: tiny/name: second/' tiny.yaml >second.yaml
+expect 0 '2 of 2 scenarios held: PASS \(exit 0\)' -- squall run tiny.yaml second.yaml -q
+expect 1 '1 of 2 scenarios held: FAIL \(exit 1\)' -- squall run echo.yaml tiny.yaml -q
+expect 2 'tiny: PASS' 'WRONG INPUT \(exit 2\)' -- squall run bad.yaml tiny.yaml -q
+expect 3 '4 runs were not started \(time budget\)' '\? always +linearizable \.+ 0 of 0' '^UNKNOWN \(exit 3\)' -- \
+    squall run tiny.yaml --time-budget 0s --out o5
+expect 0 '^PASS' -- squall run tiny.yaml --time-budget 1h --out o5
+expect 2 "cannot make folder|cannot open" '!PASS' -- sh -c 'squall run tiny.yaml --out tiny.yaml; [ $? -eq 5 ] && exit 2'
+
+# jobs: the same results
+squall run tiny.yaml --seed 1..60 --jobs 1 --out j1 >j1.log
+squall run tiny.yaml --seed 1..60 --jobs 2 --out j2 >j2.log
+squall run tiny.yaml --seed 1..30 --jobs 3 --out j3 >/dev/null
+squall run tiny.yaml --seed 1..60 --jobs 4 --recheck 100 --out j3 >j3.log
+holds 'jobs give the same digest' [ "$(digest_of j1.log)" = "$(digest_of j2.log)" ]
+holds 'so does a campaign in two parts' [ "$(digest_of j1.log)" = "$(digest_of j3.log)" ]
+holds 'which is a digest' [ -n "$(digest_of j1.log)" ]
+
+# a failing run, and the command that repeats it
+expect 1 '✗ always +no-lost-acked-write \.+ 0 of 4' '4 runs do not pass' '^FAIL \(exit 1\)$' -- squall run echo.yaml
+line=$(sed -n 's/^ *\(squall replay .*\)/\1/p' "$log" | head -n 1)
+expect 1 'echo seed 0x0000.*: fail, no-lost-acked-write' 'digest is the stored one' -- sh -c "$line"
+expect 1 'digest is the stored one' -- sh -c "$line"
+squall run echo.yaml --out 'a folder' --set 'system.options.think=20us' --set "description=it's" >"$log" 2>&1
+line=$(sed -n 's/^ *\(squall replay .*\)/\1/p' "$log" | head -n 1)
+expect 1 'digest is the stored one' -- sh -c "$line"
+expect 1 '!stored' -- squall replay echo.yaml --seed 1 --set system.options.think=30us
+expect 1 '1 of the runs|runs? (was|were) not started \(fail-fast\)' -- \
+    squall run echo.yaml --seed 1..200 --jobs 1 --fail-fast --out ff
+holds 'fail-fast stops soon' [ "$(rows ff/results.sqlite 'SELECT count(*) FROM run')" -lt 50 ]
+expect 1 'echo: FAIL' '!tiny' -- squall run echo.yaml tiny.yaml -q --fail-fast --seed 1..30 --out ff2
+
+# expectations, probes, limits, thresholds
+{ cat echo.yaml; echo 'expect: {violated: [no-lost-acked-write]}'; } | sed 's/name: echo/name: expected/' >expected.yaml
+expect 0 'expected violation: seen in 4 of 4 runs' '^PASS' -- squall run expected.yaml
+sed 's/\[no-lost-acked-write\]/[linearizable]/; s/name: expected/name: another/' expected.yaml >another.yaml
+echo '  - always: {consistency: linearizable}' >>another.yaml
+sed -i 's/^expect:.*//; s/^seeds: .*//' another.yaml
+echo 'expect: {violated: [linearizable]}' >>another.yaml
+expect 1 'another check, which nobody expected' '^FAIL' -- squall run another.yaml
+{ cat tiny.yaml; echo 'expect: {violated: [linearizable]}'; } | sed 's/name: tiny/name: missed/' >missed.yaml
+expect 1 'expected violation: seen in 0 of 4 runs' '^FAIL' -- squall run missed.yaml
+expect 3 ' 4      0      0      4      0 ' 'event-limit' '^UNKNOWN \(exit 3\)' -- squall run tiny.yaml --set time.eventLimit=200 --out ev
+expect 3 'event-limit' -- squall replay tiny.yaml --set time.eventLimit=200
+sed 's/name: tiny/name: probe/; s/^checks:/checks:\n  - sometimes: {probe: raft.leader-changed}/' tiny.yaml >probe.yaml
+expect 3 '\? sometimes  raft.leader-changed \.+ never hit' '^UNKNOWN' -- squall run probe.yaml
+expect 3 'never hit' '^probe: UNKNOWN' '!linearizable' -- squall run probe.yaml -q
+sed 's/name: tiny/name: thresholds/' tiny.yaml >thresholds.yaml
+cat >>thresholds.yaml <<'END'
+thresholds:
+  latency: ["p(99) < 250ms", "p(50) < 1us"]
+  goodput: ["rate > 10/s"]
+sweep: {load.steady.rate: [40/s, 60/s]}
+END
+expect 99 '✓ latency +p\(99\) < 250ms' '✗ latency +p\(50\) < 1us .*rate=60/s' '✓ goodput' 'CROSSED \(exit 99\)' -- \
+    squall run thresholds.yaml
+holds 'thresholds are stored' [ "$(rows out/thresholds/results.sqlite 'SELECT count(*) FROM threshold WHERE ok=0')" = 2 ]
+expect 3 '\? metastable .* runs would settle it' -- squall run thresholds.yaml --out th \
+    --set 'thresholds.latency=["p(99) < 250ms"]' --set 'thresholds.metastable=["rate < 0.1% @ 95%"]'
+expect 0 '2 cells × 4 seeds' 'rate=60/s +4 +4' -- squall run thresholds.yaml --out th2 --set 'thresholds={}'
+expect 0 '1 cell × 4 seeds' -- squall run thresholds.yaml --out th3 --set 'thresholds={}' --set load.steady.rate=60/s
+
+# ---------------------------------------------------------------------------------------------- replay
+squall replay tiny.yaml --seed 2 --out nowhere >"$log" 2>&1
+digest=$(sed -n 's/^  digest \([0-9a-f]*\),.*/\1/p' "$log")
+expect 0 'tiny seed 0x0000000000000002: pass' 'digest is the stored one' -- squall replay tiny.yaml --seed 2
+expect 0 'digest is the expected one' '!stored' -- squall replay tiny --seed 0x2 --out nowhere --expect-hash "$digest"
+expect 4 'NONDETERMINISM: the expected digest is 0123456789abcdef' -- \
+    squall replay tiny.yaml --seed 2 --expect-hash 0123456789abcdef
+expect 2 'takes 16 hexadecimal digits' -- squall replay tiny.yaml --expect-hash 12
+cp -r out/tiny changed
+python3 -c 'import sqlite3
+db = sqlite3.connect("changed/results.sqlite")
+db.execute("UPDATE run SET trace_hash=?", ("00000000deadbeef",))
+db.commit()'
+expect 4 'NONDETERMINISM: the stored digest is 00000000deadbeef' -- squall replay tiny.yaml --seed 2 --out changed
+expect 0 'stopped' 'until 9[0-9]{8}ns' -- squall replay tiny.yaml --until 1s
+expect 0 'stopped' ' 100 events' -- squall replay tiny.yaml --until 100
+expect 4 'expected digest' -- squall replay tiny.yaml --until 100 --expect-hash 0123456789abcdef
+expect 0 'n1 +life +boot' 'steady +send' 'digest' -- squall replay tiny.yaml --until 500ms --trace text
+expect 0 '^   1\.[0-9]+ ' '!^   0\.' -- squall replay tiny.yaml --trace text --from 1s
+expect 0 '!n1 ' -- squall replay tiny.yaml --trace none
+expect 2 "not 'xml'" -- squall replay tiny.yaml --trace xml
+expect 0 'first violation: no-lost-acked-write' 'n1 +(deliver|send|cpu)' 'stopped' -- \
+    squall replay echo.yaml --seed 1 --stop-before-failure
+expect 0 'nothing to stop before: no check fails' 'pass' -- squall replay tiny.yaml --stop-before-failure
+expect 0 'sweeps over 2 cells' 'pass' -- squall replay thresholds.yaml
+expect 0 'digest is the stored one' -- squall replay thresholds.yaml --cell rate=60/s
+expect 2 "no cell 'rate=1/s'" 'rate=40/s' -- squall replay thresholds.yaml --cell rate=1/s
+
+# ---------------------------------------------------------------------------------------------- code that breaks
+for how in segfault:crash:SIGSEGV overflow:crash:SIGSEGV double-free:crash:SIGABRT exit:exit:7 loop:hang block:hang; do
+    reason=${how#*:}
+    how=${how%%:*}
+    expect 1 '9 of 9' "^ *$reason\$" 'seed 0x0000000000000002$' '^FAIL \(exit 1\)' -- \
+        squall run broken.yaml --set system.options.how=$how --out "b-$how"
+    if [ $how != block ]; then
+        line=$(sed -n 's/^ *\(squall replay .*\)/\1/p' "$log" | head -n 1)
+        expect 1 "seed 0x0000000000000002: error, $reason" 'in the code of n1' 'what came before: squall replay' -- \
+            sh -c "$line"
+        before=$(sed -n 's/^  what came before: \(squall replay .*\)/\1/p' "$log")
+    fi
+done
+expect 0 'n1 +cpu' 'stopped' -- sh -c "$before"
+expect 1 '✗ always +broken.never \.+ violated in 1' 'broken.never: the key came' -- \
+    squall run broken.yaml --set system.options.how=always --out b-always
+
+# ---------------------------------------------------------------------------------------------- plug-ins
+# refused MODEL PATTERN
+refused()
+{
+    expect 2 "^echo.yaml|--set" "$2" '^[0-9]+ error' -- squall run echo.yaml --set "system.model=$1" --out refused
+}
+refused ./gone.so "cannot read plug-in '.*gone.so'"
+refused ./tiny.yaml 'cannot load plug-in .*invalid ELF header'
+refused ./symbol.so 'symbol.so. exports no squall_plugin_v1'
+refused ./foreign.so 'was built for ABI version 42, this squall has version 1; rebuild it'
+refused ./shorter.so 'its struct sq_model has 16 bytes, expected [0-9]+; rebuild it'
+refused ./boot.so 'the model needs at least a name and a boot function'
+refused ./nothing.so 'squall_plugin_v1\(\) returned nothing'
+expect 0 'echo  ./mine.so \(1\)' '^PASS' -- squall run echo.yaml --set 'faults=[]' --out plain
+mkdir deeper
+cp echo.yaml mine.so deeper
+expect 1 'no-lost-acked-write' -- squall run deeper/echo.yaml --out deeper/out
+
+# ---------------------------------------------------------------------------------------------- results that are not ours
+# untouched FILE STATUS PATTERN: the file stays as it is.
+untouched()
+{
+    mkdir -p kept
+    cp "$1" kept/results.sqlite
+    expect "$2" "$3" '!PASS' -- squall run tiny.yaml --out kept
+    holds "'$1' is left as it was" cmp "$1" kept/results.sqlite
+}
+head -c 5000 j1/results.sqlite >cut
+untouched cut 2 'damaged or cut short'
+untouched tiny.yaml 2 'not a SQLite database'
+python3 -c 'import sqlite3
+sqlite3.connect("foreign.db").execute("CREATE TABLE a(b)")'
+untouched foreign.db 2 'a SQLite database of another program'
+cp foreign.db kept/results.sqlite
+expect 2 'no results file of squall: remove it yourself' -- squall run tiny.yaml --out kept --restart
+holds 'restart spares what is not ours' cmp foreign.db kept/results.sqlite
+cp j1/results.sqlite newer
+python3 -c 'import sqlite3
+sqlite3.connect("newer").execute("PRAGMA user_version=99")'
+untouched newer 2 'written by a newer squall \(schema 99'
+expect 0 'nothing to compare with: .*newer squall' 'pass' -- squall replay tiny.yaml --out kept
+cp cut kept/results.sqlite
+echo garbage >kept/results.sqlite-journal
+expect 0 '4 of 4' '^PASS' -- squall run tiny.yaml --out kept --restart
+expect 2 "no results for 'nowhere'" -- squall report nowhere
+
+# ---------------------------------------------------------------------------------------------- a full disk
+squall run tiny.yaml --out full -q >/dev/null
+expect 5 "cannot write 'full/results.sqlite': the (system could not|disk is full)" 'run the same command again' '!PASS' -- \
+    sh -c 'ulimit -f 400; squall run tiny.yaml --out full --seed 1..3000'
+holds 'what was done before is kept' [ "$(rows full/results.sqlite 'SELECT count(*) FROM run')" -ge 4 ]
+holds 'and sound' [ "$(rows full/results.sqlite 'PRAGMA integrity_check')" = ok ]
+expect 0 'of the runs were done before' '^PASS' -- squall run tiny.yaml --out full --seed 1..300
+mkdir small
+if mount -t tmpfs -o size=300k none small 2>/dev/null; then
+    expect 5 'the disk is full: free some space' '!PASS' -- squall run tiny.yaml --out small/out --seed 1..3000
+    holds 'what fitted is kept' [ "$(rows small/out/results.sqlite 'SELECT count(*) FROM run')" -ge 100 ]
+    umount small
+fi
+
+# ---------------------------------------------------------------------------------------------- Ctrl-C
+squall run tiny.yaml --seed 1..1500 --set load.steady.rate=200/s --recheck 0 --out whole >whole.log
+(
+    trap - INT
+    exec squall run tiny.yaml --seed 1..1500 --set load.steady.rate=200/s --recheck 0 --out halves
+) >interrupted.log 2>&1 &
+pid=$!
+sleep 1
+kill -INT $pid
+wait $pid
+status=$?
+holds 'Ctrl-C: status 130' [ $status -eq 130 ]
+holds 'Ctrl-C: it says so' grep -Eq 'interrupted: [0-9]+ runs are missing; the same command goes on' interrupted.log
+done_before=$(rows halves/results.sqlite 'SELECT count(*) FROM run')
+holds 'Ctrl-C: results are kept' [ "$done_before" -gt 0 ]
+holds 'Ctrl-C: it was in the middle' [ "$done_before" -lt 1500 ]
+expect 0 "$done_before of the runs were done before" '1500 of 1500' '^PASS' -- \
+    squall run tiny.yaml --seed 1..1500 --set load.steady.rate=200/s --recheck 0 --out halves
+holds 'Ctrl-C: the whole is the same' [ "$(digest_of whole.log)" = "$(digest_of "$log")" ]
+dump='import sqlite3, sys
+for row in sqlite3.connect(sys.argv[1]).execute("SELECT * FROM run ORDER BY run_id"):
+    print(row)'
+python3 -c "$dump" whole/results.sqlite >whole.rows
+python3 -c "$dump" halves/results.sqlite >halves.rows
+holds 'Ctrl-C: so is every row' cmp whole.rows halves.rows
+(squall run tiny.yaml leaky.yaml --seed 1..20000 --out term >"$log" 2>&1) &
+pid=$!
+sleep 0.5
+kill -TERM "$(pgrep -P $pid -x squall | head -n 1)" 2>/dev/null || kill -TERM $pid
+wait $pid
+holds 'SIGTERM in the first of two: the second does not start' sh -c "! grep -q leaky '$log'"
+
+# ---------------------------------------------------------------------------------------------- doctor
+expect 0 'same [0-9]+ records' '8 seeds with -j1 and -j4 +same results' '^deterministic: nothing leaked' -- \
+    squall doctor tiny.yaml --seed 3
+expect 0 'deterministic' -- squall doctor leaky.yaml
+for what in stack heap counter environment memory; do
+    expect 4 'DIFFERS at record 9:' 'as it is : at 203966773ns, node 0, send' '^NONDETERMINISM \(exit 4\)' \
+        'look: squall replay leaky.yaml' -- squall doctor leaky.yaml --set system.options.what=$what
+done
+line=$(sed -n 's/^ *look: \(squall replay .*\)/\1/p' "$log" | head -n 1)
+expect 0 'n1 +send +to n1, 8 bytes' -- sh -c "$line"
+expect 4 'NONDETERMINISM: [0-9]+ runs? gave another digest' 'NONDETERMINISM \(exit 4\)' -- \
+    squall run leaky.yaml --set system.options.what=counter --recheck 100% --out nd
+expect 4 'NONDETERMINISM: [0-9]+ runs? gave another digest' '10 of the runs were done before' -- \
+    squall run leaky.yaml --set system.options.what=counter --recheck 100% --out nd
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

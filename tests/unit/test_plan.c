@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Plans: cells, labels, overrides, seeds, and the identity of the work. */
+#include "sim/input/plan.h"
+
+#include "tests/unit/harness.h"
+#include "tests/unit/input_catalog.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct diag diag;
+static struct scenario *scenario;
+static struct plan plan;
+static bool is_built;
+
+static const char body[] = "squall: 1\nname: t\nsystem: {model: raft, nodes: 3}\n"
+                           "load: {a: {rate: 1/s}}\n"
+                           "client: {retry: {preset: grpc, maxAttempts: 9}}\nseeds: 1..50\n";
+
+static bool build(const char *extra, const char *const *sets, uint32_t set_count, const char *seeds,
+                  bool is_quick)
+{
+    char text[4096];
+    snprintf(text, sizeof(text), "%s%s", body, extra);
+    diag_init(&diag);
+    is_built = false;
+    scenario = scenario_parse("t.yaml", text, strlen(text), &test_catalog, &diag);
+    if (scenario != NULL) {
+        struct plan_options options = {
+            .sets = sets, .set_count = set_count, .seeds = seeds, .is_quick = is_quick};
+        is_built = plan_build(&plan, scenario, &options, &diag);
+        CHECK_EQUAL(is_built, diag.count == 0);
+    }
+    return is_built;
+}
+
+static void release(void)
+{
+    if (is_built) {
+        plan_release(&plan);
+    }
+    scenario_free(scenario);
+    diag_release(&diag);
+}
+
+static void check_refused(const char *extra, const char *const *sets, uint32_t set_count,
+                          const char *seeds, const char *part)
+{
+    CHECK(!build(extra, sets, set_count, seeds, false));
+    if (diag.kept == 0 || strstr(diag.entries[0].text, part) == NULL) {
+        CHECK_TEXT(diag.kept == 0 ? "" : diag.entries[0].text, part);
+    }
+    release();
+}
+
+TEST(plan, without_a_sweep_there_is_one_cell)
+{
+    REQUIRE(build("", NULL, 0, NULL, false));
+    CHECK_TEXT(plan.name, "t");
+    CHECK_EQUAL(plan.cell_count, 1);
+    CHECK_TEXT(plan.cells[0].label, "");
+    CHECK_TEXT(plan.cells[0].params_json, "{}");
+    CHECK_EQUAL(plan.cells[0].set_count, 0);
+    CHECK_EQUAL(plan.cells[0].replicas, 3);
+    CHECK_EQUAL(plan.seed_count, 50);
+    CHECK_EQUAL(strlen(plan.id.hex), 64);
+    release();
+}
+
+TEST(plan, the_last_axis_turns_fastest)
+{
+    REQUIRE(build("sweep: {system.nodes: [1, 3, 5], client.retry.preset: [none, naive]}\n", NULL, 0,
+                  NULL, false));
+    REQUIRE(plan.cell_count == 6);
+    static const char *const labels[] = {"nodes=1 preset=none", "nodes=1 preset=naive",
+                                         "nodes=3 preset=none", "nodes=3 preset=naive",
+                                         "nodes=5 preset=none", "nodes=5 preset=naive"};
+    for (uint32_t index = 0; index < 6; index++) {
+        CHECK_TEXT(plan.cells[index].label, labels[index]);
+        CHECK_EQUAL(plan.cells[index].replicas, 1 + index / 2 * 2);
+        /* The preset begins anew: the file's nine attempts are not for other presets. */
+        CHECK_EQUAL(plan.cells[index].spec.loads[0].client.attempts_max,
+                    index % 2 == 0 ? 1 : UINT32_MAX);
+    }
+    CHECK_TEXT(plan.cells[5].params_json,
+               "{\"system.nodes\": 5, \"client.retry.preset\": \"naive\"}");
+    CHECK_EQUAL(plan.cells[5].set_count, 2);
+    CHECK_TEXT(plan.cells[5].sets[0], "system.nodes=5");
+    CHECK_TEXT(plan.cells[5].sets[1], "client.retry.preset=naive");
+    release();
+}
+
+TEST(plan, labels_grow_where_they_collide)
+{
+    REQUIRE(build("sweep: {network.default.latency: [1ms, 2ms], network.clients.latency: [1ms, "
+                  "2ms], system.nodes: [1]}\n",
+                  NULL, 0, NULL, false));
+    CHECK_TEXT(plan.cells[1].label, "default.latency=1ms clients.latency=2ms nodes=1");
+    release();
+}
+
+TEST(plan, an_axis_may_hold_lists)
+{
+    REQUIRE(build("sweep: {client.retry.retryOn: [[timeout], [timeout, crash]]}\n", NULL, 0, NULL,
+                  false));
+    CHECK_TEXT(plan.cells[1].label, "retryOn=[timeout, crash]");
+    CHECK_TEXT(plan.cells[1].params_json, "{\"client.retry.retryOn\": \"[timeout, crash]\"}");
+    CHECK_TEXT(plan.cells[1].sets[0], "client.retry.retryOn=[timeout, crash]");
+    release();
+}
+
+TEST(plan, a_cells_sets_pick_that_cell)
+{
+    static const char sweep[] =
+        "sweep: {system.nodes: [1, 3], client.retry.preset: [none, naive]}\n";
+    REQUIRE(build(sweep, NULL, 0, NULL, false));
+    char *canonical = strdup(plan.cells[2].spec.canonical);
+    char *first = strdup(plan.cells[2].sets[0]);
+    char *second = strdup(plan.cells[2].sets[1]);
+    release();
+    const char *sets[] = {first, second};
+    REQUIRE(build(sweep, sets, 2, NULL, false));
+    CHECK_EQUAL(plan.cell_count, 1);
+    CHECK_TEXT(plan.cells[0].label, "nodes=3 preset=none");
+    CHECK_TEXT(plan.cells[0].spec.canonical, canonical);
+    release();
+    free(canonical);
+    free(first);
+    free(second);
+}
+
+TEST(plan, an_override_beside_an_axis_holds_in_every_cell)
+{
+    static const char *const sets[] = {"client.retry.maxAttempts=7", "system.nodes=5"};
+    REQUIRE(build("sweep: {client.retry.preset: [none, naive]}\n", sets, 2, NULL, false));
+    REQUIRE(plan.cell_count == 2);
+    CHECK_EQUAL(plan.cells[0].spec.loads[0].client.attempts_max, 7);
+    CHECK_EQUAL(plan.cells[1].spec.loads[0].client.attempts_max, 7);
+    CHECK_EQUAL(plan.cells[1].replicas, 5);
+    release();
+}
+
+TEST(plan, the_id_is_that_of_the_work_and_not_of_the_seeds)
+{
+    static const char sweep[] = "sweep: {system.nodes: [1, 3]}\n";
+    REQUIRE(build(sweep, NULL, 0, NULL, false));
+    struct sha256 first = plan.id;
+    release();
+    REQUIRE(build(sweep, NULL, 0, "1000@7", false));
+    CHECK_TEXT(plan.id.hex, first.hex);
+    CHECK_EQUAL(plan.seed_count, 1000);
+    release();
+    static const char *const sets[] = {"time.limit=99s"};
+    REQUIRE(build(sweep, sets, 1, NULL, false));
+    CHECK(strcmp(plan.id.hex, first.hex) != 0);
+    release();
+    static const char *const fixed[] = {"system.nodes=3"};
+    REQUIRE(build(sweep, fixed, 1, NULL, false));
+    CHECK(strcmp(plan.id.hex, first.hex) != 0);
+    release();
+}
+
+TEST(plan, the_canonical_text_makes_the_same_plan)
+{
+    REQUIRE(build("sweep: {system.nodes: [1, 3], client.retry.preset: [none, grpc]}\n", NULL, 0,
+                  NULL, false));
+    struct sha256 id = plan.id;
+    char *canonical = strdup(plan.canonical);
+    char *cell = strdup(plan.cells[3].spec.canonical);
+    CHECK(strstr(cell, "sweep") == NULL);
+    CHECK(strstr(canonical, "seeds") == NULL);
+    release();
+    diag_init(&diag);
+    scenario = scenario_parse("t.yaml", canonical, strlen(canonical), &test_catalog, &diag);
+    struct plan_options options = {.seeds = "1"};
+    is_built = scenario != NULL && plan_build(&plan, scenario, &options, &diag);
+    diag_print(&diag, stdout);
+    CHECK(is_built);
+    if (is_built) {
+        CHECK_TEXT(plan.id.hex, id.hex);
+        CHECK_TEXT(plan.canonical, canonical);
+        CHECK_TEXT(plan.cells[3].spec.canonical, cell);
+    }
+    release();
+    free(cell);
+    free(canonical);
+}
+
+TEST(plan, quick_takes_the_first_seeds)
+{
+    REQUIRE(build("", NULL, 0, "5,100..103,1000@200", true));
+    CHECK_EQUAL(plan.seed_count, PLAN_QUICK_SEEDS);
+    CHECK_EQUAL(plan_seed(&plan, 0), 5);
+    CHECK_EQUAL(plan_seed(&plan, 1), 100);
+    CHECK_EQUAL(plan_seed(&plan, 4), 103);
+    CHECK_EQUAL(plan_seed(&plan, 5), 200);
+    CHECK_EQUAL(plan_seed(&plan, 9), 204);
+    release();
+    REQUIRE(build("", NULL, 0, "1..3", true));
+    CHECK_EQUAL(plan.seed_count, 3);
+    release();
+}
+
+TEST(plan, wrong_plans_are_refused)
+{
+    static const char *const bad_path[] = {"system.nods=5"};
+    static const char *const bad_value[] = {"system.nodes=many"};
+    static const char *const no_effect[] = {"client.retry={preset: none}"};
+    check_refused("", bad_path, 1, NULL, "did you mean 'nodes'?");
+    check_refused("", bad_value, 1, NULL, "whole number");
+    check_refused("", NULL, 0, "1..x", "not a list of seeds");
+    check_refused("sweep: {client.retry.preset: [none, grpc]}\n", no_effect, 1, NULL,
+                  "the cells 'preset=none' and 'preset=grpc' are the same");
+    check_refused("sweep: {system.nodes: [3, 3]}\n", NULL, 0, NULL, "are the same");
+    check_refused("sweep: {system.nodes: [1, 0]}\n", NULL, 0, NULL, "at least 1");
+    check_refused("sweep: {system.nodes: [1, 99]}\n", bad_path, 1, NULL, "at most 64");
+}
+
+TEST(plan, a_combination_that_is_wrong_is_found)
+{
+    /* Each value is fine with the first of the other axis; five nodes in six zones are not. */
+    check_refused("sweep: {time.limit: [60s, 7s], time.warmup: [5s, 8s]}\n", NULL, 0, NULL,
+                  "the warm-up is not shorter than the run");
+}
+
+TEST(plan, cells_have_a_limit)
+{
+    char sweep[2048] = "sweep: {";
+    for (int axis = 0; axis < 3; axis++) {
+        static const char *const paths[] = {"client.count", "load.a.client.count",
+                                            "system.host.cores"};
+        char *end = sweep + strlen(sweep);
+        end += sprintf(end, "%s: [", paths[axis]);
+        for (int value = 1; value <= 22; value++) {
+            end += sprintf(end, "%d%s", value, value < 22 ? ", " : "], ");
+        }
+    }
+    strcat(sweep, "}\n");
+    check_refused(sweep, NULL, 0, NULL, "more than 10000 cells");
+}
+
+/* ------------------------------------------------------------------------------- seeds */
+
+static bool parse(const char *text, uint64_t *count)
+{
+    struct arena arena;
+    arena_init(&arena);
+    struct seed_range *ranges = NULL;
+    uint32_t range_count = 0;
+    struct err err = {0};
+    bool is_fine = seeds_parse(text, &arena, &ranges, &range_count, count, &err);
+    CHECK_EQUAL(is_fine, err.code == ERR_NONE);
+    arena_release(&arena);
+    return is_fine;
+}
+
+TEST(seeds, lists_of_seeds_are_read)
+{
+    uint64_t count = 0;
+    CHECK(parse("42", &count) && count == 1);
+    CHECK(parse("0x2a", &count) && count == 1);
+    CHECK(parse("1..1000", &count) && count == 1000);
+    CHECK(parse("1000@1", &count) && count == 1000);
+    CHECK(parse("1,5, 7..9 ,0x10", &count) && count == 6);
+    CHECK(parse("18446744073709551615", &count) && count == 1);
+    CHECK(parse("0", &count) && count == 1);
+    CHECK(parse("0..9", &count) && count == 10);
+    CHECK(parse("0x0000000000000010..0x1f", &count) && count == 16);
+}
+
+TEST(seeds, what_is_no_list_of_seeds_is_refused)
+{
+    static const char *const texts[] = {
+        "",
+        ",",
+        "1,",
+        ",1",
+        "1,,2",
+        "x",
+        "1..",
+        "..5",
+        "5..1",
+        "0@1",
+        "5@",
+        "@5",
+        "-1",
+        "1.5",
+        "1..2..3",
+        "1@2@3",
+        "1 2",
+        "1,1",
+        "1..5,5..9",
+        "10@1,5",
+        "18446744073709551616",
+        "2@18446744073709551615",
+        "0..18446744073709551615",
+        "0..9223372036854775807",
+        "9223372036854775807@0,9223372036854775808..9223372036854775900",
+    };
+    uint64_t count = 0;
+    for (uint32_t index = 0; index < ARRAY_COUNT(texts); index++) {
+        if (parse(texts[index], &count)) {
+            CHECK_TEXT("accepted", texts[index]);
+        }
+    }
+}

@@ -1,0 +1,786 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Scenarios: what a file becomes as a run spec, inheritance, presets, and the text of every error.
+ *
+ * tests/unit/data/NAME.yaml are wrong scenarios, NAME.expected what is printed about them. With
+ * UNIT_UPDATE=1 in the environment the expected texts are written anew, to be reviewed like code.
+ */
+#include "sim/input/scenario.h"
+
+#include "sim/base/units.h"
+#include "tests/unit/harness.h"
+#include "tests/unit/input_catalog.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DATA "tests/unit/data"
+
+static struct arena arena;
+static struct diag diag;
+static struct scenario *scenario;
+static struct run_spec spec;
+
+static void release(void)
+{
+    scenario_free(scenario);
+    diag_release(&diag);
+    arena_release(&arena);
+}
+
+/* Loads and compiles without settings; what is wrong is printed. */
+static bool compile(const char *text)
+{
+    arena_init(&arena);
+    diag_init(&diag);
+    spec = (struct run_spec){0};
+    scenario = scenario_parse("t.yaml", text, strlen(text), &test_catalog, &diag);
+    bool is_fine = scenario != NULL && scenario_compile(scenario, NULL, 0, &arena, &spec, &diag);
+    CHECK((scenario == NULL) == (diag.count > 0));
+    if (!is_fine) {
+        diag_print(&diag, stdout);
+        release();
+    }
+    return is_fine;
+}
+
+/* A file with the head that every file needs. */
+static bool compile_body(const char *body)
+{
+    char text[8192];
+    snprintf(text, sizeof(text), "squall: 1\nname: t\n%s", body);
+    return compile(text);
+}
+
+/* Checks that the text is refused and that the first error contains `part`. */
+static void check_refused(const char *body, const char *part)
+{
+    char text[8192];
+    snprintf(text, sizeof(text), "squall: 1\nname: t\n%s", body);
+    arena_init(&arena);
+    diag_init(&diag);
+    scenario = scenario_parse("t.yaml", text, strlen(text), &test_catalog, &diag);
+    CHECK(scenario == NULL);
+    if (diag.kept > 0 && strstr(diag.entries[0].text, part) == NULL) {
+        CHECK_TEXT(diag.entries[0].text, part);
+    }
+    CHECK(diag.kept > 0);
+    release();
+}
+
+/* ------------------------------------------------------------------------------- defaults */
+
+TEST(scenario, the_shortest_file_has_defaults_for_everything)
+{
+    REQUIRE(compile_body("system: {model: raft}\n"));
+    CHECK_TEXT(spec.name, "t");
+    CHECK_TEXT(spec.file, "t.yaml");
+    CHECK_EQUAL(spec.warmup_ns, 5 * NS_PER_S);
+    CHECK_EQUAL(spec.limit_ns, 60 * NS_PER_S);
+    CHECK_EQUAL(spec.window_ns, 100 * NS_PER_MS);
+    CHECK_EQUAL(spec.event_limit, 50000000);
+    CHECK_EQUAL(spec.group_count, 1);
+    CHECK_TEXT(spec.groups[0].name, "main");
+    CHECK(spec.groups[0].model == &catalog_raft);
+    CHECK_EQUAL(spec.groups[0].count, 3);
+    CHECK_EQUAL(spec.node_count, 3);
+    CHECK_EQUAL(spec.groups[0].host.cores, 1);
+    CHECK_EQUAL(spec.groups[0].host.per_byte_ps, 1000);
+    CHECK(spec.groups[0].client == NULL);
+    CHECK_EQUAL(spec.link_default.latency_ns, 500000);
+    CHECK_EQUAL(spec.link_default.jitter.kind, DIST_CONSTANT);
+    CHECK_EQUAL(spec.link_default.bandwidth, INT64_C(1250000000));
+    CHECK(spec.link_default.is_fifo);
+    CHECK_EQUAL(spec.disk.sync.kind, DIST_LOGNORMAL);
+    CHECK_EQUAL(spec.disk.sync.a, 800000);
+    CHECK_EQUAL(spec.disk.sync.b, 6 * NS_PER_MS);
+    CHECK_EQUAL(spec.disk.capacity_bytes, INT64_MAX);
+    CHECK_EQUAL(spec.disk.sector_bytes, 512);
+    CHECK_EQUAL(spec.load_count + spec.fault_count + spec.check_count + spec.zone_count, 0);
+    CHECK_EQUAL(spec.expect, SPEC_EXPECT_PASS);
+    CHECK_EQUAL(spec.availability.window_ns, NS_PER_S);
+    CHECK_TEXT(scenario_seeds(scenario, NULL), "1..100");
+    release();
+}
+
+TEST(scenario, options_are_typed_by_the_model)
+{
+    REQUIRE(compile_body("system: {model: raft, options: {electionTimeout: 2s, acks: all, "
+                         "durable: false, note: hello, sampling: 25%, pageSize: 8KiB}}\n"));
+    const struct sq_value *options = spec.groups[0].options;
+    CHECK_EQUAL(options[0].number, 2 * NS_PER_S);
+    CHECK_EQUAL(options[1].number, 1024);
+    CHECK_EQUAL(options[2].number, 8192);
+    CHECK_EQUAL(options[3].number, INT64_C(1) << 30);
+    CHECK_EQUAL(options[4].number, 0);
+    CHECK_EQUAL(options[5].number, 2);
+    CHECK_TEXT(options[6].text, "hello");
+    release();
+}
+
+TEST(scenario, groups_zones_and_hosts)
+{
+    REQUIRE(
+        compile_body("system:\n"
+                     "  host: {cores: 4, queue: {limit: 7}}\n"
+                     "  groups:\n"
+                     "    - {name: store, model: raft, nodes: 3, host: {queue: {onFull: reject}}}\n"
+                     "    - {name: gate, model: echo, nodes: 2, nodesPerHost: 2,\n"
+                     "       client: {target: store, timeout: 50ms}}\n"
+                     "  zones: [{name: a}, {name: b, nodes: 1}, {name: c}]\n"
+                     "client: {count: 9, retry: {preset: grpc}}\n"));
+    CHECK_EQUAL(spec.node_count, 5);
+    CHECK_EQUAL(spec.groups[0].host.cores, 4);
+    CHECK_EQUAL(spec.groups[0].host.queue_limit, 7);
+    CHECK_EQUAL(spec.groups[0].host.on_full, SPEC_FULL_REJECT);
+    CHECK_EQUAL(spec.groups[1].host.queue_limit, 7);
+    CHECK_EQUAL(spec.groups[1].host.on_full, SPEC_FULL_DROP);
+    CHECK_EQUAL(spec.groups[1].first, 3);
+    CHECK_EQUAL(spec.groups[1].nodes_per_host, 2);
+    REQUIRE(spec.groups[1].client != NULL);
+    CHECK_EQUAL(spec.groups[1].client->target_group, 0);
+    CHECK_TEXT(spec.groups[1].client->target, "store");
+    CHECK_EQUAL(spec.groups[1].client->timeout_ns, 50 * NS_PER_MS);
+    CHECK_EQUAL(spec.groups[1].client->attempts_max, 4);
+    CHECK_EQUAL(spec.zone_count, 3);
+    CHECK_EQUAL(spec.zones[0].count, 2);
+    CHECK_EQUAL(spec.zones[1].first, 2);
+    CHECK_EQUAL(spec.zones[1].count, 1);
+    CHECK_EQUAL(spec.zones[2].first, 3);
+    CHECK_EQUAL(spec.zones[2].count, 2);
+    release();
+}
+
+/* ------------------------------------------------------------------------------- network */
+
+TEST(scenario, jitter_becomes_a_law_on_top_of_the_latency)
+{
+    REQUIRE(
+        compile_body("system: {model: raft, nodes: 4}\n"
+                     "network:\n"
+                     "  default: {latency: 10ms, jitter: 2ms}\n"
+                     "  clients: {jitter: 20ms}\n"
+                     "  links:\n"
+                     "    - {between: [node=n1, node=n2], distribution: exponential}\n"
+                     "    - {between: [node=n1, node=n3], distribution: lognormal}\n"
+                     "    - {between: [node=n1, group=main], distribution: pareto, loss: 1%}\n"));
+    CHECK_EQUAL(spec.link_default.latency_ns, 8 * NS_PER_MS);
+    CHECK_EQUAL(spec.link_default.jitter.kind, DIST_UNIFORM);
+    CHECK_EQUAL(spec.link_default.jitter.b, 4 * NS_PER_MS);
+    CHECK_EQUAL(spec.link_clients.latency_ns, 0);
+    CHECK_EQUAL(spec.link_clients.jitter.b, 30 * NS_PER_MS);
+    REQUIRE(spec.link_rule_count == 3);
+    CHECK_EQUAL(spec.link_rules[0].from, 1);
+    CHECK_EQUAL(spec.link_rules[0].to, 2);
+    CHECK_EQUAL(spec.link_rules[0].link.latency_ns, 10 * NS_PER_MS);
+    CHECK_EQUAL(spec.link_rules[0].link.jitter.kind, DIST_EXPONENTIAL);
+    CHECK_EQUAL(spec.link_rules[0].link.jitter.a, 2 * NS_PER_MS);
+    CHECK_EQUAL(spec.link_rules[1].link.jitter.b, 8 * NS_PER_MS);
+    CHECK_EQUAL(spec.link_rules[2].to, 15);
+    CHECK_EQUAL(spec.link_rules[2].link.jitter.kind, DIST_PARETO);
+    CHECK_EQUAL(spec.link_rules[2].link.jitter.a, NS_PER_MS);
+    CHECK_EQUAL(spec.link_rules[2].link.jitter.b, 200 * NS_PER_MS);
+    CHECK_EQUAL(spec.link_rules[2].link.jitter.c, 1500);
+    CHECK_EQUAL(spec.link_rules[2].link.loss, UINT64_C(42949673));
+    CHECK_EQUAL(spec.link_default.loss, 0);
+    release();
+}
+
+TEST(scenario, loss_may_be_short_or_as_chaos_mesh_writes_it)
+{
+    REQUIRE(compile_body("system: {model: raft}\n"
+                         "network: {default: {loss: {loss: 50%}, duplicate: 25%, "
+                         "bandwidth: unlimited}, queue: {limit: unlimited}}\n"));
+    CHECK_EQUAL(spec.link_default.loss, UINT64_C(1) << 31);
+    CHECK_EQUAL(spec.link_default.duplicate, UINT64_C(1) << 30);
+    CHECK_EQUAL(spec.link_default.bandwidth, 0);
+    CHECK_EQUAL(spec.link_default.queue_limit, 0);
+    release();
+}
+
+TEST(scenario, laws_are_read_in_every_spelling)
+{
+    REQUIRE(compile_body(
+        "system: {model: raft}\n"
+        "disk: {default: {read: {min: 1ms, max: 2ms}, write: {mean: 1ms}, fsync: {mean: 1ms, "
+        "p99: 5ms}, sector: 4KiB, iops: 100, capacity: 1GiB, directory: ordered}}\n"
+        "load:\n"
+        "  a: {executor: constant-vus, vus: 2, thinkTime: 5ms}\n"
+        "  b: {executor: constant-vus, vus: 2, thinkTime: {latency: 5ms}}\n"
+        "  c: {executor: constant-vus, vus: 2, thinkTime: {min: 1ms, shape: 2}}\n"
+        "  d: {executor: constant-vus, vus: 2, thinkTime: {points: [{at: 0%, value: 1ms}, "
+        "{at: 100%, value: 3ms}]}}\n"));
+    CHECK_EQUAL(spec.disk.read.kind, DIST_UNIFORM);
+    CHECK_EQUAL(spec.disk.write.kind, DIST_EXPONENTIAL);
+    CHECK_EQUAL(spec.disk.sync.kind, DIST_LOGNORMAL);
+    CHECK(spec.disk.sync.a < NS_PER_MS);
+    CHECK_EQUAL(spec.disk.sync.b, 5 * NS_PER_MS);
+    CHECK_EQUAL(spec.disk.sector_bytes, 4096);
+    CHECK_EQUAL(spec.disk.iops, 100);
+    CHECK_EQUAL(spec.disk.capacity_bytes, INT64_C(1) << 30);
+    CHECK_EQUAL(spec.disk.directory, SPEC_DIRECTORY_ORDERED);
+    CHECK_EQUAL(spec.loads[0].think.a, 5 * NS_PER_MS);
+    CHECK_EQUAL(spec.loads[1].think.a, 5 * NS_PER_MS);
+    CHECK_EQUAL(spec.loads[2].think.kind, DIST_PARETO);
+    CHECK_EQUAL(spec.loads[2].think.c, 2000);
+    CHECK_EQUAL(spec.loads[3].think.point_count, 2);
+    CHECK_EQUAL(spec.loads[3].think.points[1].value, 3 * NS_PER_MS);
+    release();
+}
+
+/* ------------------------------------------------------------------------------- load, client */
+
+TEST(scenario, rates_have_a_unit_or_a_time_unit)
+{
+    REQUIRE(compile_body("system: {model: raft}\n"
+                         "load:\n"
+                         "  a: {rate: 200/s}\n"
+                         "  b: {rate: 30, timeUnit: 1m, duration: 10s, startTime: 3s}\n"
+                         "  c: {executor: ramping-arrival-rate, startRate: 0, stages: [{target: "
+                         "2000/s, duration: 2s}, {target: 0, duration: 1s}]}\n"
+                         "  d: {rate: 0.5/s, arrivals: uniform}\n"));
+    CHECK_EQUAL(spec.loads[0].rate_per_1000s, 200000);
+    CHECK_EQUAL(spec.loads[0].duration_ns, INT64_MAX);
+    CHECK_EQUAL(spec.loads[1].rate_per_1000s, 500);
+    CHECK_EQUAL(spec.loads[1].duration_ns, 10 * NS_PER_S);
+    CHECK_EQUAL(spec.loads[1].start_ns, 3 * NS_PER_S);
+    CHECK_EQUAL(spec.loads[2].executor, SPEC_RAMPING_ARRIVAL_RATE);
+    CHECK_EQUAL(spec.loads[2].rate_per_1000s, 0);
+    REQUIRE(spec.loads[2].stage_count == 2);
+    CHECK_EQUAL(spec.loads[2].stages[0].target_per_1000s, 2000000);
+    CHECK_EQUAL(spec.loads[2].duration_ns, 3 * NS_PER_S);
+    CHECK_EQUAL(spec.loads[3].rate_per_1000s, 500);
+    CHECK_EQUAL(spec.loads[3].arrivals, SPEC_ARRIVALS_UNIFORM);
+    release();
+}
+
+TEST(scenario, proportions_complete_each_other)
+{
+    REQUIRE(compile_body(
+        "system: {model: raft}\n"
+        "load:\n"
+        "  a: {rate: 1/s, workload: {readProportion: 95%}}\n"
+        "  b: {rate: 1/s, workload: {updateProportion: 0.01%, requestDistribution: uniform}}\n"
+        "  c: {rate: 1/s}\n"
+        "  d: {rate: 1/s, workload: {readProportion: 99.9%, updateProportion: 0.1%}}\n"));
+    CHECK_EQUAL(spec.loads[0].update_proportion, UINT64_C(214748365));
+    CHECK_EQUAL(spec.loads[0].zipf_theta_milli, 990);
+    CHECK_EQUAL(spec.loads[1].update_proportion, UINT64_C(429497));
+    CHECK_EQUAL(spec.loads[1].zipf_theta_milli, 0);
+    CHECK(strstr(spec.canonical, "readProportion: 99.99%") != NULL);
+    CHECK_EQUAL(spec.loads[2].update_proportion, UINT64_C(1) << 31);
+    release();
+}
+
+TEST(scenario, a_preset_gives_numbers_and_written_keys_override_it)
+{
+    REQUIRE(
+        compile_body("system: {model: raft}\n"
+                     "load: {a: {rate: 1/s}}\n"
+                     "client: {deadline: none, retry: {preset: aws-standard, maxAttempts: 7}}\n"));
+    const struct spec_client *client = &spec.loads[0].client;
+    CHECK_EQUAL(client->deadline_ns, INT64_MAX);
+    CHECK_EQUAL(client->attempts_max, 7);
+    CHECK_EQUAL(client->backoff, SPEC_BACKOFF_EXPONENTIAL);
+    CHECK_EQUAL(client->backoff_initial_ns, NS_PER_S);
+    CHECK_EQUAL(client->backoff_max_ns, 20 * NS_PER_S);
+    CHECK_EQUAL(client->backoff_multiplier_milli, 2000);
+    CHECK_EQUAL(client->jitter, SPEC_JITTER_FULL);
+    CHECK(client->budget_enabled);
+    CHECK_EQUAL(client->budget_capacity, 500);
+    CHECK_EQUAL(client->budget_retry_cost, 5);
+    CHECK_EQUAL(client->budget_timeout_cost, 10);
+    CHECK_EQUAL(client->budget_success_milli, 1000);
+    CHECK_EQUAL(client->redirects_max, 3);
+    CHECK(client->retry_on >> SQ_E_TIMEOUT & 1);
+    CHECK(client->retry_on >> SQ_E_OVERLOADED & 1);
+    CHECK(!(client->retry_on >> SQ_OK & 1));
+    CHECK(!(client->retry_on >> SQ_E_INVALID & 1));
+    release();
+}
+
+TEST(scenario, retries_are_read_key_by_key)
+{
+    REQUIRE(
+        compile_body("system: {model: raft}\n"
+                     "load: {a: {rate: 1/s}}\n"
+                     "client: {route: first, retry: {maxAttempts: unlimited, backoff: fixed, "
+                     "initialBackoff: 5ms, maxBackoff: 5ms, jitter: proportional(50%), "
+                     "retryOn: [EINVAL, timeout], redirects: 0, budget: {successCredit: 0.1}}}\n"));
+    const struct spec_client *client = &spec.loads[0].client;
+    CHECK_EQUAL(client->attempts_max, UINT32_MAX);
+    CHECK_EQUAL(client->route, SPEC_ROUTE_FIRST);
+    CHECK_EQUAL(client->backoff, SPEC_BACKOFF_FIXED);
+    CHECK_EQUAL(client->jitter, SPEC_JITTER_PROPORTIONAL);
+    CHECK_EQUAL(client->jitter_proportion, UINT64_C(1) << 31);
+    CHECK_EQUAL(client->retry_on, UINT64_C(1) << SQ_E_INVALID | UINT64_C(1) << SQ_E_TIMEOUT);
+    CHECK_EQUAL(client->redirects_max, 0);
+    CHECK(client->budget_enabled);
+    CHECK_EQUAL(client->budget_success_milli, 100);
+    release();
+}
+
+TEST(scenario, a_load_overrides_the_client_and_its_own_preset_begins_anew)
+{
+    REQUIRE(compile_body("system: {model: raft}\n"
+                         "client: {timeout: 100ms, retry: {preset: aws-standard, maxAttempts: 9}}\n"
+                         "load:\n"
+                         "  same: {rate: 1/s}\n"
+                         "  more: {rate: 1/s, client: {count: 77, retry: {jitter: equal}}}\n"
+                         "  other: {rate: 1/s, client: {retry: {preset: grpc}}}\n"));
+    CHECK_EQUAL(spec.loads[0].client.attempts_max, 9);
+    CHECK_EQUAL(spec.loads[1].client.attempts_max, 9);
+    CHECK_EQUAL(spec.loads[1].client.count, 77);
+    CHECK_EQUAL(spec.loads[1].client.timeout_ns, 100 * NS_PER_MS);
+    CHECK_EQUAL(spec.loads[1].client.jitter, SPEC_JITTER_EQUAL);
+    CHECK(spec.loads[1].client.budget_enabled);
+    CHECK_EQUAL(spec.loads[2].client.attempts_max, 4);
+    CHECK(!spec.loads[2].client.budget_enabled);
+    CHECK_EQUAL(spec.loads[2].client.timeout_ns, 100 * NS_PER_MS);
+    release();
+}
+
+TEST(scenario, a_load_may_target_a_group)
+{
+    REQUIRE(compile_body("system: {groups: [{name: a, model: echo, nodes: 1}, {name: b, model: "
+                         "raft, nodes: 3}]}\n"
+                         "load: {x: {rate: 1/s}, y: {rate: 1/s, target: b}}\n"));
+    CHECK_EQUAL(spec.loads[0].client.target_group, 0);
+    CHECK_TEXT(spec.loads[0].client.target, "a");
+    CHECK_EQUAL(spec.loads[1].client.target_group, 1);
+    CHECK_TEXT(spec.loads[1].client.target, "b");
+    release();
+}
+
+/* ------------------------------------------------------------------------------- faults */
+
+static bool compile_fault(const char *fault)
+{
+    char body[2048];
+    snprintf(body, sizeof(body),
+             "system: {model: raft, nodes: 5, zones: [{name: a, nodes: 2}, {name: b}]}\n"
+             "faults: [{name: f, %s}]\n",
+             fault);
+    return compile_body(body) && spec.fault_count == 1;
+}
+
+TEST(scenario, a_fault_strikes_once_or_in_renewals_or_for_a_span)
+{
+    REQUIRE(compile_fault("kind: NodeChaos, action: pause, selector: {role: leader}, at: 30s, "
+                          "duration: 4s"));
+    CHECK_EQUAL(spec.faults[0].action, SPEC_ACTION_PAUSE);
+    CHECK_EQUAL(spec.faults[0].mode, SPEC_MODE_ONE);
+    CHECK(spec.faults[0].has_at);
+    CHECK_EQUAL(spec.faults[0].at_ns, 30 * NS_PER_S);
+    CHECK_EQUAL(spec.faults[0].duration.a, 4 * NS_PER_S);
+    CHECK_EQUAL(spec.faults[0].selector.role, SQ_ROLE_LEADER);
+    CHECK(spec.faults[0].selector.nodes == UINT64_MAX);
+    CHECK_EQUAL(spec.faults[0].place.line, 4);
+    release();
+    REQUIRE(compile_fault("kind: NodeChaos, action: kill, mode: each, every: {mean: 20s}, "
+                          "between: [10s, 50s], duration: {median: 1s, p99: 9s}"));
+    CHECK(!spec.faults[0].has_at);
+    CHECK_EQUAL(spec.faults[0].mode, SPEC_MODE_EACH);
+    CHECK_EQUAL(spec.faults[0].every.kind, DIST_EXPONENTIAL);
+    CHECK_EQUAL(spec.faults[0].from_ns, 10 * NS_PER_S);
+    CHECK_EQUAL(spec.faults[0].until_ns, 50 * NS_PER_S);
+    CHECK_EQUAL(spec.faults[0].duration.kind, DIST_LOGNORMAL);
+    release();
+    REQUIRE(compile_fault("kind: TimeChaos, mode: minority, timeOffset: -300ms, drift: -50ppm, "
+                          "between: [30s, 50s]"));
+    CHECK(spec.faults[0].has_at);
+    CHECK_EQUAL(spec.faults[0].at_ns, 30 * NS_PER_S);
+    CHECK_EQUAL(spec.faults[0].duration.a, 20 * NS_PER_S);
+    CHECK_EQUAL(spec.faults[0].action, SPEC_ACTION_CLOCK);
+    CHECK_EQUAL(spec.faults[0].clock_offset_ns, -300 * NS_PER_MS);
+    CHECK_EQUAL(spec.faults[0].clock_drift_ppm, -50);
+    release();
+    REQUIRE(compile_fault("kind: NodeChaos, action: kill, at: 1s, duration: forever"));
+    CHECK(spec.faults[0].has_no_end);
+    release();
+    REQUIRE(compile_fault("kind: NodeChaos, action: restart, every: 5s"));
+    CHECK_EQUAL(spec.faults[0].until_ns, 60 * NS_PER_S);
+    CHECK(!spec.faults[0].has_no_end);
+    release();
+}
+
+TEST(scenario, network_faults_have_sides)
+{
+    REQUIRE(compile_fault("kind: NetworkChaos, action: partition, mode: all, selector: {zone: a}, "
+                          "target: {node: [n3, n5]}, direction: to, clients: true, at: 1s, "
+                          "duration: 1s"));
+    CHECK_EQUAL(spec.faults[0].selector.nodes, 3);
+    CHECK(spec.faults[0].has_target);
+    CHECK_EQUAL(spec.faults[0].target.nodes, 20);
+    CHECK_EQUAL(spec.faults[0].direction, SPEC_DIRECTION_TO);
+    CHECK(spec.faults[0].targets_clients);
+    release();
+    REQUIRE(
+        compile_fault("kind: NetworkChaos, action: loss, loss: {loss: 25%}, at: 1s, duration: 1s"));
+    CHECK_EQUAL(spec.faults[0].probability, UINT64_C(1) << 30);
+    CHECK(!spec.faults[0].has_target);
+    CHECK_EQUAL(spec.faults[0].direction, SPEC_DIRECTION_BOTH);
+    release();
+    REQUIRE(compile_fault("kind: NetworkChaos, action: bandwidth, bandwidth: {rate: 8mbit}, at: "
+                          "1s, duration: 1s"));
+    CHECK_EQUAL(spec.faults[0].bandwidth, 1000000);
+    release();
+}
+
+TEST(scenario, a_delay_is_one_law)
+{
+    REQUIRE(compile_fault("kind: NetworkChaos, action: delay, delay: 90ms, at: 1s, duration: 1s"));
+    CHECK_EQUAL(spec.faults[0].delay.kind, DIST_CONSTANT);
+    CHECK_EQUAL(spec.faults[0].delay.a, 90 * NS_PER_MS);
+    release();
+    REQUIRE(compile_fault("kind: NetworkChaos, action: delay, delay: {latency: 90ms, jitter: "
+                          "20ms}, at: 1s, duration: 1s"));
+    CHECK_EQUAL(spec.faults[0].delay.kind, DIST_UNIFORM);
+    CHECK_EQUAL(spec.faults[0].delay.a, 70 * NS_PER_MS);
+    CHECK_EQUAL(spec.faults[0].delay.b, 110 * NS_PER_MS);
+    release();
+    REQUIRE(compile_fault("kind: IOChaos, action: latency, delay: {latency: 90ms, jitter: 20ms, "
+                          "distribution: exponential}, at: 1s, duration: 1s"));
+    CHECK_EQUAL(spec.faults[0].delay.kind, DIST_EMPIRICAL);
+    CHECK(dist_check(&spec.faults[0].delay, NULL));
+    int64_t median = dist_quantile(&spec.faults[0].delay, UINT64_C(1) << 31);
+    CHECK(median > 103 * NS_PER_MS && median < 104 * NS_PER_MS); /* 90 + 20 ln 2 */
+    int64_t mean = dist_mean(&spec.faults[0].delay);
+    CHECK(mean > 109 * NS_PER_MS && mean < 111 * NS_PER_MS);
+    release();
+}
+
+TEST(scenario, disk_faults_have_methods)
+{
+    REQUIRE(compile_fault("kind: IOChaos, action: fault, methods: [write, fsync], path: \"log*\", "
+                          "errno: ENOSPC, percent: 50%, mode: random-max-percent, value: 20%, at: "
+                          "1s, duration: 1s"));
+    CHECK_EQUAL(spec.faults[0].methods, SPEC_IO_WRITE | SPEC_IO_SYNC);
+    CHECK_TEXT(spec.faults[0].path, "log*");
+    CHECK_EQUAL(spec.faults[0].error, SQ_E_NOSPC);
+    CHECK_EQUAL(spec.faults[0].probability, UINT64_C(1) << 31);
+    CHECK_EQUAL(spec.faults[0].mode, SPEC_MODE_RANDOM_MAX_PERCENT);
+    CHECK_EQUAL(spec.faults[0].mode_value, 20);
+    release();
+    REQUIRE(compile_fault("kind: IOChaos, action: lostFsync, at: 1s, duration: 1s"));
+    CHECK_EQUAL(spec.faults[0].methods, SPEC_IO_SYNC);
+    CHECK_EQUAL(spec.faults[0].probability, RNG_ALWAYS);
+    CHECK_TEXT(spec.faults[0].path, "*");
+    release();
+    REQUIRE(compile_fault("kind: IOChaos, action: bitRot, percent: 1%, at: 1s, duration: 1s"));
+    CHECK_EQUAL(spec.faults[0].methods, SPEC_IO_READ);
+    release();
+    REQUIRE(compile_fault("kind: StressChaos, slowdown: 3x, at: 1s, duration: 1s, mode: fixed, "
+                          "value: 2"));
+    CHECK_EQUAL(spec.faults[0].slowdown_milli, 3000);
+    CHECK_EQUAL(spec.faults[0].mode_value, 2);
+    release();
+}
+
+TEST(scenario, swarm_holds_for_all_faults_but_those_that_say_otherwise)
+{
+    REQUIRE(compile_body("system: {model: raft}\n"
+                         "swarm: true\n"
+                         "faults:\n"
+                         "  - {name: a, kind: NodeChaos, action: kill, at: 1s, duration: 1s}\n"
+                         "  - {name: b, kind: NodeChaos, action: kill, at: 1s, duration: 1s, "
+                         "swarm: false}\n"));
+    CHECK(spec.is_swarm);
+    CHECK(spec.faults[0].is_swarm);
+    CHECK(!spec.faults[1].is_swarm);
+    release();
+}
+
+/* ------------------------------------------------------------------------------- judging */
+
+TEST(scenario, checks_expectations_and_thresholds)
+{
+    REQUIRE(compile_body(
+        "system: {model: raft}\n"
+        "checks:\n"
+        "  - always: {consistency: linearizable}\n"
+        "  - always: {invariant: raft.election-safety}\n"
+        "  - sometimes: {probe: raft.leader-changed}\n"
+        "  - eventually: {predicate: \"goodput >= 0.9 * baseline\", within: 7s}\n"
+        "expect: {violated: recovers, library: libraft 0.15.0}\n"
+        "knownDefects: [{check: raft.log-matching, library: x, reason: y}]\n"
+        "availability: {window: 2s, up: \"success_rate >= 50% and p(99) <= 5ms\"}\n"
+        "thresholds: {latency: [\"p(99) < 5ms\", \"med < 1ms\"], recovery: \"p(95) < 10s\"}\n"));
+    REQUIRE(spec.check_count == 4);
+    CHECK_TEXT(spec.checks[0].name, "linearizable");
+    CHECK_EQUAL(spec.checks[1].word, SPEC_ALWAYS);
+    CHECK_EQUAL(spec.checks[1].place.line, 6);
+    CHECK_EQUAL(spec.checks[2].word, SPEC_SOMETIMES);
+    CHECK_TEXT(spec.checks[3].name, "recovers");
+    CHECK_EQUAL(spec.checks[3].ratio_millionths, 900000);
+    CHECK_EQUAL(spec.checks[3].within_ns, 7 * NS_PER_S);
+    CHECK_EQUAL(spec.expect, SPEC_EXPECT_VIOLATED);
+    REQUIRE(spec.expect_check_count == 1);
+    CHECK_TEXT(spec.expect_checks[0], "recovers");
+    CHECK_TEXT(spec.expect_library, "libraft 0.15.0");
+    CHECK_EQUAL(spec.known_count, 1);
+    CHECK_TEXT(spec.known[0].reason, "y");
+    CHECK_EQUAL(spec.availability.window_ns, 2 * NS_PER_S);
+    CHECK_EQUAL(spec.availability.success_min, UINT64_C(1) << 31);
+    CHECK_EQUAL(spec.threshold_count, 3);
+    CHECK_TEXT(spec.thresholds[2].metric, "recovery");
+    CHECK_TEXT(spec.thresholds[2].expression, "p(95) < 10s");
+    release();
+}
+
+TEST(scenario, a_model_may_have_invariants_of_its_own)
+{
+    REQUIRE(compile_body("system: {model: raft}\nexpect: {violated: [my-own.invariant]}\n"));
+    CHECK_TEXT(spec.expect_checks[0], "my-own.invariant");
+    release();
+}
+
+TEST(scenario, labels_and_seeds_can_be_asked_for)
+{
+    REQUIRE(compile_body("system: {model: raft}\nlabels: {tier: pr, class: x}\nseeds: {count: 5, "
+                         "first: 7}\n"));
+    CHECK_TEXT(scenario_label(scenario, "tier"), "pr");
+    CHECK(scenario_label(scenario, "none") == NULL);
+    const char *key = NULL;
+    const char *value = NULL;
+    CHECK(scenario_label_at(scenario, 1, &key, &value));
+    CHECK_TEXT(key, "class");
+    CHECK_TEXT(value, "x");
+    CHECK(!scenario_label_at(scenario, 2, &key, &value));
+    CHECK_TEXT(scenario_seeds(scenario, NULL), "5@7");
+    CHECK_TEXT(scenario_name(scenario), "t");
+    CHECK_TEXT(scenario_description(scenario), "");
+    release();
+}
+
+/* ------------------------------------------------------------------------------- canonical */
+
+static const char whole_file[] =
+    "squall: 1\nname: whole\ndescription: \"a: b\\nc\"\nlabels: {talk: x}\n"
+    "system: {model: raft, zones: [{name: a}, {name: b}], options: {note: '# x'}}\n"
+    "network: {default: {latency: 1000us, loss: {loss: 1%}}, links: [{between: [zone=a, zone=b], "
+    "jitter: 5us}]}\n"
+    "load: {steady: {rate: 5, timeUnit: 1s, client: {retry: {maxAttempts: 2}}}, b: {executor: "
+    "constant-vus, vus: 3, thinkTime: {mean: 1s}, client: {retry: {preset: grpc}}}}\n"
+    "client: {retry: {preset: envoy, budget: {capacity: 10}}}\n"
+    "faults: [{name: f, kind: NodeChaos, action: kill, every: 0.5s, duration: 1500ms, selector: "
+    "{node: n1}}]\n"
+    "checks: [{always: {consistency: linearizable}}]\nexpect: {violated: linearizable}\n"
+    "thresholds: {latency: \"p(99) < 5ms\"}\n";
+
+TEST(scenario, the_canonical_text_loads_to_itself)
+{
+    REQUIRE(compile(whole_file));
+    char *first = strdup(spec.canonical);
+    release();
+    REQUIRE(compile(first));
+    CHECK_TEXT(spec.canonical, first);
+    CHECK_EQUAL(spec.loads[0].client.attempts_max, 2);
+    CHECK_EQUAL(spec.loads[0].client.budget_capacity, 10);
+    CHECK_EQUAL(spec.loads[1].client.attempts_max, 4);
+    CHECK(!spec.loads[1].client.budget_enabled);
+    CHECK_TEXT(spec.groups[0].options[6].text, "# x");
+    CHECK_TEXT(spec.description, "a: b\nc");
+    CHECK_EQUAL(spec.link_rules[0].link.loss, spec.link_default.loss);
+    release();
+    free(first);
+}
+
+TEST(scenario, spelling_does_not_change_the_canonical_text)
+{
+    REQUIRE(compile_body("system: {nodes: 0x5, model: raft}\ntime: {limit: 1m, warmup: 1000ms}\n"));
+    char *first = strdup(spec.canonical);
+    release();
+    REQUIRE(compile_body("time:\n  warmup: 1s\n  limit: 60s # a comment\nsystem:\n  model: 'raft'\n"
+                         "  nodes: 5\n"));
+    CHECK_TEXT(spec.canonical, first);
+    release();
+    free(first);
+}
+
+/* ------------------------------------------------------------------------------- extends, sets */
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    REQUIRE(file != NULL);
+    fputs(text, file);
+    fclose(file);
+}
+
+TEST(scenario, a_scenario_extends_another)
+{
+    char folder[] = "/tmp/squall-unit-XXXXXX";
+    REQUIRE(mkdtemp(folder) != NULL);
+    char base[64];
+    char over[64];
+    snprintf(base, sizeof(base), "%s/base.yaml", folder);
+    snprintf(over, sizeof(over), "%s/over.yaml", folder);
+    write_file(base, "squall: 1\nname: base\nsystem: {model: raft, nodes: 5}\n"
+                     "client: {count: 3, retry: {preset: grpc, maxAttempts: 9}}\n"
+                     "load: {a: {rate: 1/s}}\n");
+    write_file(over, "extends: base.yaml\nname: over\nsystem: {nodes: 7}\n"
+                     "client: {retry: {preset: envoy}}\nload: {b: {rate: 2/s}}\n");
+    arena_init(&arena);
+    diag_init(&diag);
+    scenario = scenario_load(over, &test_catalog, &diag);
+    diag_print(&diag, stdout);
+    CHECK(scenario != NULL);
+    if (scenario != NULL && scenario_compile(scenario, NULL, 0, &arena, &spec, &diag)) {
+        CHECK_TEXT(spec.name, "over");
+        CHECK_TEXT(spec.file, over);
+        CHECK_EQUAL(spec.node_count, 7);
+        CHECK_EQUAL(spec.load_count, 2);
+        CHECK_EQUAL(spec.loads[0].client.count, 3);
+        CHECK_EQUAL(spec.loads[0].client.attempts_max, 2);
+        CHECK(strstr(spec.canonical, "extends") == NULL);
+    }
+    release();
+    /* An error in the base is reported there. */
+    write_file(base, "squall: 1\nname: base\nsystem: {model: raft, nods: 5}\n");
+    arena_init(&arena);
+    diag_init(&diag);
+    scenario = scenario_load(over, &test_catalog, &diag);
+    CHECK(scenario == NULL);
+    REQUIRE(diag.kept >= 1);
+    CHECK_TEXT(diag.entries[0].place.file, base);
+    CHECK_EQUAL(diag.entries[0].place.line, 3);
+    release();
+    remove(base);
+    remove(over);
+    remove(folder);
+}
+
+static bool compile_with(const char *body, const char *const *sets, uint32_t count)
+{
+    if (!compile_body(body)) {
+        return false;
+    }
+    struct scenario_setting settings[8];
+    for (uint32_t index = 0; index < count; index++) {
+        if (!scenario_setting_parse(sets[index], &arena, &settings[index], &diag)) {
+            return false;
+        }
+    }
+    return scenario_compile(scenario, settings, count, &arena, &spec, &diag);
+}
+
+TEST(scenario, settings_override_the_file)
+{
+    static const char *const sets[] = {"system.nodes=5", "client.retry.preset=none",
+                                       "client.retry.retryOn=[timeout, crash]", "faults.f.at=7s",
+                                       "network.default.loss=1%"};
+    REQUIRE(compile_with("system: {model: raft}\nload: {a: {rate: 1/s}}\n"
+                         "client: {retry: {preset: grpc, maxAttempts: 8}}\n"
+                         "faults: [{name: f, kind: NodeChaos, action: kill, at: 1s, duration: "
+                         "1s}]\n",
+                         sets, ARRAY_COUNT(sets)));
+    CHECK_EQUAL(spec.node_count, 5);
+    CHECK_EQUAL(spec.loads[0].client.attempts_max, 1);
+    CHECK_EQUAL(spec.loads[0].client.retry_on, UINT64_C(1) << SQ_E_CRASH | UINT64_C(1)
+                                                                               << SQ_E_TIMEOUT);
+    CHECK_EQUAL(spec.faults[0].at_ns, 7 * NS_PER_S);
+    CHECK_EQUAL(spec.link_clients.loss, UINT64_C(42949673));
+    CHECK(strstr(spec.canonical, "nodes: 5") != NULL);
+    release();
+}
+
+TEST(scenario, a_wrong_setting_points_into_its_text)
+{
+    static const struct {
+        const char *set;
+        uint32_t column;
+        const char *part;
+    } rows[] = {
+        {"system.nodes=banana", 14, "banana"},  {"system.nods=5", 1, "did you mean 'nodes'?"},
+        {"system.nodes", 1, "PATH=VALUE"},      {"=5", 1, "PATH=VALUE"},
+        {"system.nodes=", 14, "has no value"},  {"system.nodes=[1}", 16, "not YAML"},
+        {"seeds=5", 1, "cannot be set"},        {"extends=x.yaml", 1, "cannot be set"},
+        {"system.nodes=~", 14, "has no value"},
+    };
+    for (uint32_t index = 0; index < ARRAY_COUNT(rows); index++) {
+        CHECK(!compile_with("system: {model: raft}\n", &rows[index].set, 1));
+        REQUIRE(diag.kept >= 1);
+        CHECK_EQUAL(diag.entries[0].place.line, 1);
+        CHECK_EQUAL(diag.entries[0].place.column, rows[index].column);
+        if (strstr(diag.entries[0].text, rows[index].part) == NULL) {
+            CHECK_TEXT(diag.entries[0].text, rows[index].part);
+        }
+        release();
+    }
+}
+
+/* ------------------------------------------------------------------------------- errors */
+
+TEST(scenario, single_errors_say_what_to_do)
+{
+    check_refused("system: {}\n", "'model' is missing");
+    check_refused("system: {model: raft}\ntime: {warmup: 60s}\n", "not shorter than the run");
+    check_refused("system: {model: raft}\nclient: {target: main}\n", "'target' belongs");
+    check_refused("system: {groups: []}\n", "at least one group");
+    check_refused("system: {model: raft, nodes: 2, zones: [{name: a}, {name: b}, {name: c}]}\n",
+                  "at least 3 nodes");
+    check_refused("system: {model: raft}\nexpect: {violated: []}\n", "which check");
+    check_refused("system: {model: raft}\nexpect: {verdict: pass, violated: [x]}\n",
+                  "cannot pass and violate");
+    check_refused("system: {model: raft}\nseeds: 1,1\n", "seed 1 is named twice");
+    check_refused("system: {model: raft}\nsweep: {system.nodes: 5}\n", "must be a list");
+}
+
+/* What is printed about a file. */
+static char *print_errors(const char *path)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    diag_init(&diag);
+    scenario = scenario_load(path, &test_catalog, &diag);
+    CHECK(scenario == NULL);
+    diag_print(&diag, out);
+    scenario_free(scenario);
+    diag_release(&diag);
+    fclose(out);
+    return text;
+}
+
+static char *read_file(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    char *text = calloc(1, 1 << 16);
+    if (file != NULL && text != NULL) {
+        size_t got = fread(text, 1, (1 << 16) - 1, file);
+        text[got] = '\0';
+        fclose(file);
+    }
+    return text;
+}
+
+TEST(scenario, wrong_files_print_the_expected_errors)
+{
+    DIR *folder = opendir(DATA);
+    REQUIRE(folder != NULL);
+    uint32_t count = 0;
+    for (struct dirent *entry = NULL; (entry = readdir(folder)) != NULL;) {
+        size_t length = strlen(entry->d_name);
+        if (length < 6 || strcmp(entry->d_name + length - 5, ".yaml") != 0) {
+            continue;
+        }
+        char path[512];
+        char golden[512];
+        snprintf(path, sizeof(path), DATA "/%s", entry->d_name);
+        snprintf(golden, sizeof(golden), DATA "/%.*s.expected", (int)(length - 5), entry->d_name);
+        char *printed = print_errors(path);
+        if (getenv("UNIT_UPDATE") != NULL) {
+            write_file(golden, printed);
+        }
+        char *expected = read_file(golden);
+        CHECK_TEXT(printed, expected);
+        CHECK(printed[0] != '\0');
+        free(expected);
+        free(printed);
+        count++;
+    }
+    closedir(folder);
+    CHECK(count >= 20);
+}
