@@ -515,6 +515,7 @@ void node_pause(struct node *node)
 {
     if (node->state != NODE_DOWN && !node->is_paused) {
         node->is_paused = true;
+        cpu_stop(&node->host->cpu, node->index);
         world_life(node->world, node, SQ_LIFE_PAUSE);
     }
 }
@@ -523,6 +524,7 @@ void node_resume(struct node *node)
 {
     if (node->is_paused) {
         node->is_paused = false;
+        cpu_continue(&node->host->cpu, node->index);
         world_life(node->world, node, SQ_LIFE_RESUME);
         node_run(node);
     }

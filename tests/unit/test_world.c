@@ -361,6 +361,35 @@ TEST(world, a_paused_node_does_nothing_and_then_goes_on)
     world_free(world);
 }
 
+static enum sq_status boot_works(struct sq_env *env)
+{
+    for (uint64_t round = 1; round <= 3; round++) {
+        env->cpu->work(env, 30 * NS_PER_MS);
+        note(env, round);
+    }
+    return SQ_OK;
+}
+
+TEST(world, the_work_of_a_paused_node_stops_and_its_core_serves_others)
+{
+    struct world_fixture fixture;
+    struct world *world = begin(&fixture, 2, (struct script){.boot = boot_works});
+    struct spec_fault fault = fault_of(SPEC_ACTION_PAUSE);
+    fault.selector.nodes = 1; /* n1 */
+    fault.at_ns = 10 * NS_PER_MS;
+    fixture.group.nodes_per_host = 2;
+    fixture.spec.faults = &fault;
+    fixture.spec.fault_count = 1;
+    run(world, &fixture, 1, 400 * NS_PER_MS);
+    REQUIRE(note_count == 6);
+    /* n2 has the core from 10 to 100 ms; n1 goes on at 110 ms with the 20 ms that were left. */
+    static const int64_t ends_ms[] = {40, 70, 100, 130, 160, 190};
+    for (uint32_t i = 0; i < 6; i++) {
+        CHECK_EQUAL(notes[i].time, ends_ms[i] * NS_PER_MS);
+    }
+    world_free(world);
+}
+
 static void timer_chats(struct sq_env *env, uint64_t tag)
 {
     send_text(env, 1 - env->self, env->self == 0 ? "a" : "bb");
