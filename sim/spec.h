@@ -64,6 +64,7 @@ struct spec_client {
     int64_t deadline_ns; /* from the intended start; INT64_MAX = none */
     int64_t timeout_ns;  /* per attempt */
     enum spec_route route;
+    bool ignores_late;     /* an answer to an attempt that timed out is not heard */
     uint32_t attempts_max; /* sends of one operation, the first included; UINT32_MAX = unlimited */
     enum spec_backoff backoff;
     int64_t backoff_initial_ns;

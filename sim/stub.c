@@ -17,7 +17,9 @@
  *
  * Late answers. An answer to an earlier attempt of a call that goes on ends the call when it is
  * SQ_OK: the operation did happen, and a client that hears it would be foolish to go on. Other late
- * answers say nothing about the attempts that are still out, and are ignored.
+ * answers say nothing about the attempts that are still out, and are ignored. A policy may ignore
+ * the SQ_OK as well (lateAnswers: ignore), as a client does that closes its connection, or resets
+ * its stream, at a time-out: it never hears of it.
  *
  * Definite or not. An attempt that was not answered within its time-out, or with a status that
  * leaves the matter open (last column of SQ_STATUS_MAP), taints the call: if the call does not end
@@ -562,6 +564,10 @@ void stub_on_reply(struct stub *stub, const struct packet *packet)
     }
     struct call *call = call_at(stub, slot);
     if (call->id != id) {
+        return;
+    }
+    bool is_late = !call->is_waiting || packet->reply_to.attempt != call->attempts;
+    if (is_late && stub->policy->ignores_late) {
         return;
     }
     if (packet->status == SQ_OK) {

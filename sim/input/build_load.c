@@ -71,6 +71,7 @@ void build_client(struct build *build, struct view view, struct spec_client *cli
         .deadline_ns = view_number(view, "deadline", INT64_MAX),
         .timeout_ns = view_number(view, "timeout", NS_PER_S),
         .route = (enum spec_route)view_number(view, "route", 0),
+        .ignores_late = view_number(view, "lateAnswers", 0) == 1,
         .attempts_max = count_of(view_number(retry, "maxAttempts", 1)),
         .backoff = (enum spec_backoff)view_number(retry, "backoff", 0),
         .backoff_initial_ns = view_number(retry, "initialBackoff", 0),

@@ -366,6 +366,13 @@ static const struct schema_key client_keys[] = {
      .initial = "leader",
      .description = "node that an attempt goes to",
      .example = "random"},
+    {.name = "lateAnswers",
+     .type = SCHEMA_CHOICE,
+     .choices = "accept|ignore",
+     .initial = "accept",
+     .description = "an answer to an attempt that timed out while its operation goes on: ends the "
+                    "operation, or is not heard (the connection was closed)",
+     .example = "ignore"},
     {.name = "retry",
      .form = SCHEMA_OBJECT,
      .object = &retry_object,

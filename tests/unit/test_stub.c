@@ -1004,6 +1004,18 @@ TEST(stub, a_late_success_during_the_back_off_is_accepted)
     bench_free(bench);
 }
 
+TEST(stub, a_policy_may_ignore_late_successes_as_well)
+{
+    struct spec_client policy = policy_retry(SPEC_BACKOFF_FIXED, 10 * MS, 10 * MS, 3);
+    policy.ignores_late = true;
+    struct bench *bench =
+        bench_once(1, policy, 1, SCRIPT(LATE(SQ_OK, 150 * MS), LATE(SQ_OK, 60 * MS)));
+    CHECK_SENDS(bench, 0, 110 * MS);
+    CHECK_EQUAL(bench->dones[0].time_ns, 170 * MS);
+    CHECK_EQUAL(bench->dones[0].data, 2);
+    bench_free(bench);
+}
+
 TEST(stub, other_late_answers_are_ignored)
 {
     struct spec_client policy = policy_retry(SPEC_BACKOFF_FIXED, 10 * MS, 10 * MS, 3);
