@@ -53,3 +53,12 @@ int64_t clock_true_delay(const struct clock *clock, int64_t local_ns)
     __int128 rate = MILLION + clock->drift_ppm;
     return (int64_t)(((__int128)local_ns * MILLION + rate - 1) / rate);
 }
+
+int64_t clock_local_time(const struct clock *clock, int64_t true_ns)
+{
+    if (true_ns == INT64_MAX) {
+        return INT64_MAX;
+    }
+    int64_t since_ns = true_ns > clock->base_true_ns ? true_ns : clock->base_true_ns;
+    return clock_monotonic(clock, since_ns);
+}

@@ -22,6 +22,9 @@ void clock_init(struct clock *clock, int64_t now_ns, int64_t offset_ns, int64_t 
 void clock_shift(struct clock *clock, int64_t now_ns, int64_t offset_ns, int64_t drift_ppm);
 int64_t clock_monotonic(const struct clock *clock, int64_t now_ns);
 int64_t clock_realtime(const struct clock *clock, int64_t now_ns);
+/* What the monotonic clock will show at true time `true_ns` if its drift stays as it is; INT64_MAX
+ * for INT64_MAX. */
+int64_t clock_local_time(const struct clock *clock, int64_t true_ns);
 /* True time that passes while this clock advances by `local_ns` >= 0; rounds up. */
 int64_t clock_true_delay(const struct clock *clock, int64_t local_ns);
 

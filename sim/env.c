@@ -367,12 +367,21 @@ static void call_done(void *context, uint64_t word, const struct stub_result *re
     node_post(call->node, (struct item){.kind = ITEM_POST, .run = call_answer, .argument = call});
 }
 
-static void call_call(struct sq_env *env, const char *group, const void *data, size_t size,
-                      void (*on_reply)(struct sq_env *env, void *argument, enum sq_status status,
-                                       const void *data, size_t size),
-                      void *argument)
+/* True time at which the node's clock shows `local_ns`. */
+static int64_t true_time(const struct node *node, int64_t local_ns)
+{
+    const int64_t now = world_now(node->world);
+    const int64_t left_ns = local_ns - clock_monotonic(&node->clock, now);
+    return left_ns <= 0 ? now : now + clock_true_delay(&node->clock, left_ns);
+}
+
+static void call_before(struct sq_env *env, const char *group, const void *data, size_t size,
+                        void (*on_reply)(struct sq_env *env, void *argument, enum sq_status status,
+                                         const void *data, size_t size),
+                        void *argument, sq_time deadline)
 {
     struct node *node = node_of(env);
+    const bool has_end = deadline != INT64_MAX;
     const struct run_spec *spec = node->world->spec;
     struct pending_call *call = heap_alloc(&node->heap, sizeof(*call));
     *call = (struct pending_call){node, on_reply, argument, SQ_E_NODE_NOT_FOUND, NULL, 0};
@@ -383,6 +392,8 @@ static void call_call(struct sq_env *env, const char *group, const void *data, s
                                               .data = data,
                                               .size = size,
                                               .intended_ns = world_now(node->world),
+                                              .has_end = has_end,
+                                              .end_ns = has_end ? true_time(node, deadline) : 0,
                                               .on_done = call_done,
                                               .context = call,
                                           });
@@ -392,7 +403,15 @@ static void call_call(struct sq_env *env, const char *group, const void *data, s
     node_post(node, (struct item){.kind = ITEM_POST, .run = call_answer, .argument = call});
 }
 
-static const struct sq_call_ops call_ops = {call_reply, call_call};
+static void call_call(struct sq_env *env, const char *group, const void *data, size_t size,
+                      void (*on_reply)(struct sq_env *env, void *argument, enum sq_status status,
+                                       const void *data, size_t size),
+                      void *argument)
+{
+    call_before(env, group, data, size, on_reply, argument, INT64_MAX);
+}
+
+static const struct sq_call_ops call_ops = {call_reply, call_call, call_before};
 
 /* ----------------------------------------------------------------------------------- being seen */
 

@@ -243,7 +243,8 @@ static void handle(struct node *node, struct item *item)
             break;
         }
         model->request(&node->env,
-                       &(struct sq_request){packet->reply_to, packet->data, packet->size});
+                       &(struct sq_request){packet->reply_to, packet->data, packet->size,
+                                            clock_local_time(&node->clock, packet->deadline_ns)});
         break;
     case ITEM_REPLY:
         if (packet->slot < node->world->spec->group_count && node->stubs[packet->slot] != NULL) {

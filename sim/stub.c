@@ -373,8 +373,10 @@ static void send(struct call *call, sq_node node)
     if (call->on_attempt != NULL) {
         call->on_attempt(call->context, call->word);
     }
+    int64_t patience_ns = add_saturated(call->sent_ns, stub->policy->timeout_ns);
     struct sq_reply_to reply_to = {call->id, stub->endpoint, call->attempts};
-    world_request(world, stub->endpoint, stub->slot, node, reply_to, call->data, call->size);
+    world_request(world, stub->endpoint, stub->slot, node, reply_to, call->data, call->size,
+                  patience_ns < call->deadline_at_ns ? patience_ns : call->deadline_at_ns);
 }
 
 /* Ends the call; `packet` is the answer that ended it, or NULL. The slot is free before on_done
@@ -533,6 +535,9 @@ void stub_call(struct stub *stub, const struct stub_call_options *options)
     struct call *call = call_take(stub);
     copy_payload(call, options->data, options->size);
     call->deadline_at_ns = add_saturated(options->intended_ns, policy->deadline_ns);
+    if (options->has_end && options->end_ns < call->deadline_at_ns) {
+        call->deadline_at_ns = options->end_ns;
+    }
     call->backoff_ns = backoff_first(policy);
     call->previous_ns = policy->backoff_initial_ns;
     call->attempts = 0;

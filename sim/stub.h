@@ -32,6 +32,8 @@ struct stub_call_options {
     const void *data; /* copied */
     size_t size;
     int64_t intended_ns;                              /* the deadline counts from here */
+    bool has_end;                                     /* end_ns means something: */
+    int64_t end_ns;                                   /* the call ends then at the latest */
     void (*on_attempt)(void *context, uint64_t word); /* may be NULL; called at each send */
     void (*on_done)(void *context, uint64_t word,
                     const struct stub_result *result); /* exactly once unless reset */

@@ -232,12 +232,13 @@ static struct packet *packet_of(struct world *world, const void *data, size_t si
 }
 
 void world_request(struct world *world, endpoint from, uint32_t slot, sq_node to,
-                   struct sq_reply_to reply_to, const void *data, size_t size)
+                   struct sq_reply_to reply_to, const void *data, size_t size, int64_t deadline_ns)
 {
     struct packet *packet = packet_of(world, data, size);
     packet->from = from;
     packet->to = to;
     packet->kind = PACKET_REQUEST;
+    packet->deadline_ns = deadline_ns;
     packet->slot = slot;
     packet->reply_to = reply_to;
     packet->reply_to.caller = caller_of(world, from, slot);

@@ -44,9 +44,10 @@ struct packet {
     uint16_t references;
     uint32_t capacity;
     uint32_t size;
-    uint32_t status; /* REPLY: enum sq_status */
-    sq_node leader;  /* REPLY: hint */
-    uint32_t slot;   /* REQUEST, REPLY: which stub of the caller (group called) */
+    uint32_t status;     /* REPLY: enum sq_status */
+    sq_node leader;      /* REPLY: hint */
+    int64_t deadline_ns; /* REQUEST: when the caller stops waiting for it; INT64_MAX = never */
+    uint32_t slot;       /* REQUEST, REPLY: which stub of the caller (group called) */
     struct sq_reply_to reply_to;
     uint8_t data[];
 };
@@ -118,9 +119,9 @@ uint64_t world_digest(const struct world *world);
 
 /* ---------------------------------------------------------------------------- inside the engine */
 
-/* Sends a request from a caller. Bytes are copied. */
+/* Sends a request from a caller, who waits for the answer until deadline_ns. Bytes are copied. */
 void world_request(struct world *world, endpoint from, uint32_t slot, sq_node to,
-                   struct sq_reply_to reply_to, const void *data, size_t size);
+                   struct sq_reply_to reply_to, const void *data, size_t size, int64_t deadline_ns);
 /* Answers a request from the node `from`. */
 void world_reply(struct world *world, sq_node from, struct sq_reply_to to, enum sq_status status,
                  sq_node leader, const void *data, size_t size);

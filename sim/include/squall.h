@@ -206,6 +206,10 @@ struct sq_request {
     struct sq_reply_to reply_to;
     const void *data; /* good during the call only */
     size_t size;
+    /* When the caller stops waiting for this attempt, on this node's monotonic clock (as if the
+     * request carried what was left of its time-out and the link took no time); INT64_MAX: never.
+     */
+    sq_time deadline;
 };
 
 struct sq_call_ops {
@@ -220,6 +224,13 @@ struct sq_call_ops {
                  void (*on_reply)(struct sq_env *env, void *argument, enum sq_status status,
                                   const void *data, size_t size),
                  void *argument);
+    /* As call, but it also ends (SQ_E_TIMEOUT) at `deadline` of this node's monotonic clock, however
+     * much time the policy leaves: how a server hands on the deadline of a request. INT64_MAX: none.
+     */
+    void (*call_before)(struct sq_env *env, const char *group, const void *data, size_t size,
+                        void (*on_reply)(struct sq_env *env, void *argument, enum sq_status status,
+                                         const void *data, size_t size),
+                        void *argument, sq_time deadline);
 };
 
 /* ----------------------------------------------------------------------------------- being seen */
