@@ -4,17 +4,17 @@
  * are a band around the diagonal, and elimination fills the band and nothing else. States are
  * eliminated from the last to the first as in Grassmann, Taksar and Heyman (1985): without state s,
  *     rate(i, j) += rate(i, s) rate(s, j) / out(s),     cost(i) += rate(i, s) cost(s) / out(s),
- * where out(s) is the sum of the rates that leave s for states not yet eliminated, never the difference
- * that stands on the diagonal of a generator. Only additions, products and quotients of positive
- * numbers occur, so every result has nearly full relative precision, though it be 10^300 s. LU of the
- * generator loses all digits at some 10^13 s and goes negative.
+ * where out(s) is the sum of the rates that leave s for states not yet eliminated, never the
+ * difference that stands on the diagonal of a generator. Only additions, products and quotients of
+ * positive numbers occur, so every result has nearly full relative precision, though it be 10^300
+ * s. LU of the generator loses all digits at some 10^13 s and goes negative.
  *
- * Hitting times start with cost 1 in each state and have the target as the last state, which absorbs.
- * The stationary law is the same elimination without target, unrolled forwards.
+ * Hitting times start with cost 1 in each state and have the target as the last state, which
+ * absorbs. The stationary law is the same elimination without target, unrolled forwards.
  *
- * The second eigenvalue comes from inverse iteration on the functions of stationary mean 0: with the
- * likeliest state as the target the elimination solves -Q x = f for such f. Signs mix here, but from
- * there x is no larger than the relaxation time itself, so rounding stays small against it. */
+ * The second eigenvalue comes from inverse iteration on the functions of stationary mean 0: with
+ * the likeliest state as the target the elimination solves -Q x = f for such f. Signs mix here, but
+ * from there x is no larger than the relaxation time itself, so rounding stays small against it. */
 #include "analysis/predict_chain.h"
 
 #include "sim/base/base.h"
@@ -69,8 +69,8 @@ static void *allocate(size_t count, size_t size)
     return memory;
 }
 
-/* The chance that an arrival that finds `queue` requests times out: it waits for queue - servers + 1
- * departures at the rate of all servers, and is then served itself. */
+/* The chance that an arrival that finds `queue` requests times out: it waits for queue - servers +
+ * 1 departures at the rate of all servers, and is then served itself. */
 static double late_exact(const struct chain_model *model, uint32_t queue)
 {
     double service = model->service_per_s;
@@ -146,15 +146,16 @@ bool chain_new(const struct chain_model *model, struct chain **result, struct er
     if (!is_positive(model->load_per_s) || !is_positive(model->service_per_s) ||
         !is_positive(model->timeout_s) || !is_positive(model->alpha) || model->alpha > 1 ||
         model->servers < 1 || model->queue_states < 3 || model->orbit_states < 1) {
-        return err_set(err, ERR_INPUT, "a chain needs positive rates and three states of the queue");
+        return err_set(err, ERR_INPUT,
+                       "a chain needs positive rates and three states of the queue");
     }
     bool is_queue_minor = model->queue_states < model->orbit_states;
     uint32_t minor = is_queue_minor ? model->queue_states : model->orbit_states;
     double states = (double)model->queue_states * model->orbit_states;
     double width = minor + 1.0;
     if (states * (2 * width + 1) > CELLS_MAX || states * width * width > WORK_MAX) {
-        return err_set(err, ERR_INPUT, "a chain of %u x %u states is too large", model->queue_states,
-                       model->orbit_states);
+        return err_set(err, ERR_INPUT, "a chain of %u x %u states is too large",
+                       model->queue_states, model->orbit_states);
     }
     gsl_set_error_handler_off();
     struct chain *chain = allocate(1, sizeof(*chain));

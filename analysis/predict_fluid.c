@@ -7,15 +7,15 @@
  *     queue' = sum of r_k - capacity(t)   within 0 .. limit,
  *     late at t   <=>   queue(t) > work that the server does in [t, t + T].
  *
- * The share late is 0 or 1, but for what a full queue loses: that times out as well. Events are the end
- * of the trigger, the time one time-out before it (from when on an arrival sees the recovery ahead),
- * the queue reaching 0, its limit or the line above which arrivals are late, the bucket of the budget
- * running empty or full, and every change of late_k, seen again T + delay later by r_k+1. What is
- * kept of the past is the list of those changes.
+ * The share late is 0 or 1, but for what a full queue loses: that times out as well. Events are the
+ * end of the trigger, the time one time-out before it (from when on an arrival sees the recovery
+ * ahead), the queue reaching 0, its limit or the line above which arrivals are late, the bucket of
+ * the budget running empty or full, and every change of late_k, seen again T + delay later by
+ * r_k+1. What is kept of the past is the list of those changes.
  *
- * A run has recovered when no change lies ahead, nothing is late and the queue is empty. It is stuck
- * when no change lies ahead, something is late and the queue does not shrink: then nothing can ever
- * change again. Both are proofs and not horizons; a limit of events ends what oscillates.
+ * A run has recovered when no change lies ahead, nothing is late and the queue is empty. It is
+ * stuck when no change lies ahead, something is late and the queue does not shrink: then nothing
+ * can ever change again. Both are proofs and not horizons; a limit of events ends what oscillates.
  *
  * Comparisons allow for rounding by one part in 10^9 of the work of a time-out. A line that is
  * touched but not crossed is not late: a queue bounded at exactly one time-out of work recovers. */
@@ -235,7 +235,7 @@ static void follow(struct flow *flow, struct fluid_run *run)
         run->amplification_max = fmax(run->amplification_max, flow->arrivals / flow->load);
         if (is_past_settled(flow) && flow->bucket_slope >= 0) {
             bool is_clean = flow->share_late <= TOLERANCE;
-            if (is_clean && (flow->queue <= 0 || flow->slope == 0)) {
+            if (is_clean && flow->slope == 0) {
                 run->end = FLUID_RECOVERED;
                 return;
             }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The fluid of a server, its queue and its clients' retries through one trigger: does the system come
- * back, when, and how long must a trigger last to stick?
+ * The fluid of a server, its queue and its clients' retries through one trigger: does the system
+ * come back, when, and how long must a trigger last to stick?
  *
  * Requests are a fluid: a first attempt is served in order of arrival by a server whose capacity is
  * known in advance; what would wait longer than the time-out is sent again that much later, though
@@ -30,8 +30,9 @@ struct fluid_run {
     enum fluid_end end;
     double late_until_s; /* end of the last interval in which attempts arrive that will time out,
                             after the trigger's end (0 if that came first); infinite when stuck */
-    double empty_at_s;   /* the queue is empty for good, after the trigger's end; infinite when stuck */
-    double queue_max;    /* requests; where the run stopped when stuck */
+    double
+        empty_at_s; /* the queue is empty for good, after the trigger's end; infinite when stuck */
+    double queue_max;         /* requests; where the run stopped when stuck */
     double amplification_max; /* attempts for each fresh call of the usual load */
 };
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The fixed points are found on the curve g(x) = x / (1 + p(x) + ... + p(x)^R): a fresh load L has a
- * fixed point wherever g(x) = L, a stable one where g rises and a separatrix where it falls, and the
- * highest value of g is the saddle-node. So one scan of g over a grid, finer towards the capacity,
- * brackets every root for Brent's method, and brackets the maximum for Brent's minimiser. Two roots
- * that lie between neighbours of the grid would be missed, except at the maximum itself, which is
- * added to the grid. Where GSL gives up (it should not, on a bracket), the best point of the bracket
- * so far is the answer: its error is at most the step of the grid.
+ * The fixed points are found on the curve g(x) = x / (1 + p(x) + ... + p(x)^R): a fresh load L has
+ * a fixed point wherever g(x) = L, a stable one where g rises and a separatrix where it falls, and
+ * the highest value of g is the saddle-node. So one scan of g over a grid, finer towards the
+ * capacity, brackets every root for Brent's method, and brackets the maximum for Brent's minimiser.
+ * Two roots that lie between neighbours of the grid would be missed, except at the maximum itself,
+ * which is added to the grid. Where GSL gives up (it should not, on a bracket), the best point of
+ * the bracket so far is the answer: its error is at most the step of the grid.
  *
  * The stuck fixed point lies above the capacity, where every attempt times out: x = (R + 1) L. It
  * exists as soon as that is at least the capacity.
@@ -148,7 +148,8 @@ static double find_peak(const struct predict_system *system)
 {
     uint32_t best = GRID;
     for (uint32_t i = 1; i < GRID; i++) {
-        if (fresh_load(system, grid_point(system, i)) > fresh_load(system, grid_point(system, best))) {
+        if (fresh_load(system, grid_point(system, i)) >
+            fresh_load(system, grid_point(system, best))) {
             best = i;
         }
     }
@@ -215,8 +216,7 @@ static double refine_root(struct crossing *crossing, double low, double high)
         status = gsl_root_fsolver_iterate(solver);
         root = gsl_root_fsolver_root(solver);
         if (gsl_root_test_interval(gsl_root_fsolver_x_lower(solver),
-                                   gsl_root_fsolver_x_upper(solver), 0,
-                                   PRECISION) == GSL_SUCCESS) {
+                                   gsl_root_fsolver_x_upper(solver), 0, PRECISION) == GSL_SUCCESS) {
             break;
         }
     }
@@ -228,7 +228,8 @@ static struct mean_field_root describe(const struct predict_system *system, doub
                                        double attempts_per_s, bool is_stable)
 {
     double p = mean_field_timeout_share(system, attempts_per_s);
-    /* A call fails when its last attempt does; with a budget at most this many attempts are good. */
+    /* A call fails when its last attempt does; with a budget at most this many attempts are good.
+     */
     double good = fmin(load_per_s, attempts_per_s * (1 - p));
     return (struct mean_field_root){attempts_per_s, p, good, is_stable};
 }

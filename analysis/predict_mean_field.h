@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The mean field of a server with impatient clients that retry: which loads are stable, vulnerable or
- * unstable, before anything is simulated.
+ * The mean field of a server with impatient clients that retry: which loads are stable, vulnerable
+ * or unstable, before anything is simulated.
  *
- * A call is sent, times out when its sojourn exceeds the time-out, and is sent again at once, at most
- * `retries` times; the server does not learn of it and serves every attempt. With p(x) the share of
- * attempts that time out when x attempts a second arrive, the load that feeds itself is a root of
- *     x = fresh (1 + p + ... + p^retries),
- * where p is the tail of the sojourn time in M/M/c (Erlang C), and 1 from the capacity on.
+ * A call is sent, times out when its sojourn exceeds the time-out, and is sent again at once, at
+ * most `retries` times; the server does not learn of it and serves every attempt. With p(x) the
+ * share of attempts that time out when x attempts a second arrive, the load that feeds itself is a
+ * root of x = fresh (1 + p + ... + p^retries), where p is the tail of the sojourn time in M/M/c
+ * (Erlang C), and 1 from the capacity on.
  *
  * All rates are per second, times in seconds. Nothing here decides a run. */
 #ifndef SQUALL_ANALYSIS_PREDICT_MEAN_FIELD_H
@@ -31,9 +31,10 @@ struct predict_system {
     uint32_t servers;      /* 1 .. PREDICT_SERVERS_MAX */
     double timeout_s;      /* of one attempt, > 0 */
     uint32_t retries;      /* after the first attempt, 0 .. PREDICT_RETRIES_MAX */
-    double budget;         /* retries for each fresh call that clients allow themselves; < 0: no budget */
-    double queue_limit;    /* waiting and in service; what does not fit is lost in silence; 0: no limit */
-    double retry_delay_s;  /* between time-out and next attempt, >= 0; the mean field neglects it */
+    double budget; /* retries for each fresh call that clients allow themselves; < 0: no budget */
+    double
+        queue_limit; /* waiting and in service; what does not fit is lost in silence; 0: no limit */
+    double retry_delay_s; /* between time-out and next attempt, >= 0; the mean field neglects it */
     enum predict_service service;
 };
 
@@ -60,14 +61,14 @@ double mean_field_timeout_share(const struct predict_system *system, double atte
 /* Attempts for each fresh call when a share `p` of the attempts times out; at most 1 + budget. */
 double mean_field_amplification(const struct predict_system *system, double p);
 
-/* The load below which every trigger is survived: capacity / (retries + 1), or / (1 + budget) if that
- * is less work, or the capacity itself where the queue is too short to make anything late. */
+/* The load below which every trigger is survived: capacity / (retries + 1), or / (1 + budget) if
+ * that is less work, or the capacity itself where the queue is too short to make anything late. */
 double mean_field_hidden_capacity(const struct predict_system *system);
-/* The saddle-node: the highest fresh load with a healthy fixed point. Beyond it the server collapses
- * without a trigger. At least the hidden capacity, at most the capacity. */
+/* The saddle-node: the highest fresh load with a healthy fixed point. Beyond it the server
+ * collapses without a trigger. At least the hidden capacity, at most the capacity. */
 double mean_field_saddle_node(const struct predict_system *system);
-/* Of the fresh load `load_per_s` >= 0: stable below the hidden capacity, unstable from the saddle-node
- * on. */
+/* Of the fresh load `load_per_s` >= 0: stable below the hidden capacity, unstable from the
+ * saddle-node on. */
 enum predict_class mean_field_class(const struct predict_system *system, double load_per_s);
 const char *predict_class_name(enum predict_class class);
 /* All fixed points for a fresh load > 0, from few attempts to many; writes at most
