@@ -156,7 +156,7 @@ expect 0 '^Usage: squall COMMAND' '  run ' '  doctor ' -- squall --help
 expect 0 '^squall [0-9]+\.[0-9]+\.[0-9]+$' -- squall --version
 expect 2 "unknown command 'rum'; did you mean 'run'\?" -- squall rum
 expect 2 "unknown command 'frobnicate'" '!did you mean' -- squall frobnicate
-for command in run replay report check list explain doctor; do
+for command in run replay report predict check list explain doctor; do
     expect 0 "^Usage: squall $command" '--help' -- squall $command --help
     expect 2 "squall $command: unrecognized option '--bogus'" -- squall $command --bogus
 done
@@ -266,6 +266,35 @@ holds 'list scenarios' sh -c "cd '$root' && squall list scenarios | grep -q '^sc
 if [ -w /dev/full ]; then
     expect 5 'cannot write the output: No space left' -- sh -c 'squall list models >/dev/full'
 fi
+
+# ---------------------------------------------------------------------------------------------- predict
+expect 0 '^hidden capacity +150.00/s' '^saddle-node +292.46/s' '^load +280.00/s +vulnerable' 'tipping duration +1.0051s' \
+    'after 10s +stuck' 'is too large' -- \
+    squall predict --capacity 300/s --servers 30 --timeout 1s --retries 1 --load 280/s --duration 10s
+expect 0 'recovers +nothing arrives late any more from 33s' -- \
+    squall predict --capacity 300/s --timeout 1s --retries 1 --load 120/s --duration 10s
+expect 0 'collapses by itself' 'unstable' '>1e12s' -- squall predict --capacity 10/s --timeout 3s --retries 4 --load 9.5/s
+expect 0 'capacity / \(1 \+ budget\)' '272.73/s' 'vulnerable .* never$' -- \
+    squall predict --capacity 300/s --timeout 1s --retries 3 --budget 10% --duration 10s
+expect 0 'tipping duration +9\.[0-9]+s' -- squall predict --capacity 1000/s --servers 2 --timeout 3s --retries 4 \
+    --load 380/s --trigger capacity --factor 20%
+expect 0 'in the end +collapses' 'largest batch +1199' -- squall predict --law batch items=1200 service=10ms workers=2 timeout=3s
+expect 0 '27051' -- squall predict --law offered load=10100/s capacity=10000/s attempts=10
+expect 2 "unknown law 'bath'; there are batch, " -- squall predict --law bath
+expect 2 "needs service=" -- squall predict --law batch items=3
+expect 2 "'x=1' is no parameter" -- squall predict --law cache x=1
+expect 2 "hit: percentage '90' has no unit" -- squall predict --law cache database=1/s hit=90
+expect 2 '--capacity is missing' -- squall predict --timeout 1s
+expect 2 '--timeout is missing' -- squall predict --capacity 1/s
+expect 2 "--capacity: .*unit" -- squall predict --capacity 300 --timeout 1s
+expect 2 "'65' is not between 0 and 64" -- squall predict --capacity 1/s --timeout 1s --retries 65
+expect 2 "needs a --factor above 100%" -- squall predict --capacity 1/s --timeout 1s --trigger load
+expect 2 "needs a --factor below 100%" -- squall predict --capacity 1/s --timeout 1s --trigger capacity --factor 300%
+expect 2 "'frost' is none of freeze, capacity, load" -- squall predict --capacity 1/s --timeout 1s --trigger frost
+expect 2 'more than one scenario' -- squall predict tiny.yaml echo.yaml
+expect 2 'cannot open the file' -- squall predict nowhere.yaml
+expect 2 'sqlite-single states no service time' '--capacity is missing' -- squall predict tiny.yaml
+expect 0 'how the scenario was read' 'hidden capacity' -- squall predict tiny.yaml --capacity 500/s
 
 # ---------------------------------------------------------------------------------------------- run
 expect 0 'tiny  sqlite-single \(sqlite [0-9.]+\)  1 cell × 4 seeds' '✓ always +linearizable \.+ 4 of 4 ' \

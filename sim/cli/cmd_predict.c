@@ -1,28 +1,43 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * squall predict: what theory says of a server, its clients' retries and a trigger, before anything is
- * simulated. The models are in analysis/predict_*; here only the command line is read. */
+ * squall predict: what theory says of a server, its clients' retries and a trigger, before anything
+ * is simulated. The models are in analysis/predict_*; here only the command line is read. Options
+ * are kept until all are known, since they come on top of what a scenario says. */
 #include "sim/cli/cli.h"
 
 #include "analysis/predict_text.h"
 #include "sim/base/base.h"
+#include "sim/cli/predict.h"
 #include "sim/base/units.h"
 
 #include <argp.h>
 #include <string.h>
 
 static const char doc[] =
-    "Predicts from theory whether a server comes back by itself: hidden capacity, saddle-node, fixed\n"
-    "points, the shortest trigger that sticks, recovery time, and how long chance alone needs.\v"
-    "The capacity is that of all servers together. Without --load: a table over all loads. The chain\n"
-    "of queue and orbit is solved when the capacity times the time-out is below about fifty.\n\n"
+    "Predicts from theory whether a server comes back by itself: hidden capacity, saddle-node, "
+    "fixed points, the shortest trigger that sticks, recovery time, and how long chance alone "
+    "needs.\v"
+    "The capacity is that of all servers together. Without --load: a table over all loads. The "
+    "chain of queue and orbit is solved when capacity times time-out is below some fifty.\n\n"
+    "A SCENARIO fills in load, clients, server (model server) and trigger, of its first cell; "
+    "options come on top of it, and --set chooses another cell.\n\n"
+    "Laws with a closed form, as --law NAME KEY=VALUE...:\n"
+    "  batch       items service [workers] timeout   is it ever done?\n"
+    "  error-path  capacity cost load                failures that cost more\n"
+    "  cache       database hit [fanOut]             load that a flush survives\n"
+    "  resync      size save send load [hard soft softTime]\n"
+    "              full copies that begin again\n"
+    "  offered     load capacity attempts            an overload with retries\n\n"
     "Examples:\n"
     "  squall predict --capacity 300/s --servers 30 --timeout 1s --retries 1\n"
-    "  squall predict --capacity 300/s --timeout 1s --retries 1 --load 280/s --duration 10s\n"
-    "  squall predict --capacity 300/s --timeout 1s --retries 3 --budget 10% --load 280/s\n"
-    "  squall predict --capacity 1000/s --servers 2 --timeout 3s --retries 4 --load 380/s \\\n"
-    "                 --trigger capacity --factor 20% --duration 10s\n"
-    "  squall predict --capacity 10/s --timeout 4s --retries 3 --load 8/s --queue 100\n\n"
+    "  squall predict --capacity 300/s --timeout 1s --retries 1 --load 280/s \\\n"
+    "                 --duration 10s\n"
+    "  squall predict --capacity 300/s --timeout 1s --retries 3 --budget 10%\n"
+    "  squall predict --capacity 1000/s --servers 2 --timeout 3s --retries 4 \\\n"
+    "                 --load 380/s --trigger capacity --factor 20% --duration 10s\n"
+    "  squall predict --capacity 10/s --timeout 4s --retries 3 --load 8/s \\\n"
+    "                 --queue 100\n"
+    "  squall predict --law batch items=1200 service=10ms workers=2 timeout=3s\n\n"
     "Exit status 0: the prediction was printed; 2: the command line is wrong.";
 
 enum {
@@ -39,23 +54,42 @@ enum {
     KEY_TRIGGER,
     KEY_FACTOR,
     KEY_DURATION,
+    KEY_LAST = KEY_DURATION, /* of those above, which describe the system */
+    KEY_SET,
+    KEY_LAW,
 };
 
 static const struct argp_option options[] = {
-    {"capacity", KEY_CAPACITY, "RATE", 0, "requests served by all servers together, such as 300/s", 0},
+    {"capacity", KEY_CAPACITY, "RATE", 0, "requests served by all servers together, such as 300/s",
+     0},
     {"servers", KEY_SERVERS, "N", 0, "servers that share one queue (default 1)", 0},
-    {"service", KEY_SERVICE, "LAW", 0, "law of the service time: exponential (default) or constant", 0},
-    {"queue", KEY_QUEUE, "N", 0, "requests waiting and in service; the rest is lost (default no limit)", 0},
+    {"service", KEY_SERVICE, "LAW", 0, "law of the service time: exponential (default) or constant",
+     0},
+    {"queue", KEY_QUEUE, "N", 0,
+     "requests waiting and in service; the rest is lost (default no limit)", 0},
     {"timeout", KEY_TIMEOUT, "TIME", 0, "time-out of one attempt", 0},
     {"retries", KEY_RETRIES, "N", 0, "after the first attempt (default 0)", 0},
     {"retry-delay", KEY_DELAY, "TIME", 0, "between a time-out and the next attempt (default 0)", 0},
-    {"budget", KEY_BUDGET, "SHARE", 0, "retries for each fresh call, such as 10% (default no budget)", 0},
-    {"burst", KEY_BURST, "N", 0, "retries saved up in the budget at first, and at most (default 0)", 0},
+    {"budget", KEY_BUDGET, "SHARE", 0,
+     "retries for each fresh call, such as 10% (default no budget)", 0},
+    {"burst", KEY_BURST, "N", 0, "retries saved up in the budget at first, and at most (default 0)",
+     0},
     {"load", KEY_LOAD, "RATE", 0, "fresh calls", 0},
     {"trigger", KEY_TRIGGER, "KIND", 0, "freeze (default), capacity or load", 0},
-    {"factor", KEY_FACTOR, "SHARE", 0, "of the capacity or the load during the trigger, such as 20%", 0},
+    {"factor", KEY_FACTOR, "SHARE", 0,
+     "of the capacity or the load during the trigger, such as 20%", 0},
     {"duration", KEY_DURATION, "TIME", 0, "of the trigger (default: only the tipping duration)", 0},
+    {"set", KEY_SET, "PATH=VALUE", 0, "override a key of the scenario, as `squall run` does", 0},
+    {"law", KEY_LAW, "NAME", 0,
+     "a closed form instead: batch, error-path, cache, resync or offered", 0},
     {0},
+};
+
+enum { GIVEN_MAX = 64 };
+
+struct given {
+    int key;
+    const char *text;
 };
 
 enum trigger_kind { TRIGGER_FREEZE, TRIGGER_CAPACITY, TRIGGER_LOAD };
@@ -64,7 +98,15 @@ struct arguments {
     struct predict_request request;
     enum trigger_kind kind;
     double factor;
+    bool has_kind;
     bool has_factor;
+    struct given given[GIVEN_MAX]; /* options in the order of the command line */
+    uint32_t given_count;
+    const char *sets[GIVEN_MAX];
+    uint32_t set_count;
+    const char *law;
+    char **words; /* scenario, or what the law is given */
+    uint32_t word_count;
 };
 
 static bool read_rate(const char *text, double *per_s, struct err *err)
@@ -174,6 +216,7 @@ static bool read_option(int key, const char *text, struct arguments *arguments, 
     case KEY_LOAD:
         return read_rate(text, &request->load_per_s, err);
     case KEY_TRIGGER:
+        arguments->has_kind = true;
         return read_kind(text, &arguments->kind, err);
     case KEY_FACTOR:
         arguments->has_factor = true;
@@ -187,18 +230,53 @@ static bool read_option(int key, const char *text, struct arguments *arguments, 
 
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
-    if (key < KEY_CAPACITY || key > KEY_DURATION) {
+    struct arguments *arguments = state->input;
+    if (key >= KEY_CAPACITY && key <= KEY_LAW) {
+        if (arguments->given_count == GIVEN_MAX || arguments->set_count == GIVEN_MAX) {
+            argp_error(state, "more than %d options", GIVEN_MAX);
+        }
+    }
+    if (key >= KEY_CAPACITY && key <= KEY_LAST) {
+        arguments->given[arguments->given_count++] = (struct given){key, argument};
+        return 0;
+    }
+    switch (key) {
+    case KEY_SET:
+        arguments->sets[arguments->set_count++] = argument;
+        return 0;
+    case KEY_LAW:
+        arguments->law = argument;
+        return 0;
+    case ARGP_KEY_ARGS:
+        arguments->words = state->argv + state->next;
+        arguments->word_count = (uint32_t)(state->argc - state->next);
+        return 0;
+    case ARGP_KEY_END:
+        if (arguments->law == NULL && arguments->word_count > 1) {
+            argp_error(state, "more than one scenario");
+        }
+        if (arguments->set_count > 0 && arguments->word_count == 0) {
+            argp_error(state, "--set needs a scenario");
+        }
+        return 0;
+    default:
         return ARGP_ERR_UNKNOWN;
     }
-    struct err err = {0};
-    if (!read_option(key, argument, state->input, &err)) {
-        const char *name = "";
-        for (uint32_t i = 0; options[i].name != NULL; i++) {
-            name = options[i].key == key ? options[i].name : name;
+}
+
+static bool read_given(struct arguments *arguments, struct err *err)
+{
+    for (uint32_t i = 0; i < arguments->given_count; i++) {
+        struct given given = arguments->given[i];
+        if (!read_option(given.key, given.text, arguments, err)) {
+            uint32_t k = 0;
+            while (options[k].key != given.key) {
+                k++;
+            }
+            return err_wrap(err, "--%s", options[k].name);
         }
-        argp_error(state, "--%s: %s", name, err.text);
     }
-    return 0;
+    return true;
 }
 
 /* What only shows when all options are known. */
@@ -206,13 +284,17 @@ static bool complete(struct arguments *arguments, struct err *err)
 {
     struct predict_request *request = &arguments->request;
     if (request->system.capacity_per_s <= 0) {
-        return err_set(err, ERR_INPUT, "--capacity is missing; `squall predict --help` shows examples");
+        return err_set(err, ERR_INPUT,
+                       "--capacity is missing; `squall predict --help` shows examples");
     }
     if (request->system.timeout_s <= 0) {
         return err_set(err, ERR_INPUT, "--timeout is missing or zero");
     }
     if (request->budget_burst > 0 && request->system.budget < 0) {
         return err_set(err, ERR_INPUT, "--burst needs a --budget");
+    }
+    if (arguments->word_count > 0 && !arguments->has_kind && !arguments->has_factor) {
+        return true; /* the scenario's trigger */
     }
     request->trigger.capacity_factor = 1;
     request->trigger.load_factor = 1;
@@ -233,19 +315,67 @@ static bool complete(struct arguments *arguments, struct err *err)
     UNREACHABLE();
 }
 
-int cmd_predict(int argc, char **argv)
+static int read_scenario(struct arguments *arguments, struct text *notes)
 {
-    static const struct argp argp = {options, parse, NULL, doc, NULL, NULL, NULL};
-    struct arguments arguments = {.request = {.system = {.servers = 1, .budget = -1}}};
-    argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    struct opened opened;
+    struct plan_options plan = {.sets = arguments->sets, .set_count = arguments->set_count};
+    int status = open_plan(&opened, arguments->words[0], &plan);
+    if (status != EXIT_HELD) {
+        return status;
+    }
+    if (opened.plan.cell_count > 1) {
+        text_printf(notes, "  - of %u cells the first: %s\n", opened.plan.cell_count,
+                    opened.plan.cells[0].label);
+    }
     struct err err = {0};
-    if (!complete(&arguments, &err)) {
+    if (!predict_from_spec(&opened.plan.cells[0].spec, &arguments->request, notes, &err)) {
+        status = fail(&err);
+    }
+    close_plan(&opened);
+    return status;
+}
+
+static int predict(struct arguments *arguments, struct text *text, struct text *notes)
+{
+    struct err err = {0};
+    if (arguments->law != NULL) {
+        bool is_fine =
+            predict_law(arguments->law, arguments->words, arguments->word_count, text, &err);
+        return is_fine ? EXIT_HELD : fail(&err);
+    }
+    if (arguments->word_count > 0) {
+        int status = read_scenario(arguments, notes);
+        if (status != EXIT_HELD) {
+            return status;
+        }
+    }
+    if (!read_given(arguments, &err) || !complete(arguments, &err)) {
+        fputs(text_of(notes), stderr);
         return fail(&err);
     }
-    struct text text;
-    text_init(&text);
-    predict_text_add(&text, &arguments.request);
-    fputs(text_of(&text), stdout);
-    text_release(&text);
+    predict_text_add(text, &arguments->request);
+    if (text_of(notes)[0] != '\0') {
+        text_printf(text, "\nhow the scenario was read\n%s", text_of(notes));
+    }
     return EXIT_HELD;
+}
+
+int cmd_predict(int argc, char **argv)
+{
+    static const struct argp argp = {options, parse, "[SCENARIO | KEY=VALUE...]", doc, NULL,
+                                     NULL,    NULL};
+    struct arguments arguments = {
+        .request = {.system = {.servers = 1, .budget = -1}, .trigger = {.load_factor = 1}}};
+    argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    struct text text;
+    struct text notes;
+    text_init(&text);
+    text_init(&notes);
+    int status = predict(&arguments, &text, &notes);
+    if (status == EXIT_HELD) {
+        fputs(text_of(&text), stdout);
+    }
+    text_release(&text);
+    text_release(&notes);
+    return status;
 }

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What `squall predict` reads beside its options: a scenario, or the parameters of one law. */
+#ifndef SQUALL_CLI_PREDICT_H
+#define SQUALL_CLI_PREDICT_H
+
+#include "analysis/predict_text.h"
+#include "sim/spec.h"
+
+/* Fills in what the scenario says of the first load that is no trigger, its clients, the server
+ * that it calls (the options of a model named as those of `server`), and the first trigger. What
+ * theory does not know of, or what had to be read in some way, is added to `notes`, a line each.
+ * The capacity stays 0 where the model does not state it. False when the scenario has no such load.
+ */
+bool predict_from_spec(const struct run_spec *spec, struct predict_request *request,
+                       struct text *notes, struct err *err);
+
+/* Appends what the law `name` gives for "KEY=VALUE" texts. False when the name or a value is wrong;
+ * the text then lists what there is. */
+bool predict_law(const char *name, char *const *settings, uint32_t count, struct text *text,
+                 struct err *err);
+
+#endif

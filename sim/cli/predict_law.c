@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The closed forms of analysis/predict_laws.h by name: a table of laws, each with its parameters
+ * and a function that prints. */
+#include "sim/cli/predict.h"
+
+#include "analysis/predict_laws.h"
+#include "sim/base/base.h"
+#include "sim/base/units.h"
+
+#include <string.h>
+
+#define PARAMETERS_MAX 7
+
+enum unit { UNIT_NUMBER, UNIT_RATE, UNIT_TIME, UNIT_SHARE, UNIT_SIZE, UNIT_BANDWIDTH };
+
+struct parameter {
+    const char *name;
+    enum unit unit;
+    const char *initial; /* NULL: it must be given */
+};
+
+struct law {
+    const char *name;
+    struct parameter parameters[PARAMETERS_MAX + 1]; /* up to a NULL name */
+    void (*print)(const double *values, struct text *text);
+};
+
+static void add_time(struct text *text, const char *label, double seconds)
+{
+    char number[32];
+    text_printf(text, "%-22s %12s\n", label, predict_format_time(seconds, number, sizeof(number)));
+}
+
+static void print_batch(const double *values, struct text *text)
+{
+    struct law_batch batch = {values[0], values[1], values[2], values[3]};
+    add_time(text, "work", law_batch_work(batch));
+    text_printf(text, "%-22s %12s\n", "in the end",
+                law_batch_collapses(batch) ? "collapses" : "all done");
+    text_printf(text, "%-22s %12.6g   items; one more never comes back\n", "largest batch",
+                law_batch_items_max(batch));
+    add_time(text, "full jitter above", law_batch_jitter(batch));
+    add_time(text, "spread the start over", law_batch_ramp(batch));
+}
+
+static void print_error_path(const double *values, struct text *text)
+{
+    text_printf(text, "%-22s %12.6g/s\n", "hidden capacity",
+                law_error_path_hidden(values[0], values[1]));
+    text_printf(text, "%-22s %12.6g/s   %s\n", "answered well",
+                law_error_path_goodput(values[0], values[1], values[2]),
+                values[1] > 1 ? "in the worse of the two states" : "in the only state");
+}
+
+static void print_cache(const double *values, struct text *text)
+{
+    text_printf(text, "%-22s %12.6g/s   with the cache warm\n", "advertised capacity",
+                law_cache_advertised(values[0], values[1], values[2]));
+    text_printf(text, "%-22s %12.6g/s   after a flush of everything\n", "hidden capacity",
+                law_cache_hidden(values[0], values[2]));
+}
+
+static void print_resync(const double *values, struct text *text)
+{
+    struct law_resync copy = {values[0], values[1], values[2], values[3],
+                              values[4], values[5], values[6]};
+    add_time(text, "one copy", law_resync_time(copy));
+    text_printf(text, "%-22s %12.4gMB/s   above it the copy begins again for ever\n",
+                "writes at most", law_resync_writes_max(copy) / 1e6);
+}
+
+static void print_offered(const double *values, struct text *text)
+{
+    double load = law_offered_load(values[0], values[1], (uint32_t)values[2]);
+    text_printf(text, "%-22s %12.6g/s   %.3g for each fresh call\n", "offered in equilibrium", load,
+                load / values[0]);
+}
+
+static const struct law laws[] = {
+    {"batch",
+     {{"items", UNIT_NUMBER, NULL},
+      {"service", UNIT_TIME, NULL},
+      {"workers", UNIT_NUMBER, "1"},
+      {"timeout", UNIT_TIME, NULL}},
+     print_batch},
+    {"error-path",
+     {{"capacity", UNIT_RATE, NULL}, {"cost", UNIT_SHARE, NULL}, {"load", UNIT_RATE, NULL}},
+     print_error_path},
+    {"cache",
+     {{"database", UNIT_RATE, NULL}, {"hit", UNIT_SHARE, NULL}, {"fanOut", UNIT_NUMBER, "1"}},
+     print_cache},
+    {"resync",
+     {{"size", UNIT_SIZE, NULL},
+      {"save", UNIT_BANDWIDTH, NULL},
+      {"send", UNIT_BANDWIDTH, NULL},
+      {"load", UNIT_BANDWIDTH, NULL},
+      {"hard", UNIT_SIZE, "256MB"},
+      {"soft", UNIT_SIZE, "64MB"},
+      {"softTime", UNIT_TIME, "60s"}},
+     print_resync},
+    {"offered",
+     {{"load", UNIT_RATE, NULL}, {"capacity", UNIT_RATE, NULL}, {"attempts", UNIT_NUMBER, NULL}},
+     print_offered},
+};
+
+static bool read_value(enum unit unit, const char *text, double *value, struct err *err)
+{
+    int64_t number = 0;
+    uint64_t count = 0;
+    bool is_fine = false;
+    switch (unit) {
+    case UNIT_NUMBER:
+        is_fine = units_u64(text, &count, err) &&
+                  (count <= UINT32_MAX || err_set(err, ERR_INPUT, "'%s' is too large", text));
+        *value = (double)count;
+        return is_fine;
+    case UNIT_RATE:
+        is_fine = units_rate(text, &number, err);
+        *value = (double)number / 1000;
+        return is_fine;
+    case UNIT_TIME:
+        is_fine = units_duration(text, &number, err);
+        *value = (double)number / 1e9;
+        return is_fine;
+    case UNIT_SHARE:
+        is_fine = units_ratio(text, &number, err);
+        *value = (double)number / 1e6;
+        return is_fine;
+    case UNIT_SIZE:
+        is_fine = units_size(text, &number, err);
+        *value = (double)number;
+        return is_fine;
+    case UNIT_BANDWIDTH:
+        is_fine = units_bandwidth(text, &number, err);
+        *value = (double)number;
+        return is_fine;
+    }
+    UNREACHABLE();
+}
+
+/* What "KEY=VALUE" sets `name` to; NULL when it sets something else. */
+static const char *value_of(const char *name, const char *setting)
+{
+    size_t length = strlen(name);
+    bool is_it = strncmp(setting, name, length) == 0 && setting[length] == '=';
+    return is_it ? setting + length + 1 : NULL;
+}
+
+/* What is given for `name`, the last one of several; NULL when nothing is. */
+static const char *find_setting(const char *name, char *const *settings, uint32_t count)
+{
+    const char *found = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        const char *value = value_of(name, settings[i]);
+        found = value == NULL ? found : value;
+    }
+    return found;
+}
+
+static bool is_parameter(const struct law *law, const char *setting)
+{
+    for (const struct parameter *one = law->parameters; one->name != NULL; one++) {
+        if (value_of(one->name, setting) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct law *find_law(const char *name, struct err *err)
+{
+    struct text known;
+    text_init(&known);
+    for (uint32_t i = 0; i < ARRAY_COUNT(laws); i++) {
+        if (strcmp(laws[i].name, name) == 0) {
+            text_release(&known);
+            return &laws[i];
+        }
+        text_printf(&known, "%s%s", i == 0 ? "" : ", ", laws[i].name);
+    }
+    err_set(err, ERR_INPUT, "unknown law '%s'; there are %s", name, text_of(&known));
+    text_release(&known);
+    return NULL;
+}
+
+bool predict_law(const char *name, char *const *settings, uint32_t count, struct text *text,
+                 struct err *err)
+{
+    const struct law *law = find_law(name, err);
+    if (law == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (!is_parameter(law, settings[i])) {
+            return err_set(err, ERR_INPUT, "'%s' is no parameter of the law '%s'", settings[i],
+                           name);
+        }
+    }
+    double values[PARAMETERS_MAX] = {0};
+    for (uint32_t i = 0; law->parameters[i].name != NULL; i++) {
+        const struct parameter *one = &law->parameters[i];
+        const char *given = find_setting(one->name, settings, count);
+        given = given == NULL ? one->initial : given;
+        if (given == NULL) {
+            return err_set(err, ERR_INPUT, "the law '%s' needs %s=...", name, one->name);
+        }
+        if (!read_value(one->unit, given, &values[i], err)) {
+            return err_wrap(err, "%s", one->name);
+        }
+    }
+    law->print(values, text);
+    return true;
+}
