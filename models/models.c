@@ -6,6 +6,7 @@
 const struct sq_model *const models_builtin[] = {
     &model_sqlite_single,
     &model_primary_backup,
+    &model_server,
 #ifdef HAVE_RAFT
     &model_raft,
     &model_raft_sqlite,
