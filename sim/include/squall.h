@@ -224,9 +224,9 @@ struct sq_call_ops {
                  void (*on_reply)(struct sq_env *env, void *argument, enum sq_status status,
                                   const void *data, size_t size),
                  void *argument);
-    /* As call, but it also ends (SQ_E_TIMEOUT) at `deadline` of this node's monotonic clock, however
-     * much time the policy leaves: how a server hands on the deadline of a request. INT64_MAX: none.
-     */
+    /* As call, but it also ends (SQ_E_TIMEOUT) at `deadline` of this node's monotonic clock,
+     * whatever time the policy leaves: how a server hands on the deadline of a request. INT64_MAX:
+     * none. */
     void (*call_before)(struct sq_env *env, const char *group, const void *data, size_t size,
                         void (*on_reply)(struct sq_env *env, void *argument, enum sq_status status,
                                          const void *data, size_t size),
