@@ -279,6 +279,18 @@ static void on_fault(void *context, const struct sq_fault_event *fault)
     }
 }
 
+static void on_timeout(void *context, uint32_t load, sq_time now)
+{
+    (void)load;
+    metrics_on_timeout(&((struct judge *)context)->metrics, now);
+}
+
+static void on_unwanted(void *context, uint32_t load, sq_time now)
+{
+    (void)load;
+    metrics_on_unwanted(&((struct judge *)context)->metrics, now);
+}
+
 static void on_always(void *context, sq_node node, sq_time time, uint64_t event, const char *name,
                       const char *text)
 {
@@ -323,6 +335,8 @@ struct judge *judge_new(void)
         .on_fault = on_fault,
         .on_always = on_always,
         .on_sometimes = on_sometimes,
+        .on_timeout = on_timeout,
+        .on_unwanted = on_unwanted,
     };
     metrics_init(&judge->metrics);
     raft_view_init(&judge->run.raft);
@@ -696,6 +710,7 @@ void judge_finish(struct judge *judge, const struct judge_end *end, struct run_r
     result->events = end->events;
     result->sim_ns = end->sim_ns;
     result->cpu_ns = end->cpu_ns;
+    result->is_cut = has_limit(end);
     metrics_finish(&judge->metrics, end->sim_ns, result);
     struct recovery_question question = usual_question(judge->run.spec);
     struct recovery recovery = metrics_recovery(&judge->metrics, &question);

@@ -216,7 +216,8 @@ static int64_t find_healthy(const struct spec_metastability *asked, const struct
     return -1;
 }
 
-/* -------------------------------------------------------------------------------------- outcomes */
+/* -------------------------------------------------------------------------------------- outcomes
+ */
 
 /* When the trigger was over in this run. */
 struct trigger {
@@ -323,13 +324,14 @@ static void judge_recovery(const struct run_spec *spec, const struct run_result 
     }
     arm->outcome = is_stuck(asked, series, control, arm->since_ns) ? ARM_STUCK : ARM_DEGRADED;
     /* What was well while it was relieved, and fell back, is not stuck whatever one does. */
-    if (is_probe && (at_ns >= 0 || find_healthy(asked, series, spec->limit_ns, arm->since_ns) >= 0)) {
+    if (is_probe &&
+        (at_ns >= 0 || find_healthy(asked, series, spec->limit_ns, arm->since_ns) >= 0)) {
         arm->outcome = ARM_DEGRADED;
     }
 }
 
-void metastability_add_arm(const struct run_spec *spec, enum run_arm arm, const struct run_result *run,
-                           struct run_result *result)
+void metastability_add_arm(const struct run_spec *spec, enum run_arm arm,
+                           const struct run_result *run, struct run_result *result)
 {
     ASSERT(spec->metastability.is_asked);
     ASSERT(result_arm_find(result, arm) == NULL);
@@ -364,7 +366,8 @@ void metastability_add_arm(const struct run_spec *spec, enum run_arm arm, const 
     }
 }
 
-/* --------------------------------------------------------------------------------------- verdict */
+/* --------------------------------------------------------------------------------------- verdict
+ */
 
 static enum arm_outcome outcome_of(const struct run_result *result, enum run_arm arm)
 {
@@ -481,7 +484,8 @@ static void explain(const struct run_spec *spec, const struct run_result *result
              "each operation; %s %s%s",
              units_format_duration(arm->looked_ns, looked, sizeof(looked)),
              100 * metastability_ratio(arm), metastability_amplification(arm),
-             relief_text(&spec->metastability), is_back ? "brings it back for good, after " : "does not bring it back",
+             relief_text(&spec->metastability),
+             is_back ? "brings it back for good, after " : "does not bring it back",
              is_back ? units_format_duration(probe->after_ns, after, sizeof(after)) : "");
 }
 
@@ -512,8 +516,8 @@ void metastability_decide(const struct run_spec *spec, struct run_result *result
     bool is_open = result->metastability == METASTABILITY_UNDECIDED;
     if (result->checks.count < RESULT_CHECKS_MAX) {
         struct result_check *row = vec_push(&result->checks);
-        const char *name = is_fine || is_open ? "metastable"
-                                              : metastability_name(result->metastability);
+        const char *name =
+            is_fine || is_open ? "metastable" : metastability_name(result->metastability);
         result_copy_text(row->name, sizeof(row->name), name);
         row->comparisons = is_open ? 0 : 1;
         row->is_violated = !is_fine && !is_open;

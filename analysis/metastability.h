@@ -46,8 +46,8 @@ void metastability_derive(const struct run_spec *spec, enum run_arm arm, struct 
 /* Judges an arm that has been run and adds it, and its series, to `result`: `run` is its own result
  * with all windows, which for the trigger arm is `result` itself. The control must have been added
  * before doubled and probe. */
-void metastability_add_arm(const struct run_spec *spec, enum run_arm arm, const struct run_result *run,
-                           struct run_result *result);
+void metastability_add_arm(const struct run_spec *spec, enum run_arm arm,
+                           const struct run_result *run, struct run_result *result);
 /* Which arm must be run next; false: `result` has all that the verdict needs. */
 bool metastability_next(const struct run_result *result, enum run_arm *arm);
 /* Sets the verdict, is_metastable, the check row, and the violation when it is not stable. */

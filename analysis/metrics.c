@@ -30,6 +30,10 @@ struct series_window {
     uint32_t info;
     uint32_t in_flight;     /* at its end */
     uint32_t latency_first; /* index in metrics->latencies */
+    uint32_t timeouts;      /* attempts that timed out in it */
+    uint32_t unwanted;      /* good answers in it that nobody waited for */
+    uint32_t good;          /* of those intended in it: OK within one time-out */
+    uint32_t cut_off;       /* of those intended in it: too young at the end of the run to tell */
 };
 
 struct availability_window {
@@ -97,6 +101,8 @@ void metrics_begin(struct metrics *metrics, const struct run_spec *spec)
     metrics->ok = 0;
     metrics->failed = 0;
     metrics->info = 0;
+    metrics->timeouts = 0;
+    metrics->unwanted = 0;
     vec_clear(&metrics->windows);
     vec_clear(&metrics->latencies);
     vec_clear(&metrics->availability);
@@ -181,6 +187,35 @@ void metrics_on_attempt(struct metrics *metrics, const struct sq_operation *oper
     metrics->attempts += is_counted(metrics, operation);
 }
 
+/* How long a client of this load waits for an answer. */
+static int64_t patience_of(const struct metrics *metrics, uint32_t load)
+{
+    if (load >= metrics->spec->load_count) {
+        return NS_PER_S;
+    }
+    const struct spec_client *client = &metrics->spec->loads[load].client;
+    return client->timeout_ns < client->deadline_ns ? client->timeout_ns : client->deadline_ns;
+}
+
+static bool is_measured(const struct metrics *metrics, sq_time now)
+{
+    return now >= metrics->spec->warmup_ns && now < metrics->spec->limit_ns;
+}
+
+void metrics_on_timeout(struct metrics *metrics, sq_time now)
+{
+    advance(metrics, now);
+    last_window(metrics)->timeouts++;
+    metrics->timeouts += is_measured(metrics, now);
+}
+
+void metrics_on_unwanted(struct metrics *metrics, sq_time now)
+{
+    advance(metrics, now);
+    last_window(metrics)->unwanted++;
+    metrics->unwanted += is_measured(metrics, now);
+}
+
 static void complete_ok(struct metrics *metrics, const struct sq_operation *operation)
 {
     int64_t latency = operation->completed - operation->intended;
@@ -191,6 +226,9 @@ static void complete_ok(struct metrics *metrics, const struct sq_operation *oper
         availability_at(metrics, availability_index(metrics, operation->intended));
     window->ok++;
     window->ok_fast += latency <= metrics->spec->availability.p99_max_ns;
+    struct series_window *windows = metrics->windows.items;
+    windows[operation->intended / metrics->window_ns].good +=
+        latency <= patience_of(metrics, operation->load);
     if (is_counted(metrics, operation)) {
         metrics->ok++;
         histogram_record(&metrics->latency, (uint64_t)latency);
@@ -279,6 +317,8 @@ static void forget_cut_off(struct metrics *metrics, int64_t sim_ns)
             timeout_ns = metrics->spec->loads[closing->load].client.timeout_ns;
         }
         if (sim_ns - closing->invoked < timeout_ns) {
+            struct series_window *windows = metrics->windows.items;
+            windows[closing->intended / metrics->window_ns].cut_off++;
             availability_at(metrics, availability_index(metrics, closing->intended))->offered--;
         }
     }
@@ -330,6 +370,8 @@ void metrics_finish(struct metrics *metrics, int64_t sim_ns, struct run_result *
     result->ok = metrics->ok;
     result->failed = metrics->failed;
     result->info = metrics->info;
+    result->timeouts = metrics->timeouts;
+    result->unwanted = metrics->unwanted;
     result->latency = metrics->latency;
     result->fault_total = metrics->fault_total;
     for (uint32_t i = 0; i < metrics->faults.count; i++) {
@@ -373,6 +415,10 @@ void metrics_windows(struct metrics *metrics, struct vec *windows)
             .failed = from->failed,
             .info = from->info,
             .in_flight = from->in_flight,
+            .timeouts = from->timeouts,
+            .unwanted = from->unwanted,
+            .judged = from->offered - from->cut_off,
+            .good = from->good,
             .p50_ns = -1,
             .p99_ns = -1,
             .is_up = availability_at(metrics, availability_index(metrics, start))->is_up,

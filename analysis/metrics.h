@@ -51,6 +51,8 @@ struct metrics {
     uint64_t ok;
     uint64_t failed;
     uint64_t info;
+    uint64_t timeouts;
+    uint64_t unwanted;
     struct histogram latency;
 };
 
@@ -60,6 +62,8 @@ void metrics_begin(struct metrics *metrics, const struct run_spec *spec);
 void metrics_on_invoke(struct metrics *metrics, const struct sq_operation *operation);
 void metrics_on_attempt(struct metrics *metrics, const struct sq_operation *operation, sq_time now);
 void metrics_on_complete(struct metrics *metrics, const struct sq_operation *operation);
+void metrics_on_timeout(struct metrics *metrics, sq_time now);
+void metrics_on_unwanted(struct metrics *metrics, sq_time now);
 void metrics_on_fault(struct metrics *metrics, const struct sq_fault_event *fault);
 /* The run ended at sim_ns: fills totals, faults, latency and availability of an empty `result`. */
 void metrics_finish(struct metrics *metrics, int64_t sim_ns, struct run_result *result);

@@ -19,12 +19,21 @@
 #include <string.h>
 
 #define MAGIC         0x6c757173u /* "squl" */
-#define VERSION       1
+#define VERSION       2
 #define CHECKSUM_SIZE 8
 #define BYTES_MAX     (UINT32_C(1) << 30)
 
 static const char *const verdict_names[] = {"pass", "fail", "unknown", "error"};
 static_assert(ARRAY_COUNT(verdict_names) == VERDICT_COUNT, "one name for each verdict");
+
+static const char *const arm_names[] = {"trigger", "control", "doubled", "probe"};
+static_assert(ARRAY_COUNT(arm_names) == ARM_COUNT, "one name for each arm");
+static const char *const arm_outcome_names[] = {"held",  "failed",   "recovered",
+                                                "stuck", "degraded", "cut"};
+static_assert(ARRAY_COUNT(arm_outcome_names) == ARM_OUTCOME_COUNT, "one name for each outcome");
+static const char *const metastability_names[] = {"",         "stable",    "metastable",
+                                                  "unstable", "permanent", "undecided"};
+static_assert(ARRAY_COUNT(metastability_names) == METASTABILITY_COUNT, "one name for each");
 
 void result_init(struct run_result *result)
 {
@@ -35,6 +44,8 @@ void result_init(struct run_result *result)
     vec_init(&result->probes, sizeof(struct result_probe), RESULT_PROBES_MAX);
     vec_init(&result->checks, sizeof(struct result_check), RESULT_CHECKS_MAX);
     vec_init(&result->windows, sizeof(struct result_window), RESULT_WINDOWS_MAX);
+    vec_init(&result->arms, sizeof(struct result_arm), ARM_COUNT);
+    vec_init(&result->arm_windows, sizeof(struct result_arm_window), RESULT_ARM_WINDOWS_MAX);
     result_clear(result);
 }
 
@@ -46,6 +57,8 @@ void result_release(struct run_result *result)
     vec_release(&result->probes);
     vec_release(&result->checks);
     vec_release(&result->windows);
+    vec_release(&result->arms);
+    vec_release(&result->arm_windows);
 }
 
 void result_clear(struct run_result *result)
@@ -59,6 +72,8 @@ void result_clear(struct run_result *result)
         .probes = result->probes,
         .checks = result->checks,
         .windows = result->windows,
+        .arms = result->arms,
+        .arm_windows = result->arm_windows,
     };
     *result = empty;
     vec_clear(&result->violations);
@@ -66,6 +81,8 @@ void result_clear(struct run_result *result)
     vec_clear(&result->probes);
     vec_clear(&result->checks);
     vec_clear(&result->windows);
+    vec_clear(&result->arms);
+    vec_clear(&result->arm_windows);
     histogram_clear(&result->latency);
 }
 
@@ -81,6 +98,35 @@ const char *verdict_name(enum verdict verdict)
 {
     ASSERT((unsigned)verdict < VERDICT_COUNT);
     return verdict_names[verdict];
+}
+
+const char *arm_name(enum run_arm arm)
+{
+    ASSERT((unsigned)arm < ARM_COUNT);
+    return arm_names[arm];
+}
+
+const char *arm_outcome_name(enum arm_outcome outcome)
+{
+    ASSERT((unsigned)outcome < ARM_OUTCOME_COUNT);
+    return arm_outcome_names[outcome];
+}
+
+const char *metastability_name(enum metastability verdict)
+{
+    ASSERT((unsigned)verdict < METASTABILITY_COUNT);
+    return metastability_names[verdict];
+}
+
+const struct result_arm *result_arm_find(const struct run_result *result, enum run_arm arm)
+{
+    for (uint32_t i = 0; i < result->arms.count; i++) {
+        const struct result_arm *one = vec_at(&result->arms, i);
+        if (one->arm == arm) {
+            return one;
+        }
+    }
+    return NULL;
 }
 
 const struct result_violation *result_first_violation(const struct run_result *result)
@@ -168,9 +214,33 @@ static void put_window(struct vec *out, const struct result_window *window)
     put_u64(out, window->failed);
     put_u64(out, window->info);
     put_u64(out, window->in_flight);
+    put_u64(out, window->timeouts);
+    put_u64(out, window->unwanted);
+    put_u64(out, window->judged);
+    put_u64(out, window->good);
     put_u64(out, (uint64_t)window->p50_ns);
     put_u64(out, (uint64_t)window->p99_ns);
     put_u64(out, window->is_up);
+}
+
+static void put_arm(struct vec *out, const struct result_arm *arm)
+{
+    put_u64(out, (uint64_t)arm->arm);
+    put_u64(out, (uint64_t)arm->outcome);
+    put_u64(out, arm->digest);
+    put_u64(out, arm->events);
+    put_u64(out, (uint64_t)arm->sim_ns);
+    put_u64(out, arm->offered);
+    put_u64(out, arm->good);
+    put_u64(out, arm->attempts);
+    put_u64(out, arm->ok);
+    put_u64(out, arm->timeouts);
+    put_u64(out, arm->unwanted);
+    put_u64(out, arm->control_offered);
+    put_u64(out, arm->control_good);
+    put_u64(out, (uint64_t)arm->since_ns);
+    put_u64(out, (uint64_t)arm->after_ns);
+    put_u64(out, (uint64_t)arm->looked_ns);
 }
 
 static void put_scalars(struct vec *out, const struct run_result *result)
@@ -186,10 +256,14 @@ static void put_scalars(struct vec *out, const struct run_result *result)
     put_u64(out, result->ok);
     put_u64(out, result->failed);
     put_u64(out, result->info);
+    put_u64(out, result->timeouts);
+    put_u64(out, result->unwanted);
     put_u64(out, (uint64_t)result->up_ns);
     put_u64(out, (uint64_t)result->measured_ns);
     put_u64(out, result->fault_total);
+    put_u64(out, (uint64_t)result->metastability);
     put_u64(out, result->is_metastable);
+    put_u64(out, result->is_cut);
     put_u64(out, (uint64_t)result->baseline_per_1000s);
     put_u64(out, (uint64_t)result->recovery_ns);
     put_u64(out, (uint64_t)result->cpu_ns);
@@ -224,6 +298,16 @@ static void put_vectors(struct vec *out, const struct run_result *result)
     put_u64(out, result->windows.count);
     for (uint32_t i = 0; i < result->windows.count; i++) {
         put_window(out, vec_at(&result->windows, i));
+    }
+    put_u64(out, result->arms.count);
+    for (uint32_t i = 0; i < result->arms.count; i++) {
+        put_arm(out, vec_at(&result->arms, i));
+    }
+    put_u64(out, result->arm_windows.count);
+    for (uint32_t i = 0; i < result->arm_windows.count; i++) {
+        const struct result_arm_window *one = vec_at(&result->arm_windows, i);
+        put_u64(out, (uint64_t)one->arm);
+        put_window(out, &one->window);
     }
 }
 
@@ -364,9 +448,33 @@ static void get_window(struct reader *reader, struct result_window *window)
     window->failed = get_u32(reader);
     window->info = get_u32(reader);
     window->in_flight = get_u32(reader);
+    window->timeouts = get_u32(reader);
+    window->unwanted = get_u32(reader);
+    window->judged = get_u32(reader);
+    window->good = get_u32(reader);
     window->p50_ns = get_i64(reader);
     window->p99_ns = get_i64(reader);
     window->is_up = get_bool(reader);
+}
+
+static void get_arm(struct reader *reader, struct result_arm *arm)
+{
+    arm->arm = (enum run_arm)get_up_to(reader, ARM_COUNT - 1);
+    arm->outcome = (enum arm_outcome)get_up_to(reader, ARM_OUTCOME_COUNT - 1);
+    arm->digest = get_u64(reader);
+    arm->events = get_u64(reader);
+    arm->sim_ns = get_i64(reader);
+    arm->offered = get_u64(reader);
+    arm->good = get_u64(reader);
+    arm->attempts = get_u64(reader);
+    arm->ok = get_u64(reader);
+    arm->timeouts = get_u64(reader);
+    arm->unwanted = get_u64(reader);
+    arm->control_offered = get_u64(reader);
+    arm->control_good = get_u64(reader);
+    arm->since_ns = get_i64(reader);
+    arm->after_ns = get_i64(reader);
+    arm->looked_ns = get_i64(reader);
 }
 
 static void get_scalars(struct reader *reader, struct run_result *result)
@@ -382,10 +490,14 @@ static void get_scalars(struct reader *reader, struct run_result *result)
     result->ok = get_u64(reader);
     result->failed = get_u64(reader);
     result->info = get_u64(reader);
+    result->timeouts = get_u64(reader);
+    result->unwanted = get_u64(reader);
     result->up_ns = get_i64(reader);
     result->measured_ns = get_i64(reader);
     result->fault_total = get_u64(reader);
+    result->metastability = (enum metastability)get_up_to(reader, METASTABILITY_COUNT - 1);
     result->is_metastable = get_bool(reader);
+    result->is_cut = get_bool(reader);
     result->baseline_per_1000s = get_i64(reader);
     result->recovery_ns = get_i64(reader);
     result->cpu_ns = get_i64(reader);
@@ -420,6 +532,16 @@ static void get_vectors(struct reader *reader, struct run_result *result)
     count = get_up_to(reader, RESULT_WINDOWS_MAX);
     for (uint64_t i = 0; i < count && !reader->is_bad; i++) {
         get_window(reader, vec_push(&result->windows));
+    }
+    count = get_up_to(reader, ARM_COUNT);
+    for (uint64_t i = 0; i < count && !reader->is_bad; i++) {
+        get_arm(reader, vec_push(&result->arms));
+    }
+    count = get_up_to(reader, RESULT_ARM_WINDOWS_MAX);
+    for (uint64_t i = 0; i < count && !reader->is_bad; i++) {
+        struct result_arm_window *one = vec_push(&result->arm_windows);
+        one->arm = (enum run_arm)get_up_to(reader, ARM_COUNT - 1);
+        get_window(reader, &one->window);
     }
 }
 

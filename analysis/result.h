@@ -77,12 +77,75 @@ struct result_window {
     uint32_t failed;
     uint32_t info;
     uint32_t in_flight; /* operations invoked and not completed at its end */
+    /* Four arms only: attempts that timed out in it; good answers in it that nobody waited for;
+     * of the operations intended in it, those that the end of the run did not cut off before
+     * their first time-out, and those that were OK within one time-out. */
+    uint32_t timeouts;
+    uint32_t unwanted;
+    uint32_t judged;
+    uint32_t good;
     /* latency of the OK ones, completion minus intended start; -1 when there was none */
     int64_t p50_ns;
     int64_t p99_ns;
     /* goodput and latency met the availability predicate in the availability window that holds its
      * start */
     bool is_up;
+};
+
+/* The four arms on one seed (analysis/metastability.h). */
+enum run_arm {
+    ARM_TRIGGER, /* the run as the scenario has it */
+    ARM_CONTROL, /* the trigger left out */
+    ARM_DOUBLED, /* the trigger arm, going on for twice as long */
+    ARM_PROBE,   /* the trigger arm, relieved when it would have ended */
+    ARM_COUNT
+};
+
+enum arm_outcome {
+    ARM_HELD,      /* control: goodput was there throughout */
+    ARM_FAILED,    /* control: it was not */
+    ARM_RECOVERED, /* back, and still there at the end */
+    ARM_STUCK,     /* not back, and below half of the control's goodput at the end */
+    ARM_DEGRADED,  /* neither */
+    ARM_CUT,       /* a limit ended it, or the trigger was still there: nothing can be said */
+    ARM_OUTCOME_COUNT
+};
+
+enum metastability {
+    METASTABILITY_NONE, /* the scenario does not ask, or the run died */
+    METASTABILITY_STABLE,
+    METASTABILITY_METASTABLE,
+    METASTABILITY_UNSTABLE,
+    METASTABILITY_PERMANENT,
+    METASTABILITY_UNDECIDED,
+    METASTABILITY_COUNT
+};
+
+struct result_arm {
+    enum run_arm arm;
+    enum arm_outcome outcome;
+    uint64_t digest;
+    uint64_t events;
+    int64_t sim_ns;
+    /* Over the time that its outcome was judged by (control: after the warm-up; probe: after the
+     * relief; others: after the trigger). */
+    uint64_t offered; /* judged operations */
+    uint64_t good;    /* of them, OK within one time-out */
+    uint64_t attempts;
+    uint64_t ok;
+    uint64_t timeouts;
+    uint64_t unwanted;
+    uint64_t control_offered; /* of the control arm in the same time */
+    uint64_t control_good;
+    int64_t
+        since_ns; /* recovery counts from here: end of the trigger, of the relief, of the warm-up */
+    int64_t after_ns;  /* RECOVERED: after so long; else RESULT_RECOVERY_NEVER */
+    int64_t looked_ns; /* how long it was looked for: `after_ns` is longer than this, when never */
+};
+
+struct result_arm_window {
+    enum run_arm arm;
+    struct result_window window;
 };
 
 struct run_result {
@@ -100,10 +163,14 @@ struct run_result {
     uint64_t ok;
     uint64_t failed;
     uint64_t info;
+    uint64_t timeouts; /* attempts that timed out, and good answers that nobody waited for, after */
+    uint64_t unwanted; /* the warm-up */
     /* Time in availability windows: those that carried evidence, and those of them that were up. */
     int64_t up_ns;
     int64_t measured_ns;
+    bool is_cut;          /* a limit of events or processor time ended it */
     uint64_t fault_total; /* that struck; `faults` holds the first RESULT_FAULTS_MAX */
+    enum metastability metastability;
     bool is_metastable; /* set by the four-arm analysis only, never by the judge of a single run */
     /* goodput before the first fault; -1 when there was no full window to tell */
     int64_t baseline_per_1000s;
@@ -115,6 +182,9 @@ struct run_result {
     struct vec probes;     /* struct result_probe, in order of name */
     struct vec checks;     /* struct result_check, in order of the spec */
     struct vec windows;    /* struct result_window, in order of time; empty unless kept */
+    struct vec arms;       /* struct result_arm, in the order in which they were run */
+    struct vec
+        arm_windows; /* struct result_arm_window, in order of arm and time; empty unless kept */
     struct histogram latency; /* of OK operations that count, ns */
 };
 
@@ -125,6 +195,7 @@ struct run_result {
 #define RESULT_PROBES_MAX        1024
 #define RESULT_CHECKS_MAX        256
 #define RESULT_WINDOWS_MAX       (1u << 20)
+#define RESULT_ARM_WINDOWS_MAX   (1u << 22)
 
 void result_init(struct run_result *result);
 void result_release(struct run_result *result);
@@ -135,6 +206,14 @@ void result_clear(struct run_result *result);
 void result_set_error(struct run_result *result, uint64_t seed, const char *reason);
 /* "pass", "fail", "unknown", "error": as in results.sqlite. */
 const char *verdict_name(enum verdict verdict);
+/* "control", "trigger", "doubled", "probe". */
+const char *arm_name(enum run_arm arm);
+/* "held", "failed", "recovered", "stuck", "degraded", "cut". */
+const char *arm_outcome_name(enum arm_outcome outcome);
+/* "stable", "metastable", "unstable", "permanent", "undecided"; "" for METASTABILITY_NONE. */
+const char *metastability_name(enum metastability verdict);
+/* NULL: it was not run. */
+const struct result_arm *result_arm_find(const struct run_result *result, enum run_arm arm);
 /* First violation that is not a known defect; NULL when there is none. */
 const struct result_violation *result_first_violation(const struct run_result *result);
 /* Copies a text into a field of `size` bytes, cutting it at a UTF-8 boundary; NULL becomes "". */

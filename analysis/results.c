@@ -18,6 +18,7 @@
  * Not here: merging of files, and anything that judges. */
 #include "analysis/results.h"
 
+#include "analysis/metastability.h"
 #include "analysis/results_schema.h"
 #include "sim/base/base.h"
 #include "sim/base/hash.h"
@@ -54,6 +55,9 @@ enum statement {
     STATEMENT_THRESHOLD,
     STATEMENT_MODEL_VALUE,
     STATEMENT_METASTABLE,
+    STATEMENT_VERDICT,
+    STATEMENT_ARM,
+    STATEMENT_ARM_WINDOW,
     STATEMENT_BEGIN_SHARD,
     STATEMENT_END_SHARD,
     STATEMENT_COUNT
@@ -91,6 +95,10 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_MODEL_VALUE] = "INSERT INTO model_value VALUES(?1,?2,?3,?4) ON CONFLICT DO UPDATE "
                               "SET value=excluded.value",
     [STATEMENT_METASTABLE] = "UPDATE run SET metastable=?2 WHERE run_id=?1",
+    [STATEMENT_VERDICT] = "INSERT INTO metastability VALUES(?1,?2,?3,?4,?5)",
+    [STATEMENT_ARM] =
+        "INSERT INTO arm VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)",
+    [STATEMENT_ARM_WINDOW] = "INSERT INTO arm_window VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
     [STATEMENT_BEGIN_SHARD] = "INSERT INTO shard(campaign,idx,of,engine,host,argv,started_at) "
                               "VALUES(?1,?2,?3,?4,?5,?6,?7)",
     [STATEMENT_END_SHARD] =
@@ -300,6 +308,14 @@ static bool create_schema(struct results *results, struct err *err)
     return true;
 }
 
+static bool has_table(struct results *results, const char *name)
+{
+    int64_t count = 0;
+    char sql[128];
+    snprintf(sql, sizeof(sql), "SELECT count(*) FROM sqlite_schema WHERE name='%s'", name);
+    return read_integer(results, sql, &count, NULL) && count > 0;
+}
+
 /* Is the file ours, of a version that we know, and whole as far as a first look shows? Fills an
  * empty one. */
 static bool check_file(struct results *results, struct err *err)
@@ -333,6 +349,12 @@ static bool check_file(struct results *results, struct err *err)
     if (version != RESULTS_SCHEMA_VERSION) {
         return err_set(err, ERR_INPUT, "'%s' has schema %" PRId64 ", which no squall has written",
                        results->path, version);
+    }
+    /* A file of an older squall gets the tables that came since; there is none to read in one that
+     * is only read. */
+    if (results->mode == RESULTS_APPEND && !has_table(results, "arm_window") &&
+        !create_schema(results, err)) {
+        return false;
     }
     int64_t runs = 0;
     return read_integer(results,
@@ -837,6 +859,97 @@ static bool add_metrics(struct results *results, int64_t run_id, const struct ru
     return is_fine;
 }
 
+static bool add_arm(struct results *results, int64_t run_id, const struct result_arm *arm,
+                    struct err *err)
+{
+    sqlite3_stmt *statement = prepare_write(results, STATEMENT_ARM, err);
+    if (statement == NULL) {
+        return false;
+    }
+    char digest[17];
+    snprintf(digest, sizeof(digest), "%016" PRIx64, arm->digest);
+    bind_integer(statement, 1, run_id);
+    bind_text(statement, 2, arm_name(arm->arm));
+    bind_text(statement, 3, digest);
+    bind_text(statement, 4, arm_outcome_name(arm->outcome));
+    bind_count(statement, 5, arm->events);
+    bind_integer(statement, 6, arm->sim_ns);
+    bind_integer(statement, 7, arm->since_ns);
+    bind_optional(statement, 8, arm->after_ns);
+    bind_integer(statement, 9, arm->looked_ns);
+    bind_count(statement, 10, arm->offered);
+    bind_count(statement, 11, arm->good);
+    bind_count(statement, 12, arm->attempts);
+    bind_count(statement, 13, arm->ok);
+    bind_count(statement, 14, arm->timeouts);
+    bind_count(statement, 15, arm->unwanted);
+    bind_real(statement, 16, metastability_ratio(arm));
+    bind_real(statement, 17, metastability_amplification(arm));
+    bind_real(statement, 18, metastability_useless(arm));
+    return finish(results, statement, err);
+}
+
+static bool add_arm_window(struct results *results, int64_t run_id,
+                           const struct result_arm_window *one, struct err *err)
+{
+    sqlite3_stmt *statement = prepare_write(results, STATEMENT_ARM_WINDOW, err);
+    if (statement == NULL) {
+        return false;
+    }
+    const struct result_window *window = &one->window;
+    bind_integer(statement, 1, run_id);
+    bind_text(statement, 2, arm_name(one->arm));
+    bind_integer(statement, 3, window->t_ns);
+    bind_integer(statement, 4, window->duration_ns);
+    bind_integer(statement, 5, window->offered);
+    bind_integer(statement, 6, window->judged);
+    bind_integer(statement, 7, window->good);
+    bind_integer(statement, 8, window->attempts);
+    bind_integer(statement, 9, window->ok);
+    bind_integer(statement, 10, window->timeouts);
+    bind_integer(statement, 11, window->unwanted);
+    return finish(results, statement, err);
+}
+
+/* The verdict of the four arms, as rows of its own and as metrics. */
+static bool add_verdict(struct results *results, int64_t run_id, const struct run_result *result,
+                        struct err *err)
+{
+    const struct result_arm *arm = metastability_outcome(result);
+    if (result->metastability == METASTABILITY_NONE || arm == NULL) {
+        return true;
+    }
+    sqlite3_stmt *statement = prepare_write(results, STATEMENT_VERDICT, err);
+    if (statement == NULL) {
+        return false;
+    }
+    bool has_recovery = result->metastability == METASTABILITY_STABLE;
+    bool is_stuck = result->metastability == METASTABILITY_METASTABLE ||
+                    result->metastability == METASTABILITY_PERMANENT;
+    bind_integer(statement, 1, run_id);
+    bind_text(statement, 2, metastability_name(result->metastability));
+    bind_integer(statement, 3, arm->since_ns);
+    bind_optional(statement, 4, has_recovery ? arm->after_ns : RESULT_RECOVERY_NEVER);
+    bind_integer(statement, 5, arm->looked_ns);
+    bool is_fine =
+        finish(results, statement, err) &&
+        add_metric(results, run_id, "metastability.stuck", is_stuck, err) &&
+        add_metric(results, run_id, "metastability.goodput_ratio", metastability_ratio(arm), err) &&
+        add_metric(results, run_id, "metastability.amplification", metastability_amplification(arm),
+                   err) &&
+        add_metric(results, run_id, "metastability.useless_share", metastability_useless(arm),
+                   err) &&
+        add_metric(results, run_id, "metastability.recovery_s",
+                   has_recovery ? (double)arm->after_ns / 1e9 : (double)NAN, err);
+    for (uint32_t i = 0; i < result->arms.count && is_fine; i++) {
+        is_fine = add_arm(results, run_id, vec_at(&result->arms, i), err);
+    }
+    for (uint32_t i = 0; i < result->arm_windows.count && is_fine; i++) {
+        is_fine = add_arm_window(results, run_id, vec_at(&result->arm_windows, i), err);
+    }
+    return is_fine;
+}
+
 static bool add_windows(struct results *results, int64_t run_id, const struct run_result *result,
                         struct err *err)
 {
@@ -924,7 +1037,7 @@ bool results_add_run(struct results *results, int64_t cell_id, const struct run_
         !add_violations(results, run_id, result, false, &ord, err) ||
         !add_violations(results, run_id, result, true, &ord, err) ||
         !add_metrics(results, run_id, result, err) || !add_windows(results, run_id, result, err) ||
-        !add_faults(results, run_id, result, err) ||
+        !add_faults(results, run_id, result, err) || !add_verdict(results, run_id, result, err) ||
         (cost != NULL && !add_cost(results, run_id, result, cost, err))) {
         return false;
     }
@@ -1178,6 +1291,12 @@ static const char *const digest_queries[] = {
     "SELECT * FROM threshold ORDER BY cell_id,expr",
     "SELECT * FROM model_value ORDER BY cell_id,model,name",
 };
+/* Only of files that have rows of the kind: the digest of others is what it was without them. */
+static const char *const digest_queries_arms[] = {
+    "SELECT * FROM metastability ORDER BY run_id",
+    "SELECT * FROM arm ORDER BY run_id,arm",
+    "SELECT * FROM arm_window ORDER BY run_id,arm,t_ns",
+};
 
 static bool add_row(void *context, const struct results_row *row)
 {
@@ -1203,6 +1322,17 @@ bool results_digest(struct results *results, char hex[17], struct err *err)
     for (uint32_t i = 0; i < ARRAY_COUNT(digest_queries); i++) {
         digest = hash_mix(digest, i + 1);
         if (!results_query(results, digest_queries[i], NULL, 0, add_row, &digest, err)) {
+            return false;
+        }
+    }
+    int64_t verdicts = 0;
+    if (has_table(results, "arm_window") &&
+        !results_query_integer(results, "SELECT count(*) FROM metastability", 0, &verdicts, err)) {
+        return false;
+    }
+    for (uint32_t i = 0; verdicts > 0 && i < ARRAY_COUNT(digest_queries_arms); i++) {
+        digest = hash_mix(digest, ARRAY_COUNT(digest_queries) + i + 1);
+        if (!results_query(results, digest_queries_arms[i], NULL, 0, add_row, &digest, err)) {
             return false;
         }
     }

@@ -19,6 +19,10 @@
 #define HALVINGS 200
 #define YEAR_S   31557600.0
 
+#define LOGIT_STEPS 60
+#define LOGIT_EXACT 1e-10
+#define LOGIT_FLAT  1e-12 /* determinant of the weights against their square */
+
 static void quiet(void)
 {
     gsl_set_error_handler_off();
@@ -197,6 +201,116 @@ struct mean quantile_of_sorted(const double *sorted, uint64_t count, double p, d
         quantile.interval.high = sorted[low - 1];
     }
     return quantile;
+}
+
+/* --------------------------------------------------------------------------- sequential and logit
+ */
+
+const struct sprt sprt_usual = {.p0 = 0.01, .p1 = 0.1, .alpha = 0.01, .beta = 0.01};
+
+/* Evidence for H1 of one hit, and of one trial without, as logarithms of likelihood ratios. */
+static double weight_of_hit(const struct sprt *test)
+{
+    return log(test->p1 / test->p0);
+}
+
+static double weight_of_miss(const struct sprt *test)
+{
+    return log1p(-test->p1) - log1p(-test->p0);
+}
+
+static double floor_of(const struct sprt *test)
+{
+    return log(test->beta / (1 - test->alpha));
+}
+
+enum sprt_decision sprt_decide(const struct sprt *test, uint64_t hits, uint64_t trials)
+{
+    ASSERT(test->p0 > 0 && test->p0 < test->p1 && test->p1 < 1);
+    ASSERT(hits <= trials);
+    double evidence =
+        (double)hits * weight_of_hit(test) + (double)(trials - hits) * weight_of_miss(test);
+    if (evidence <= floor_of(test)) {
+        return SPRT_ACCEPT;
+    }
+    return evidence >= log((1 - test->beta) / test->alpha) ? SPRT_REJECT : SPRT_OPEN;
+}
+
+uint64_t sprt_trials_to_accept(const struct sprt *test)
+{
+    return (uint64_t)ceil(floor_of(test) / weight_of_miss(test));
+}
+
+/* Sums of a weighted regression on (1, x - centre). */
+struct normal_sums {
+    double w;
+    double wx;
+    double wxx;
+    double r;
+    double rx;
+};
+
+static struct normal_sums sums_at(const struct dose *doses, uint32_t count, double centre, double a,
+                                  double b)
+{
+    struct normal_sums sums = {0};
+    for (uint32_t i = 0; i < count; i++) {
+        double x = doses[i].x - centre;
+        double p = 1 / (1 + exp(-(a + b * x)));
+        double weight = (double)doses[i].trials * p * (1 - p);
+        double residue = (double)doses[i].hits - (double)doses[i].trials * p;
+        sums.w += weight;
+        sums.wx += weight * x;
+        sums.wxx += weight * x * x;
+        sums.r += residue;
+        sums.rx += residue * x;
+    }
+    return sums;
+}
+
+struct logit_fit logit_fit(const struct dose *doses, uint32_t count, double confidence)
+{
+    struct logit_fit fit = {.a = NAN, .b = NAN, .half = NAN, .interval = {NAN, NAN}};
+    double total = 0;
+    double centre = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        ASSERT(doses[i].hits <= doses[i].trials);
+        total += (double)doses[i].trials;
+        centre += (double)doses[i].trials * doses[i].x;
+    }
+    if (total <= 0) {
+        return fit;
+    }
+    centre /= total;
+    double a = 0;
+    double b = 0;
+    for (int step = 0; step < LOGIT_STEPS; step++) {
+        struct normal_sums sums = sums_at(doses, count, centre, a, b);
+        double determinant = sums.w * sums.wxx - sums.wx * sums.wx;
+        if (!(determinant > LOGIT_FLAT * sums.w * sums.w)) {
+            return fit; /* separated, or one dose only: the likelihood has no maximum */
+        }
+        double da = (sums.r * sums.wxx - sums.rx * sums.wx) / determinant;
+        double db = (sums.rx * sums.w - sums.r * sums.wx) / determinant;
+        a += da;
+        b += db;
+        if (fabs(da) > LOGIT_EXACT || fabs(db) > LOGIT_EXACT * (1 + fabs(b))) {
+            continue;
+        }
+        if (fabs(b) < LOGIT_EXACT) {
+            return fit;
+        }
+        quiet();
+        double z = gsl_cdf_ugaussian_Pinv(0.5 + confidence / 2);
+        double ratio = a / b; /* var(a/b) to first order */
+        double variance =
+            (sums.wxx + 2 * ratio * sums.wx + ratio * ratio * sums.w) / determinant / (b * b);
+        fit = (struct logit_fit){true, a - b * centre, b, centre - ratio, {0, 0}};
+        fit.interval.low = fit.half - z * sqrt(variance);
+        fit.interval.high = fit.half + z * sqrt(variance);
+        return fit;
+    }
+    return fit;
 }
 
 double nines_of(double unavailability)

@@ -6,6 +6,7 @@
 #ifndef SQUALL_ANALYSIS_STATISTICS_H
 #define SQUALL_ANALYSIS_STATISTICS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* NaN at an end: it cannot be told. */
@@ -42,6 +43,46 @@ struct mean ratio_of_sums(const double *part, const double *whole, uint64_t coun
 /* Quantile `p` in (0, 1) of independent values in ascending order: nearest rank, and an interval of
  * order statistics (binomial; an end that no order statistic reaches is -/+ infinity). */
 struct mean quantile_of_sorted(const double *sorted, uint64_t count, double p, double confidence);
+
+/* Sequential test of a proportion (Wald, Sequential Analysis, 1947, 3.4 and 5.2): H0 p <= p0
+ * against H1 p >= p1, wrong with probability at most about alpha (accepting H1 under H0) and beta
+ * (the other way). 0 < p0 < p1 < 1. Trials in any order; look after each one and stop at a
+ * decision. */
+enum sprt_decision {
+    SPRT_OPEN,   /* more trials */
+    SPRT_ACCEPT, /* H0: the proportion is low */
+    SPRT_REJECT, /* H1: it is high */
+};
+struct sprt {
+    double p0;
+    double p1;
+    double alpha;
+    double beta;
+};
+/* For gates on P(stuck): p0 = .01, p1 = .1, alpha = beta = .01. Without a hit it accepts after 49.
+ */
+extern const struct sprt sprt_usual;
+enum sprt_decision sprt_decide(const struct sprt *test, uint64_t hits, uint64_t trials);
+/* Trials without a hit that it accepts after. */
+uint64_t sprt_trials_to_accept(const struct sprt *test);
+
+/* Fit of P(hit) = 1 / (1 + exp(-(a + b x))) to counts at doses x, by maximum likelihood
+ * (iteratively reweighted least squares; Finney, Probit Analysis, 1971; McCullagh & Nelder,
+ * Generalized Linear Models, 4.4). `half` is the dose at which one half of the runs is hit (D50),
+ * with an interval of the delta method. */
+struct dose {
+    double x;
+    uint64_t hits;
+    uint64_t trials;
+};
+struct logit_fit {
+    bool is_fitted; /* false: all or nothing, doses that separate the hits, or no slope */
+    double a;
+    double b;
+    double half;
+    struct interval interval;
+};
+struct logit_fit logit_fit(const struct dose *doses, uint32_t count, double confidence);
 
 /* -log10(unavailability): 3 for 0.001; infinity for 0. */
 double nines_of(double unavailability);

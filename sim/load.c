@@ -23,6 +23,10 @@
  * that operation may still take effect. Process numbers are load * 2^24 + identity, the session on
  * the wire is the process + 1: both unique in the run.
  *
+ * Relief. While the spec's relief sheds load (a probe arm), an open load draws every operation and
+ * starts its share of them, by a stream of its own; of a closed load, users beyond the share rest.
+ * So what is asked afterwards is what would have been asked without it.
+ *
  * Virtual users (closed loop) are sources of operations, each with streams of its own, so what one
  * draws does not depend on how fast another is. An open load is one source.
  *
@@ -85,6 +89,7 @@ struct load {
     struct arrivals arrivals;
     struct source *sources;
     uint32_t source_count;
+    struct rng shed;
     struct zipf law;
     uint64_t arrival_count;
     uint64_t operation_count;
@@ -377,12 +382,23 @@ static struct sq_operation draw_operation(struct load *load, uint32_t source_ind
     };
 }
 
+static bool is_shedding(const struct load *load)
+{
+    const struct spec_relief *relief = &load->world->spec->relief;
+    int64_t now = world_now(load->world);
+    return relief->is_shed && now >= relief->from_ns && now < relief->until_ns;
+}
+
 /* Starts the source's next operation, intended now. */
 static void start_operation(struct load *load, uint32_t source)
 {
     struct world *world = load->world;
     const int64_t now = world_now(world);
     struct sq_operation operation = draw_operation(load, source);
+    if (load->spec->executor != SPEC_CONSTANT_VUS && is_shedding(load) &&
+        !rng_chance(&load->shed, world->spec->relief.shed_to)) {
+        return;
+    }
     uint32_t index = take_identity(load);
     struct identity *identity = vec_at(&load->identities, index);
     identity->sequence++;
@@ -417,9 +433,16 @@ static void on_vu(void *context, struct sched_event *event)
     struct world *world = load->world;
     uint32_t source = (uint32_t)event->words[0];
     world_trace(world, TRACE_LOAD, world->node_count + load->index, source, load->operation_count);
-    if (!world->is_auditing) {
-        start_operation(load, source);
+    if (world->is_auditing) {
+        return;
     }
+    const struct spec_relief *relief = &world->spec->relief;
+    uint64_t kept = (uint64_t)load->source_count * (relief->shed_to >> 16) >> 16;
+    if (is_shedding(load) && source >= kept) {
+        push(load, relief->until_ns, on_vu, source);
+        return;
+    }
+    start_operation(load, source);
 }
 
 static void on_arrival(void *context, struct sched_event *event);
@@ -488,6 +511,7 @@ struct load *load_new(struct world *world, uint32_t index)
     const char *name = arena_printf(&world->arena, "load %s", spec->name);
     load->stub = stub_new(world, world->node_count + index, 0, &spec->client, name, 0);
     arrivals_init(&load->arrivals, spec, rng_stream(world->seed, name, 0, "arrivals"));
+    load->shed = rng_stream(world->seed, name, 0, "shed");
     make_sources(load, name);
     make_identities(load);
     if (spec->zipf_theta_milli > 0) {

@@ -172,6 +172,7 @@ struct spec_load {
     uint32_t zipf_theta_milli;  /* 0 = uniform */
     uint64_t update_proportion; /* the rest are reads */
     uint32_t value_bytes;       /* padding of an update */
+    bool is_trigger;            /* of the four arms: the control arm does without it */
     struct spec_client client;
 };
 
@@ -267,6 +268,7 @@ struct spec_fault {
     int64_t clock_drift_ppm;
     uint32_t slowdown_milli; /* CPU: 3000 = three times slower */
     bool is_swarm;           /* on or off by a coin of the seed */
+    bool is_trigger;         /* of the four arms: the control arm does without it */
     struct spec_place place;
 };
 
@@ -308,6 +310,36 @@ struct spec_threshold {
     const char *metric;     /* "latency", "availability", "goodput", "amplification", "recovery" */
     const char *expression; /* "p(99) < 250ms" as written */
     struct spec_place place;
+};
+
+/* The question of the four arms (analysis/metastability.h): does a run that its trigger has pushed
+ * over come back by itself? */
+enum spec_probe {
+    SPEC_PROBE_RETRIES_OFF, /* clients send every operation once */
+    SPEC_PROBE_SHED,        /* loads start only a share of their operations */
+    SPEC_PROBE_RESTART,     /* every node is killed and started again, once */
+};
+
+struct spec_metastability {
+    bool is_asked; /* the scenario has the block; the rest is meaningless otherwise */
+    enum spec_probe probe;
+    uint64_t shed_to;         /* SHED: share of operations that are still started, out of 2^32 */
+    int64_t probe_ns;         /* how long the probe lasts */
+    int64_t ratio_millionths; /* recovered: so much of what is asked is answered in time ... */
+    uint64_t timeouts_max; /* ... and at most this share of attempts times out, out of 2^32 ... */
+    int64_t hold_ns;       /* ... for so long */
+    int64_t within_ns;     /* what is back so soon after the trigger is not run any longer */
+    struct spec_place place;
+};
+
+/* Relief of an overloaded system from outside, in [from_ns, until_ns); none where until_ns is 0.
+ * Scenarios cannot ask for it: it is how a probe arm is derived. */
+struct spec_relief {
+    int64_t from_ns;
+    int64_t until_ns;
+    bool is_retries_off; /* loads send nothing again; what backs off ends as it stands */
+    bool is_shed;        /* loads start only shed_to of their operations */
+    uint64_t shed_to;    /* out of 2^32 */
 };
 
 struct spec_availability {
@@ -358,6 +390,8 @@ struct run_spec {
     struct spec_threshold *thresholds;
     uint32_t threshold_count;
     struct spec_availability availability;
+    struct spec_metastability metastability;
+    struct spec_relief relief;
 };
 
 /* What the roof knows and the input layer asks about: models and names of checks. */

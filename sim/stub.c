@@ -12,6 +12,7 @@
  *              last attempt, retried             -> BACKING OFF
  *                            not retried         -> done, with that status
  *     BACKING OFF, delay over                    -> send -> WAITING
+ *     BACKING OFF, delay over, retries off       -> done, with the status of the last attempt
  *     BACKING OFF, SQ_OK to any attempt          -> done
  *     either, the deadline passes                -> done, SQ_E_TIMEOUT
  *
@@ -44,6 +45,9 @@
  * Names of calls on the wire are slot:24 | ordinal:28 | incarnation:12, so finding a call is one
  * array access, and an answer to a call that ended, or of an earlier incarnation of a calling node,
  * finds a different name and is dropped.
+ *
+ * Relief. While the spec's relief switches retries off (a probe arm), stubs of loads send nothing
+ * again but redirects; nothing is drawn for what is not sent.
  *
  * Not here: hedging, circuit breakers, connections. */
 #include "sim/stub.h"
@@ -78,7 +82,8 @@ struct call {
     uint32_t slot;
     sq_node node; /* where the last attempt went */
     bool is_waiting;
-    bool is_tainted; /* an attempt may have taken effect, or may yet */
+    bool is_tainted;       /* an attempt may have taken effect, or may yet */
+    enum sq_status status; /* of the attempt before the back-off */
     uint32_t size;
     uint32_t capacity;
     unsigned char *data;
@@ -398,9 +403,44 @@ static void finish(struct call *call, enum sq_status status, const struct packet
     on_done(context, word, &result);
 }
 
+/* Is this the stub of a load, and does it say so of its operations? Not of the closing audit's. */
+static bool is_load(const struct stub *stub)
+{
+    return stub->endpoint >= stub->world->node_count && stub->slot == 0;
+}
+
+static bool are_retries_off(const struct stub *stub)
+{
+    const struct spec_relief *relief = &stub->world->spec->relief;
+    int64_t now = world_now(stub->world);
+    return relief->is_retries_off && now >= relief->from_ns && now < relief->until_ns &&
+           is_load(stub);
+}
+
+static void tell_timeout(const struct stub *stub)
+{
+    const struct sq_observer *observer = stub->world->observer;
+    if (observer->on_timeout != NULL && is_load(stub)) {
+        uint32_t load = stub->endpoint - stub->world->node_count;
+        observer->on_timeout(observer->context, load, world_now(stub->world));
+    }
+}
+
+static void tell_unwanted(const struct stub *stub)
+{
+    const struct sq_observer *observer = stub->world->observer;
+    if (observer->on_unwanted != NULL && is_load(stub)) {
+        uint32_t load = stub->endpoint - stub->world->node_count;
+        observer->on_unwanted(observer->context, load, world_now(stub->world));
+    }
+}
+
 static bool may_retry(const struct call *call, enum sq_status status)
 {
     const struct spec_client *policy = call->stub->policy;
+    if (are_retries_off(call->stub)) {
+        return false;
+    }
     return (policy->retry_on >> status & 1) != 0 && call->attempts < policy->attempts_max;
 }
 
@@ -412,6 +452,7 @@ static void fail_attempt(struct call *call, enum sq_status status, const struct 
     ASSERT(status != SQ_OK);
     call->is_waiting = false;
     call->is_tainted |= !status_is_definite[status];
+    call->status = status;
     if (status == SQ_E_NOT_LEADER && may_follow(call, packet->leader)) {
         call->redirects++;
         stub->belief = packet->leader - stub->group_first;
@@ -447,6 +488,7 @@ static void expire(struct call *call)
             distrust(stub, call->node);
         }
         call->is_tainted = true;
+        tell_timeout(stub);
     }
     finish(call, SQ_E_TIMEOUT, NULL);
 }
@@ -462,7 +504,10 @@ static void on_timer(void *context, struct sched_event *event)
     if (world_now(stub->world) >= call->deadline_at_ns) {
         expire(call);
     } else if (call->is_waiting) {
+        tell_timeout(stub);
         fail_attempt(call, SQ_E_TIMEOUT, NULL);
+    } else if (are_retries_off(stub)) {
+        finish(call, call->status, NULL);
     } else {
         send(call, choose_node(call));
     }
@@ -545,6 +590,7 @@ void stub_call(struct stub *stub, const struct stub_call_options *options)
     call->node = SQ_NODE_NONE;
     call->is_waiting = false;
     call->is_tainted = false;
+    call->status = SQ_E_TIMEOUT;
     call->on_attempt = options->on_attempt;
     call->on_done = options->on_done;
     call->context = options->context;
@@ -569,6 +615,9 @@ void stub_on_reply(struct stub *stub, const struct packet *packet)
     }
     struct call *call = call_at(stub, slot);
     if (call->id != id) {
+        if (packet->status == SQ_OK) {
+            tell_unwanted(stub);
+        }
         return;
     }
     bool is_late = !call->is_waiting || packet->reply_to.attempt != call->attempts;

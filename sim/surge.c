@@ -57,18 +57,25 @@ static void fire_start(void *context, struct sched_event *event)
     push(surge, surge->end_ns, fire_end);
 }
 
+static bool is_surge(const struct run_spec *spec, uint32_t load)
+{
+    const struct spec_load *one = &spec->loads[load];
+    /* One of no duration is left out of this arm. */
+    return spec->load_count > 1 && one->duration_ns > 0 && one->start_ns > 0 &&
+           end_of(one) < spec->limit_ns;
+}
+
 void surge_start(struct world *world)
 {
     const struct run_spec *spec = world->spec;
-    for (uint32_t i = 0; spec->load_count > 1 && i < spec->load_count; i++) {
-        const struct spec_load *load = &spec->loads[i];
-        int64_t end_ns = end_of(load);
-        if (load->start_ns == 0 || end_ns >= spec->limit_ns) {
+    for (uint32_t i = 0; i < spec->load_count; i++) {
+        if (!is_surge(spec, i)) {
             continue;
         }
+        const struct spec_load *load = &spec->loads[i];
         struct surge *surge = arena_alloc(&world->arena, sizeof(*surge));
         surge->world = world;
-        surge->end_ns = end_ns;
+        surge->end_ns = end_of(load);
         surge->told = (struct sq_fault_event){
             .fault = spec->fault_count + i,
             .name = load->name,

@@ -4,9 +4,11 @@
  * stopped at an instant or just before the failure, and traced. */
 #include "sim/cli/cli.h"
 
+#include "analysis/metastability.h"
 #include "analysis/results.h"
 #include "sim/base/base.h"
 #include "sim/base/units.h"
+#include "sim/cli/arms.h"
 #include "sim/cli/campaign.h"
 #include "sim/cli/crash.h"
 #include "sim/cli/runner.h"
@@ -19,17 +21,19 @@
 #include <unistd.h>
 
 #define TAIL 40
+#define ARMS_TIMES 10 /* all arms last no longer than so many runs */
 
 static const char doc[] =
     "Runs one seed of a scenario again and judges it. The same seed always gives the same run.\v"
     "Exit status 0: it passes; 1: a check fails; 3: unknown; 4: the digest differs from the stored or expected one.";
 
-enum { KEY_UNTIL = 256, KEY_STOP, KEY_TRACE, KEY_FROM, KEY_HASH, KEY_RECORD, KEY_SLOT, KEY_FILL, KEY_SET };
+enum { KEY_UNTIL = 256, KEY_STOP, KEY_TRACE, KEY_FROM, KEY_HASH, KEY_RECORD, KEY_SLOT, KEY_FILL, KEY_SET, KEY_ARM };
 
 static const struct argp_option options[] = {
     {"seed", 's', "SEED", 0, "the seed: 42 or 0x2a (default 1)", 0},
     {"set", KEY_SET, "PATH=VALUE", 0, "override a key of the scenario", 0},
     {"cell", 'c', "LABEL", 0, "which cell of a sweep, by its label", 0},
+    {"arm", KEY_ARM, "ARM", 0, "only this arm of a scenario with 'metastability': trigger, control, doubled or probe", 0},
     {"until", KEY_UNTIL, "TIME|EVENT", 0, "stop at a virtual time (\"12.5s\") or after so many events (\"120000\")", 0},
     {"stop-before-failure", KEY_STOP, NULL, 0, "stop before the event that breaks the first check; show the last events", 0},
     {"trace", KEY_TRACE, "text|none", 0, "print every event", 0},
@@ -46,6 +50,8 @@ struct arguments {
     const char *scenario;
     const char *label; /* of the cell; NULL: the first one */
     uint32_t cell;
+    enum run_arm arm;
+    bool has_arm;
     const char *sets[64];
     uint32_t set_count;
     uint64_t seed;
@@ -96,6 +102,12 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case 'c':
         arguments->label = argument;
+        return 0;
+    case KEY_ARM:
+        if (!arms_find(argument, &arguments->arm)) {
+            argp_error(state, "--arm takes 'trigger', 'control', 'doubled' or 'probe', not '%s'", argument);
+        }
+        arguments->has_arm = true;
         return 0;
     case KEY_UNTIL:
         if (strspn(argument, "0123456789") == strlen(argument)) {
@@ -185,6 +197,13 @@ static bool take_digest(void *context, const struct results_row *row)
     return true;
 }
 
+#define OF_RUN                                                                                      \
+    " JOIN cell c USING(cell_id) JOIN scenario s USING(scenario_id) JOIN build b USING(build_id) " \
+    "WHERE s.name=?1 AND c.label=?2 AND r.seed=?3 AND b.version=?4 AND r.verdict<>'error'"
+static const char run_sql[] = "SELECT r.trace_hash, s.yaml FROM run r" OF_RUN;
+static const char arm_sql[] = "SELECT a.trace_hash, s.yaml FROM arm a JOIN run r USING(run_id)" OF_RUN
+                              " AND a.arm=?5";
+
 /* The digest that results.sqlite remembers for this run, "" when it has none. */
 static void stored_digest(const struct arguments *arguments, struct opened *opened, char hex[17])
 {
@@ -207,12 +226,11 @@ static void stored_digest(const struct arguments *arguments, struct opened *open
     char seed[32];
     snprintf(seed, sizeof(seed), "0x%016llx", (unsigned long long)arguments->seed);
     struct memory memory = {&opened->plan.cells[arguments->cell], ""};
-    const char *const parameters[] = {opened->plan.name, memory.cell->label, seed, build_version()};
-    if (!results_query(results,
-                       "SELECT r.trace_hash, s.yaml FROM run r JOIN cell c USING(cell_id) JOIN scenario s "
-                       "USING(scenario_id) JOIN build b USING(build_id) WHERE s.name=?1 AND c.label=?2 AND "
-                       "r.seed=?3 AND b.version=?4 AND r.verdict<>'error'",
-                       parameters, 4, take_digest, &memory, &err)) {
+    const char *const parameters[] = {opened->plan.name, memory.cell->label, seed, build_version(),
+                                      arm_name(arguments->arm)};
+    bool is_arm = arguments->arm != ARM_TRIGGER;
+    const char *sql = is_arm ? arm_sql : run_sql;
+    if (!results_query(results, sql, parameters, is_arm ? 5 : 4, take_digest, &memory, &err)) {
         fprintf(stderr, "squall: nothing to compare with: %s\n", err.text);
     }
     memcpy(hex, memory.hex, sizeof(memory.hex));
@@ -252,8 +270,9 @@ static int tell(const struct arguments *arguments, struct opened *opened, const 
     char stored[17];
     char until[32];
     snprintf(hex, sizeof(hex), "%016llx", (unsigned long long)result->digest);
-    printf("%s seed 0x%016llx: %s%s%s\n", opened->plan.name, (unsigned long long)arguments->seed,
-           is_whole ? verdict_name(result->verdict) : "stopped", result->reason[0] != '\0' ? ", " : "", result->reason);
+    bool is_arm = arguments->has_arm;
+    printf("%s seed 0x%016llx%s%s: %s%s%s\n", opened->plan.name, (unsigned long long)arguments->seed,
+           is_arm ? ", arm " : "", is_arm ? arm_name(arguments->arm) : "", is_whole ? verdict_name(result->verdict) : "stopped", result->reason[0] != '\0' ? ", " : "", result->reason);
     printf("  digest %s, %llu events, until %s, %llu operations offered, %llu ok\n", hex,
            (unsigned long long)result->events, units_format_duration(result->sim_ns, until, sizeof(until)),
            (unsigned long long)result->offered, (unsigned long long)result->ok);
@@ -295,18 +314,57 @@ static bool find_failure(struct runner *runner, const struct arguments *argument
     return is_found;
 }
 
+/* A run of runner.h's kind, for arms_run. */
+static void run_arm(void *context, const struct run_spec *spec, struct run_result *result)
+{
+    struct runner *runner = context;
+    runner_begin_spec(runner, runner->cell, spec, runner->seed);
+    world_run(runner->world, INT64_MAX, UINT64_MAX);
+    const struct cell *cell = runner->cell;
+    runner_finish(runner, 0, result);
+    runner->cell = cell;
+}
+
+/* The other arms, and the verdict. */
+static void judge_arms(struct runner *runner, struct arms *arms, const struct cell *cell, struct run_result *result)
+{
+    runner->cell = cell;
+    arms_run(arms, &cell->spec, result, run_arm, runner);
+    runner->cell = NULL;
+    for (uint32_t i = 0; i < result->arms.count; i++) {
+        const struct result_arm *arm = vec_at(&result->arms, i);
+        printf("  arm %-8s %-10s %5.1f%% answered in time, %.2f sends for each operation, digest %016llx\n",
+               arm_name(arm->arm), arm_outcome_name(arm->outcome), 100 * metastability_goodput(arm),
+               metastability_amplification(arm), (unsigned long long)arm->digest);
+    }
+    printf("  verdict %s\n", metastability_name(result->metastability));
+}
+
 static int replay(struct arguments *arguments, struct opened *opened)
 {
+    const struct run_spec *spec = &opened->plan.cells[arguments->cell].spec;
+    struct run_spec derived = *spec;
+    if (spec->metastability.is_asked) {
+        metastability_derive(spec, arguments->arm, &opened->plan.arena, &derived);
+    } else if (arguments->arm != ARM_TRIGGER) {
+        fprintf(stderr, "squall: '%s' has no arms: it does not ask for 'metastability'\n", arguments->scenario);
+        return EXIT_USAGE;
+    }
     struct runner runner;
     runner_init(&runner, arguments->sets, arguments->set_count);
     runner.world->cpu_clock_ns = NULL; /* tracing is slow: time.cpuLimit is for campaigns */
     runner.world->heap_slot = arguments->heap_slot;
     runner.world->heap_fill = arguments->heap_fill;
     const struct cell *cell = &opened->plan.cells[arguments->cell];
+    struct arms arms;
+    arms_init(&arms);
     struct trace_text trace;
     trace_text_init(&trace, runner.world);
     bool is_whole = arguments->until_ns == INT64_MAX && arguments->until_event == UINT64_MAX;
-    crash_watch(&runner, cell->spec.cpu_limit_ns);
+    bool is_judged = spec->metastability.is_asked && !arguments->has_arm && is_whole && !arguments->is_stopping &&
+                     !arguments->is_traced && arguments->record == NULL;
+    judge_keep_windows(runner.judge, is_judged ? JUDGE_WINDOWS_ALL : JUDGE_WINDOWS_NONE);
+    crash_watch(&runner, derived.cpu_limit_ns * (is_judged ? ARMS_TIMES : 1));
     if (arguments->is_stopping) {
         if (!find_failure(&runner, arguments, cell, &arguments->until_ns, &arguments->until_event)) {
             printf("nothing to stop before: no check fails\n");
@@ -324,18 +382,22 @@ static int replay(struct arguments *arguments, struct opened *opened)
             err_set(&err, ERR_SYSTEM, "cannot write '%s': %s", arguments->record, strerror(errno));
             crash_unwatch();
             runner_release(&runner);
+            arms_release(&arms);
             return fail(&err);
         }
         trace_sink_add(&runner.world->trace, &trace.sink);
     }
     struct run_result result;
     result_init(&result);
-    runner_begin(&runner, cell, arguments->seed);
+    runner_begin_spec(&runner, cell, &derived, arguments->seed);
     world_run(runner.world, arguments->until_ns, arguments->until_event);
     if (arguments->is_stopping) {
         trace_text_tail(runner.world, TAIL, stdout);
     }
     runner_finish(&runner, 0, &result);
+    if (is_judged) {
+        judge_arms(&runner, &arms, cell, &result);
+    }
     crash_unwatch();
     int status = tell(arguments, opened, &result, is_whole);
     if (trace.records != NULL && fclose(trace.records) != 0) {
@@ -347,6 +409,7 @@ static int replay(struct arguments *arguments, struct opened *opened)
     trace.out = NULL;
     result_release(&result);
     runner_release(&runner);
+    arms_release(&arms);
     return status;
 }
 

@@ -15,6 +15,7 @@
 #include "sim/base/base.h"
 #include "sim/base/text.h"
 #include "sim/base/units.h"
+#include "sim/cli/arms.h"
 #include "sim/cli/runner.h"
 
 #include <errno.h>
@@ -102,17 +103,48 @@ static void watch(int64_t cpu_ns)
     setitimer(ITIMER_PROF, &timer, NULL);
 }
 
-static void run_watched(struct runner *runner, const struct cell *cell, uint64_t seed,
-                        struct run_result *result)
+static void run_watched(struct runner *runner, const struct cell *cell, const struct run_spec *spec,
+                        uint64_t seed, struct run_result *result)
 {
-    int64_t limit_ns = cell->spec.cpu_limit_ns;
+    int64_t limit_ns = spec->cpu_limit_ns;
     watch(limit_ns > 0 ? limit_ns + NS_PER_S : 0);
     int64_t started_ns = real_cpu_ns();
-    runner_begin(runner, cell, seed);
+    runner_begin_spec(runner, cell, spec, seed);
     world_run(runner->world, INT64_MAX, UINT64_MAX);
     watch(JUDGE_S * NS_PER_S);
     runner_finish(runner, real_cpu_ns() - started_ns, result);
     watch(0);
+}
+
+struct order_run {
+    struct runner *runner;
+    const struct cell *cell;
+    uint64_t seed;
+};
+
+static void run_arm(void *context, const struct run_spec *spec, struct run_result *result)
+{
+    struct order_run *run = context;
+    run_watched(run->runner, run->cell, spec, run->seed, result);
+}
+
+/* The run of an order, with all arms when the scenario asks for them. */
+static void run_order(struct runner *runner, struct arms *arms, const struct pool_options *options,
+                      const struct order *order, struct run_result *result)
+{
+    const struct cell *cell = &options->plan->cells[order->cell];
+    const struct run_spec *spec = &cell->spec;
+    enum judge_windows keep = order->keep_windows ? JUDGE_WINDOWS_ALL : options->windows;
+    judge_keep_windows(runner->judge, spec->metastability.is_asked ? JUDGE_WINDOWS_ALL : keep);
+    run_watched(runner, cell, spec, order->seed, result);
+    struct order_run run = {runner, cell, order->seed};
+    arms_run(arms, spec, result, run_arm, &run);
+    bool is_kept = keep == JUDGE_WINDOWS_ALL ||
+                   (keep == JUDGE_WINDOWS_FAILING && result->verdict != VERDICT_PASS);
+    if (!is_kept) {
+        vec_clear(&result->windows);
+        vec_clear(&result->arm_windows);
+    }
 }
 
 static _Noreturn void work(const struct pool_options *options, int socket)
@@ -121,6 +153,8 @@ static _Noreturn void work(const struct pool_options *options, int socket)
     signal(SIGPROF, SIG_DFL);
     struct runner runner;
     runner_init(&runner, options->sets, options->set_count);
+    struct arms arms;
+    arms_init(&arms);
     struct run_result result;
     result_init(&result);
     struct vec bytes;
@@ -129,13 +163,12 @@ static _Noreturn void work(const struct pool_options *options, int socket)
     while (read_all(socket, &order, sizeof(order))) {
         const struct cell *cell = &options->plan->cells[order.cell];
         struct answer answer = {order.number, 0};
-        judge_keep_windows(runner.judge, order.keep_windows ? JUDGE_WINDOWS_ALL : options->windows);
-        run_watched(&runner, cell, order.seed, &result);
+        run_order(&runner, &arms, options, &order, &result);
         vec_clear(&bytes);
         result_encode(&result, &bytes);
         if (order.is_recheck) {
             answer.digest_again = result.digest;
-            run_watched(&runner, cell, order.seed, &result);
+            run_watched(&runner, cell, &cell->spec, order.seed, &result);
             bool is_comparable = answer.digest_again != RUNNER_NO_DIGEST &&
                                  result.digest != RUNNER_NO_DIGEST;
             answer.digest_again = is_comparable ? result.digest : answer.digest_again;

@@ -100,10 +100,15 @@ void runner_release(struct runner *runner)
 
 void runner_begin(struct runner *runner, const struct cell *cell, uint64_t seed)
 {
+    runner_begin_spec(runner, cell, &cell->spec, seed);
+}
+
+void runner_begin_spec(struct runner *runner, const struct cell *cell, const struct run_spec *spec, uint64_t seed)
+{
     runner->cell = cell;
     runner->seed = seed;
-    judge_begin(runner->judge, &cell->spec, seed);
-    world_reset(runner->world, &cell->spec, seed, judge_observer(runner->judge));
+    judge_begin(runner->judge, spec, seed);
+    world_reset(runner->world, spec, seed, judge_observer(runner->judge));
 }
 
 static const char *limit_of(enum world_end end)

@@ -4,6 +4,7 @@
  * runs is what the scenario expects of them: that they pass, or that a certain check is violated and no other. */
 #include "sim/cli/summary.h"
 
+#include "analysis/statistics.h"
 #include "analysis/threshold.h"
 #include "sim/base/base.h"
 #include "sim/base/text.h"
@@ -203,6 +204,78 @@ static void print_cells(struct summary *summary)
             "coalesce(sum(verdict='unknown'),0), coalesce(sum(verdict='error'),0), "
             "coalesce(1.0*sum(ok)/nullif(sum(offered),0),0), coalesce(1.0*sum(attempts)/nullif(sum(offered),0),0), "
             "avg(recovery_ns)/1e9 FROM run WHERE cell_id=%lld",
+            (long long)summary->cell_ids[i]);
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------ four arms */
+
+static const char *gate_text(uint64_t stuck, uint64_t decided, char *out, size_t size)
+{
+    switch (sprt_decide(&sprt_usual, stuck, decided)) {
+    case SPRT_ACCEPT:
+        return "accepted";
+    case SPRT_REJECT:
+        return "rejected";
+    case SPRT_OPEN:
+        break;
+    }
+    uint64_t needed = sprt_trials_to_accept(&sprt_usual);
+    if (stuck == 0 && decided < needed) {
+        snprintf(out, size, "open, %llu more seeds", (unsigned long long)(needed - decided));
+        return out;
+    }
+    return "open";
+}
+
+static void print_verdicts(struct summary *summary, void *user, const struct results_row *row)
+{
+    const struct cell *cell = user;
+    const struct results_value *values = row->values;
+    uint64_t stuck = (uint64_t)(values[1].integer + values[3].integer);
+    uint64_t decided = stuck + (uint64_t)values[0].integer;
+    char gate[64];
+    fprintf(summary->out, "    %-28s %6s %6s %6s %6s %6s", cell->label[0] == '\0' ? "-" : cell->label, values[0].text,
+            values[1].text, values[2].text, values[3].text, values[4].text);
+    if (decided == 0) {
+        fprintf(summary->out, "  %-17s", "-");
+    } else {
+        struct interval interval = interval_wilson(stuck, decided, 0.95);
+        fprintf(summary->out, "  %.2f [%.2f, %.2f]", (double)stuck / (double)decided, interval.low, interval.high);
+    }
+    fprintf(summary->out, " %6.1f%% %8.2f ", 100 * values[5].real, values[6].real);
+    if (values[7].type == RESULTS_NULL) {
+        fputs("       -", summary->out);
+    } else {
+        fprintf(summary->out, "%6.1f%%%s", 100 * values[7].real, " ");
+    }
+    if (values[8].type == RESULTS_NULL) {
+        fprintf(summary->out, "  > %5.0fs", values[9].real);
+    } else {
+        fprintf(summary->out, "  %6.2fs ", values[8].real);
+    }
+    fprintf(summary->out, "  %s\n", decided == 0 ? "-" : gate_text(stuck, decided, gate, sizeof(gate)));
+}
+
+/* Verdicts of the four arms, when the scenario asks for them. P(stuck) is of the runs that were decided and whose
+ * control held. Goodput, sends and useless answers are after the trigger; the gate is sprt_usual. */
+static void print_metastability(struct summary *summary)
+{
+    if (summary->options->is_quiet || !summary->plan->cells[0].spec.metastability.is_asked) {
+        return;
+    }
+    fprintf(summary->out, "\n  FOUR ARMS %20s %6s %6s %6s %6s %6s  %-17s %7s %8s %8s %9s  %s\n", "", "stable", "metast",
+            "unstab", "perman", "undec", "P(stuck)", "goodput", "attempts", "useless", "recovery", "gate 1%/10%");
+    for (uint32_t i = 0; i < summary->plan->cell_count; i++) {
+        ask(summary, print_verdicts, &summary->plan->cells[i],
+            "SELECT coalesce(sum(m.verdict='stable'),0), coalesce(sum(m.verdict='metastable'),0), "
+            "coalesce(sum(m.verdict='unstable'),0), coalesce(sum(m.verdict='permanent'),0), "
+            "coalesce(sum(m.verdict='undecided'),0), avg(g.value), avg(a.value), avg(u.value), "
+            "avg(m.recovery_ns)/1e9, max(m.censored_ns)/1e9 FROM metastability m JOIN run r USING(run_id) "
+            "LEFT JOIN metric g ON g.run_id=r.run_id AND g.name='metastability.goodput_ratio' "
+            "LEFT JOIN metric a ON a.run_id=r.run_id AND a.name='metastability.amplification' "
+            "LEFT JOIN metric u ON u.run_id=r.run_id AND u.name='metastability.useless_share' "
+            "WHERE r.cell_id=%lld",
             (long long)summary->cell_ids[i]);
     }
 }
@@ -453,6 +526,7 @@ bool summary_print(struct results *results, const struct plan *plan, const int64
     text_add(&summary.cells, ")");
     print_checks(&summary);
     print_cells(&summary);
+    print_metastability(&summary);
     for (uint32_t i = 0, is_headed = 0; i < plan->cell_count; i++) {
         is_headed |= judge_thresholds(&summary, i, is_headed != 0) ? 1 : 0;
     }

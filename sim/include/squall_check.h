@@ -104,6 +104,12 @@ struct sq_observer {
     void (*on_always)(void *context, sq_node node, sq_time time, uint64_t event, const char *name,
                       const char *text); /* called only when it does not hold */
     void (*on_sometimes)(void *context, sq_node node, sq_time time, const char *name);
+    /* An attempt of an operation of this load was not answered within its time-out, or within the
+     * operation's deadline when that came first. */
+    void (*on_timeout)(void *context, uint32_t load, sq_time now);
+    /* A good answer (SQ_OK) came for an operation of this load that nobody waits for any more: the
+     * work behind it was useless. */
+    void (*on_unwanted)(void *context, uint32_t load, sq_time now);
 };
 
 #ifdef __cplusplus

@@ -8,12 +8,16 @@
 #include "sim/input/build.h"
 
 #include "sim/base/base.h"
+#include "sim/base/units.h"
 #include "sim/input/predicate.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 #define NAMES_MAX 256
+/* Of a probe that is only named; as in the schema. */
+#define PROBE_NS_USUAL (30 * NS_PER_S)
+#define PROBE_TO_USUAL ((int64_t)((INT64_C(1) << 32) * 3 / 10))
 
 static uint32_t count_names(const char *const *names)
 {
@@ -118,6 +122,9 @@ void build_checks(struct build *build)
 
 /* ------------------------------------------------------------------------------- expectations */
 
+/* What the verdict of the four arms violates. */
+static const char *const verdict_names[] = {"metastable", "permanent", "unstable"};
+
 /* Complains about a name that is nearly, but not quite, that of a check. */
 static void check_name(struct build *build, const struct yaml_node *node)
 {
@@ -131,6 +138,11 @@ static void check_name(struct build *build, const struct yaml_node *node)
     uint32_t known = count_names(build->catalog->check_names);
     for (uint32_t index = 0; index < known && count < NAMES_MAX; index++) {
         names[count++] = build->catalog->check_names[index];
+    }
+    for (uint32_t index = 0; index < ARRAY_COUNT(verdict_names) && count < NAMES_MAX; index++) {
+        if (build->spec->metastability.is_asked) {
+            names[count++] = verdict_names[index];
+        }
     }
     if (has_name(names, count, node->text)) {
         return;
@@ -191,6 +203,107 @@ static void read_known(struct build *build)
     }
 }
 
+/* ------------------------------------------------------------------------------- four arms */
+
+/* Does the load begin in the run and end in it, beside others? Then it can be a trigger. */
+static bool is_surge(const struct run_spec *spec, const struct spec_load *load)
+{
+    return spec->load_count > 1 && load->start_ns > 0 &&
+           load->duration_ns < spec->limit_ns - load->start_ns;
+}
+
+static void mark_all(struct run_spec *spec)
+{
+    for (uint32_t index = 0; index < spec->fault_count; index++) {
+        spec->faults[index].is_trigger = true;
+    }
+    for (uint32_t index = 0; index < spec->load_count; index++) {
+        spec->loads[index].is_trigger = is_surge(spec, &spec->loads[index]);
+    }
+}
+
+static void mark_named(struct build *build, const struct yaml_node *node)
+{
+    struct run_spec *spec = build->spec;
+    const char *names[NAMES_MAX];
+    uint32_t count = 0;
+    for (uint32_t index = 0; index < spec->fault_count && count < NAMES_MAX; index++) {
+        names[count++] = spec->faults[index].name;
+        if (strcmp(spec->faults[index].name, node->text) == 0) {
+            spec->faults[index].is_trigger = true;
+            return;
+        }
+    }
+    for (uint32_t index = 0; index < spec->load_count && count < NAMES_MAX; index++) {
+        struct spec_load *load = &spec->loads[index];
+        names[count++] = load->name;
+        if (strcmp(load->name, node->text) != 0) {
+            continue;
+        }
+        load->is_trigger = true;
+        if (!is_surge(spec, load)) {
+            diag_error(build->diag, node->place, node->width,
+                       "the load '%s' is no trigger: one begins during the run, beside another "
+                       "load, and ends before the run does",
+                       node->text);
+        }
+        return;
+    }
+    const char *nearest = text_nearest(node->text, names, count);
+    if (nearest != NULL) {
+        diag_error(build->diag, node->place, node->width,
+                   "no fault or load has the name '%s'; did you mean '%s'?", node->text, nearest);
+    } else {
+        diag_error(build->diag, node->place, node->width, "no fault or load has the name '%s'",
+                   node->text);
+    }
+}
+
+static void read_metastability(struct build *build)
+{
+    struct view view = view_at(build->root, "metastability");
+    struct run_spec *spec = build->spec;
+    struct spec_metastability *asked = &spec->metastability;
+    if (view.node == NULL) {
+        return;
+    }
+    struct view probe = view_at(view, "probe");
+    *asked = (struct spec_metastability){
+        .is_asked = true,
+        .probe = (enum spec_probe)view_number(probe, "kind", 0),
+        .shed_to = (uint64_t)view_number(probe, "to", PROBE_TO_USUAL),
+        .probe_ns = view_number(probe, "for", PROBE_NS_USUAL),
+        .timeouts_max = (uint64_t)view_number(view, "timeouts", 0),
+        .hold_ns = view_number(view, "for", 0),
+        .within_ns = view_number(view, "within", 0),
+        .place = view.node->place,
+    };
+    struct err err = {0};
+    const char *recovered = view_text(view, "recovered");
+    if (recovered != NULL && !predicate_goodput(recovered, &asked->ratio_millionths, &err)) {
+        build_complain(build, view, "recovered", "%s", err.text);
+    }
+    uint32_t count = view_count(view, "trigger");
+    if (count == 0) {
+        mark_all(spec);
+    }
+    for (uint32_t index = 0; index < count; index++) {
+        mark_named(build, view_node(view, "trigger")->items[index]);
+    }
+    bool has_any = count > 0;
+    for (uint32_t index = 0; index < spec->fault_count; index++) {
+        has_any |= spec->faults[index].is_trigger;
+    }
+    for (uint32_t index = 0; index < spec->load_count; index++) {
+        has_any |= spec->loads[index].is_trigger;
+    }
+    if (!has_any) {
+        build_complain(build, view, NULL,
+                       "there is no trigger: no fault, and no load that begins and ends within "
+                       "the run");
+    }
+}
+
 static void read_availability(struct build *build)
 {
     struct view view = view_at(build->root, "availability");
@@ -228,6 +341,7 @@ static void read_thresholds(struct build *build)
 
 void build_judging(struct build *build)
 {
+    read_metastability(build);
     read_expect(build, view_at(build->root, "expect"));
     read_known(build);
     read_availability(build);

@@ -82,27 +82,39 @@ static bool read_millionths(const char *text, int64_t *millionths)
     return point == NULL || point[1] != '\0';
 }
 
-bool predicate_recovery(const char *text, int64_t *ratio_millionths, struct err *err)
+/* "goodput >= 0.9 * <whole>" */
+static bool read_goodput(const char *text, const char *whole, int64_t *ratio_millionths,
+                         struct err *err)
 {
     ASSERT(text != NULL);
     ASSERT(ratio_millionths != NULL);
     const char *at = text;
     *ratio_millionths = 1000000;
     if (take(&at, "goodput") && take(&at, ">=")) {
-        if (take(&at, "baseline") && is_at_end(at)) {
+        if (take(&at, whole) && is_at_end(at)) {
             return true;
         }
         char token[TOKEN_BYTES];
         bool is_ratio = next_token(&at, token) &&
                         (strchr(token, '%') != NULL ? units_ratio(token, ratio_millionths, NULL)
                                                     : read_millionths(token, ratio_millionths));
-        if (is_ratio && take(&at, "*") && take(&at, "baseline") && is_at_end(at)) {
+        if (is_ratio && take(&at, "*") && take(&at, whole) && is_at_end(at)) {
             return *ratio_millionths > 0 ||
                    err_set(err, ERR_INPUT, "'%s' holds always: the share must be above 0", text);
         }
     }
     return err_set(err, ERR_INPUT,
-                   "'%s' is not understood: write for example 'goodput >= 0.9 * baseline'", text);
+                   "'%s' is not understood: write for example 'goodput >= 0.9 * %s'", text, whole);
+}
+
+bool predicate_recovery(const char *text, int64_t *ratio_millionths, struct err *err)
+{
+    return read_goodput(text, "baseline", ratio_millionths, err);
+}
+
+bool predicate_goodput(const char *text, int64_t *ratio_millionths, struct err *err)
+{
+    return read_goodput(text, "offered", ratio_millionths, err);
 }
 
 /* One side of "and". */

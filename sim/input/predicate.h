@@ -9,6 +9,8 @@
 
 /* "goodput >= 0.9 * baseline", "goodput >= 90% * baseline", "goodput >= baseline". */
 bool predicate_recovery(const char *text, int64_t *ratio_millionths, struct err *err);
+/* The same with "offered" in the place of "baseline". */
+bool predicate_goodput(const char *text, int64_t *ratio_millionths, struct err *err);
 /* "success_rate >= 99% and p(99) <= 500ms", or one of the two: success_min and p99_max_ns; what is
  * not asked is 0 and INT64_MAX. */
 bool predicate_up(const char *text, struct spec_availability *availability, struct err *err);

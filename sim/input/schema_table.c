@@ -1167,6 +1167,77 @@ static const struct schema_key availability_keys[] = {
 };
 static const struct schema_object availability_object = OBJECT("availability", availability_keys);
 
+static const struct schema_key probe_keys[] = {
+    {.name = "kind",
+     .type = SCHEMA_CHOICE,
+     .choices = "retries-off|shed|restart",
+     .initial = "retries-off",
+     .description = "retries-off: every operation is sent once; shed: only a share of the "
+                    "operations is started; restart: every node is killed and started again",
+     .example = "shed"},
+    {.name = "to",
+     .type = SCHEMA_PERCENT,
+     .initial = "30%",
+     .description = "shed: share of the operations that is still started; choose it below the "
+                    "hidden capacity",
+     .example = "30%"},
+    {.name = "for",
+     .type = SCHEMA_DURATION,
+     .initial = "30s",
+     .min = 1,
+     .max = DAY,
+     .description = "how long the relief lasts; a restart is a moment",
+     .example = "30s"},
+};
+static const struct schema_object probe_object = OBJECT_SHORT("probe", probe_keys, "kind");
+
+static const struct schema_key metastability_keys[] = {
+    {.name = "trigger",
+     .form = SCHEMA_ONE_OR_MANY,
+     .type = SCHEMA_TEXT,
+     .description = "names of the faults and loads that are the trigger: the control arm does "
+                    "without them; all faults, and all loads that begin and end within the run, "
+                    "when absent",
+     .example = "[spike, leader-stall]"},
+    {.name = "probe",
+     .form = SCHEMA_EITHER,
+     .type = SCHEMA_CHOICE,
+     .choices = "retries-off|shed|restart",
+     .object = &probe_object,
+     .initial = "retries-off",
+     .description = "what relieves a run that is stuck: what comes back when it is over was held "
+                    "down by nothing but itself",
+     .example = "{kind: shed, to: 30%}"},
+    {.name = "recovered",
+     .type = SCHEMA_TEXT,
+     .initial = "goodput >= 0.95 * offered",
+     .description = "when it is back: the share of operations that are answered within one "
+                    "time-out",
+     .example = "goodput >= 0.95 * offered"},
+    {.name = "timeouts",
+     .type = SCHEMA_PERCENT,
+     .initial = "1%",
+     .description = "and at most this share of the attempts times out",
+     .example = "1%"},
+    {.name = "for",
+     .type = SCHEMA_DURATION,
+     .initial = "5s",
+     .min = 1,
+     .max = DAY,
+     .description = "and it lasts so long",
+     .example = "5s"},
+    {.name = "within",
+     .type = SCHEMA_DURATION,
+     .initial = "30s",
+     .min = 1,
+     .max = 365 * DAY,
+     .description = "how long it may take after the trigger, or after the relief; what is not "
+                    "back by then is run for twice as long before it is called stuck",
+     .example = "30s"},
+};
+static const struct schema_object metastability_object =
+    OBJECT("metastability", metastability_keys);
+
 /* ------------------------------------------------------------------------------- file */
 
 static const struct schema_key seeds_keys[] = {
@@ -1309,6 +1380,12 @@ static const struct schema_key root_keys[] = {
      .form = SCHEMA_LIST,
      .object = &known_object,
      .description = "violations that are counted apart and do not fail the run"},
+    {.name = "metastability",
+     .form = SCHEMA_OBJECT,
+     .object = &metastability_object,
+     .description = "run four arms on every seed and judge whether the system comes back by "
+                    "itself; what does not violates the check metastable, permanent or unstable",
+     .example = "{probe: retries-off, within: 30s}"},
     {.name = "availability",
      .form = SCHEMA_OBJECT,
      .object = &availability_object,

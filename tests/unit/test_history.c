@@ -116,8 +116,8 @@ static struct bench *bench_new(void)
         .loads = bench->loads,
         .load_count = 2,
     };
-    bench->observer = (struct sq_observer){bench, on_invoke, on_attempt, on_complete, NULL,
-                                           NULL,  NULL,      NULL,       NULL};
+    bench->observer = (struct sq_observer){bench, on_invoke, on_attempt, on_complete, NULL, NULL,
+                                           NULL,  NULL,      NULL,       NULL,        NULL};
     bench->world = world_new();
     bench->history = &bench->world->history;
     bench->sink.on_record = on_record;

@@ -224,8 +224,8 @@ static struct lab *lab_new(const struct sq_model *model)
     for (uint32_t i = 0; i < model->option_count; i++) {
         set_option(lab, model->options[i].name, model->options[i].initial);
     }
-    lab->observer = (struct sq_observer){lab,     NULL, NULL,      on_complete, on_seen,
-                                         on_life, NULL, on_always, on_sometimes};
+    lab->observer = (struct sq_observer){
+        lab, NULL, NULL, on_complete, on_seen, on_life, NULL, on_always, on_sometimes, NULL, NULL};
     lab->world = world_new();
     return lab;
 }
