@@ -312,6 +312,22 @@ static bool on_kept(void *context, const struct results_row *row)
     return true;
 }
 
+/* Files of an older squall have no such table. */
+static bool load_has_arms(struct report_data *data, struct err *err)
+{
+    int64_t count = 0;
+    bool is_fine = results_query_integer(data->results,
+                                         "SELECT count(*) FROM sqlite_schema WHERE "
+                                         "name='metastability'",
+                                         0, &count, err);
+    if (is_fine && count > 0) {
+        is_fine = results_query_integer(data->results, "SELECT count(*) FROM metastability", 0,
+                                        &count, err);
+    }
+    data->has_arms = count > 0;
+    return is_fine;
+}
+
 static bool load_kept(struct report_data *data, struct err *err)
 {
     static const char sql[] =
@@ -348,6 +364,7 @@ static bool load_head(struct loading *loading, struct err *err)
         !results_query_integer(data->results,
                                "SELECT count(DISTINCT run_id) FROM v_nondeterministic", 0,
                                &data->nondeterministic, err) ||
+        !load_has_arms(data, err) ||
         !results_digest(data->results, data->digest, err)) {
         return false;
     }

@@ -68,6 +68,7 @@ struct report_data {
     uint32_t cell_count;
     int64_t others; /* cells of other builds or of other texts of the scenario: not shown */
     int64_t nondeterministic; /* runs that came out differently when done again */
+    bool has_arms;            /* these cells have verdicts of the four arms */
     bool has_replicas;        /* the cells differ in their number of replicas */
 };
 

@@ -6,6 +6,7 @@
  * the page is written; every text in them is escaped. */
 #include "reports/html.h"
 
+#include "analysis/statistics.h"
 #include "sim/base/base.h"
 
 #include <math.h>
@@ -718,13 +719,93 @@ static void add_figure(struct page *page, const struct plot_figure *figure)
     text_printf(text, " <a href=\"plot/%s.gp\">Script</a>.</figcaption></figure>\n", figure->name);
 }
 
+/* label, the five verdicts, goodput, sends, useless, recovery, censored */
+static bool on_verdicts(void *context, const struct results_row *row)
+{
+    static const char *const names[] = {"stable", "metastable", "unstable", "permanent",
+                                        "undecided"};
+    struct page *page = context;
+    struct arena *arena = &page->data->arena;
+    const struct results_value *values = row->values;
+    const char *verdicts = "";
+    int64_t worst = -1;
+    for (uint32_t i = 0; i < ARRAY_COUNT(names); i++) {
+        if (values[1 + i].integer > 0) {
+            verdicts = arena_printf(arena, "%s%s%s %s", verdicts, *verdicts == '\0' ? "" : ", ",
+                                    grouped(page, values[1 + i].integer), names[i]);
+            worst = i;
+        }
+    }
+    uint64_t stuck = (uint64_t)(values[2].integer + values[4].integer);
+    uint64_t decided = stuck + (uint64_t)values[1].integer;
+    row_begin(page);
+    field(page, "name", values[0].text[0] == '\0' ? "all runs" : values[0].text);
+    field(page, worst == 0 ? "ok" : "no", verdicts);
+    if (decided == 0) {
+        field(page, "n", "\xe2\x80\x93");
+    } else {
+        struct interval interval = interval_wilson(stuck, decided, 0.95);
+        field(page, "n",
+              arena_printf(arena, "%.2f  [%.2f, %.2f]", (double)stuck / (double)decided,
+                           interval.low, interval.high));
+    }
+    field(page, "n", percent(page, values[6].real));
+    field(page, "n", arena_printf(arena, "%.2f", values[7].real));
+    field(page, "n", percent(page, values[8].real));
+    field(page, "n",
+          values[9].type == RESULTS_NULL
+              ? arena_printf(arena, "not in %s", seconds(page, values[10].real))
+              : seconds(page, values[9].real));
+    row_end(page);
+    return true;
+}
+
+static bool add_metastability(struct page *page, struct err *err)
+{
+    static const char sql[] =
+        "SELECT c.label, sum(m.verdict='stable'), sum(m.verdict='metastable'), "
+        "sum(m.verdict='unstable'), sum(m.verdict='permanent'), sum(m.verdict='undecided'), "
+        "avg(g.value), avg(a.value), avg(u.value), avg(m.recovery_ns)/1e9, max(m.censored_ns)/1e9 "
+        "FROM metastability m JOIN run r USING(run_id) JOIN cell c USING(cell_id) "
+        "LEFT JOIN metric g ON g.run_id=r.run_id AND g.name='metastability.goodput_ratio' "
+        "LEFT JOIN metric a ON a.run_id=r.run_id AND a.name='metastability.amplification' "
+        "LEFT JOIN metric u ON u.run_id=r.run_id AND u.name='metastability.useless_share' "
+        "WHERE c.cell_id IN %s GROUP BY c.cell_id ORDER BY sum(m.verdict<>'stable') DESC, c.label";
+    if (!page->data->has_arms) {
+        return true;
+    }
+    text_add(&page->text, "<h2 id=\"metastability\">Does it come back by itself?</h2>\n");
+    table_begin(page, "cell|verdict (runs)|#P(stuck), 95% interval|#goodput after the trigger, of "
+                      "that without it|#sends per operation|#useless answers|#recovery");
+    if (!ask(page, sql, on_verdicts, err)) {
+        return false;
+    }
+    table_end(page, 7, "None for these cells.");
+    text_add(&page->text,
+             "<p>Every seed is run in up to four arms with the same arrivals. <em>Control</em>: "
+             "without the trigger; when that fails, the load is <b>unstable</b> by itself. "
+             "<em>Trigger</em>: as the scenario has it; when it comes back it is <b>stable</b>. "
+             "<em>Doubled</em>: twice as long, for what has not come back yet. <em>Probe</em>: "
+             "what is still stuck is relieved for a while; when it then stays well it was held "
+             "down by nothing but itself, <b>metastable</b>, else the damage is "
+             "<b>permanent</b>. Anything else is <b>undecided</b>.</p>\n");
+    for (uint32_t i = 0; i < page->context->figures.count; i++) {
+        const struct plot_figure *figure = vec_at(&page->context->figures, i);
+        if (strcmp(figure->plot, "arms") == 0) {
+            add_figure(page, figure);
+        }
+    }
+    return true;
+}
+
 /* Figures of the sweep, or the timelines. */
 static void add_figures(struct page *page, bool of_runs)
 {
     bool is_begun = false;
     for (uint32_t i = 0; i < page->context->figures.count; i++) {
         const struct plot_figure *figure = vec_at(&page->context->figures, i);
-        if ((strcmp(figure->plot, "timeline") == 0) != of_runs) {
+        if ((strcmp(figure->plot, "timeline") == 0) != of_runs ||
+            strcmp(figure->plot, "arms") == 0) {
             continue;
         }
         if (!is_begun) {
@@ -895,7 +976,7 @@ bool html_write(struct plot_context *context, const struct html_options *options
     bool is_fine = find_command(&page, err);
     add_head(&page, options);
     add_outcome(&page);
-    is_fine = is_fine && add_checks(&page, err);
+    is_fine = is_fine && add_metastability(&page, err) && add_checks(&page, err);
     add_cells(&page);
     add_figures(&page, false);
     is_fine = is_fine && add_failing(&page, err) && add_faults(&page, err);

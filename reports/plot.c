@@ -19,6 +19,8 @@
 #define AXIS_LABEL 18 /* CSS pixels from the left edge */
 
 const struct plot plots[] = {
+    {"arms", "control, trigger, doubled and probe arm of one seed: why the verdict is what it is",
+     plot_arms},
     {"compare", "goodput over time, one line a cell, same seed", plot_compare},
     {"cells", "the cells side by side: offered, answered, sent; same axes", plot_cells},
     {"availability", "unavailability against the number of replicas, with 95% intervals",
