@@ -26,12 +26,11 @@
 
 #include <math.h>
 
-#define EVENTS_MAX    100000
-#define TRIGGERS_MAX  1000.0 /* longest trigger tried, in time-outs */
-#define HALVINGS      40
-#define TOLERANCE     1e-9
-#define LEVELS        (PREDICT_RETRIES_MAX + 1)
-#define TIME_OUTS_MAX 20000.0
+#define EVENTS_MAX   100000
+#define TRIGGERS_MAX 1000.0 /* longest trigger tried, in time-outs */
+#define HALVINGS     40
+#define TOLERANCE    1e-9
+#define LEVELS       (PREDICT_RETRIES_MAX + 1)
 
 /* From `at_s` on, attempts of one generation become late at this rate. */
 struct change {
@@ -247,7 +246,7 @@ static void follow(struct flow *flow, struct fluid_run *run)
             }
         }
         double wait = wait_for_event(flow);
-        if (!isfinite(wait) || flow->now > end + TIME_OUTS_MAX * flow->delay) {
+        if (!isfinite(wait)) {
             break;
         }
         bool is_late = flow->share_late > TOLERANCE;

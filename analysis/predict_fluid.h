@@ -16,7 +16,7 @@
 enum fluid_end {
     FLUID_RECOVERED, /* the queue is empty, nothing times out, no retry is under way */
     FLUID_STUCK,     /* the retries alone keep attempts late for ever */
-    FLUID_UNDECIDED, /* neither within the limit of time or events */
+    FLUID_UNDECIDED, /* neither within 100,000 events: it oscillates, or balances on the edge */
 };
 
 /* What happens from time 0, in a system that has no queue and no retries then. */

@@ -51,6 +51,13 @@ double mean_field_erlang_c(uint32_t servers, double load)
     return blocked / (1 - load * (1 - blocked));
 }
 
+/* Nothing can be answered in time, however little there is. */
+static bool is_hopeless(const struct predict_system *system)
+{
+    return system->service == PREDICT_CONSTANT &&
+           system->servers > system->capacity_per_s * system->timeout_s;
+}
+
 double mean_field_timeout_share(const struct predict_system *system, double attempts_per_s)
 {
     ASSERT(attempts_per_s >= 0);
@@ -60,7 +67,7 @@ double mean_field_timeout_share(const struct predict_system *system, double atte
     double timeout = system->timeout_s;
     double service = system->capacity_per_s / system->servers; /* rate of one server */
     if (system->service == PREDICT_CONSTANT) {
-        return 1 / service > timeout ? 1 : 0;
+        return is_hopeless(system) ? 1 : 0;
     }
     double spare = system->capacity_per_s - attempts_per_s;
     double waits = mean_field_erlang_c(system->servers, attempts_per_s / system->capacity_per_s);
@@ -94,6 +101,9 @@ static bool is_queue_too_short(const struct predict_system *system)
 
 double mean_field_hidden_capacity(const struct predict_system *system)
 {
+    if (is_hopeless(system)) {
+        return 0;
+    }
     if (is_queue_too_short(system)) {
         return system->capacity_per_s;
     }
@@ -160,12 +170,11 @@ static double find_peak(const struct predict_system *system)
 double mean_field_saddle_node(const struct predict_system *system)
 {
     ASSERT(predict_system_is_valid(system));
-    if (is_queue_too_short(system)) {
-        return system->capacity_per_s;
+    if (is_hopeless(system)) {
+        return 0;
     }
-    if (system->service == PREDICT_CONSTANT) {
-        bool is_ever_served = system->servers / system->capacity_per_s <= system->timeout_s;
-        return is_ever_served ? system->capacity_per_s : mean_field_hidden_capacity(system);
+    if (is_queue_too_short(system) || system->service == PREDICT_CONSTANT) {
+        return system->capacity_per_s;
     }
     return fresh_load(system, find_peak(system));
 }

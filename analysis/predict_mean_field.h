@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #define PREDICT_RETRIES_MAX  64
-#define PREDICT_SERVERS_MAX  1000000
+#define PREDICT_SERVERS_MAX  10000
 #define MEAN_FIELD_ROOTS_MAX 8
 
 enum predict_service {
@@ -62,7 +62,8 @@ double mean_field_timeout_share(const struct predict_system *system, double atte
 double mean_field_amplification(const struct predict_system *system, double p);
 
 /* The load below which every trigger is survived: capacity / (retries + 1), or / (1 + budget) if
- * that is less work, or the capacity itself where the queue is too short to make anything late. */
+ * that is less work, or the capacity itself where the queue is too short to make anything late;
+ * 0 where a constant service takes longer than the time-out. */
 double mean_field_hidden_capacity(const struct predict_system *system);
 /* The saddle-node: the highest fresh load with a healthy fixed point. Beyond it the server
  * collapses without a trigger. At least the hidden capacity, at most the capacity. */

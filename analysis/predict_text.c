@@ -44,7 +44,8 @@ static void add_number(struct text *text, const char *label, double value, const
                        const char *meaning)
 {
     char number[48];
-    snprintf(number, sizeof(number), "%.2f%s", value, unit);
+    bool is_plain = value <= 0 || (value >= 1 && value < 1e9);
+    snprintf(number, sizeof(number), is_plain ? "%.2f%s" : "%.4g%s", value, unit);
     text_printf(text, "%-20s %14s   %s\n", label, number, meaning);
 }
 
@@ -118,7 +119,7 @@ static void add_roots(struct text *text, const struct predict_request *request)
                 "answered/s");
     for (uint32_t i = 0; i < count; i++) {
         const char *name = roots[i].is_stable ? "healthy" : "separatrix";
-        name = roots[i].timeout_share >= 1 ? "stuck" : name;
+        name = roots[i].is_stable && roots[i].timeout_share > 0.5 ? "stuck" : name;
         char share[32];
         double percent = roots[i].timeout_share * 100;
         bool is_tiny = percent > 0 && percent < TINY_PERCENT;
@@ -165,7 +166,7 @@ static void add_trigger(struct text *text, const struct predict_request *request
     text_printf(text, "  after %-11s ", predict_format_time(trigger.duration_s, duration, 32));
     switch (run.end) {
     case FLUID_RECOVERED:
-        text_printf(text, "%14s   nothing arrives late any more from %s after its end,\n",
+        text_printf(text, "%14s   nothing is late or lost any more from %s after its end,\n",
                     "recovers", predict_format_time(run.late_until_s, back, sizeof(back)));
         text_printf(text, "%-35s   and the queue is empty from %s\n", "",
                     predict_format_time(run.empty_at_s, back, sizeof(back)));
@@ -190,6 +191,11 @@ static void add_loads(struct text *text, const struct predict_request *request)
     char numbers[3][32];
     double low = mean_field_hidden_capacity(&request->system);
     double high = mean_field_saddle_node(&request->system);
+    if (high <= 0) {
+        text_add(text,
+                 "\nno load is answered in time: the service takes longer than the time-out\n");
+        return;
+    }
     bool has_duration = request->trigger.duration_s > 0;
     trigger_name(request->trigger, name, sizeof(name));
     text_printf(text, "\n%12s  %-12s %18s", "load", "class", "tipping duration");
@@ -204,7 +210,7 @@ static void add_loads(struct text *text, const struct predict_request *request)
         if (i >= 0 && high <= low) {
             break;
         }
-        enum predict_class class = mean_field_class(&request->system, load);
+        enum predict_class class = load < low ? PREDICT_STABLE : PREDICT_VULNERABLE;
         double tipping =
             fluid_tipping_duration(&request->system, load, request->trigger, request->budget_burst);
         text_printf(text, "%10.2f/s  %-12s %18s", load, predict_class_name(class),
@@ -248,6 +254,9 @@ static void solve_chain(struct text *text, const struct chain_model *model)
                 "  share of time", share);
     add_time(text, "  mixing time", log2(100) * chain_relaxation_time(chain),
              "log2(100) relaxation times");
+    text_add(text,
+             "  The chain forgets how long a client has waited: times are right to a factor of "
+             "three.\n");
     free(values);
     chain_free(chain);
 }
@@ -316,10 +325,6 @@ static void add_limits(struct text *text, const struct predict_request *request)
              "  - clients are open: calls arrive whatever becomes of earlier ones; the server "
              "works on\n    attempts in order of arrival and does not learn that a client gave "
              "up\n");
-    if (system->service == PREDICT_EXPONENTIAL && system->retries > 0) {
-        text_add(text, "  - the chain forgets how long a client has waited: its times are right to "
-                       "a factor of three\n");
-    }
 }
 
 void predict_text_add(struct text *text, const struct predict_request *request)

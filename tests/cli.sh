@@ -271,7 +271,7 @@ fi
 expect 0 '^hidden capacity +150.00/s' '^saddle-node +292.46/s' '^load +280.00/s +vulnerable' 'tipping duration +1.0051s' \
     'after 10s +stuck' 'is too large' -- \
     squall predict --capacity 300/s --servers 30 --timeout 1s --retries 1 --load 280/s --duration 10s
-expect 0 'recovers +nothing arrives late any more from 33s' -- \
+expect 0 'recovers +nothing is late or lost any more from 33s' -- \
     squall predict --capacity 300/s --timeout 1s --retries 1 --load 120/s --duration 10s
 expect 0 'collapses by itself' 'unstable' '>1e12s' -- squall predict --capacity 10/s --timeout 3s --retries 4 --load 9.5/s
 expect 0 'capacity / \(1 \+ budget\)' '272.73/s' 'vulnerable .* never$' -- \
@@ -280,6 +280,7 @@ expect 0 'tipping duration +9\.[0-9]+s' -- squall predict --capacity 1000/s --se
     --load 380/s --trigger capacity --factor 20%
 expect 0 'in the end +collapses' 'largest batch +1199' -- squall predict --law batch items=1200 service=10ms workers=2 timeout=3s
 expect 0 '27051' -- squall predict --law offered load=10100/s capacity=10000/s attempts=10
+expect 0 'no load is answered in time' -- squall predict --capacity 10/s --servers 30 --timeout 1s --service constant
 expect 2 "unknown law 'bath'; there are batch, " -- squall predict --law bath
 expect 2 "needs service=" -- squall predict --law batch items=3
 expect 2 "'x=1' is no parameter" -- squall predict --law cache x=1

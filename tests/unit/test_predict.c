@@ -37,8 +37,7 @@ static struct fluid_run outage(const struct predict_system *system, double load,
     return fluid_through(system, load, (struct fluid_trigger){0, 1, duration}, 0);
 }
 
-/* ------------------------------------------------------------------------------------ mean field
- */
+/* -------------------------------------------------------------------------------- mean field */
 
 TEST(predict, saddle_nodes_are_those_of_the_table)
 {
@@ -138,8 +137,8 @@ TEST(predict, budgets_short_queues_and_constant_service_move_the_limits)
     CHECK(mean_field_saddle_node(&system) == 300);
     system.timeout_s = 1e-3; /* shorter than one service */
     system.queue_limit = 0;
-    CHECK(mean_field_saddle_node(&system) == 30);
-    CHECK_EQUAL(mean_field_class(&system, 31), PREDICT_UNSTABLE);
+    CHECK(mean_field_saddle_node(&system) == 0);
+    CHECK_EQUAL(mean_field_class(&system, 1), PREDICT_UNSTABLE);
 }
 
 TEST(predict, systems_out_of_range_are_refused)
@@ -159,8 +158,7 @@ TEST(predict, systems_out_of_range_are_refused)
     }
 }
 
-/* ----------------------------------------------------------------------------------------- fluid
- */
+/* ------------------------------------------------------------------------------------- fluid */
 
 TEST(predict, the_tipping_outage_with_one_retry_is_the_closed_form)
 {
@@ -298,8 +296,110 @@ TEST(predict, saved_up_tokens_only_lengthen_the_recovery)
     CHECK(is_near(without.amplification_max, 1.1, 1e-9));
 }
 
-/* ----------------------------------------------------------------------------------------- chain
- */
+/* The same equations in small steps, written down as they stand: an independent solution. */
+#define STEPS       500 /* of a time-out, which is 1 s here */
+#define HORIZON_MAX 60
+
+struct stepped {
+    double late[5][HORIZON_MAX * STEPS];
+    double late_until_s;
+    double queue_max;
+    bool is_stuck;
+};
+
+static double step_retries(struct stepped *run, const struct predict_system *system, uint32_t now,
+                           double tokens, double *rate)
+{
+    double wanted = 0;
+    uint32_t delay = (uint32_t)lround((system->timeout_s + system->retry_delay_s) * STEPS);
+    for (uint32_t k = 1; k <= system->retries; k++) {
+        rate[k] = now >= delay ? run->late[k - 1][now - delay] : 0;
+        wanted += rate[k];
+    }
+    if (system->budget >= 0 && wanted > tokens * STEPS) {
+        for (uint32_t k = 1; k <= system->retries; k++) {
+            rate[k] *= tokens * STEPS / wanted;
+        }
+        wanted = tokens * STEPS;
+    }
+    return wanted;
+}
+
+static void step_through(struct stepped *run, const struct predict_system *system, double load,
+                         struct fluid_trigger trigger, double burst)
+{
+    double queue = 0;
+    double tokens = burst;
+    uint32_t count = HORIZON_MAX * STEPS;
+    uint32_t late_last = 0;
+    run->queue_max = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        double now = (double)i / STEPS;
+        bool is_during = now < trigger.duration_s;
+        double capacity = system->capacity_per_s * (is_during ? trigger.capacity_factor : 1);
+        double rate[5] = {load * (is_during ? trigger.load_factor : 1)};
+        tokens += system->budget * rate[0] / STEPS;
+        double again = step_retries(run, system, i, tokens, rate);
+        tokens = fmin(burst, tokens - again / STEPS);
+        double inside = fmin(fmax(trigger.duration_s - now, 0), 1);
+        double ahead = system->capacity_per_s * (inside * trigger.capacity_factor + (1 - inside));
+        double arrivals = rate[0] + again;
+        bool is_late = queue > ahead * (1 + 1e-9);
+        queue = fmax(0, queue + (arrivals - capacity) / STEPS);
+        double lost = 0;
+        if (system->queue_limit > 0 && queue > system->queue_limit) {
+            lost = (queue - system->queue_limit) * STEPS / arrivals;
+            queue = system->queue_limit;
+        }
+        double share = is_late ? 1 : lost;
+        for (uint32_t k = 0; k < system->retries; k++) {
+            run->late[k][i] = rate[k] * share;
+        }
+        run->queue_max = fmax(run->queue_max, queue);
+        late_last = share > 1e-6 ? i + 1 : late_last;
+    }
+    run->late_until_s = fmax(0, (double)late_last / STEPS - trigger.duration_s);
+    run->is_stuck = late_last > count - 5 * STEPS;
+}
+
+static double draw(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (double)(*state >> 40) / (double)(1 << 24);
+}
+
+TEST(predict, events_and_small_steps_solve_the_same_equations_alike)
+{
+    struct stepped *run = malloc(sizeof(*run));
+    uint64_t state = 1;
+    uint32_t stuck = 0;
+    for (uint32_t i = 0; i < 150; i++) {
+        struct predict_system system = server(100, 1, 1, (uint32_t)(draw(&state) * 5));
+        system.budget = draw(&state) < .3 ? draw(&state) * .5 : -1;
+        system.queue_limit = draw(&state) < .4 ? 20 + floor(draw(&state) * 400) : 0;
+        system.retry_delay_s = draw(&state) < .3 ? draw(&state) : 0;
+        double burst = system.budget >= 0 ? draw(&state) * 100 : 0;
+        double load = 5 + 85 * draw(&state);
+        struct fluid_trigger trigger = {0, 1, .1 + draw(&state) * 3};
+        trigger.capacity_factor = i % 3 == 0 ? 0 : i % 3 == 1 ? draw(&state) : 1;
+        trigger.load_factor = i % 3 == 2 ? 1 + 3 * draw(&state) : 1;
+        struct fluid_run exact = fluid_through(&system, load, trigger, burst);
+        CHECK(exact.end != FLUID_UNDECIDED);
+        stuck += exact.end == FLUID_STUCK ? 1 : 0;
+        step_through(run, &system, load, trigger, burst);
+        if (exact.end == FLUID_STUCK) {
+            CHECK(run->is_stuck);
+        } else if (exact.late_until_s < HORIZON_MAX - 20) {
+            CHECK(fabs(run->late_until_s - exact.late_until_s) < .05 + .03 * exact.late_until_s);
+            CHECK(fabs(run->queue_max - exact.queue_max) < 2 + .02 * exact.queue_max);
+        }
+    }
+    CHECK(stuck > 10);
+    CHECK(stuck < 100);
+    free(run);
+}
+
+/* ------------------------------------------------------------------------------------- chain */
 
 static struct chain *chain_of(const struct chain_model *model)
 {
@@ -434,8 +534,7 @@ TEST(predict, chains_that_are_too_large_or_senseless_are_refused)
     chain_free(NULL);
 }
 
-/* ------------------------------------------------------------------------------------------ laws
- */
+/* -------------------------------------------------------------------------------------- laws */
 
 /* Rounds of a batch, one worker, whole seconds: is everything done in the end? */
 static bool batch_drains(uint32_t items, uint32_t timeout)
@@ -515,8 +614,7 @@ TEST(predict, one_percent_of_overload_becomes_nearly_three_times_the_load)
     CHECK(is_near(law_erlang_b(1000, 5095), .8038, 1e-4));
 }
 
-/* ------------------------------------------------------------------------------------------ text
- */
+/* -------------------------------------------------------------------------------------- text */
 
 TEST(predict, times_that_pretend_to_know_are_not_printed)
 {
