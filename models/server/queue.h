@@ -22,6 +22,7 @@ struct job {
     sq_time deadline; /* INT64_MAX: none */
     sq_time work;     /* service time */
     sq_timer timer;   /* when the caller's cancellation comes; 0: not awaited */
+    uint32_t slot;    /* names the timer */
     bool is_queued;
     bool is_gone;       /* answered; only the timer still knows it */
     bool is_downstream; /* a worker is held until the answer */

@@ -135,6 +135,13 @@ enum { ON_FULL_DROP, ON_FULL_REJECT };
 enum { CANCELLATION_NONE, CANCELLATION_CLIENT, CANCELLATION_DEADLINE };
 enum { USES_PROCESSOR, USES_TIME };
 
+/* A cancellation that is awaited. Timers are named by the number of their slot: an address in the
+ * trace would differ from run to run. */
+struct slot {
+    struct job *job; /* NULL: free */
+    uint32_t next_free;
+};
+
 struct worker {
     struct worker *next_idle;
     sq_fiber fiber;
@@ -153,6 +160,9 @@ struct server {
     uint64_t allocated; /* requests since the last collection */
     sq_time stall_end;
     sq_time stall_total; /* of all stalls begun so far, each to its end */
+    struct slot *slots;
+    uint32_t slot_count;
+    uint32_t slot_free; /* the first free one; slot_count: none */
     uint64_t *values;
     uint64_t value_count;
 };
@@ -170,13 +180,42 @@ static sq_time now_of(const struct server *server)
 /* ------------------------------------------------------------------------------- the end of a job
  */
 
+static uint32_t slot_take(struct server *server, struct job *job)
+{
+    struct sq_env *env = server->env;
+    if (server->slot_free == server->slot_count) {
+        const uint32_t count = server->slot_count > 0 ? server->slot_count * 2 : 64;
+        server->slots = env->mem->realloc(env, server->slots, count * sizeof(*server->slots));
+        for (uint32_t i = server->slot_count; i < count; i++) {
+            server->slots[i] = (struct slot){NULL, i + 1};
+        }
+        server->slot_count = count;
+    }
+    const uint32_t slot = server->slot_free;
+    server->slot_free = server->slots[slot].next_free;
+    server->slots[slot].job = job;
+    return slot;
+}
+
+/* The job's timer has fired or was cancelled. */
+static void slot_release(struct server *server, struct job *job)
+{
+    assert(server->slots[job->slot].job == job);
+    server->slots[job->slot] = (struct slot){NULL, server->slot_free};
+    server->slot_free = job->slot;
+    job->timer = 0;
+}
+
 static void job_free(struct server *server, struct job *job)
 {
     struct sq_env *env = server->env;
     assert(!job->is_queued);
-    if (job->timer != 0 && !env->clock->cancel(env, job->timer)) {
-        job->is_gone = true; /* the timer waits in the inbox and still names the job */
-        return;
+    if (job->timer != 0) {
+        if (!env->clock->cancel(env, job->timer)) {
+            job->is_gone = true; /* the timer waits in the inbox and still names the job */
+            return;
+        }
+        slot_release(server, job);
     }
     env->mem->free(env, job);
 }
@@ -478,7 +517,8 @@ static void await_cancellation(struct server *server, struct job *job)
     if (option(server, OPTION_CANCELLATION) == CANCELLATION_CLIENT && job->deadline != INT64_MAX) {
         const sq_time left = job->deadline - now_of(server);
         const sq_time delay = (left > 0 ? left : 0) + option(server, OPTION_CANCEL_DELAY);
-        job->timer = env->clock->start(env, delay, (uint64_t)(uintptr_t)job);
+        job->slot = slot_take(server, job);
+        job->timer = env->clock->start(env, delay, job->slot);
     }
 }
 
@@ -506,8 +546,10 @@ static void on_request(struct sq_env *env, const struct sq_request *request)
 static void on_timer(struct sq_env *env, uint64_t tag)
 {
     struct server *server = env->state;
-    struct job *job = (struct job *)(uintptr_t)tag;
-    job->timer = 0;
+    assert(tag < server->slot_count);
+    struct job *job = server->slots[tag].job;
+    assert(job != NULL);
+    slot_release(server, job);
     if (job->is_gone) {
         env->mem->free(env, job);
     } else if (job->is_queued) {

@@ -115,8 +115,7 @@ TEST(server, a_deterministic_law_draws_nothing)
     CHECK(memcmp(&before, &node.rng, sizeof(before)) == 0);
 }
 
-/* ----------------------------------------------------------------------------------- disciplines
- */
+/* ---------------------------------------------------------------------------------- disciplines */
 
 #define JOBS 8
 
@@ -244,8 +243,7 @@ TEST(server, codel_leaves_a_short_delay_and_the_last_request_alone)
     }
 }
 
-/* -------------------------------------------------------------------------------------- limiters
- */
+/* ------------------------------------------------------------------------------------- limiters */
 
 TEST(server, aimd_adds_one_and_takes_a_tenth)
 {
@@ -485,7 +483,7 @@ TEST(server, a_pause_delays_what_is_in_service)
     lab_free(&lab);
 }
 
-/* ------------------------------------------------------------------------- what overload does */
+/* --------------------------------------------------------------------------- what overload does */
 
 #define DETERMINISTIC_10MS "serviceTime: 10ms, serviceLaw: deterministic"
 
@@ -692,8 +690,7 @@ TEST(server, a_collection_stops_everything)
     lab_free(&lab);
 }
 
-/* ------------------------------------------------------------------------------------ middleware
- */
+/* ----------------------------------------------------------------------------------- middleware */
 
 #define TWO_TIERS(front, policy, back)                                                             \
     "system:\n  groups:\n"                                                                         \
@@ -749,8 +746,44 @@ TEST(server, a_front_that_holds_no_worker_passes_on_any_number)
     CHECK(tiers_goodput(freed, "4/s") == 1);
 }
 
-/* ------------------------------------------------------------------------------ laws of overload
- */
+/* Everything at once, struck by crashes, pauses and power losses: cancellations that come while a
+ * node is paused name requests that are gone. */
+TEST(server, every_option_at_once_survives_crashes_and_repeats_itself)
+{
+    static const char groups[] = TWO_TIERS(
+        "servers: 4, cancellation: client, cancelDelay: 3ms, errorCost: 1ms, gcHeap: 50, gcPause: "
+        "3ms, gcPausePerRequest: 100us, limiter: vegas, propagatesDeadline: true",
+        "timeout: 100ms, deadline: 300ms, route: random",
+        "serviceTime: 4ms, serviceLaw: lognormal, discipline: codel, queueLimit: 40, limiter: "
+        "gradient, cancellation: deadline, deadlineSlack: 2ms, loadFactor: 1%, uses: time, "
+        "servers: 3") "faults:\n"
+                      "  - {name: kill, kind: NodeChaos, action: kill, mode: one, every: 1s, "
+                      "duration: 100ms}\n"
+                      "  - {name: stall, kind: NodeChaos, action: pause, mode: one, every: 900ms, "
+                      "duration: 150ms}\n"
+                      "  - {name: power, kind: NodeChaos, action: power-loss, mode: one, every: "
+                      "3s, duration: 200ms}\n";
+    uint64_t digests[2];
+    for (uint32_t i = 0; i < 2; i++) {
+        struct lab lab;
+        REQUIRE(lab_run(&lab,
+                        (struct lab_options){.groups = groups,
+                                             .rate = "500/s",
+                                             .is_poisson = true,
+                                             .limit_s = 20,
+                                             .timeout_s = 0.1,
+                                             .attempts = 3,
+                                             .seed = 7},
+                        NULL));
+        digests[i] = world_digest(lab.world);
+        CHECK(lab_goodput(&lab, 0, 20) > 0.2);
+        CHECK(lab_goodput(&lab, 0, 20) < 1);
+        lab_free(&lab);
+    }
+    CHECK(digests[0] == digests[1]);
+}
+
+/* ----------------------------------------------------------------------------- laws of overload */
 
 struct storm {
     double capacity_per_s;
