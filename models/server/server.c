@@ -177,8 +177,7 @@ static sq_time now_of(const struct server *server)
     return server->env->clock->monotonic(server->env);
 }
 
-/* ------------------------------------------------------------------------------- the end of a job
- */
+/* ----------------------------------------------------------------------------- the end of a job */
 
 static uint32_t slot_take(struct server *server, struct job *job)
 {
@@ -303,8 +302,7 @@ static void answer(struct server *server, struct job *job)
     job_free(server, job);
 }
 
-/* -------------------------------------------------------------------------------------- the target
- */
+/* ----------------------------------------------------------------------------------- the target */
 
 static void on_target_reply(struct sq_env *env, void *argument, enum sq_status status,
                             const void *data, size_t size)
@@ -340,8 +338,7 @@ static void pass_on(struct server *server, struct job *job)
     }
 }
 
-/* ----------------------------------------------------------------------------------------- workers
- */
+/* -------------------------------------------------------------------------------------- workers */
 
 /* A request is allocated; when the heap is full, everything stops. */
 static void allocate(struct server *server)
@@ -473,8 +470,7 @@ static void wake_worker(struct server *server)
     }
 }
 
-/* --------------------------------------------------------------------------------------- arrivals
- */
+/* ------------------------------------------------------------------------------------- arrivals */
 
 static struct job *job_new(struct server *server, const struct sq_request *request)
 {

@@ -841,6 +841,30 @@ TEST(server, hidden_capacity_is_within_one_percent_of_mu_over_the_number_of_send
     }
 }
 
+/* The same capacity in thirty servers with exponential times. */
+TEST(server, hidden_capacity_of_thirty_servers_is_that_of_one)
+{
+    static const char server[] = "serviceTime: 100ms, servers: 30";
+    static const char *const rates[] = {"145/s", "155/s"};
+    for (uint32_t i = 0; i < 4; i++) {
+        struct lab lab;
+        REQUIRE(lab_run(&lab,
+                        (struct lab_options){.server = server,
+                                             .cores = 30,
+                                             .rate = rates[i % 2],
+                                             .is_poisson = true,
+                                             .limit_s = 400,
+                                             .timeout_s = 1,
+                                             .attempts = 2,
+                                             .pause_at_s = FREEZE_AT_S,
+                                             .pause_s = 10,
+                                             .seed = 1 + i / 2},
+                        NULL));
+        CHECK((lab_goodput(&lab, 380, 397) >= 0.95) == (i % 2 == 0));
+        lab_free(&lab);
+    }
+}
+
 /* The smallest freeze that sticks, one retry, in time-outs. */
 static double tipping_freeze(double rho)
 {
@@ -856,6 +880,31 @@ TEST(server, the_tipping_freeze_is_within_half_a_percent_of_the_formula)
         storm.freeze_s = tipping_freeze(loads[i]) - 0.005;
         CHECK(storm_recovers(storm));
         storm.freeze_s = tipping_freeze(loads[i]) + 0.005;
+        CHECK(!storm_recovers(storm));
+    }
+}
+
+/* More retries: no closed form, but the fluid as a delay-difference equation, solved elsewhere in
+ * steps of a millisecond (its figures have three digits). */
+TEST(server, the_tipping_freeze_with_more_retries_is_that_of_the_fluid)
+{
+    static const struct {
+        uint32_t retries;
+        double rho;
+        double freeze_s;
+    } rows[] = {
+        {2, 0.35, 1.946}, {2, 0.50, 1.500}, {2, 0.60, 1.312}, {2, 0.80, 1.059},
+        {3, 0.30, 2.184}, {3, 0.40, 1.756}, {3, 0.70, 1.154}, {4, 0.25, 2.498},
+        {4, 0.35, 1.938}, {4, 0.45, 1.604}, {4, 0.95, 1.003},
+    };
+    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct storm storm = {.capacity_per_s = 1000,
+                              .load_per_s = rows[i].rho * 1000,
+                              .retries = rows[i].retries,
+                              .limit_s = 60};
+        storm.freeze_s = rows[i].freeze_s - 0.005;
+        CHECK(storm_recovers(storm));
+        storm.freeze_s = rows[i].freeze_s + 0.005;
         CHECK(!storm_recovers(storm));
     }
 }
