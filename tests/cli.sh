@@ -295,6 +295,17 @@ expect 2 "'frost' is none of freeze, capacity, load" -- squall predict --capacit
 expect 2 'more than one scenario' -- squall predict tiny.yaml echo.yaml
 expect 2 'cannot open the file' -- squall predict nowhere.yaml
 expect 2 'sqlite-single states no service time' '--capacity is missing' -- squall predict tiny.yaml
+scenario frozen.yaml <<'END'
+system: {model: server, options: {serviceTime: 100ms, servers: 30, discipline: lifo, queueLimit: 1000, gcHeap: 50},
+  host: {cores: 30, cpu: {perMessage: 0s}}}
+load: {steady: {executor: constant-arrival-rate, rate: 280/s}}
+client: {timeout: 1s, deadline: none, retry: {preset: naive, maxAttempts: 2, backoff: none}}
+faults: [{name: freeze, kind: NodeChaos, action: pause, mode: all, at: 10s, duration: 10s}]
+END
+expect 0 '^300/s by 30 servers .*1 retry, queue of 1000' '292.46/s' 'load +280.00/s +vulnerable' 'after 10s +stuck' \
+    'taken to be served in order' 'gcHeap is not considered' 'late answers' -- squall predict frozen.yaml
+expect 0 'load +100.00/s +stable' 'after 3s +recovers' -- squall predict frozen.yaml --load 100/s --duration 3s
+expect 0 ', 9 retries' 'capacity x 0.5' -- squall predict frozen.yaml --set client.retry.maxAttempts=10 --trigger capacity --factor 50%
 expect 0 'how the scenario was read' 'hidden capacity' -- squall predict tiny.yaml --capacity 500/s
 
 # ---------------------------------------------------------------------------------------------- run

@@ -29,6 +29,20 @@ static bool is_choice(const struct spec_group *group, const char *name, const ch
     return value == NULL || value->text == NULL || strcmp(value->text, choice) == 0;
 }
 
+static void note_extras(const struct spec_group *group, struct text *notes)
+{
+    static const char *const extras[] = {"loadFactor", "errorCost", "gcHeap"};
+    for (uint32_t i = 0; i < ARRAY_COUNT(extras); i++) {
+        const struct sq_value *value = option_of(group, extras[i]);
+        if (value != NULL && value->number != 0) {
+            text_printf(notes, "  - the server's %s is not considered\n", extras[i]);
+        }
+    }
+    if (!is_choice(group, "target", "")) {
+        text_add(notes, "  - the group that the server itself calls is not considered\n");
+    }
+}
+
 static void read_server(const struct spec_group *group, struct predict_system *system,
                         struct text *notes)
 {
@@ -42,8 +56,7 @@ static void read_server(const struct spec_group *group, struct predict_system *s
         return;
     }
     system->servers = servers == NULL || servers->number < 1 ? 1 : (uint32_t)servers->number;
-    double per_request_s =
-        (double)(time->number + group->host.per_message_ns + group->host.per_operation_ns);
+    double per_request_s = (double)(time->number + group->host.per_message_ns);
     system->capacity_per_s = per_request_s > 0 ? system->servers * NS_IN_A_S / per_request_s : 0;
     system->queue_limit = limit == NULL ? 0 : (double)limit->number;
     if (is_choice(group, "serviceLaw", "deterministic")) {
@@ -63,6 +76,7 @@ static void read_server(const struct spec_group *group, struct predict_system *s
     if (!is_choice(group, "limiter", "none")) {
         text_add(notes, "  - the concurrency limiter is not considered\n");
     }
+    note_extras(group, notes);
     if (system->queue_limit > 0 && !is_choice(group, "onFull", "drop")) {
         text_add(notes, "  - a full queue is taken to lose requests in silence, not to answer\n");
     }
@@ -93,6 +107,9 @@ static void read_client(const struct spec_client *client, struct predict_request
         if (client->backoff != SPEC_BACKOFF_FIXED || client->jitter != SPEC_JITTER_NONE) {
             text_add(notes, "  - every retry is taken to wait for the initial back-off\n");
         }
+    }
+    if (system->retries > 0 && !client->ignores_late) {
+        text_add(notes, "  - late answers are taken to be ignored (client.lateAnswers)\n");
     }
     uint32_t cost = client->budget_timeout_cost;
     if (client->budget_enabled && cost > 0) {
