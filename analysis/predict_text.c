@@ -142,6 +142,24 @@ static const char *trigger_name(struct fluid_trigger trigger, char *out, size_t 
     return out;
 }
 
+/* The fluid has no time of service. The first correction for it: who waits longer than the time-out
+ * less one service is late, and still sends again one time-out after the first attempt. */
+static void add_corrected(struct text *text, const struct predict_request *request)
+{
+    struct predict_system system = request->system;
+    double service = system.servers / system.capacity_per_s;
+    if (service >= system.timeout_s / 2 || service < system.timeout_s / 1000 ||
+        system.queue_limit > 0) {
+        return;
+    }
+    system.timeout_s -= service;
+    system.retry_delay_s += service;
+    double tipping = fluid_tipping_duration(&system, request->load_per_s, request->trigger,
+                                            request->budget_burst);
+    add_time(text, "  with own service", tipping,
+             "the same, with one mean service in the time-out");
+}
+
 static void add_trigger(struct text *text, const struct predict_request *request)
 {
     char name[48];
@@ -158,6 +176,9 @@ static void add_trigger(struct text *text, const struct predict_request *request
     }
     add_time(text, "  tipping duration", tipping,
              isinf(tipping) ? "no such trigger sticks" : "the shortest that sticks");
+    if (!isinf(tipping)) {
+        add_corrected(text, request);
+    }
     if (trigger.duration_s <= 0) {
         return;
     }

@@ -296,7 +296,7 @@ expect 2 'more than one scenario' -- squall predict tiny.yaml echo.yaml
 expect 2 'cannot open the file' -- squall predict nowhere.yaml
 expect 2 'sqlite-single states no service time' '--capacity is missing' -- squall predict tiny.yaml
 scenario frozen.yaml <<'END'
-system: {model: server, options: {serviceTime: 100ms, servers: 30, discipline: lifo, queueLimit: 1000, gcHeap: 50},
+system: {model: server, nodes: 1, options: {serviceTime: 100ms, servers: 30, discipline: lifo, queueLimit: 1000, gcHeap: 50},
   host: {cores: 30, cpu: {perMessage: 0s}}}
 load: {steady: {executor: constant-arrival-rate, rate: 280/s}}
 client: {timeout: 1s, deadline: none, retry: {preset: naive, maxAttempts: 2, backoff: none}}
@@ -307,6 +307,22 @@ expect 0 '^300/s by 30 servers .*1 retry, queue of 1000' '292.46/s' 'load +280.0
 expect 0 'load +100.00/s +stable' 'after 3s +recovers' -- squall predict frozen.yaml --load 100/s --duration 3s
 expect 0 ', 9 retries' 'capacity x 0.5' -- squall predict frozen.yaml --set client.retry.maxAttempts=10 --trigger capacity --factor 50%
 expect 0 'how the scenario was read' 'hidden capacity' -- squall predict tiny.yaml --capacity 500/s
+
+# What a simulation of the same server gives, found by bisection: 1218 ms comes back, 1219 ms does not.
+scenario clockwork.yaml <<'END'
+time: {warmup: 5s, limit: 120s}
+system: {model: server, nodes: 1, options: {serviceTime: 3333us, serviceLaw: deterministic},
+  host: {queue: {limit: 1000000}, cpu: {perMessage: 0s, perByte: 0ns, perTimer: 0s}}}
+network: {default: {latency: 0s, bandwidth: unlimited}, clients: {latency: 0s, bandwidth: unlimited}}
+load: {steady: {executor: constant-arrival-rate, rate: 200/s, arrivals: uniform, workload: {readProportion: 100%, updateProportion: 0%}}}
+client: {timeout: 1s, deadline: none, lateAnswers: ignore, retry: {preset: naive, maxAttempts: 2, backoff: none, jitter: none}}
+faults: [{name: freeze, kind: NodeChaos, action: pause, mode: all, at: 10s, duration: 1.2s}]
+checks: [{eventually: {predicate: "goodput >= 0.9 * baseline", after: last-fault, within: 60s, for: 20s}}]
+seeds: 1..1
+END
+expect 0 'tipping duration +1.2223s' 'with own service +1.2190?s' -- squall predict clockwork.yaml
+expect 0 '^PASS' -- squall run clockwork.yaml --set faults.freeze.duration=1210ms --out cw1
+expect 1 '^FAIL' -- squall run clockwork.yaml --set faults.freeze.duration=1228ms --out cw2
 
 # ---------------------------------------------------------------------------------------------- run
 expect 0 'tiny  sqlite-single \(sqlite [0-9.]+\)  1 cell × 4 seeds' '✓ always +linearizable \.+ 4 of 4 ' \

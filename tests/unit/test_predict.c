@@ -642,6 +642,7 @@ TEST(predict, the_text_names_class_limits_and_what_does_not_hold)
     CHECK(strstr(text_of(&text), "healthy to full") != NULL);
     CHECK(strstr(text_of(&text), "not short against it") != NULL);
     CHECK(strstr(text_of(&text), "the queue has no limit") != NULL);
+    CHECK(strstr(text_of(&text), "with own service") != NULL);
     text_clear(&text);
     request.load_per_s = 0;
     predict_text_add(&text, &request);
