@@ -187,17 +187,15 @@ static int64_t windows_of(const struct series *series, int64_t ns)
     return (ns + series->window_ns - 1) / series->window_ns;
 }
 
-/* Is the last span in which anything was asked healthy? */
-static bool is_well_at_end(const struct spec_metastability *asked, const struct series *series)
+/* Is goodput there in the last `within`, as far as it lies after since_ns? Time-outs do not matter
+ * here: over a long stretch a few of them are ordinary near capacity. */
+static bool is_well_at_end(const struct spec_metastability *asked, const struct series *series,
+                           int64_t since_ns)
 {
-    int64_t span = windows_of(series, asked->hold_ns);
-    for (int64_t end = series->count; end >= span; end--) {
-        if (window_at(series, end - 1)->judged > 0) {
-            struct sum sum = sum_of(series, end - span, end);
-            return is_healthy(asked, &sum);
-        }
-    }
-    return false;
+    int64_t from = series->count - windows_of(series, asked->within_ns);
+    int64_t first = windows_of(series, since_ns);
+    struct sum sum = sum_of(series, from > first ? from : first, series->count);
+    return sum.judged > 0 && is_good(asked, &sum);
 }
 
 /* Start of the first healthy span that lies in [since_ns, until_ns), in ns; -1: there is none. */
@@ -296,8 +294,38 @@ static void judge_control(const struct run_spec *spec, const struct series *seri
     arm->since_ns = spec->warmup_ns;
     struct sum sum = sum_of(series, windows_of(series, arm->since_ns), series->count);
     bool is_held = sum.judged > 0 && is_good(&spec->metastability, &sum) &&
-                   is_well_at_end(&spec->metastability, series);
+                   is_well_at_end(&spec->metastability, series, arm->since_ns);
     arm->outcome = is_held ? ARM_HELD : ARM_FAILED;
+}
+
+/* Is there a single window of [from_ns, end) with goodput? */
+static bool has_moment(const struct spec_metastability *asked, const struct series *series,
+                       int64_t from_ns)
+{
+    for (int64_t i = windows_of(series, from_ns); i < series->count; i++) {
+        struct sum sum = sum_of(series, i, i + 1);
+        if (sum.judged > 0 && is_good(asked, &sum)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A probe that did not bring it back for good says something only when the relief was enough: what
+ * was well for a moment and fell back, or was still working for clients that had gone, may need
+ * more. */
+static void judge_failed_probe(const struct run_spec *spec, const struct series *series,
+                               struct result_arm *arm)
+{
+    const struct spec_metastability *asked = &spec->metastability;
+    int64_t end = windows_of(series, arm->since_ns);
+    bool is_moment = asked->probe == SPEC_PROBE_RESTART;
+    struct sum last = sum_of(series, end - windows_of(series, asked->hold_ns), end);
+    if (!is_moment && last.unwanted > 0) {
+        arm->outcome = ARM_DRAINING;
+    } else if (has_moment(asked, series, spec->limit_ns)) {
+        arm->outcome = ARM_DEGRADED;
+    }
 }
 
 /* `control`: of the control arm; empty for the trigger arm, which is judged before it. */
@@ -317,16 +345,14 @@ static void judge_recovery(const struct run_spec *spec, const struct run_result 
     arm->looked_ns = horizon_ns - arm->since_ns;
     int64_t at_ns = find_healthy(asked, series, arm->since_ns, horizon_ns);
     bool is_late = arm->arm != ARM_DOUBLED && at_ns - arm->since_ns > asked->within_ns;
-    if (at_ns >= 0 && !is_late && is_well_at_end(asked, series)) {
+    if (at_ns >= 0 && !is_late && is_well_at_end(asked, series, at_ns)) {
         arm->outcome = ARM_RECOVERED;
         arm->after_ns = at_ns - arm->since_ns;
         return;
     }
     arm->outcome = is_stuck(asked, series, control, arm->since_ns) ? ARM_STUCK : ARM_DEGRADED;
-    /* What was well while it was relieved, and fell back, is not stuck whatever one does. */
-    if (is_probe &&
-        (at_ns >= 0 || find_healthy(asked, series, spec->limit_ns, arm->since_ns) >= 0)) {
-        arm->outcome = ARM_DEGRADED;
+    if (is_probe) {
+        judge_failed_probe(spec, series, arm);
     }
 }
 

@@ -22,9 +22,12 @@
  * time-out of its client from when it was meant to start; goodput is the share of good ones among
  * the operations intended in the span. A span of `hold` is healthy when goodput is at least `ratio`
  * and at most `timeouts_max` of the attempts sent in it time out. RECOVERED: the first healthy span
- * after the end of the trigger begins in time, and the last span is healthy again. STUCK: not
- * recovered, and goodput in the last `within` is below half of the control's in the same time. HELD
- * (control): goodput from the warm-up to the end is at least `ratio`, and the last span is healthy.
+ * after the end of the trigger begins in time, and goodput in the last `within` is at least `ratio`
+ * again. STUCK: not recovered, and goodput in the last `within` is below half of the control's in
+ * the same time. HELD (control): goodput from the warm-up to the end, and in the last `within`, is
+ * at least `ratio`. A probe that does not bring it back makes it permanent only when the relief was
+ * enough: not when answers that nobody waits for still came as it ended (DRAINING), and not when a
+ * single window since its begin was well (DEGRADED): it fell back.
  *
  * Bronson et al., "Metastable Failures in Distributed Systems", HotOS 2021; Huang et al.,
  * "Metastable Failures in the Wild", OSDI 2022. Neither has a control arm. */

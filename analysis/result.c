@@ -29,7 +29,7 @@ static_assert(ARRAY_COUNT(verdict_names) == VERDICT_COUNT, "one name for each ve
 static const char *const arm_names[] = {"trigger", "control", "doubled", "probe"};
 static_assert(ARRAY_COUNT(arm_names) == ARM_COUNT, "one name for each arm");
 static const char *const arm_outcome_names[] = {"held",  "failed",   "recovered",
-                                                "stuck", "degraded", "cut"};
+                                                "stuck", "degraded", "draining", "cut"};
 static_assert(ARRAY_COUNT(arm_outcome_names) == ARM_OUTCOME_COUNT, "one name for each outcome");
 static const char *const metastability_names[] = {"",         "stable",    "metastable",
                                                   "unstable", "permanent", "undecided"};

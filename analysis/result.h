@@ -107,6 +107,7 @@ enum arm_outcome {
     ARM_RECOVERED, /* back, and still there at the end */
     ARM_STUCK,     /* not back, and below half of the control's goodput at the end */
     ARM_DEGRADED,  /* neither */
+    ARM_DRAINING,  /* probe: when the relief ended, answers still came that nobody waited for */
     ARM_CUT,       /* a limit ended it, or the trigger was still there: nothing can be said */
     ARM_OUTCOME_COUNT
 };
@@ -208,7 +209,7 @@ void result_set_error(struct run_result *result, uint64_t seed, const char *reas
 const char *verdict_name(enum verdict verdict);
 /* "control", "trigger", "doubled", "probe". */
 const char *arm_name(enum run_arm arm);
-/* "held", "failed", "recovered", "stuck", "degraded", "cut". */
+/* "held", "failed", "recovered", "stuck", "degraded", "draining", "cut". */
 const char *arm_outcome_name(enum arm_outcome outcome);
 /* "stable", "metastable", "unstable", "permanent", "undecided"; "" for METASTABILITY_NONE. */
 const char *metastability_name(enum metastability verdict);

@@ -622,6 +622,9 @@ void stub_on_reply(struct stub *stub, const struct packet *packet)
     }
     bool is_late = !call->is_waiting || packet->reply_to.attempt != call->attempts;
     if (is_late && stub->policy->ignores_late) {
+        if (packet->status == SQ_OK) {
+            tell_unwanted(stub);
+        }
         return;
     }
     if (packet->status == SQ_OK) {

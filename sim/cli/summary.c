@@ -243,7 +243,11 @@ static void print_verdicts(struct summary *summary, void *user, const struct res
         struct interval interval = interval_wilson(stuck, decided, 0.95);
         fprintf(summary->out, "  %.2f [%.2f, %.2f]", (double)stuck / (double)decided, interval.low, interval.high);
     }
-    fprintf(summary->out, " %6.1f%% %8.2f ", 100 * values[5].real, values[6].real);
+    if (values[5].type == RESULTS_NULL) {
+        fprintf(summary->out, " %7s %8.2f ", "-", values[6].real);
+    } else {
+        fprintf(summary->out, " %6.1f%% %8.2f ", 100 * values[5].real, values[6].real);
+    }
     if (values[7].type == RESULTS_NULL) {
         fputs("       -", summary->out);
     } else {

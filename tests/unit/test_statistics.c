@@ -153,3 +153,84 @@ TEST(statistics, nines_and_downtime)
     CHECK(isinf(nines_of(0)));
     CHECK_NEAR(downtime_s_per_year(1e-5), 315.576);
 }
+
+/* --------------------------------------------------------------------------- sequential and logit */
+
+TEST(statistics, a_sequential_test_accepts_after_49_runs_without_a_hit)
+{
+    /* ln(.01/.99) / ln(.9/.99) = 48.2 */
+    CHECK_EQUAL(sprt_trials_to_accept(&sprt_usual), 49);
+    CHECK_EQUAL(sprt_decide(&sprt_usual, 0, 0), SPRT_OPEN);
+    CHECK_EQUAL(sprt_decide(&sprt_usual, 0, 48), SPRT_OPEN);
+    CHECK_EQUAL(sprt_decide(&sprt_usual, 0, 49), SPRT_ACCEPT);
+    /* A hit weighs ln 10, and two of them more than ln 99. */
+    CHECK_EQUAL(sprt_decide(&sprt_usual, 1, 1), SPRT_OPEN);
+    CHECK_EQUAL(sprt_decide(&sprt_usual, 2, 2), SPRT_REJECT);
+    CHECK_EQUAL(sprt_decide(&sprt_usual, 2, 3), SPRT_OPEN);
+    /* One hit costs ln 10 / ln 1.1 = 24.2 runs without: 48.2 + 24.2 of them accept it. */
+    CHECK_EQUAL(sprt_decide(&sprt_usual, 1, 73), SPRT_OPEN);
+    CHECK_EQUAL(sprt_decide(&sprt_usual, 1, 74), SPRT_ACCEPT);
+}
+
+/* Its error rates, by simulation with a generator of its own: Wald's bounds hold. */
+TEST(statistics, a_sequential_test_is_as_seldom_wrong_as_it_says)
+{
+    uint64_t state = 12345;
+    for (uint32_t high = 0; high < 2; high++) {
+        uint64_t limit = high ? 100 : 10; /* hits out of 1000 */
+        uint32_t wrong = 0;
+        for (uint32_t round = 0; round < 2000; round++) {
+            uint64_t hits = 0;
+            uint64_t trials = 0;
+            enum sprt_decision decision = SPRT_OPEN;
+            while (decision == SPRT_OPEN) {
+                state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+                hits += (state >> 33) % 1000 < limit;
+                trials++;
+                decision = sprt_decide(&sprt_usual, hits, trials);
+            }
+            wrong += decision == (high ? SPRT_ACCEPT : SPRT_REJECT);
+        }
+        CHECK(wrong <= 2000 * 2 / 100);
+    }
+}
+
+TEST(statistics, a_logit_fit_of_two_doses_goes_through_both)
+{
+    const struct dose doses[] = {{1, 20, 100}, {3, 80, 100}};
+    struct logit_fit fit = logit_fit(doses, 2, 0.95);
+    REQUIRE(fit.is_fitted);
+    CHECK(fabs(fit.b - log(4)) < 1e-8); /* logit(.8) - logit(.2) over 2 */
+    CHECK(fabs(fit.half - 2) < 1e-8);
+    CHECK(fit.interval.low < 2 && fit.interval.high > 2);
+    /* By hand: w = 16 at both, b = ln 4, var = 1 / (b^2 * 32) */
+    CHECK(fabs(fit.interval.high - 2 - 1.959963985 / (log(4) * sqrt(32))) < 1e-6);
+}
+
+TEST(statistics, a_logit_fit_finds_the_dose_of_one_half)
+{
+    struct dose doses[21];
+    for (uint32_t i = 0; i < 21; i++) {
+        double p = 1 / (1 + exp(-(i * 0.5 - 6.2) * 1.5));
+        doses[i] = (struct dose){i * 0.5 + 100, (uint64_t)llround(1e6 * p), 1000000};
+    }
+    struct logit_fit fit = logit_fit(doses, 21, 0.95);
+    REQUIRE(fit.is_fitted);
+    CHECK(fabs(fit.half - 106.2) < 1e-3);
+    CHECK(fabs(fit.b - 1.5) < 1e-3);
+    CHECK(fit.interval.high - fit.interval.low < 0.01);
+}
+
+TEST(statistics, a_logit_fit_without_a_maximum_says_so)
+{
+    const struct dose separated[] = {{1, 0, 20}, {2, 0, 20}, {3, 20, 20}, {4, 20, 20}};
+    const struct dose nothing[] = {{1, 0, 20}, {2, 0, 20}};
+    const struct dose one[] = {{1, 7, 20}};
+    const struct dose flat[] = {{1, 10, 20}, {2, 10, 20}};
+    CHECK(!logit_fit(separated, 4, 0.95).is_fitted);
+    CHECK(!logit_fit(nothing, 2, 0.95).is_fitted);
+    CHECK(!logit_fit(one, 1, 0.95).is_fitted);
+    CHECK(!logit_fit(flat, 2, 0.95).is_fitted);
+    CHECK(!logit_fit(NULL, 0, 0.95).is_fitted);
+    CHECK(isnan(logit_fit(separated, 4, 0.95).half));
+}
