@@ -15,8 +15,9 @@ struct arms {
 void arms_init(struct arms *arms);
 /* After the world that ran them, which refers to the spec of its last run. */
 void arms_release(struct arms *arms);
-/* `result` is that of the run as the scenario has it, with all windows. Runs the other arms through
- * `run` and puts the verdict and all arms into `result`; nothing when the scenario does not ask. */
+/* `result` is that of the run as the scenario has it, with all windows. Runs the other arms
+ * through `run` and puts the verdict and all arms into `result`; nothing when the scenario does
+ * not ask. */
 void arms_run(struct arms *arms, const struct run_spec *spec, struct run_result *result,
               void (*run)(void *context, const struct run_spec *spec, struct run_result *result),
               void *context);

@@ -85,7 +85,8 @@ static void list_folder(const char *folder, struct arena *arena, uint32_t depth)
 
 int cmd_list(int argc, char **argv)
 {
-    static const struct argp argp = {NULL, parse, "models|checks|probes|scenarios", doc, NULL, NULL, NULL};
+    static const struct argp argp = {NULL, parse, "models|checks|probes|scenarios", doc, NULL,
+                                     NULL, NULL};
     static const char *const kinds[] = {"models", "checks", "probes", "scenarios"};
     struct arguments arguments = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
@@ -103,8 +104,9 @@ int cmd_list(int argc, char **argv)
         arena_release(&arena);
     } else {
         const char *nearest = text_nearest(arguments.what, kinds, ARRAY_COUNT(kinds));
-        fprintf(stderr, "squall: cannot list '%s'%s%s%s\n", arguments.what, nearest != NULL ? "; did you mean '" : "",
-                nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "; try models, checks, probes, scenarios");
+        fprintf(stderr, "squall: cannot list '%s'%s%s%s\n", arguments.what,
+                nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
+                nearest != NULL ? "'?" : "; try models, checks, probes, scenarios");
         return EXIT_USAGE;
     }
     return EXIT_HELD;

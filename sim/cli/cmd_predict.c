@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * squall predict: what theory says of a server, its clients' retries and a trigger, before anything
- * is simulated. The models are in analysis/predict_*; here only the command line is read. Options
- * are kept until all are known, since they come on top of what a scenario says. */
+ * squall predict: what theory says of a server, its clients' retries and a trigger, before
+ * anything is simulated. The models are in analysis/predict_*; here only the command line is read.
+ * Options are kept until all are known, since they come on top of what a scenario says. */
 #include "sim/cli/cli.h"
 
 #include "analysis/predict_text.h"

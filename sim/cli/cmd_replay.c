@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * squall replay: one seed again, exactly. Its digest is compared with the one that results.sqlite remembers; it can be
- * stopped at an instant or just before the failure, and traced. */
+ * squall replay: one seed again, exactly. Its digest is compared with the one that results.sqlite
+ * remembers; it can be stopped at an instant or just before the failure, and traced. */
 #include "sim/cli/cli.h"
 
 #include "analysis/metastability.h"
@@ -20,25 +20,41 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TAIL 40
+#define TAIL       40
 #define ARMS_TIMES 10 /* all arms last no longer than so many runs */
 
 static const char doc[] =
     "Runs one seed of a scenario again and judges it. The same seed always gives the same run.\v"
-    "Exit status 0: it passes; 1: a check fails; 3: unknown; 4: the digest differs from the stored or expected one.";
+    "Exit status 0: it passes; 1: a check fails; 3: unknown; 4: the digest differs from the stored "
+    "or expected one.";
 
-enum { KEY_UNTIL = 256, KEY_STOP, KEY_TRACE, KEY_FROM, KEY_HASH, KEY_RECORD, KEY_SLOT, KEY_FILL, KEY_SET, KEY_ARM };
+enum {
+    KEY_UNTIL = 256,
+    KEY_STOP,
+    KEY_TRACE,
+    KEY_FROM,
+    KEY_HASH,
+    KEY_RECORD,
+    KEY_SLOT,
+    KEY_FILL,
+    KEY_SET,
+    KEY_ARM
+};
 
 static const struct argp_option options[] = {
     {"seed", 's', "SEED", 0, "the seed: 42 or 0x2a (default 1)", 0},
     {"set", KEY_SET, "PATH=VALUE", 0, "override a key of the scenario", 0},
     {"cell", 'c', "LABEL", 0, "which cell of a sweep, by its label", 0},
-    {"arm", KEY_ARM, "ARM", 0, "only this arm of a scenario with 'metastability': trigger, control, doubled or probe", 0},
-    {"until", KEY_UNTIL, "TIME|EVENT", 0, "stop at a virtual time (\"12.5s\") or after so many events (\"120000\")", 0},
-    {"stop-before-failure", KEY_STOP, NULL, 0, "stop before the event that breaks the first check; show the last events", 0},
+    {"arm", KEY_ARM, "ARM", 0,
+     "only this arm of a scenario with 'metastability': trigger, control, doubled or probe", 0},
+    {"until", KEY_UNTIL, "TIME|EVENT", 0,
+     "stop at a virtual time (\"12.5s\") or after so many events (\"120000\")", 0},
+    {"stop-before-failure", KEY_STOP, NULL, 0,
+     "stop before the event that breaks the first check; show the last events", 0},
     {"trace", KEY_TRACE, "text|none", 0, "print every event", 0},
     {"from", KEY_FROM, "TIME", 0, "with --trace: leave out what comes before", 0},
-    {"expect-hash", KEY_HASH, "DIGEST", 0, "fail with status 4 unless the digest is this (16 hexadecimal digits)", 0},
+    {"expect-hash", KEY_HASH, "DIGEST", 0,
+     "fail with status 4 unless the digest is this (16 hexadecimal digits)", 0},
     {"out", 'o', "DIR", 0, "where results.sqlite is (default out/NAME)", 0},
     {"record", KEY_RECORD, "FILE", 0, "write all trace records to FILE", 0},
     {"heap-slot", KEY_SLOT, "N", OPTION_HIDDEN, "address range of node memory", 0},
@@ -105,7 +121,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case KEY_ARM:
         if (!arms_find(argument, &arguments->arm)) {
-            argp_error(state, "--arm takes 'trigger', 'control', 'doubled' or 'probe', not '%s'", argument);
+            argp_error(state, "--arm takes 'trigger', 'control', 'doubled' or 'probe', not '%s'",
+                       argument);
         }
         arguments->has_arm = true;
         return 0;
@@ -197,12 +214,12 @@ static bool take_digest(void *context, const struct results_row *row)
     return true;
 }
 
-#define OF_RUN                                                                                      \
+#define OF_RUN                                                                                     \
     " JOIN cell c USING(cell_id) JOIN scenario s USING(scenario_id) JOIN build b USING(build_id) " \
     "WHERE s.name=?1 AND c.label=?2 AND r.seed=?3 AND b.version=?4 AND r.verdict<>'error'"
 static const char run_sql[] = "SELECT r.trace_hash, s.yaml FROM run r" OF_RUN;
-static const char arm_sql[] = "SELECT a.trace_hash, s.yaml FROM arm a JOIN run r USING(run_id)" OF_RUN
-                              " AND a.arm=?5";
+static const char arm_sql[] =
+    "SELECT a.trace_hash, s.yaml FROM arm a JOIN run r USING(run_id)" OF_RUN " AND a.arm=?5";
 
 /* The digest that results.sqlite remembers for this run, "" when it has none. */
 static void stored_digest(const struct arguments *arguments, struct opened *opened, char hex[17])
@@ -264,21 +281,27 @@ static int judge_digest(const char *hex, const char *other, const char *whose)
     return EXIT_NONDETERMINISM;
 }
 
-static int tell(const struct arguments *arguments, struct opened *opened, const struct run_result *result, bool is_whole)
+static int tell(const struct arguments *arguments, struct opened *opened,
+                const struct run_result *result, bool is_whole)
 {
     char hex[17];
     char stored[17];
     char until[32];
     snprintf(hex, sizeof(hex), "%016llx", (unsigned long long)result->digest);
     bool is_arm = arguments->has_arm;
-    printf("%s seed 0x%016llx%s%s: %s%s%s\n", opened->plan.name, (unsigned long long)arguments->seed,
-           is_arm ? ", arm " : "", is_arm ? arm_name(arguments->arm) : "", is_whole ? verdict_name(result->verdict) : "stopped", result->reason[0] != '\0' ? ", " : "", result->reason);
+    printf("%s seed 0x%016llx%s%s: %s%s%s\n", opened->plan.name,
+           (unsigned long long)arguments->seed, is_arm ? ", arm " : "",
+           is_arm ? arm_name(arguments->arm) : "",
+           is_whole ? verdict_name(result->verdict) : "stopped",
+           result->reason[0] != '\0' ? ", " : "", result->reason);
     printf("  digest %s, %llu events, until %s, %llu operations offered, %llu ok\n", hex,
-           (unsigned long long)result->events, units_format_duration(result->sim_ns, until, sizeof(until)),
+           (unsigned long long)result->events,
+           units_format_duration(result->sim_ns, until, sizeof(until)),
            (unsigned long long)result->offered, (unsigned long long)result->ok);
     print_violations(result);
     if (!is_whole) {
-        return arguments->expected != NULL ? judge_digest(hex, arguments->expected, "expected") : EXIT_HELD;
+        return arguments->expected != NULL ? judge_digest(hex, arguments->expected, "expected")
+                                           : EXIT_HELD;
     }
     int status = result->verdict == VERDICT_PASS      ? EXIT_HELD
                  : result->verdict == VERDICT_UNKNOWN ? EXIT_UNKNOWN
@@ -294,8 +317,8 @@ static int tell(const struct arguments *arguments, struct opened *opened, const 
 }
 
 /* Where to stop so that the first violation has not happened yet. */
-static bool find_failure(struct runner *runner, const struct arguments *arguments, const struct cell *cell,
-                         int64_t *until_ns, uint64_t *until_event)
+static bool find_failure(struct runner *runner, const struct arguments *arguments,
+                         const struct cell *cell, int64_t *until_ns, uint64_t *until_event)
 {
     struct run_result result;
     result_init(&result);
@@ -326,14 +349,16 @@ static void run_arm(void *context, const struct run_spec *spec, struct run_resul
 }
 
 /* The other arms, and the verdict. */
-static void judge_arms(struct runner *runner, struct arms *arms, const struct cell *cell, struct run_result *result)
+static void judge_arms(struct runner *runner, struct arms *arms, const struct cell *cell,
+                       struct run_result *result)
 {
     runner->cell = cell;
     arms_run(arms, &cell->spec, result, run_arm, runner);
     runner->cell = NULL;
     for (uint32_t i = 0; i < result->arms.count; i++) {
         const struct result_arm *arm = vec_at(&result->arms, i);
-        printf("  arm %-8s %-10s %5.1f%% answered in time, %.2f sends for each operation, digest %016llx\n",
+        printf("  arm %-8s %-10s %5.1f%% answered in time, %.2f sends for each operation, digest "
+               "%016llx\n",
                arm_name(arm->arm), arm_outcome_name(arm->outcome), 100 * metastability_goodput(arm),
                metastability_amplification(arm), (unsigned long long)arm->digest);
     }
@@ -347,7 +372,8 @@ static int replay(struct arguments *arguments, struct opened *opened)
     if (spec->metastability.is_asked) {
         metastability_derive(spec, arguments->arm, &opened->plan.arena, &derived);
     } else if (arguments->arm != ARM_TRIGGER) {
-        fprintf(stderr, "squall: '%s' has no arms: it does not ask for 'metastability'\n", arguments->scenario);
+        fprintf(stderr, "squall: '%s' has no arms: it does not ask for 'metastability'\n",
+                arguments->scenario);
         return EXIT_USAGE;
     }
     struct runner runner;
@@ -361,12 +387,13 @@ static int replay(struct arguments *arguments, struct opened *opened)
     struct trace_text trace;
     trace_text_init(&trace, runner.world);
     bool is_whole = arguments->until_ns == INT64_MAX && arguments->until_event == UINT64_MAX;
-    bool is_judged = spec->metastability.is_asked && !arguments->has_arm && is_whole && !arguments->is_stopping &&
-                     !arguments->is_traced && arguments->record == NULL;
+    bool is_judged = spec->metastability.is_asked && !arguments->has_arm && is_whole &&
+                     !arguments->is_stopping && !arguments->is_traced && arguments->record == NULL;
     judge_keep_windows(runner.judge, is_judged ? JUDGE_WINDOWS_ALL : JUDGE_WINDOWS_NONE);
     crash_watch(&runner, derived.cpu_limit_ns * (is_judged ? ARMS_TIMES : 1));
     if (arguments->is_stopping) {
-        if (!find_failure(&runner, arguments, cell, &arguments->until_ns, &arguments->until_event)) {
+        if (!find_failure(&runner, arguments, cell, &arguments->until_ns,
+                          &arguments->until_event)) {
             printf("nothing to stop before: no check fails\n");
             arguments->is_stopping = false;
         } else {
@@ -418,7 +445,8 @@ static int choose_cell(struct arguments *arguments, const struct opened *opened)
     const struct plan *plan = &opened->plan;
     if (arguments->label == NULL) {
         if (plan->cell_count > 1) {
-            fprintf(stderr, "squall: '%s' sweeps over %u cells; this is the first of them, --cell '%s'\n",
+            fprintf(stderr,
+                    "squall: '%s' sweeps over %u cells; this is the first of them, --cell '%s'\n",
                     arguments->scenario, plan->cell_count, plan->cells[0].label);
         }
         return EXIT_HELD;
@@ -429,7 +457,8 @@ static int choose_cell(struct arguments *arguments, const struct opened *opened)
             return EXIT_HELD;
         }
     }
-    fprintf(stderr, "squall: no cell '%s' in '%s'; there are:\n", arguments->label, arguments->scenario);
+    fprintf(stderr, "squall: no cell '%s' in '%s'; there are:\n", arguments->label,
+            arguments->scenario);
     for (uint32_t i = 0; i < plan->cell_count; i++) {
         fprintf(stderr, "  %s\n", plan->cells[i].label);
     }

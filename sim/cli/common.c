@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What several commands share: exit statuses, errors, the catalog of models and checks, opening a scenario. */
+ * What several commands share: exit statuses, errors, the catalog of models and checks, opening a
+ * scenario. */
 #include "sim/cli/cli.h"
 
 #include "analysis/judge.h"
@@ -19,8 +20,9 @@
 
 static int severity(int status)
 {
-    static const int order[] = {EXIT_HELD,         EXIT_UNKNOWN,  EXIT_THRESHOLD,      EXIT_CHECK_FAILED,
-                                EXIT_INTERRUPTED,  EXIT_INTERNAL, EXIT_NONDETERMINISM, EXIT_USAGE};
+    static const int order[] = {EXIT_HELD,           EXIT_UNKNOWN,     EXIT_THRESHOLD,
+                                EXIT_CHECK_FAILED,   EXIT_INTERRUPTED, EXIT_INTERNAL,
+                                EXIT_NONDETERMINISM, EXIT_USAGE};
     for (uint32_t i = 0; i < ARRAY_COUNT(order); i++) {
         if (order[i] == status) {
             return (int)i;
@@ -40,7 +42,8 @@ int fail(const struct err *err)
     return err->code == ERR_INPUT ? EXIT_USAGE : EXIT_INTERNAL;
 }
 
-/* ------------------------------------------------------------------------------------------------ the catalog */
+/* ------------------------------------------------------------------------------------------------
+ * the catalog */
 
 static const char *model_names[64];
 
@@ -54,7 +57,8 @@ static const struct sq_model *load_plugin(const char *name, const char *base, st
 {
     char path[4096];
     bool is_relative = name[0] != '/' && base != NULL && base[0] != '\0';
-    int length = snprintf(path, sizeof(path), "%s%s%s", is_relative ? base : "", is_relative ? "/" : "", name);
+    int length = snprintf(path, sizeof(path), "%s%s%s", is_relative ? base : "",
+                          is_relative ? "/" : "", name);
     if (length < 0 || (size_t)length >= sizeof(path)) {
         err_set(err, ERR_INPUT, "path of plug-in '%s' is too long", name);
         return NULL;
@@ -67,7 +71,8 @@ static const struct sq_model *load_plugin(const char *name, const char *base, st
     return plugin_load(path, err);
 }
 
-static const struct sq_model *find_model(void *context, const char *name, const char *base, struct err *err)
+static const struct sq_model *find_model(void *context, const char *name, const char *base,
+                                         struct err *err)
 {
     (void)context;
     if (is_path(name)) {
@@ -83,7 +88,9 @@ static const struct sq_model *find_model(void *context, const char *name, const 
     if (nearest != NULL) {
         err_set(err, ERR_INPUT, "unknown model '%s'; did you mean '%s'?", name, nearest);
     } else {
-        err_set(err, ERR_INPUT, "unknown model '%s'; `squall list models` shows them, './name.so' loads a plug-in", name);
+        err_set(err, ERR_INPUT,
+                "unknown model '%s'; `squall list models` shows them, './name.so' loads a plug-in",
+                name);
     }
     return NULL;
 }
@@ -101,12 +108,16 @@ const struct catalog *catalog_get(void)
     return &catalog;
 }
 
-/* ------------------------------------------------------------------------------------------------ scenarios */
+/* ------------------------------------------------------------------------------------------------
+ * scenarios */
 
 /* A name stands for itself, and then for a file of the shipped scenarios. */
 static const char *find_scenario(const char *name, char *path, size_t size)
 {
-    static const char *const forms[][2] = {{"", ""}, {"", ".yaml"}, {"scenarios/", ""}, {"scenarios/", ".yaml"},
+    static const char *const forms[][2] = {{"", ""},
+                                           {"", ".yaml"},
+                                           {"scenarios/", ""},
+                                           {"scenarios/", ".yaml"},
                                            {"scenarios/*/", ".yaml"}};
     for (uint32_t i = 0; i < ARRAY_COUNT(forms); i++) {
         int length = snprintf(path, size, "%s%s%s", forms[i][0], name, forms[i][1]);
@@ -160,7 +171,8 @@ int open_plan(struct opened *opened, const char *path, const struct plan_options
     struct diag diag;
     diag_init(&diag);
     int status = EXIT_USAGE;
-    opened->scenario = scenario_load(find_scenario(path, found, sizeof(found)), catalog_get(), &diag);
+    opened->scenario =
+        scenario_load(find_scenario(path, found, sizeof(found)), catalog_get(), &diag);
     if (opened->scenario != NULL) {
         if (plan_build(&opened->plan, opened->scenario, options, &diag)) {
             prepare_models(&opened->plan);
@@ -180,7 +192,8 @@ void close_plan(struct opened *opened)
     scenario_free(opened->scenario);
 }
 
-/* ------------------------------------------------------------------------------------------------ the machine */
+/* ------------------------------------------------------------------------------------------------
+ * the machine */
 
 const char *build_version(void)
 {
@@ -192,12 +205,14 @@ const char *build_version(void)
     FILE *file = fopen("/proc/self/exe", "rb");
     if (file != NULL) {
         static char chunk[65536];
-        for (size_t got = fread(chunk, 1, sizeof(chunk), file); got > 0; got = fread(chunk, 1, sizeof(chunk), file)) {
+        for (size_t got = fread(chunk, 1, sizeof(chunk), file); got > 0;
+             got = fread(chunk, 1, sizeof(chunk), file)) {
             digest = hash_mix(digest, hash_bytes(chunk, got));
         }
         fclose(file);
     }
-    snprintf(version, sizeof(version), "%s (build %016llx)", SQUALL_VERSION, (unsigned long long)digest);
+    snprintf(version, sizeof(version), "%s (build %016llx)", SQUALL_VERSION,
+             (unsigned long long)digest);
     return version;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Crash: what `replay`, which runs the code under test in its own process, says when that code ends
- * the process: by a signal, by exit(), or by never coming back. */
+ * Crash: what `replay`, which runs the code under test in its own process, says when that code
+ * ends the process: by a signal, by exit(), or by never coming back. */
 #ifndef SQUALL_CLI_CRASH_H
 #define SQUALL_CLI_CRASH_H
 

@@ -10,13 +10,13 @@
 /* Fills in what the scenario says of the first load that is no trigger, its clients, the server
  * that it calls (the options of a model named as those of `server`), and the first trigger. What
  * theory does not know of, or what had to be read in some way, is added to `notes`, a line each.
- * The capacity stays 0 where the model does not state it. False when the scenario has no such load.
- */
+ * The capacity stays 0 where the model does not state it. False when the scenario has no such
+ * load. / */
 bool predict_from_spec(const struct run_spec *spec, struct predict_request *request,
                        struct text *notes, struct err *err);
 
-/* Appends what the law `name` gives for "KEY=VALUE" texts. False when the name or a value is wrong;
- * the text then lists what there is. */
+/* Appends what the law `name` gives for "KEY=VALUE" texts. False when the name or a value is
+ * wrong; the text then lists what there is. */
 bool predict_law(const char *name, char *const *settings, uint32_t count, struct text *text,
                  struct err *err);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Runner: one world and one judge, run after run. What every command that runs a seed goes through. */
+ * Runner: one world and one judge, run after run. What every command that runs a seed goes
+ * through. */
 #ifndef SQUALL_CLI_RUNNER_H
 #define SQUALL_CLI_RUNNER_H
 
@@ -8,8 +9,8 @@
 #include "sim/cli/cli.h"
 #include "sim/world.h"
 
-/* Digest of a run that the processor limit has cut: where it was cut is no function of the seed, so
- * there is nothing to compare. */
+/* Digest of a run that the processor limit has cut: where it was cut is no function of the seed,
+ * so there is nothing to compare. */
 #define RUNNER_NO_DIGEST UINT64_C(0)
 
 struct runner {
@@ -25,10 +26,13 @@ void runner_init(struct runner *runner, const char *const *sets, uint32_t set_co
 void runner_release(struct runner *runner);
 /* Starts a run without running it: `replay` goes on by itself. */
 void runner_begin(struct runner *runner, const struct cell *cell, uint64_t seed);
-/* The same with a spec derived from the cell's: an arm. `spec` must stay until the end of the run. */
-void runner_begin_spec(struct runner *runner, const struct cell *cell, const struct run_spec *spec, uint64_t seed);
+/* The same with a spec derived from the cell's: an arm. `spec` must stay until the end of the run.
+ */
+void runner_begin_spec(struct runner *runner, const struct cell *cell, const struct run_spec *spec,
+                       uint64_t seed);
 /* Runs to the end and judges; `result` is initialised. */
-void runner_run(struct runner *runner, const struct cell *cell, uint64_t seed, struct run_result *result);
+void runner_run(struct runner *runner, const struct cell *cell, uint64_t seed,
+                struct run_result *result);
 /* Ends a run that runner_begin began. */
 void runner_finish(struct runner *runner, int64_t cpu_ns, struct run_result *result);
 
