@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Seeds are the outer loop and cells the inner one, so an interrupted sweep has the same seeds in every cell. What the
- * file holds already is skipped: a campaign resumes by being started again. Which runs are done twice is decided by
- * (cell, seed), not by chance, so it is the same everywhere. */
+ * Seeds are the outer loop and cells the inner one, so an interrupted sweep has the same seeds
+ * in every cell. What the file holds already is skipped: a campaign resumes by being started
+ * again. Which runs are done twice is decided by (cell, seed), not by chance, so it is the same
+ * everywhere. */
 #include "sim/cli/campaign.h"
 
 #include "sim/base/base.h"
@@ -18,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define COMMIT_NS INT64_C(1000000000)
+#define COMMIT_NS          INT64_C(1000000000)
 #define KEEP_WINDOWS_SEEDS 3
 
 static volatile sig_atomic_t signal_seen;
@@ -42,7 +43,7 @@ struct campaign {
     struct err *err;
 };
 
-/* ------------------------------------------------------------------------------------------------ rows */
+/* ----------------------------------------------------------------------------------------- rows */
 
 static const char *models_json(struct plan *plan)
 {
@@ -61,22 +62,26 @@ static const char *models_json(struct plan *plan)
     return arena_printf(arena, "{%s}", text);
 }
 
-static bool register_cell(struct results *results, struct plan *plan, uint32_t index, int64_t scenario_id,
-                          int64_t build_id, int64_t *cell_id, struct err *err)
+static bool register_cell(struct results *results, struct plan *plan, uint32_t index,
+                          int64_t scenario_id, int64_t build_id, int64_t *cell_id, struct err *err)
 {
     const struct cell *cell = &plan->cells[index];
-    struct results_param *params = arena_alloc_array(&plan->arena, cell->set_count, sizeof(*params));
+    struct results_param *params =
+        arena_alloc_array(&plan->arena, cell->set_count, sizeof(*params));
     for (uint32_t i = 0; i < cell->set_count; i++) {
         const char *equals = strchr(cell->sets[i], '=');
         ASSERT(equals != NULL);
-        params[i].name = arena_strndup(&plan->arena, cell->sets[i], (size_t)(equals - cell->sets[i]));
+        params[i].name =
+            arena_strndup(&plan->arena, cell->sets[i], (size_t)(equals - cell->sets[i]));
         params[i].value = equals + 1;
     }
-    struct results_cell row = {scenario_id, build_id, cell->label, cell->replicas, params, cell->set_count};
+    struct results_cell row = {scenario_id,    build_id, cell->label,
+                               cell->replicas, params,   cell->set_count};
     return results_add_cell(results, &row, cell_id, err);
 }
 
-bool campaign_register(struct results *results, struct plan *plan, int64_t **cell_ids, struct err *err)
+bool campaign_register(struct results *results, struct plan *plan, int64_t **cell_ids,
+                       struct err *err)
 {
     struct results_scenario scenario = {plan->name, plan->canonical, 1};
     struct results_build build = {build_version(), SQUALL_COMMIT[0] == '\0' ? NULL : SQUALL_COMMIT,
@@ -96,7 +101,7 @@ bool campaign_register(struct results *results, struct plan *plan, int64_t **cel
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------ the pool's questions */
+/* ------------------------------------------------------------------------- the pool's questions */
 
 static bool is_rechecked(const struct campaign *campaign, uint32_t cell, uint64_t seed)
 {
@@ -119,14 +124,15 @@ static bool next_order(void *context, struct order *order)
 {
     struct campaign *campaign = context;
     struct plan *plan = campaign->plan;
-    while (campaign->next < campaign->total && !is_out_of_time(campaign) && !is_cancelled(campaign) &&
-           campaign->progress.failing < campaign->options->fail_fast) {
+    while (campaign->next < campaign->total && !is_out_of_time(campaign) &&
+           !is_cancelled(campaign) && campaign->progress.failing < campaign->options->fail_fast) {
         uint64_t number = campaign->next++;
         uint64_t seed_index = number / plan->cell_count;
         uint32_t cell = (uint32_t)(number % plan->cell_count);
         uint64_t seed = plan_seed(plan, seed_index);
         bool has = false;
-        if (!results_has_run(campaign->results, campaign->outcome->cell_ids[cell], seed, &has, campaign->err)) {
+        if (!results_has_run(campaign->results, campaign->outcome->cell_ids[cell], seed, &has,
+                             campaign->err)) {
             campaign->is_failed = true;
             return false;
         }
@@ -157,8 +163,8 @@ static void on_delivery(void *context, const struct delivery *delivery)
     struct results_cost cost = {campaign->shard_id, 0, 0};
     bool is_fine = results_add_run(campaign->results, cell_id, result, &cost, NULL, campaign->err);
     if (is_fine && delivery->order.is_recheck && result->verdict != VERDICT_ERROR) {
-        is_fine = results_add_recheck(campaign->results, cell_id, result->seed, delivery->digest_again,
-                                      campaign->shard_id, campaign->err);
+        is_fine = results_add_recheck(campaign->results, cell_id, result->seed,
+                                      delivery->digest_again, campaign->shard_id, campaign->err);
     }
     if (!is_fine) {
         campaign->is_failed = true;
@@ -166,7 +172,8 @@ static void on_delivery(void *context, const struct delivery *delivery)
     }
     campaign->progress.done++;
     campaign->progress.sim_ns += result->sim_ns;
-    campaign->progress.failing += result->verdict == VERDICT_FAIL || result->verdict == VERDICT_ERROR ? 1 : 0;
+    campaign->progress.failing +=
+        result->verdict == VERDICT_FAIL || result->verdict == VERDICT_ERROR ? 1 : 0;
 }
 
 static void on_idle(void *context)
@@ -180,7 +187,7 @@ static void on_idle(void *context)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ the campaign */
+/* --------------------------------------------------------------------------------- the campaign */
 
 static const char *iso_now(char out[32])
 {
@@ -203,7 +210,8 @@ static bool begin(struct campaign *campaign, struct err *err)
                                   .host = host,
                                   .argv = campaign->options->command_line,
                                   .started_at = iso_now(now)};
-    return campaign_register(campaign->results, campaign->plan, &campaign->outcome->cell_ids, err) &&
+    return campaign_register(campaign->results, campaign->plan, &campaign->outcome->cell_ids,
+                             err) &&
            results_begin_shard(campaign->results, &shard, &campaign->shard_id, err) &&
            results_commit(campaign->results, err);
 }
@@ -217,14 +225,17 @@ static bool end(struct campaign *campaign, struct err *err)
     outcome->missing = campaign->total - outcome->runs - outcome->skipped;
     outcome->is_interrupted = signal_seen != 0;
     outcome->is_late = outcome->missing > 0 && is_out_of_time(campaign);
-    return results_end_shard(campaign->results, campaign->shard_id, iso_now(now), outcome->runs, 0, err) &&
+    return results_end_shard(campaign->results, campaign->shard_id, iso_now(now), outcome->runs, 0,
+                             err) &&
            results_commit(campaign->results, err);
 }
 
-bool campaign_run(struct results *results, struct plan *plan, const struct campaign_options *options,
-                  struct campaign_outcome *outcome, struct err *err)
+bool campaign_run(struct results *results, struct plan *plan,
+                  const struct campaign_options *options, struct campaign_outcome *outcome,
+                  struct err *err)
 {
-    struct campaign campaign = {.results = results, .plan = plan, .options = options, .outcome = outcome, .err = err};
+    struct campaign campaign = {
+        .results = results, .plan = plan, .options = options, .outcome = outcome, .err = err};
     *outcome = (struct campaign_outcome){0};
     campaign.total = plan->seed_count * plan->cell_count;
     progress_init(&campaign.progress, campaign.total, options->is_quiet);

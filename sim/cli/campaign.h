@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Campaign: the runs of one plan that results.sqlite does not hold yet, through the pool into the file. */
+ * Campaign: the runs of one plan that results.sqlite does not hold yet, through the pool into
+ * the file. */
 #ifndef SQUALL_CLI_CAMPAIGN_H
 #define SQUALL_CLI_CAMPAIGN_H
 
@@ -12,27 +13,30 @@ struct campaign_options {
     const char *const *sets;
     uint32_t set_count;
     uint32_t jobs;
-    int64_t deadline_ns;       /* of real_wall_ns: no run starts later; INT64_MAX = none */
-    uint64_t fail_fast;        /* stop after so many failing runs; UINT64_MAX = never */
-    uint32_t recheck_percent;  /* 0 .. 100 */
+    int64_t deadline_ns;      /* of real_wall_ns: no run starts later; INT64_MAX = none */
+    uint64_t fail_fast;       /* stop after so many failing runs; UINT64_MAX = never */
+    uint32_t recheck_percent; /* 0 .. 100 */
     enum judge_windows windows;
     bool is_quiet;
-    const char *command_line;  /* for the shard row */
+    const char *command_line; /* for the shard row */
 };
 
 struct campaign_outcome {
-    uint64_t runs;            /* done now */
-    uint64_t skipped;         /* were in the file */
-    uint64_t missing;         /* not done: interrupted, out of time, fail-fast */
-    bool is_interrupted;      /* SIGINT or SIGTERM */
-    bool is_late;             /* the deadline passed */
-    int64_t *cell_ids;        /* of the plan's cells, in the plan's arena */
+    uint64_t runs;       /* done now */
+    uint64_t skipped;    /* were in the file */
+    uint64_t missing;    /* not done: interrupted, out of time, fail-fast */
+    bool is_interrupted; /* SIGINT or SIGTERM */
+    bool is_late;        /* the deadline passed */
+    int64_t *cell_ids;   /* of the plan's cells, in the plan's arena */
 };
 
-/* Rows of the scenario, the build and the cells are made first. False: `err` says why; everything committed before stays. */
-bool campaign_run(struct results *results, struct plan *plan, const struct campaign_options *options,
-                  struct campaign_outcome *outcome, struct err *err);
+/* Rows of the scenario, the build and the cells are made first. False: `err` says why;
+ * everything committed before stays. */
+bool campaign_run(struct results *results, struct plan *plan,
+                  const struct campaign_options *options, struct campaign_outcome *outcome,
+                  struct err *err);
 /* Only the rows and cell_ids. */
-bool campaign_register(struct results *results, struct plan *plan, int64_t **cell_ids, struct err *err);
+bool campaign_register(struct results *results, struct plan *plan, int64_t **cell_ids,
+                       struct err *err);
 
 #endif

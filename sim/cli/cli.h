@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The roof: commands, exit statuses, and what several commands share. Everything may be included here; nobody includes
- * this. The only mutable globals of the program live in this folder. */
+ * The roof: commands, exit statuses, and what several commands share. Everything may be included
+ * here; nobody includes this. The only mutable globals of the program live in this folder. */
 #ifndef SQUALL_CLI_H
 #define SQUALL_CLI_H
 
@@ -53,12 +53,17 @@ struct opened {
     struct scenario *scenario;
     struct plan plan;
 };
-/* Looks for `path`, `path`.yaml, scenarios/`path`.yaml and the same in the installed folder. Returns EXIT_HELD, EXIT_USAGE or EXIT_INTERNAL. */
+/* Looks for `path`, `path`.yaml, and then in scenarios/, in its folders, in the installed scenarios
+ * and in their folders, with and without ".yaml". Returns EXIT_HELD, EXIT_USAGE or
+ * EXIT_INTERNAL. */
 int open_plan(struct opened *opened, const char *path, const struct plan_options *options);
 void close_plan(struct opened *opened);
 
-/* "0.1.0 (build 9f1c...)": the version and a hash of this program's own file, so that results of different code never
- * mix in one cell. */
+/* The folder of the scenarios that `make install` put there, whether it exists or not. */
+const char *installed_scenarios(void);
+
+/* "0.1.0 (build 9f1c...)": the version and a hash of this program's own file, so that results of
+ * different code never mix in one cell. */
 const char *build_version(void);
 
 /* Real clocks of this process, ns. */

@@ -7,8 +7,9 @@
 
 #include <argp.h>
 
-static const char doc[] = "Validates scenarios without running them. Errors name file, line and column.\v"
-                          "Exit status 0: all are sound; 2: some are not.";
+static const char doc[] =
+    "Validates scenarios without running them. Errors name file, line and column.\v"
+    "Exit status 0: all are sound; 2: some are not.";
 enum { KEY_SET = 256 };
 
 static const struct argp_option options[] = {
@@ -67,7 +68,8 @@ int cmd_check(int argc, char **argv)
     int status = EXIT_HELD;
     for (char **file = arguments.files; *file != NULL; file++) {
         struct opened opened;
-        struct plan_options plan_options = {.sets = arguments.sets, .set_count = arguments.set_count};
+        struct plan_options plan_options = {.sets = arguments.sets,
+                                            .set_count = arguments.set_count};
         int one = open_plan(&opened, *file, &plan_options);
         status = exit_worse(status, one);
         if (one != EXIT_HELD) {
@@ -77,7 +79,8 @@ int cmd_check(int argc, char **argv)
             fputs(opened.plan.canonical, stdout);
         } else {
             printf("%s: sound; %u %s, %llu %s each\n", *file, opened.plan.cell_count,
-                   opened.plan.cell_count == 1 ? "cell" : "cells", (unsigned long long)opened.plan.seed_count,
+                   opened.plan.cell_count == 1 ? "cell" : "cells",
+                   (unsigned long long)opened.plan.seed_count,
                    opened.plan.seed_count == 1 ? "seed" : "seeds");
         }
         close_plan(&opened);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * squall doctor: the determinism clinic. One seed is replayed in processes that differ in everything that must not
- * matter; all event records are compared, and the first that differs is named. Then a few seeds are run with one
- * worker and with many, and the digests of the result files are compared. */
+ * squall doctor: the determinism clinic. One seed is replayed in processes that differ in
+ * everything that must not matter; all event records are compared, and the first that differs is
+ * named. Then a few seeds are run with one worker and with many, and the digests of the result
+ * files are compared. */
 #include "sim/cli/cli.h"
 
 #include "analysis/results.h"
@@ -20,8 +21,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char doc[] = "Replays one seed under different surroundings and says whether anything leaks into the run.\v"
-                          "Exit status 0: nothing does; 4: something does, and the first event that differs is shown.";
+static const char doc[] =
+    "Replays one seed under different surroundings and says whether anything leaks into the run.\v"
+    "Exit status 0: nothing does; 4: something does, and the first event that differs is shown.";
 enum { KEY_SET = 256 };
 
 static const struct argp_option options[] = {
@@ -49,8 +51,12 @@ static const struct variant variants[] = {
     {"address randomisation on, other heap addresses", {"SQUALL_KEEP_ASLR=1"}, {"--heap-slot=9"}},
     {"node memory filled with 0x00", {"MALLOC_PERTURB_=0"}, {"--heap-fill=0"}},
     {"node memory filled with 0xaa", {"MALLOC_PERTURB_=170"}, {"--heap-fill=170"}},
-    {"another time zone, language and home", {"TZ=Asia/Kathmandu", "LC_ALL=tr_TR.UTF-8", "HOME=/nonexistent"}, {NULL}},
-    {"processor without FMA and AVX2", {"GLIBC_TUNABLES=glibc.cpu.hwcaps=-FMA,-AVX2,-AVX2_Usable,-FMA_Usable"}, {NULL}},
+    {"another time zone, language and home",
+     {"TZ=Asia/Kathmandu", "LC_ALL=tr_TR.UTF-8", "HOME=/nonexistent"},
+     {NULL}},
+    {"processor without FMA and AVX2",
+     {"GLIBC_TUNABLES=glibc.cpu.hwcaps=-FMA,-AVX2,-AVX2_Usable,-FMA_Usable"},
+     {NULL}},
 };
 
 static error_t parse(int key, char *argument, struct argp_state *state)
@@ -107,9 +113,11 @@ static int run_self(const char *const *words, const char *const *variables, bool
     return WEXITSTATUS(status);
 }
 
-static int record_variant(const struct arguments *arguments, const struct variant *variant, const char *path)
+static int record_variant(const struct arguments *arguments, const struct variant *variant,
+                          const char *path)
 {
-    const char *words[128] = {"squall", "replay", arguments->scenario, "--out", "/nonexistent", "--seed", arguments->seed};
+    const char *words[128] = {"squall",       "replay", arguments->scenario, "--out",
+                              "/nonexistent", "--seed", arguments->seed};
     uint32_t count = 7;
     words[count++] = "--record";
     words[count++] = path;
@@ -126,8 +134,8 @@ static int record_variant(const struct arguments *arguments, const struct varian
 
 static bool same_record(const struct trace_record *left, const struct trace_record *right)
 {
-    return left->time_ns == right->time_ns && left->kind == right->kind && left->node == right->node &&
-           left->word == right->word && left->extra == right->extra;
+    return left->time_ns == right->time_ns && left->kind == right->kind &&
+           left->node == right->node && left->word == right->word && left->extra == right->extra;
 }
 
 static void show_record(const char *whose, const struct trace_record *record, bool is_there)
@@ -138,8 +146,9 @@ static void show_record(const char *whose, const struct trace_record *record, bo
     }
     char when[32];
     printf("    %s: at %s, node %d, %s %016llx %016llx\n", whose,
-           units_format_duration(record->time_ns, when, sizeof(when)), (int)record->node, trace_kind_name(record->kind),
-           (unsigned long long)record->word, (unsigned long long)record->extra);
+           units_format_duration(record->time_ns, when, sizeof(when)), (int)record->node,
+           trace_kind_name(record->kind), (unsigned long long)record->word,
+           (unsigned long long)record->extra);
 }
 
 /* Prints the command that shows what happens around `time_ns`. */
@@ -149,13 +158,13 @@ static void show_command(const struct arguments *arguments, int64_t time_ns)
     for (uint32_t i = 0; i < arguments->set_count; i++) {
         printf(" --set '%s'", arguments->sets[i]);
     }
-    printf(" --seed %s --trace text --from %lldns --until %lldns\n", arguments->seed, (long long)time_ns,
-           (long long)time_ns + 1);
+    printf(" --seed %s --trace text --from %lldns --until %lldns\n", arguments->seed,
+           (long long)time_ns, (long long)time_ns + 1);
 }
 
 /* Prints the first difference; true when there is none. */
-static bool compare_files(const struct arguments *arguments, const char *left_path, const char *right_path,
-                          uint64_t *events)
+static bool compare_files(const struct arguments *arguments, const char *left_path,
+                          const char *right_path, uint64_t *events)
 {
     FILE *left = fopen(left_path, "rb");
     FILE *right = fopen(right_path, "rb");
@@ -205,7 +214,9 @@ static int compare_jobs(const struct arguments *arguments, const char *folder)
     for (uint32_t i = 0; i < 2; i++) {
         char out[4100];
         snprintf(out, sizeof(out), "%s/%s", folder, jobs[i] + 1);
-        const char *words[128] = {"squall", "run", arguments->scenario, "--quiet", "--seed", "1..8", jobs[i], "--out", out};
+        const char *words[128] = {"squall",  "run",    arguments->scenario,
+                                  "--quiet", "--seed", "1..8",
+                                  jobs[i],   "--out",  out};
         uint32_t count = 9;
         for (uint32_t k = 0; k < arguments->set_count; k++) {
             words[count++] = "--set";
@@ -214,8 +225,10 @@ static int compare_jobs(const struct arguments *arguments, const char *folder)
         words[count] = NULL;
         int status = run_self(words, NULL, true);
         struct err err = {0};
-        if (status < 0 || status == EXIT_USAGE || status == EXIT_INTERNAL || !digest_of(out, digests[i], &err)) {
-            printf("  %-50s could not be run (status %d) %s\n", "8 seeds with -j1 and -j4", status, err.text);
+        if (status < 0 || status == EXIT_USAGE || status == EXIT_INTERNAL ||
+            !digest_of(out, digests[i], &err)) {
+            printf("  %-50s could not be run (status %d) %s\n", "8 seeds with -j1 and -j4", status,
+                   err.text);
             return EXIT_INTERNAL;
         }
     }
@@ -274,11 +287,12 @@ int cmd_doctor(int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     const char *temporary = getenv("TMPDIR");
     char folder[4000];
-    snprintf(folder, sizeof(folder), "%s/squall-doctor-XXXXXX", temporary != NULL ? temporary : "/tmp");
+    snprintf(folder, sizeof(folder), "%s/squall-doctor-XXXXXX",
+             temporary != NULL ? temporary : "/tmp");
     if (mkdtemp(folder) == NULL) {
         struct err err = {0};
-        err_set(&err, ERR_SYSTEM, "cannot make a folder in '%s': %s", temporary != NULL ? temporary : "/tmp",
-                strerror(errno));
+        err_set(&err, ERR_SYSTEM, "cannot make a folder in '%s': %s",
+                temporary != NULL ? temporary : "/tmp", strerror(errno));
         return fail(&err);
     }
     printf("%s, seed %s\n", arguments.scenario, arguments.seed);

@@ -7,9 +7,10 @@
 
 #include <argp.h>
 
-static const char doc[] = "Explains a key of the scenario language, or everything below it, or a model's options.\v"
-                          "Examples:\n  squall explain client.retry\n  squall explain model.raft-sqlite\n"
-                          "  squall explain            (everything)";
+static const char doc[] =
+    "Explains a key of the scenario language, or everything below it, or a model's options.\v"
+    "Examples:\n  squall explain client.retry\n  squall explain model.raft-sqlite\n"
+    "  squall explain            (everything)";
 
 struct arguments {
     const char *path;

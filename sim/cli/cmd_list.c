@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const char doc[] = "Lists models, checks, probes or scenarios.\v"
                           "`squall explain model.NAME` shows a model's options.";
@@ -85,7 +86,8 @@ static void list_folder(const char *folder, struct arena *arena, uint32_t depth)
 
 int cmd_list(int argc, char **argv)
 {
-    static const struct argp argp = {NULL, parse, "models|checks|probes|scenarios", doc, NULL, NULL, NULL};
+    static const struct argp argp = {NULL, parse, "models|checks|probes|scenarios", doc, NULL,
+                                     NULL, NULL};
     static const char *const kinds[] = {"models", "checks", "probes", "scenarios"};
     struct arguments arguments = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
@@ -99,12 +101,14 @@ int cmd_list(int argc, char **argv)
     } else if (strcmp(arguments.what, "scenarios") == 0) {
         struct arena arena;
         arena_init(&arena);
-        list_folder("scenarios", &arena, 0);
+        bool is_here = access("scenarios", R_OK) == 0;
+        list_folder(is_here ? "scenarios" : installed_scenarios(), &arena, 0);
         arena_release(&arena);
     } else {
         const char *nearest = text_nearest(arguments.what, kinds, ARRAY_COUNT(kinds));
-        fprintf(stderr, "squall: cannot list '%s'%s%s%s\n", arguments.what, nearest != NULL ? "; did you mean '" : "",
-                nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "; try models, checks, probes, scenarios");
+        fprintf(stderr, "squall: cannot list '%s'%s%s%s\n", arguments.what,
+                nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
+                nearest != NULL ? "'?" : "; try models, checks, probes, scenarios");
         return EXIT_USAGE;
     }
     return EXIT_HELD;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * squall replay: one seed again, exactly. Its digest is compared with the one that results.sqlite remembers; it can be
- * stopped at an instant or just before the failure, and traced. */
+ * squall replay: one seed again, exactly. Its digest is compared with the one that
+ * results.sqlite remembers; it can be stopped at an instant or just before the failure, and
+ * traced. */
 #include "sim/cli/cli.h"
 
 #include "analysis/results.h"
@@ -22,19 +23,33 @@
 
 static const char doc[] =
     "Runs one seed of a scenario again and judges it. The same seed always gives the same run.\v"
-    "Exit status 0: it passes; 1: a check fails; 3: unknown; 4: the digest differs from the stored or expected one.";
+    "Exit status 0: it passes; 1: a check fails; 3: unknown; 4: the digest differs from the stored "
+    "or expected one.";
 
-enum { KEY_UNTIL = 256, KEY_STOP, KEY_TRACE, KEY_FROM, KEY_HASH, KEY_RECORD, KEY_SLOT, KEY_FILL, KEY_SET };
+enum {
+    KEY_UNTIL = 256,
+    KEY_STOP,
+    KEY_TRACE,
+    KEY_FROM,
+    KEY_HASH,
+    KEY_RECORD,
+    KEY_SLOT,
+    KEY_FILL,
+    KEY_SET
+};
 
 static const struct argp_option options[] = {
     {"seed", 's', "SEED", 0, "the seed: 42 or 0x2a (default 1)", 0},
     {"set", KEY_SET, "PATH=VALUE", 0, "override a key of the scenario", 0},
     {"cell", 'c', "LABEL", 0, "which cell of a sweep, by its label", 0},
-    {"until", KEY_UNTIL, "TIME|EVENT", 0, "stop at a virtual time (\"12.5s\") or after so many events (\"120000\")", 0},
-    {"stop-before-failure", KEY_STOP, NULL, 0, "stop before the event that breaks the first check; show the last events", 0},
+    {"until", KEY_UNTIL, "TIME|EVENT", 0,
+     "stop at a virtual time (\"12.5s\") or after so many events (\"120000\")", 0},
+    {"stop-before-failure", KEY_STOP, NULL, 0,
+     "stop before the event that breaks the first check; show the last events", 0},
     {"trace", KEY_TRACE, "text|none", 0, "print every event", 0},
     {"from", KEY_FROM, "TIME", 0, "with --trace: leave out what comes before", 0},
-    {"expect-hash", KEY_HASH, "DIGEST", 0, "fail with status 4 unless the digest is this (16 hexadecimal digits)", 0},
+    {"expect-hash", KEY_HASH, "DIGEST", 0,
+     "fail with status 4 unless the digest is this (16 hexadecimal digits)", 0},
     {"out", 'o', "DIR", 0, "where results.sqlite is (default out/NAME)", 0},
     {"record", KEY_RECORD, "FILE", 0, "write all trace records to FILE", 0},
     {"heap-slot", KEY_SLOT, "N", OPTION_HIDDEN, "address range of node memory", 0},
@@ -208,11 +223,12 @@ static void stored_digest(const struct arguments *arguments, struct opened *open
     snprintf(seed, sizeof(seed), "0x%016llx", (unsigned long long)arguments->seed);
     struct memory memory = {&opened->plan.cells[arguments->cell], ""};
     const char *const parameters[] = {opened->plan.name, memory.cell->label, seed, build_version()};
-    if (!results_query(results,
-                       "SELECT r.trace_hash, s.yaml FROM run r JOIN cell c USING(cell_id) JOIN scenario s "
-                       "USING(scenario_id) JOIN build b USING(build_id) WHERE s.name=?1 AND c.label=?2 AND "
-                       "r.seed=?3 AND b.version=?4 AND r.verdict<>'error'",
-                       parameters, 4, take_digest, &memory, &err)) {
+    if (!results_query(
+            results,
+            "SELECT r.trace_hash, s.yaml FROM run r JOIN cell c USING(cell_id) JOIN scenario s "
+            "USING(scenario_id) JOIN build b USING(build_id) WHERE s.name=?1 AND c.label=?2 AND "
+            "r.seed=?3 AND b.version=?4 AND r.verdict<>'error'",
+            parameters, 4, take_digest, &memory, &err)) {
         fprintf(stderr, "squall: nothing to compare with: %s\n", err.text);
     }
     memcpy(hex, memory.hex, sizeof(memory.hex));
@@ -246,20 +262,24 @@ static int judge_digest(const char *hex, const char *other, const char *whose)
     return EXIT_NONDETERMINISM;
 }
 
-static int tell(const struct arguments *arguments, struct opened *opened, const struct run_result *result, bool is_whole)
+static int tell(const struct arguments *arguments, struct opened *opened,
+                const struct run_result *result, bool is_whole)
 {
     char hex[17];
     char stored[17];
     char until[32];
     snprintf(hex, sizeof(hex), "%016llx", (unsigned long long)result->digest);
     printf("%s seed 0x%016llx: %s%s%s\n", opened->plan.name, (unsigned long long)arguments->seed,
-           is_whole ? verdict_name(result->verdict) : "stopped", result->reason[0] != '\0' ? ", " : "", result->reason);
+           is_whole ? verdict_name(result->verdict) : "stopped",
+           result->reason[0] != '\0' ? ", " : "", result->reason);
     printf("  digest %s, %llu events, until %s, %llu operations offered, %llu ok\n", hex,
-           (unsigned long long)result->events, units_format_duration(result->sim_ns, until, sizeof(until)),
+           (unsigned long long)result->events,
+           units_format_duration(result->sim_ns, until, sizeof(until)),
            (unsigned long long)result->offered, (unsigned long long)result->ok);
     print_violations(result);
     if (!is_whole) {
-        return arguments->expected != NULL ? judge_digest(hex, arguments->expected, "expected") : EXIT_HELD;
+        return arguments->expected != NULL ? judge_digest(hex, arguments->expected, "expected")
+                                           : EXIT_HELD;
     }
     int status = result->verdict == VERDICT_PASS      ? EXIT_HELD
                  : result->verdict == VERDICT_UNKNOWN ? EXIT_UNKNOWN
@@ -275,8 +295,8 @@ static int tell(const struct arguments *arguments, struct opened *opened, const 
 }
 
 /* Where to stop so that the first violation has not happened yet. */
-static bool find_failure(struct runner *runner, const struct arguments *arguments, const struct cell *cell,
-                         int64_t *until_ns, uint64_t *until_event)
+static bool find_failure(struct runner *runner, const struct arguments *arguments,
+                         const struct cell *cell, int64_t *until_ns, uint64_t *until_event)
 {
     struct run_result result;
     result_init(&result);
@@ -308,7 +328,8 @@ static int replay(struct arguments *arguments, struct opened *opened)
     bool is_whole = arguments->until_ns == INT64_MAX && arguments->until_event == UINT64_MAX;
     crash_watch(&runner, cell->spec.cpu_limit_ns);
     if (arguments->is_stopping) {
-        if (!find_failure(&runner, arguments, cell, &arguments->until_ns, &arguments->until_event)) {
+        if (!find_failure(&runner, arguments, cell, &arguments->until_ns,
+                          &arguments->until_event)) {
             printf("nothing to stop before: no check fails\n");
             arguments->is_stopping = false;
         } else {
@@ -355,7 +376,8 @@ static int choose_cell(struct arguments *arguments, const struct opened *opened)
     const struct plan *plan = &opened->plan;
     if (arguments->label == NULL) {
         if (plan->cell_count > 1) {
-            fprintf(stderr, "squall: '%s' sweeps over %u cells; this is the first of them, --cell '%s'\n",
+            fprintf(stderr,
+                    "squall: '%s' sweeps over %u cells; this is the first of them, --cell '%s'\n",
                     arguments->scenario, plan->cell_count, plan->cells[0].label);
         }
         return EXIT_HELD;
@@ -366,7 +388,8 @@ static int choose_cell(struct arguments *arguments, const struct opened *opened)
             return EXIT_HELD;
         }
     }
-    fprintf(stderr, "squall: no cell '%s' in '%s'; there are:\n", arguments->label, arguments->scenario);
+    fprintf(stderr, "squall: no cell '%s' in '%s'; there are:\n", arguments->label,
+            arguments->scenario);
     for (uint32_t i = 0; i < plan->cell_count; i++) {
         fprintf(stderr, "  %s\n", plan->cells[i].label);
     }

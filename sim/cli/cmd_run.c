@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * squall run: the command that people type. Plan, campaign, thresholds, summary; one scenario after the other. */
+ * squall run: the command that people type. Plan, campaign, thresholds, summary; one scenario
+ * after the other. */
 #include "sim/cli/cli.h"
 
 #include "sim/base/base.h"
@@ -20,23 +21,38 @@
 
 static const char doc[] =
     "Runs the seeds of scenarios, judges every run, and writes out/NAME/results.sqlite.\v"
-    "What the results file holds already is not run again: an interrupted campaign goes on where it stopped.\n\n"
+    "What the results file holds already is not run again: an interrupted campaign goes on where "
+    "it stopped.\n\n"
     "SEEDS: 42, 0x2a, 1..1000, 1000@1 (count@first), and lists of these.\n"
-    "Exit status: 0 held, 1 a check failed, 2 usage or scenario error, 3 unknown, 4 nondeterminism, 5 squall's own "
+    "Exit status: 0 held, 1 a check failed, 2 usage or scenario error, 3 unknown, 4 "
+    "nondeterminism, 5 squall's own "
     "failure, 99 only thresholds crossed, 130 interrupted (everything so far is kept).";
 
-enum { KEY_SET = 256, KEY_BUDGET, KEY_FAIL_FAST, KEY_RESTART, KEY_RESUME, KEY_RECHECK, KEY_SERIES, KEY_QUICK, KEY_LABEL };
+enum {
+    KEY_SET = 256,
+    KEY_BUDGET,
+    KEY_FAIL_FAST,
+    KEY_RESTART,
+    KEY_RESUME,
+    KEY_RECHECK,
+    KEY_SERIES,
+    KEY_QUICK,
+    KEY_LABEL
+};
 
 static const struct argp_option options[] = {
     {"seed", 's', "SEEDS", 0, "seeds to run instead of the scenario's", 0},
     {"jobs", 'j', "N", 0, "worker processes (default: one a processor)", 0},
     {"set", KEY_SET, "PATH=VALUE", 0, "override a key of the scenario", 0},
     {"time-budget", KEY_BUDGET, "DURATION", 0, "start no more runs after this real time", 0},
-    {"fail-fast", KEY_FAIL_FAST, "N", OPTION_ARG_OPTIONAL, "stop after N failing runs (default 1)", 0},
+    {"fail-fast", KEY_FAIL_FAST, "N", OPTION_ARG_OPTIONAL, "stop after N failing runs (default 1)",
+     0},
     {"restart", KEY_RESTART, NULL, 0, "throw the old results away", 0},
     {"resume", KEY_RESUME, NULL, 0, "keep old results and run what is missing (the default)", 0},
-    {"recheck", KEY_RECHECK, "PERCENT", 0, "run so many of the seeds twice and compare (default 5%)", 0},
-    {"keep-series", KEY_SERIES, "failing|all|none", 0, "whose time series to keep (default failing, and the first seeds)", 0},
+    {"recheck", KEY_RECHECK, "PERCENT", 0,
+     "run so many of the seeds twice and compare (default 5%)", 0},
+    {"keep-series", KEY_SERIES, "failing|all|none", 0,
+     "whose time series to keep (default failing, and the first seeds)", 0},
     {"out", 'o', "DIR", 0, "folder for results.sqlite (default out/NAME)", 0},
     {"quick", KEY_QUICK, NULL, 0, "only the first ten seeds", 0},
     {"label", KEY_LABEL, "KEY=VALUE", 0, "only scenarios with this label", 0},
@@ -183,7 +199,8 @@ static bool make_folders(const char *path, struct err *err)
     }
 }
 
-/* Does this library take part? An expectation may hold for one version of the code under test only. */
+/* Does this library take part? An expectation may hold for one version of the code under test
+ * only. */
 static bool is_skipped(const struct plan *plan)
 {
     const struct run_spec *spec = &plan->cells[0].spec;
@@ -195,8 +212,8 @@ static bool is_skipped(const struct plan *plan)
             return false;
         }
     }
-    printf("%s: skipped: its expectation is about %s, this build has %s\n", plan->name, spec->expect_library,
-           spec->groups[0].model->version);
+    printf("%s: skipped: its expectation is about %s, this build has %s\n", plan->name,
+           spec->expect_library, spec->groups[0].model->version);
     return true;
 }
 
@@ -204,7 +221,8 @@ static bool has_label(const struct opened *opened, const char *label)
 {
     const char *equals = strchr(label, '=');
     char key[128];
-    snprintf(key, sizeof(key), "%.*s", (int)(equals == NULL ? strlen(label) : (size_t)(equals - label)), label);
+    snprintf(key, sizeof(key), "%.*s",
+             (int)(equals == NULL ? strlen(label) : (size_t)(equals - label)), label);
     const char *value = scenario_label(opened->scenario, key);
     return value != NULL && (equals == NULL || strcmp(value, equals + 1) == 0);
 }
@@ -212,13 +230,14 @@ static bool has_label(const struct opened *opened, const char *label)
 static void print_head(const struct plan *plan)
 {
     const struct spec_group *group = &plan->cells[0].spec.groups[0];
-    printf("%s  %s (%s)  %u %s × %llu %s\n", plan->name, group->model_name, group->model->version, plan->cell_count,
-           plan->cell_count == 1 ? "cell" : "cells", (unsigned long long)plan->seed_count,
-           plan->seed_count == 1 ? "seed" : "seeds");
+    printf("%s  %s (%s)  %u %s × %llu %s\n", plan->name, group->model_name, group->model->version,
+           plan->cell_count, plan->cell_count == 1 ? "cell" : "cells",
+           (unsigned long long)plan->seed_count, plan->seed_count == 1 ? "seed" : "seeds");
     fflush(stdout);
 }
 
-static int judge_outcome(const struct campaign_outcome *outcome, const struct arguments *arguments, int status)
+static int judge_outcome(const struct campaign_outcome *outcome, const struct arguments *arguments,
+                         int status)
 {
     unsigned long long missing = outcome->missing;
     if (outcome->is_interrupted) {
@@ -228,7 +247,8 @@ static int judge_outcome(const struct campaign_outcome *outcome, const struct ar
     }
     if (missing > 0 && !arguments->is_quiet) {
         printf("  %llu %s not started (%s); the same command goes on with them\n", missing,
-               missing == 1 ? "run was" : "runs were", outcome->is_late ? "time budget" : "fail-fast");
+               missing == 1 ? "run was" : "runs were",
+               outcome->is_late ? "time budget" : "fail-fast");
     }
     if (outcome->skipped > 0 && !arguments->is_quiet) {
         printf("  %llu of the runs were done before; --restart throws them away\n",
@@ -259,7 +279,8 @@ static const char *verdict_word(int status)
     }
 }
 
-static int run_plan(struct results *results, struct plan *plan, const struct arguments *arguments, const char *path)
+static int run_plan(struct results *results, struct plan *plan, const struct arguments *arguments,
+                    const char *path)
 {
     struct campaign_options campaign = {
         .sets = arguments->sets,
@@ -274,7 +295,8 @@ static int run_plan(struct results *results, struct plan *plan, const struct arg
     };
     struct campaign_outcome outcome;
     struct err err = {0};
-    struct summary_options summary = {arguments->sets, arguments->set_count, arguments->out, arguments->is_quiet};
+    struct summary_options summary = {arguments->sets, arguments->set_count, arguments->out,
+                                      arguments->is_quiet};
     int status = EXIT_HELD;
     if (!campaign_run(results, plan, &campaign, &outcome, &err) ||
         !summary_print(results, plan, outcome.cell_ids, &summary, stdout, &status, &err)) {
@@ -298,12 +320,14 @@ static void link_latest(const struct plan *plan)
 {
     unlink("out/latest");
     if (symlink(plan->name, "out/latest") != 0 && errno != EEXIST) {
-        fprintf(stderr, "squall: cannot point out/latest at '%s': %s\n", plan->name, strerror(errno));
+        fprintf(stderr, "squall: cannot point out/latest at '%s': %s\n", plan->name,
+                strerror(errno));
     }
 }
 
-/* Is this file, which is to be thrown away, one of ours? An empty one is, and one that is cut short:
- * the header of a SQLite file says whose it is (https://sqlite.org/fileformat.html, section 1.3). */
+/* Is this file, which is to be thrown away, one of ours? An empty one is, and one that is cut
+ * short: the header of a SQLite file says whose it is (https://sqlite.org/fileformat.html,
+ * section 1.3). */
 static bool is_ours(const char *path)
 {
     unsigned char header[100];
@@ -316,7 +340,8 @@ static bool is_ours(const char *path)
     uint32_t application = (uint32_t)header[68] << 24 | (uint32_t)header[69] << 16 |
                            (uint32_t)header[70] << 8 | header[71];
     bool is_database = size >= 16 && memcmp(header, "SQLite format 3", 16) == 0;
-    return size == 0 || (is_database && (size < sizeof(header) || application == RESULTS_APPLICATION_ID));
+    return size == 0 ||
+           (is_database && (size < sizeof(header) || application == RESULTS_APPLICATION_ID));
 }
 
 /* Removes an old results file, and the journal that a killed process may have left: it would be
@@ -326,7 +351,8 @@ static bool throw_away(const char *path, struct err *err)
     char journal[4200];
     snprintf(journal, sizeof(journal), "%s-journal", path);
     if (!is_ours(path)) {
-        return err_set(err, ERR_INPUT, "'%s' is no results file of squall: remove it yourself", path);
+        return err_set(err, ERR_INPUT, "'%s' is no results file of squall: remove it yourself",
+                       path);
     }
     if ((unlink(path) != 0 && errno != ENOENT) || (unlink(journal) != 0 && errno != ENOENT)) {
         return err_set(err, ERR_SYSTEM, "cannot remove '%s': %s", path, strerror(errno));
@@ -404,11 +430,13 @@ static int run_all(const struct arguments *arguments)
     for (uint32_t i = 0; i < entries.count; i++) {
         struct entry *entry = vec_at(&entries, i);
         bool is_run = entry->is_wanted && !is_over;
-        int one = is_run && entry->status == EXIT_HELD ? run_one(&entry->opened, arguments) : entry->status;
+        int one = is_run && entry->status == EXIT_HELD ? run_one(&entry->opened, arguments)
+                                                       : entry->status;
         status = exit_worse(status, one);
         total += entry->is_wanted ? 1 : 0;
         held += is_run && one == EXIT_HELD ? 1 : 0;
-        is_over |= one == EXIT_INTERRUPTED || (one == EXIT_CHECK_FAILED && arguments->fail_fast != UINT64_MAX);
+        is_over |= one == EXIT_INTERRUPTED ||
+                   (one == EXIT_CHECK_FAILED && arguments->fail_fast != UINT64_MAX);
         if (entry->status == EXIT_HELD) {
             close_plan(&entry->opened);
         }
@@ -420,7 +448,8 @@ static int run_all(const struct arguments *arguments)
         return EXIT_USAGE;
     }
     if (is_several) {
-        printf("%u of %u scenarios held: %s (exit %d)\n", held, total, verdict_word(status), status);
+        printf("%u of %u scenarios held: %s (exit %d)\n", held, total, verdict_word(status),
+               status);
     }
     return status;
 }
@@ -441,7 +470,9 @@ int cmd_run(int argc, char **argv)
     text_init(&command_line);
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     struct arguments arguments = {
-        .jobs = processors < 1 ? 1 : processors > JOBS_MAX ? JOBS_MAX : (uint32_t)processors,
+        .jobs = processors < 1          ? 1
+                : processors > JOBS_MAX ? JOBS_MAX
+                                        : (uint32_t)processors,
         .deadline_ns = INT64_MAX,
         .fail_fast = UINT64_MAX,
         .recheck = 5,

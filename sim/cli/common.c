@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What several commands share: exit statuses, errors, the catalog of models and checks, opening a scenario. */
+ * What several commands share: exit statuses, errors, the catalog of models and checks, opening
+ * a scenario. */
 #include "sim/cli/cli.h"
 
 #include "analysis/judge.h"
@@ -11,16 +12,19 @@
 #include "sim/plugin.h"
 
 #include <glob.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 static int severity(int status)
 {
-    static const int order[] = {EXIT_HELD,         EXIT_UNKNOWN,  EXIT_THRESHOLD,      EXIT_CHECK_FAILED,
-                                EXIT_INTERRUPTED,  EXIT_INTERNAL, EXIT_NONDETERMINISM, EXIT_USAGE};
+    static const int order[] = {EXIT_HELD,           EXIT_UNKNOWN,     EXIT_THRESHOLD,
+                                EXIT_CHECK_FAILED,   EXIT_INTERRUPTED, EXIT_INTERNAL,
+                                EXIT_NONDETERMINISM, EXIT_USAGE};
     for (uint32_t i = 0; i < ARRAY_COUNT(order); i++) {
         if (order[i] == status) {
             return (int)i;
@@ -40,7 +44,7 @@ int fail(const struct err *err)
     return err->code == ERR_INPUT ? EXIT_USAGE : EXIT_INTERNAL;
 }
 
-/* ------------------------------------------------------------------------------------------------ the catalog */
+/* ---------------------------------------------------------------------------------- the catalog */
 
 static const char *model_names[64];
 
@@ -54,7 +58,8 @@ static const struct sq_model *load_plugin(const char *name, const char *base, st
 {
     char path[4096];
     bool is_relative = name[0] != '/' && base != NULL && base[0] != '\0';
-    int length = snprintf(path, sizeof(path), "%s%s%s", is_relative ? base : "", is_relative ? "/" : "", name);
+    int length = snprintf(path, sizeof(path), "%s%s%s", is_relative ? base : "",
+                          is_relative ? "/" : "", name);
     if (length < 0 || (size_t)length >= sizeof(path)) {
         err_set(err, ERR_INPUT, "path of plug-in '%s' is too long", name);
         return NULL;
@@ -67,7 +72,8 @@ static const struct sq_model *load_plugin(const char *name, const char *base, st
     return plugin_load(path, err);
 }
 
-static const struct sq_model *find_model(void *context, const char *name, const char *base, struct err *err)
+static const struct sq_model *find_model(void *context, const char *name, const char *base,
+                                         struct err *err)
 {
     (void)context;
     if (is_path(name)) {
@@ -83,7 +89,9 @@ static const struct sq_model *find_model(void *context, const char *name, const 
     if (nearest != NULL) {
         err_set(err, ERR_INPUT, "unknown model '%s'; did you mean '%s'?", name, nearest);
     } else {
-        err_set(err, ERR_INPUT, "unknown model '%s'; `squall list models` shows them, './name.so' loads a plug-in", name);
+        err_set(err, ERR_INPUT,
+                "unknown model '%s'; `squall list models` shows them, './name.so' loads a plug-in",
+                name);
     }
     return NULL;
 }
@@ -101,25 +109,62 @@ const struct catalog *catalog_get(void)
     return &catalog;
 }
 
-/* ------------------------------------------------------------------------------------------------ scenarios */
+/* ------------------------------------------------------------------------------------ scenarios */
 
 /* A name stands for itself, and then for a file of the shipped scenarios. */
+static bool is_file(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && !S_ISDIR(status.st_mode);
+}
+
+const char *installed_scenarios(void)
+{
+    static char folder[4200];
+    char program[4096];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
+    program[length > 0 ? length : 0] = '\0';
+    for (uint32_t i = 0; i < 2; i++) { /* PREFIX/bin/squall */
+        char *slash = strrchr(program, '/');
+        *(slash != NULL ? slash : program) = '\0';
+    }
+    snprintf(folder, sizeof(folder), "%s/share/squall/scenarios", program);
+    return folder;
+}
+
+/* The first file, in order of name, that fits the pattern of the shell. */
+static bool find_by_pattern(const char *pattern, char *path, size_t size)
+{
+    glob_t found;
+    bool is_found = glob(pattern, GLOB_NOESCAPE, NULL, &found) == 0 && is_file(found.gl_pathv[0]) &&
+                    strlen(found.gl_pathv[0]) < size;
+    if (is_found) {
+        memcpy(path, found.gl_pathv[0], strlen(found.gl_pathv[0]) + 1);
+    }
+    globfree(&found);
+    return is_found;
+}
+
+/* `name` itself where there is no such file: opening it will say so. */
 static const char *find_scenario(const char *name, char *path, size_t size)
 {
-    static const char *const forms[][2] = {{"", ""}, {"", ".yaml"}, {"scenarios/", ""}, {"scenarios/", ".yaml"},
-                                           {"scenarios/*/", ".yaml"}};
-    for (uint32_t i = 0; i < ARRAY_COUNT(forms); i++) {
-        int length = snprintf(path, size, "%s%s%s", forms[i][0], name, forms[i][1]);
-        glob_t found;
-        if (length <= 0 || (size_t)length >= size) {
-            continue;
-        }
-        if (access(path, R_OK) == 0) {
-            return path;
-        }
-        if (i + 1 == ARRAY_COUNT(forms) && glob(path, 0, NULL, &found) == 0) {
-            snprintf(path, size, "%s", found.gl_pathv[0]);
-            globfree(&found);
+    if (is_file(name)) {
+        return name;
+    }
+    int length = snprintf(path, size, "%s.yaml", name);
+    if (length > 0 && (size_t)length < size && is_file(path)) {
+        return path;
+    }
+    static const char *const middles[] = {"", "", "*/", "*/"};
+    static const char *const endings[] = {"", ".yaml", "", ".yaml"};
+    const char *const folders[] = {"scenarios", installed_scenarios()};
+    for (uint32_t i = 0; name[0] != '\0' && i < 2 * ARRAY_COUNT(middles); i++) {
+        char pattern[8192];
+        length =
+            snprintf(pattern, sizeof(pattern), "%s/%s%s%s", folders[i / ARRAY_COUNT(middles)],
+                     middles[i % ARRAY_COUNT(middles)], name, endings[i % ARRAY_COUNT(middles)]);
+        if (length > 0 && (size_t)length < sizeof(pattern) &&
+            find_by_pattern(pattern, path, size)) {
             return path;
         }
     }
@@ -160,7 +205,8 @@ int open_plan(struct opened *opened, const char *path, const struct plan_options
     struct diag diag;
     diag_init(&diag);
     int status = EXIT_USAGE;
-    opened->scenario = scenario_load(find_scenario(path, found, sizeof(found)), catalog_get(), &diag);
+    opened->scenario =
+        scenario_load(find_scenario(path, found, sizeof(found)), catalog_get(), &diag);
     if (opened->scenario != NULL) {
         if (plan_build(&opened->plan, opened->scenario, options, &diag)) {
             prepare_models(&opened->plan);
@@ -180,7 +226,7 @@ void close_plan(struct opened *opened)
     scenario_free(opened->scenario);
 }
 
-/* ------------------------------------------------------------------------------------------------ the machine */
+/* ---------------------------------------------------------------------------------- the machine */
 
 const char *build_version(void)
 {
@@ -192,12 +238,14 @@ const char *build_version(void)
     FILE *file = fopen("/proc/self/exe", "rb");
     if (file != NULL) {
         static char chunk[65536];
-        for (size_t got = fread(chunk, 1, sizeof(chunk), file); got > 0; got = fread(chunk, 1, sizeof(chunk), file)) {
+        for (size_t got = fread(chunk, 1, sizeof(chunk), file); got > 0;
+             got = fread(chunk, 1, sizeof(chunk), file)) {
             digest = hash_mix(digest, hash_bytes(chunk, got));
         }
         fclose(file);
     }
-    snprintf(version, sizeof(version), "%s (build %016llx)", SQUALL_VERSION, (unsigned long long)digest);
+    snprintf(version, sizeof(version), "%s (build %016llx)", SQUALL_VERSION,
+             (unsigned long long)digest);
     return version;
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Signal handlers on a stack of their own, because the stack of a fiber may be what overflowed. They
- * print with stdio, which is not safe in a handler in general; here the process is about to end, and
- * the worst case is a message that is cut. With a sanitizer its own report is better: then only the
- * hang and the interruption are watched.
+ * Signal handlers on a stack of their own, because the stack of a fiber may be what overflowed.
+ * They print with stdio, which is not safe in a handler in general; here the process is about to
+ * end, and the worst case is a message that is cut. With a sanitizer its own report is better:
+ * then only the hang and the interruption are watched.
  *
- * SIGPROF comes every `cpu_limit_ns` of processor time. If the run has fired an event since the last
- * one, all is well. */
+ * SIGPROF comes every `cpu_limit_ns` of processor time. If the run has fired an event since the
+ * last one, all is well. */
 #include "sim/cli/crash.h"
 
 #include "sim/base/base.h"
@@ -43,8 +43,8 @@ static _Noreturn void tell(const char *what, int status)
     struct sq_env *env = sq_env_current();
     units_format_duration(world_now(runner->world), now, sizeof(now));
     fflush(stdout);
-    printf("%s seed 0x%016llx: %s\n  at %s, event %llu, in the code of %s\n", runner->cell->spec.name,
-           (unsigned long long)runner->seed, what, now,
+    printf("%s seed 0x%016llx: %s\n  at %s, event %llu, in the code of %s\n",
+           runner->cell->spec.name, (unsigned long long)runner->seed, what, now,
            (unsigned long long)world_event(runner->world), env != NULL ? env->name : "squall");
     fputs("  what came before: ", stdout);
     replay_line(stdout, runner->cell, runner->sets, runner->set_count, NULL, runner->seed);
@@ -88,13 +88,15 @@ static void on_exit_called(int number, void *user)
 
 void crash_watch(const struct runner *runner, int64_t cpu_limit_ns)
 {
-    static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGPROF, SIGINT};
+    static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE,  SIGILL,
+                                  SIGABRT, SIGSYS, SIGPROF, SIGINT};
     static bool is_registered;
     ASSERT(watched == NULL);
     watched = runner;
     last_event = UINT64_MAX;
     sigaltstack(&(stack_t){.ss_sp = handler_stack, .ss_size = STACK_BYTES}, NULL);
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_ONSTACK | SA_NODEFER | SA_RESTART};
+    struct sigaction action = {.sa_handler = on_signal,
+                               .sa_flags = SA_ONSTACK | SA_NODEFER | SA_RESTART};
     for (uint32_t i = HAS_OWN_REPORTS ? 6 : 0; i < ARRAY_COUNT(crashes); i++) {
         sigaction(crashes[i], &action, NULL);
     }

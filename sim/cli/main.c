@@ -32,9 +32,11 @@ static void usage(FILE *out)
     for (const struct command *command = commands; command->name != NULL; command++) {
         fprintf(out, "  %-8s %s\n", command->name, command->summary);
     }
-    fprintf(out, "\n`squall COMMAND --help` tells more. Exit status: 0 held, 1 a check failed, 2 usage or\n"
-                 "scenario error, 3 unknown, 4 nondeterminism, 5 squall's own failure, 99 only thresholds\n"
-                 "crossed, 130 interrupted.\n");
+    fprintf(
+        out,
+        "\n`squall COMMAND --help` tells more. Exit status: 0 held, 1 a check failed, 2 usage or\n"
+        "scenario error, 3 unknown, 4 nondeterminism, 5 squall's own failure, 99 only thresholds\n"
+        "crossed, 130 interrupted.\n");
 }
 
 static int unknown_command(const char *name)
@@ -53,9 +55,9 @@ static int unknown_command(const char *name)
     return EXIT_USAGE;
 }
 
-/* Pointers leak into the decisions of some libraries: where the kernel allows it, this program runs
- * itself again with address randomisation off, or with SQUALL_KEEP_ASLR, which doctor uses to compare
- * both, on: the setting is inherited. */
+/* Pointers leak into the decisions of some libraries: where the kernel allows it, this program
+ * runs itself again with address randomisation off, or with SQUALL_KEEP_ASLR, which doctor uses
+ * to compare both, on: the setting is inherited. */
 static void fix_addresses(char **argv)
 {
     int persona = personality(0xffffffff);
@@ -82,14 +84,16 @@ static int check_output(int status)
 int main(int argc, char **argv)
 {
     fix_addresses(argv);
-    signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is an error of write, and is reported */
+    signal(SIGXFSZ,
+           SIG_IGN); /* a limit on the size of files is an error of write, and is reported */
     argp_err_exit_status = EXIT_USAGE;
     argp_program_version = "squall " SQUALL_VERSION;
     if (argc < 2) {
         usage(stderr);
         return EXIT_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
         usage(stdout);
         return EXIT_HELD;
     }

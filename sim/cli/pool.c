@@ -28,11 +28,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define AHEAD 8
-#define JOBS_MAX 256
-#define IDLE_MS 100
-#define JUDGE_S 600             /* processor time that judging may take */
-#define TICK_NS NS_PER_S        /* between two looks at the workers */
+#define AHEAD             8
+#define JOBS_MAX          256
+#define IDLE_MS           100
+#define JUDGE_S           600      /* processor time that judging may take */
+#define TICK_NS           NS_PER_S /* between two looks at the workers */
 #define BLOCKED_TICKS_MIN 5
 
 struct answer {
@@ -45,7 +45,7 @@ struct worker {
     int socket;
     struct order orders[AHEAD]; /* unanswered, oldest first */
     uint32_t order_count;
-    struct text input; /* bytes of answers, not whole yet */
+    struct text input;      /* bytes of answers, not whole yet */
     int64_t cpu_ns;         /* processor time at the last look */
     uint32_t blocked_ticks; /* looks in a row at which it slept and had used none */
 };
@@ -59,7 +59,7 @@ struct pool {
     int64_t looked_ns; /* when the workers were looked at */
 };
 
-/* ------------------------------------------------------------------------------------------------ the child */
+/* ------------------------------------------------------------------------------------ the child */
 
 static bool write_all(int socket, const void *data, size_t size)
 {
@@ -136,18 +136,19 @@ static _Noreturn void work(const struct pool_options *options, int socket)
         if (order.is_recheck) {
             answer.digest_again = result.digest;
             run_watched(&runner, cell, order.seed, &result);
-            bool is_comparable = answer.digest_again != RUNNER_NO_DIGEST &&
-                                 result.digest != RUNNER_NO_DIGEST;
+            bool is_comparable =
+                answer.digest_again != RUNNER_NO_DIGEST && result.digest != RUNNER_NO_DIGEST;
             answer.digest_again = is_comparable ? result.digest : answer.digest_again;
         }
-        if (!write_all(socket, &answer, sizeof(answer)) || !write_all(socket, bytes.items, bytes.count)) {
+        if (!write_all(socket, &answer, sizeof(answer)) ||
+            !write_all(socket, bytes.items, bytes.count)) {
             break;
         }
     }
     _exit(0);
 }
 
-/* ------------------------------------------------------------------------------------------------ the parent */
+/* ----------------------------------------------------------------------------------- the parent */
 
 static bool hire(struct pool *pool, struct worker *worker, struct err *err)
 {
@@ -293,7 +294,7 @@ static bool is_busy(const struct pool *pool)
     return pool->again.count > 0 || !pool->is_exhausted;
 }
 
-/* ------------------------------------------------------------------------------------------------ blocked workers */
+/* ------------------------------------------------------------------------------ blocked workers */
 
 /* Does the process sleep in a system call? (proc(5): the state follows the name in parentheses.) */
 static bool is_sleeping(pid_t pid)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Pool: forked workers that run (cell, seed) orders, so that a crash or a hang of the code under test is a finding with its seed and
- * not the end of the campaign. */
+ * Pool: forked workers that run (cell, seed) orders, so that a crash or a hang of the code under
+ * test is a finding with its seed and not the end of the campaign. */
 #ifndef SQUALL_CLI_POOL_H
 #define SQUALL_CLI_POOL_H
 
@@ -9,7 +9,7 @@
 #include "sim/cli/cli.h"
 
 struct order {
-    uint64_t number;     /* of the caller */
+    uint64_t number; /* of the caller */
     uint64_t seed;
     uint32_t cell;
     uint16_t is_recheck;   /* run it twice and compare the digests */
@@ -19,7 +19,7 @@ struct order {
 struct delivery {
     struct order order;
     const struct run_result *result; /* good during the call only */
-    uint64_t digest_again;           /* with order.is_recheck and a result that is no VERDICT_ERROR */
+    uint64_t digest_again; /* with order.is_recheck and a result that is no VERDICT_ERROR */
 };
 
 struct pool;
@@ -38,7 +38,8 @@ struct pool_options {
     void *context;
 };
 
-/* Runs until `next` is exhausted and all is delivered, or is_cancelled: then the workers are killed. False: workers cannot be made. */
+/* Runs until `next` is exhausted and all is delivered, or is_cancelled: then the workers are
+ * killed. False: workers cannot be made. */
 bool pool_run(const struct pool_options *options, struct err *err);
 
 #endif

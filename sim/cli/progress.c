@@ -9,14 +9,15 @@
 
 #define BAR_WIDTH 22
 #define REDRAW_NS INT64_C(100000000)
-#define PLAIN_NS INT64_C(30000000000)
+#define PLAIN_NS  INT64_C(30000000000)
 
 void progress_init(struct progress *progress, uint64_t total, bool is_quiet)
 {
     const char *term = getenv("TERM");
     const char *ci = getenv("CI");
     *progress = (struct progress){.is_quiet = is_quiet, .total = total, .deadline_ns = INT64_MAX};
-    progress->is_terminal = isatty(STDERR_FILENO) && ci == NULL && (term == NULL || strcmp(term, "dumb") != 0);
+    progress->is_terminal =
+        isatty(STDERR_FILENO) && ci == NULL && (term == NULL || strcmp(term, "dumb") != 0);
     progress->started_ns = real_wall_ns();
     progress->shown_ns = progress->started_ns;
 }
@@ -35,7 +36,8 @@ static void show_eta(double seconds)
 void progress_tick(struct progress *progress)
 {
     int64_t now = real_wall_ns();
-    if (progress->is_quiet || now - progress->shown_ns < (progress->is_terminal ? REDRAW_NS : PLAIN_NS)) {
+    if (progress->is_quiet ||
+        now - progress->shown_ns < (progress->is_terminal ? REDRAW_NS : PLAIN_NS)) {
         return;
     }
     progress->shown_ns = now;
@@ -44,12 +46,13 @@ void progress_tick(struct progress *progress)
     uint64_t finished = progress->skipped + progress->done;
     if (progress->is_terminal) {
         int filled = (int)(progress->total == 0 ? 0 : finished * BAR_WIDTH / progress->total);
-        fprintf(stderr, "\r[%.*s%s%*s]", filled, "======================", filled < BAR_WIDTH ? ">" : "",
+        fprintf(stderr, "\r[%.*s%s%*s]", filled,
+                "======================", filled < BAR_WIDTH ? ">" : "",
                 filled < BAR_WIDTH ? BAR_WIDTH - filled - 1 : 0, "");
     }
-    fprintf(stderr, "  %llu/%llu  %.0f seeds/s  %.0f sim-s/s  %llu failing", (unsigned long long)finished,
-            (unsigned long long)progress->total, rate, (double)progress->sim_ns / 1e9 / seconds,
-            (unsigned long long)progress->failing);
+    fprintf(stderr, "  %llu/%llu  %.0f seeds/s  %.0f sim-s/s  %llu failing",
+            (unsigned long long)finished, (unsigned long long)progress->total, rate,
+            (double)progress->sim_ns / 1e9 / seconds, (unsigned long long)progress->failing);
     if (rate > 0) {
         double left = (double)(progress->total - finished) / rate;
         double budget = (double)(progress->deadline_ns - now) / 1e9;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Progress of a campaign on stderr: a line that is redrawn at most ten times a second on a terminal, a plain line every
- * thirty seconds elsewhere. */
+ * Progress of a campaign on stderr: a line that is redrawn at most ten times a second on a
+ * terminal, a plain line every thirty seconds elsewhere. */
 #ifndef SQUALL_CLI_PROGRESS_H
 #define SQUALL_CLI_PROGRESS_H
 
@@ -15,7 +15,7 @@ struct progress {
     uint64_t skipped; /* done by an earlier campaign */
     uint64_t done;    /* by this one */
     uint64_t failing;
-    int64_t sim_ns;   /* simulated so far */
+    int64_t sim_ns; /* simulated so far */
     int64_t started_ns;
     int64_t shown_ns;
     int64_t deadline_ns; /* of --time-budget; INT64_MAX = none */

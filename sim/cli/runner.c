@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Also sets the assertion context: whatever fails inside a run names the scenario, the seed, the instant and the command that
- * repeats it. */
+ * Also sets the assertion context: whatever fails inside a run names the scenario, the seed, the
+ * instant and the command that repeats it. */
 #include "sim/cli/runner.h"
 
 #include "sim/base/base.h"
@@ -11,8 +11,9 @@
 
 static void print_quoted(FILE *out, const char *word)
 {
-    bool is_plain = word[0] != '\0' && strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                                    "-_=./,:%+@") == strlen(word);
+    bool is_plain = word[0] != '\0' &&
+                    strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                 "-_=./,:%+@") == strlen(word);
     if (is_plain) {
         fputs(word, out);
         return;
@@ -45,8 +46,8 @@ static bool is_decided(const struct cell *cell, const char *setting)
     return false;
 }
 
-void replay_line(FILE *out, const struct cell *cell, const char *const *sets, uint32_t set_count, const char *folder,
-                 uint64_t seed)
+void replay_line(FILE *out, const struct cell *cell, const char *const *sets, uint32_t set_count,
+                 const char *folder, uint64_t seed)
 {
     fputs("squall replay ", out);
     print_quoted(out, cell->spec.file);
@@ -83,7 +84,8 @@ static void print_context(void *user, FILE *out)
 
 void runner_init(struct runner *runner, const char *const *sets, uint32_t set_count)
 {
-    *runner = (struct runner){.world = world_new(), .judge = judge_new(), .sets = sets, .set_count = set_count};
+    *runner = (struct runner){
+        .world = world_new(), .judge = judge_new(), .sets = sets, .set_count = set_count};
     runner->world->cpu_clock_ns = real_cpu_ns;
     static struct assert_context context;
     context = (struct assert_context){print_context, runner};
@@ -137,7 +139,8 @@ void runner_finish(struct runner *runner, int64_t cpu_ns, struct run_result *res
     runner->cell = NULL;
 }
 
-void runner_run(struct runner *runner, const struct cell *cell, uint64_t seed, struct run_result *result)
+void runner_run(struct runner *runner, const struct cell *cell, uint64_t seed,
+                struct run_result *result)
 {
     int64_t started = real_cpu_ns();
     runner_begin(runner, cell, seed);

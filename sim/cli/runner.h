@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Runner: one world and one judge, run after run. What every command that runs a seed goes through. */
+ * Runner: one world and one judge, run after run. What every command that runs a seed goes
+ * through. */
 #ifndef SQUALL_CLI_RUNNER_H
 #define SQUALL_CLI_RUNNER_H
 
@@ -26,7 +27,8 @@ void runner_release(struct runner *runner);
 /* Starts a run without running it: `replay` goes on by itself. */
 void runner_begin(struct runner *runner, const struct cell *cell, uint64_t seed);
 /* Runs to the end and judges; `result` is initialised. */
-void runner_run(struct runner *runner, const struct cell *cell, uint64_t seed, struct run_result *result);
+void runner_run(struct runner *runner, const struct cell *cell, uint64_t seed,
+                struct run_result *result);
 /* Ends a run that runner_begin began. */
 void runner_finish(struct runner *runner, int64_t cpu_ns, struct run_result *result);
 

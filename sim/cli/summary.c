@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Everything printed here is asked from results.sqlite, so a resumed campaign is summed up whole. The verdict over all
- * runs is what the scenario expects of them: that they pass, or that a certain check is violated and no other. */
+ * Everything printed here is asked from results.sqlite, so a resumed campaign is summed up
+ * whole. The verdict over all runs is what the scenario expects of them: that they pass, or that
+ * a certain check is violated and no other. */
 #include "sim/cli/summary.h"
 
 #include "analysis/threshold.h"
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE_WIDTH 60
+#define LINE_WIDTH    60
 #define FAILING_SHOWN 5
 
 struct summary {
@@ -29,7 +30,7 @@ struct summary {
     struct text cells; /* "(1,2,3)": ids of the plan's cells, for IN */
 };
 
-/* ------------------------------------------------------------------------------------------------ asking */
+/* --------------------------------------------------------------------------------------- asking */
 
 struct row_target {
     struct summary *summary;
@@ -45,8 +46,9 @@ static bool on_any_row(void *context, const struct results_row *row)
 }
 
 __attribute__((format(printf, 4, 5))) static void
-ask(struct summary *summary, void (*on_row)(struct summary *summary, void *user, const struct results_row *row),
-    void *user, const char *format, ...)
+ask(struct summary *summary,
+    void (*on_row)(struct summary *summary, void *user, const struct results_row *row), void *user,
+    const char *format, ...)
 {
     if (!summary->is_fine) {
         return;
@@ -58,7 +60,8 @@ ask(struct summary *summary, void (*on_row)(struct summary *summary, void *user,
     va_end(arguments);
     ASSERT(length > 0 && (size_t)length < sizeof(sql));
     struct row_target target = {summary, on_row, user};
-    summary->is_fine = results_query(summary->results, sql, NULL, 0, on_any_row, &target, summary->err);
+    summary->is_fine =
+        results_query(summary->results, sql, NULL, 0, on_any_row, &target, summary->err);
 }
 
 static void take_integer(struct summary *summary, void *user, const struct results_row *row)
@@ -92,7 +95,7 @@ static void dotted(const struct summary *summary, const char *word, const char *
     fputc(' ', summary->out);
 }
 
-/* ------------------------------------------------------------------------------------------------ checks */
+/* --------------------------------------------------------------------------------------- checks */
 
 static void print_check(struct summary *summary, void *user, const struct results_row *row)
 {
@@ -105,9 +108,13 @@ static void print_check(struct summary *summary, void *user, const struct result
     if (summary->options->is_quiet && violated == 0 && !is_open) {
         return;
     }
-    fprintf(summary->out, "    %s ", mark(summary, violated > 0 ? MARK_BAD : is_open ? MARK_OPEN : MARK_GOOD));
+    fprintf(summary->out, "    %s ",
+            mark(summary, violated > 0 ? MARK_BAD
+                          : is_open    ? MARK_OPEN
+                                       : MARK_GOOD));
     dotted(summary, check->word == SPEC_ALWAYS ? "always" : "eventually", check->name);
-    fprintf(summary->out, "%lld of %lld", (long long)(runs - violated - known - unknown), (long long)runs);
+    fprintf(summary->out, "%lld of %lld", (long long)(runs - violated - known - unknown),
+            (long long)runs);
     if (known > 0) {
         fprintf(summary->out, "   %lld known defect", (long long)known);
     }
@@ -159,8 +166,8 @@ static void print_checks(struct summary *summary)
         const struct spec_check *check = &spec->checks[i];
         if (check->word == SPEC_SOMETIMES) {
             ask(summary, print_probe, (void *)(uintptr_t)check,
-                "SELECT coalesce(sum(hits),0) FROM probe WHERE name='%s' AND cell_id IN %s", check->name,
-                text_of(&summary->cells));
+                "SELECT coalesce(sum(hits),0) FROM probe WHERE name='%s' AND cell_id IN %s",
+                check->name, text_of(&summary->cells));
         } else {
             ask(summary, print_check, (void *)(uintptr_t)check,
                 "SELECT coalesce(sum(runs),0), coalesce(sum(violated),0), coalesce(sum(known),0), "
@@ -170,18 +177,20 @@ static void print_checks(struct summary *summary)
         }
     }
     ask(summary, print_other, (void *)(uintptr_t)spec,
-        "SELECT name, sum(violated) FROM check_count WHERE violated>0 AND cell_id IN %s GROUP BY name ORDER BY name",
+        "SELECT name, sum(violated) FROM check_count WHERE violated>0 AND cell_id IN %s GROUP BY "
+        "name ORDER BY name",
         text_of(&summary->cells));
 }
 
-/* ------------------------------------------------------------------------------------------------ cells */
+/* ---------------------------------------------------------------------------------------- cells */
 
 static void print_cell(struct summary *summary, void *user, const struct results_row *row)
 {
     const struct cell *cell = user;
     const struct results_value *values = row->values;
-    fprintf(summary->out, "    %-28s %6s %6s %6s %6s %6s", cell->label[0] == '\0' ? "-" : cell->label, values[0].text,
-            values[1].text, values[2].text, values[3].text, values[4].text);
+    fprintf(summary->out, "    %-28s %6s %6s %6s %6s %6s",
+            cell->label[0] == '\0' ? "-" : cell->label, values[0].text, values[1].text,
+            values[2].text, values[3].text, values[4].text);
     fprintf(summary->out, "  %8.4f%%  %8.2f", 100 * values[5].real, values[6].real);
     if (values[7].type == RESULTS_NULL) {
         fputs("         -\n", summary->out);
@@ -195,19 +204,20 @@ static void print_cells(struct summary *summary)
     if (summary->options->is_quiet) {
         return;
     }
-    fprintf(summary->out, "\n  CELLS %24s %6s %6s %6s %6s %6s  %9s  %8s  %8s\n", "", "runs", "pass", "fail", "unknwn",
-            "error", "ok", "attempts", "recovery");
+    fprintf(summary->out, "\n  CELLS %24s %6s %6s %6s %6s %6s  %9s  %8s  %8s\n", "", "runs", "pass",
+            "fail", "unknwn", "error", "ok", "attempts", "recovery");
     for (uint32_t i = 0; i < summary->plan->cell_count; i++) {
         ask(summary, print_cell, &summary->plan->cells[i],
             "SELECT count(*), coalesce(sum(verdict='pass'),0), coalesce(sum(verdict='fail'),0), "
             "coalesce(sum(verdict='unknown'),0), coalesce(sum(verdict='error'),0), "
-            "coalesce(1.0*sum(ok)/nullif(sum(offered),0),0), coalesce(1.0*sum(attempts)/nullif(sum(offered),0),0), "
+            "coalesce(1.0*sum(ok)/nullif(sum(offered),0),0), "
+            "coalesce(1.0*sum(attempts)/nullif(sum(offered),0),0), "
             "avg(recovery_ns)/1e9 FROM run WHERE cell_id=%lld",
             (long long)summary->cell_ids[i]);
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ thresholds */
+/* ----------------------------------------------------------------------------------- thresholds */
 
 /* Is the expectation of a violation about this cell? */
 static bool is_about(const struct cell *cell)
@@ -224,8 +234,8 @@ static bool is_about(const struct cell *cell)
     return false;
 }
 
-static void judge_threshold(struct summary *summary, uint32_t index, const struct spec_threshold *spec,
-                            const struct threshold_data *data)
+static void judge_threshold(struct summary *summary, uint32_t index,
+                            const struct spec_threshold *spec, const struct threshold_data *data)
 {
     static const enum mark marks[] = {MARK_GOOD, MARK_BAD, MARK_OPEN};
     static const int statuses[] = {EXIT_HELD, EXIT_THRESHOLD, EXIT_UNKNOWN};
@@ -239,7 +249,8 @@ static void judge_threshold(struct summary *summary, uint32_t index, const struc
     snprintf(name, sizeof(name), "%s: %s", spec->metric, spec->expression);
     struct results_threshold row = {summary->cell_ids[index], name, outcome.observed,
                                     outcome.verdict == THRESHOLD_HELD, spec->place.line};
-    summary->is_fine = summary->is_fine && results_add_threshold(summary->results, &row, summary->err);
+    summary->is_fine =
+        summary->is_fine && results_add_threshold(summary->results, &row, summary->err);
     if (!is_about(cell)) {
         summary->status = exit_worse(summary->status, statuses[outcome.verdict]);
     }
@@ -248,9 +259,11 @@ static void judge_threshold(struct summary *summary, uint32_t index, const struc
     }
     fprintf(summary->out, "    %s ", mark(summary, marks[outcome.verdict]));
     dotted(summary, spec->metric, spec->expression);
-    fprintf(summary->out, "%s", threshold_format(&threshold, outcome.observed, observed, sizeof(observed)));
+    fprintf(summary->out, "%s",
+            threshold_format(&threshold, outcome.observed, observed, sizeof(observed)));
     if (outcome.trials_needed > 0) {
-        fprintf(summary->out, "   %llu runs would settle it", (unsigned long long)outcome.trials_needed);
+        fprintf(summary->out, "   %llu runs would settle it",
+                (unsigned long long)outcome.trials_needed);
     }
     fprintf(summary->out, "%s%s\n", cell->label[0] != '\0' ? "   " : "", cell->label);
 }
@@ -276,7 +289,7 @@ static bool judge_thresholds(struct summary *summary, uint32_t index, bool is_he
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------ failing runs */
+/* --------------------------------------------------------------------------------- failing runs */
 
 static void print_failing(struct summary *summary, void *user, const struct results_row *row)
 {
@@ -285,10 +298,10 @@ static void print_failing(struct summary *summary, void *user, const struct resu
     for (uint32_t i = 0; i < summary->plan->cell_count; i++) {
         if (summary->cell_ids[i] == cell_id) {
             uint64_t seed = strtoull(row->values[1].text, NULL, 16);
-            fprintf(summary->out, "    %s%s%s\n      ", row->values[2].text, row->values[3].text[0] != '\0' ? ": " : "",
-                    row->values[3].text);
-            replay_line(summary->out, &summary->plan->cells[i], summary->options->sets, summary->options->set_count,
-                        summary->options->folder, seed);
+            fprintf(summary->out, "    %s%s%s\n      ", row->values[2].text,
+                    row->values[3].text[0] != '\0' ? ": " : "", row->values[3].text);
+            replay_line(summary->out, &summary->plan->cells[i], summary->options->sets,
+                        summary->options->set_count, summary->options->folder, seed);
             fputc('\n', summary->out);
         }
     }
@@ -297,21 +310,24 @@ static void print_failing(struct summary *summary, void *user, const struct resu
 static void print_failures(struct summary *summary)
 {
     int64_t failing = 0;
-    ask(summary, take_integer, &failing, "SELECT count(*) FROM run WHERE verdict<>'pass' AND cell_id IN %s",
+    ask(summary, take_integer, &failing,
+        "SELECT count(*) FROM run WHERE verdict<>'pass' AND cell_id IN %s",
         text_of(&summary->cells));
     if (failing == 0 || !summary->is_fine) {
         return;
     }
-    fprintf(summary->out, "%s  %lld %s not pass%s:\n", summary->options->is_quiet ? "" : "\n", (long long)failing,
-            failing == 1 ? "run does" : "runs do", failing > FAILING_SHOWN ? "; the shortest" : "");
+    fprintf(summary->out, "%s  %lld %s not pass%s:\n", summary->options->is_quiet ? "" : "\n",
+            (long long)failing, failing == 1 ? "run does" : "runs do",
+            failing > FAILING_SHOWN ? "; the shortest" : "");
     ask(summary, print_failing, NULL,
-        "SELECT r.cell_id, r.seed, r.reason, v.message FROM run r LEFT JOIN violation v ON v.run_id=r.run_id AND "
+        "SELECT r.cell_id, r.seed, r.reason, v.message FROM run r LEFT JOIN violation v ON "
+        "v.run_id=r.run_id AND "
         "v.ord=(SELECT min(ord) FROM violation w WHERE w.run_id=r.run_id AND w.known=0) "
         "WHERE r.verdict<>'pass' AND r.cell_id IN %s ORDER BY r.events, r.seed LIMIT %d",
         text_of(&summary->cells), FAILING_SHOWN);
 }
 
-/* ------------------------------------------------------------------------------------------------ the verdict */
+/* ---------------------------------------------------------------------------------- the verdict */
 
 struct cell_counts {
     int64_t runs;
@@ -365,15 +381,16 @@ static void judge_cell(struct summary *summary, uint32_t index)
         "coalesce(sum(verdict='error'),0) FROM run WHERE cell_id=%lld",
         cell_id);
     if (!is_about(cell)) {
-        int status = counts.fail + counts.error > 0            ? EXIT_CHECK_FAILED
+        int status = counts.fail + counts.error > 0           ? EXIT_CHECK_FAILED
                      : counts.unknown > 0 || counts.runs == 0 ? EXIT_UNKNOWN
-                                                               : EXIT_HELD;
+                                                              : EXIT_HELD;
         summary->status = exit_worse(summary->status, status);
         return;
     }
     struct expectation expectation = {&cell->spec, &counts, 0};
     ask(summary, take_violation, &expectation,
-        "SELECT r.run_id, v.invariant FROM violation v JOIN run r USING(run_id) WHERE v.known=0 AND r.cell_id=%lld "
+        "SELECT r.run_id, v.invariant FROM violation v JOIN run r USING(run_id) WHERE v.known=0 "
+        "AND r.cell_id=%lld "
         "UNION SELECT run_id, reason FROM run WHERE verdict='error' AND cell_id=%lld ORDER BY 1, 2",
         cell_id, cell_id);
     bool is_missed = counts.unexpected > 0 || (counts.runs > 0 && counts.expected == 0);
@@ -383,7 +400,8 @@ static void judge_cell(struct summary *summary, uint32_t index)
                 (long long)counts.runs);
     }
     if (counts.unexpected > 0) {
-        fprintf(summary->out, "  %lld %s another check, which nobody expected\n", (long long)counts.unexpected,
+        fprintf(summary->out, "  %lld %s another check, which nobody expected\n",
+                (long long)counts.unexpected,
                 counts.unexpected == 1 ? "violation is of" : "violations are of");
     }
     if (is_missed) {
@@ -404,7 +422,8 @@ static void judge_determinism(struct summary *summary)
 {
     int64_t count = 0;
     ask(summary, take_integer, &count,
-        "SELECT count(DISTINCT a.run_id) FROM recheck a JOIN run r USING(run_id) WHERE a.trace_hash<>r.trace_hash "
+        "SELECT count(DISTINCT a.run_id) FROM recheck a JOIN run r USING(run_id) WHERE "
+        "a.trace_hash<>r.trace_hash "
         "AND r.cell_id IN %s",
         text_of(&summary->cells));
     if (count == 0) {
@@ -412,11 +431,13 @@ static void judge_determinism(struct summary *summary)
     }
     char seed[32] = "";
     ask(summary, take_seed, seed,
-        "SELECT r.seed FROM recheck a JOIN run r USING(run_id) WHERE a.trace_hash<>r.trace_hash AND r.cell_id IN %s "
+        "SELECT r.seed FROM recheck a JOIN run r USING(run_id) WHERE a.trace_hash<>r.trace_hash "
+        "AND r.cell_id IN %s "
         "ORDER BY r.events, r.seed LIMIT 1",
         text_of(&summary->cells));
     fprintf(summary->out,
-            "  NONDETERMINISM: %lld %s another digest when done again, seed %s the shortest; `squall doctor`\n"
+            "  NONDETERMINISM: %lld %s another digest when done again, seed %s the shortest; "
+            "`squall doctor`\n"
             "  with that seed names the first event that differs\n",
             (long long)count, count == 1 ? "run gave" : "runs gave", seed);
     summary->status = exit_worse(summary->status, EXIT_NONDETERMINISM);

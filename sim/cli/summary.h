@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Summary of a plan's runs as results.sqlite holds them: what every campaign prints at its end, and the verdict over all. */
+ * Summary of a plan's runs as results.sqlite holds them: what every campaign prints at its end,
+ * and the verdict over all. */
 #ifndef SQUALL_CLI_SUMMARY_H
 #define SQUALL_CLI_SUMMARY_H
 
@@ -14,7 +15,8 @@ struct summary_options {
     bool is_quiet;      /* only what did not hold */
 };
 
-/* Prints to `out`; returns the exit status that the expectation of the scenario gives. False: `err` says why. */
+/* Prints to `out`; returns the exit status that the expectation of the scenario gives. False:
+ * `err` says why. */
 bool summary_print(struct results *results, const struct plan *plan, const int64_t *cell_ids,
                    const struct summary_options *options, FILE *out, int *status, struct err *err);
 

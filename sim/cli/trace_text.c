@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A line is: virtual time, number, who, what, and the words of the record in the form that fits its kind. */
+ * A line is: virtual time, number, who, what, and the words of the record in the form that fits
+ * its kind. */
 #include "sim/cli/trace_text.h"
 
 #include "sim/base/base.h"
@@ -20,7 +21,8 @@ static const char *name_of(const struct world *world, uint32_t node)
 
 static const char *life_name(uint64_t what)
 {
-    static const char *const names[] = {"boot", "ready", "pause", "resume", "crash", "power-loss", "wipe", "exit"};
+    static const char *const names[] = {"boot",  "ready",      "pause", "resume",
+                                        "crash", "power-loss", "wipe",  "exit"};
     return what < ARRAY_COUNT(names) ? names[what] : "?";
 }
 
@@ -36,8 +38,8 @@ static const char *see_name(uint64_t what)
 
 static const char *method_name(uint64_t method)
 {
-    static const char *const names[] = {"open", "close", "read", "write", "sync",
-                                        "truncate", "size", "remove", "rename", "sync-dir"};
+    static const char *const names[] = {"open",     "close", "read",   "write",  "sync",
+                                        "truncate", "size",  "remove", "rename", "sync-dir"};
     return method < ARRAY_COUNT(names) ? names[method] : "?";
 }
 
@@ -47,13 +49,15 @@ static void print_words(const struct world *world, const struct trace_record *re
     uint32_t low = (uint32_t)record->word;
     switch ((enum trace_kind)record->kind) {
     case TRACE_SEND:
-        fprintf(out, "to %s, %u bytes, hash %016llx", name_of(world, high), low, (unsigned long long)record->extra);
+        fprintf(out, "to %s, %u bytes, hash %016llx", name_of(world, high), low,
+                (unsigned long long)record->extra);
         break;
     case TRACE_DELIVER:
         fprintf(out, "from %s, %u bytes", name_of(world, high), low);
         break;
     case TRACE_LIFE:
-        fprintf(out, "%s, incarnation %llu", life_name(record->word), (unsigned long long)record->extra);
+        fprintf(out, "%s, incarnation %llu", life_name(record->word),
+                (unsigned long long)record->extra);
         break;
     case TRACE_SEEN:
         fprintf(out, "%s %llu", see_name(record->word >> 48),
@@ -64,17 +68,18 @@ static void print_words(const struct world *world, const struct trace_record *re
                 (unsigned long long)(record->word & ((UINT64_C(1) << 48) - 1)));
         break;
     default:
-        fprintf(out, "%llu %016llx", (unsigned long long)record->word, (unsigned long long)record->extra);
+        fprintf(out, "%llu %016llx", (unsigned long long)record->word,
+                (unsigned long long)record->extra);
         break;
     }
 }
 
-void trace_text_print(const struct world *world, uint64_t number, const struct trace_record *record, const char *text,
-                      FILE *out)
+void trace_text_print(const struct world *world, uint64_t number, const struct trace_record *record,
+                      const char *text, FILE *out)
 {
     fprintf(out, "%4lld.%09lld %8llu  %-8s %-8s ", (long long)(record->time_ns / 1000000000),
-            (long long)(record->time_ns % 1000000000), (unsigned long long)number, name_of(world, record->node),
-            trace_kind_name(record->kind));
+            (long long)(record->time_ns % 1000000000), (unsigned long long)number,
+            name_of(world, record->node), trace_kind_name(record->kind));
     if (text != NULL) {
         fputs(text, out);
     } else {
@@ -82,7 +87,8 @@ void trace_text_print(const struct world *world, uint64_t number, const struct t
     }
 }
 
-static void on_record(struct trace_sink *sink, uint64_t number, const struct trace_record *record, const char *text)
+static void on_record(struct trace_sink *sink, uint64_t number, const struct trace_record *record,
+                      const char *text)
 {
     struct trace_text *reader = (struct trace_text *)sink;
     if (reader->records != NULL && record->kind != TRACE_LOG) {

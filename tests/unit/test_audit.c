@@ -12,7 +12,6 @@
 static uint64_t store[2][KEYS]; /* by group */
 static uint32_t answer_bytes;
 static bool is_mute;
-static bool is_forgetful; /* at the end of the load */
 
 static void answer_kv(struct sq_env *env, const struct sq_request *request)
 {
@@ -26,7 +25,7 @@ static void answer_kv(struct sq_env *env, const struct sq_request *request)
     if (kv.kind == SQ_KV_UPDATE) {
         *value = kv.value;
     }
-    uint64_t words[4] = {is_forgetful && node->world->is_auditing ? 0 : *value, 0, 0, 0};
+    uint64_t words[4] = {*value, 0, 0, 0};
     if (!(is_mute && node->world->is_auditing)) {
         size_t size = node->world->is_auditing ? answer_bytes : sizeof(struct sq_kv_reply);
         env->call->reply(env, request->reply_to, SQ_OK, SQ_NODE_NONE, words, size);
@@ -46,7 +45,6 @@ static struct world *begin_store(struct world_fixture *fixture, uint32_t nodes)
     memset(store, 0, sizeof(store));
     answer_bytes = sizeof(struct sq_kv_reply);
     is_mute = false;
-    is_forgetful = false;
     return world;
 }
 
