@@ -44,13 +44,14 @@ static void start(struct cpu *cpu, struct cpu_job *job)
 {
     int64_t ns = job->ns;
     if (cpu->slowdown_milli != 1000) {
-        ns = (int64_t)((__int128)ns * cpu->slowdown_milli / 1000);
+        __int128 slow_ns = (__int128)ns * cpu->slowdown_milli / 1000;
+        ns = slow_ns < INT64_MAX ? (int64_t)slow_ns : INT64_MAX;
     }
     cpu->busy++;
-    cpu->busy_ns += ns;
+    cpu->busy_ns = time_add(cpu->busy_ns, ns);
     job->is_running = true;
     struct sched_event *event =
-        sched_push(&cpu->world->sched, world_now(cpu->world) + ns, &job->event);
+        sched_push(&cpu->world->sched, time_add(world_now(cpu->world), ns), &job->event);
     event->fire = fire;
     event->context = job;
     event->kind = TRACE_CPU;

@@ -293,6 +293,24 @@ TEST(fault, a_strike_waits_for_its_target)
     world_free(world);
 }
 
+TEST(fault, a_span_ends_when_it_says_however_late_it_began)
+{
+    struct spec_fault fault = fault_of(SPEC_NODE_CHAOS, SPEC_ACTION_PAUSE, UINT64_MAX, 100, 300);
+    fault.selector.role = SQ_ROLE_LEADER;
+    fault.from_ns = 100 * MS;
+    fault.until_ns = 400 * MS;
+    struct world_fixture fixture;
+    struct world *world = strike(&fixture, 1, leaders, &fault, 1);
+    run(world, &fixture, 1, 5 * NS_PER_S);
+    REQUIRE(fault_count == 2);
+    CHECK_EQUAL(faults[0].start, 300 * MS);
+    CHECK_EQUAL(faults[1].end, 400 * MS);
+    fault.until_ns = 250 * MS; /* before there is a leader */
+    run(world, &fixture, 1, 5 * NS_PER_S);
+    CHECK_EQUAL(fault_count, 0);
+    world_free(world);
+}
+
 TEST(fault, a_draw_of_nobody_is_an_answer)
 {
     struct spec_fault fault = fault_of(SPEC_NODE_CHAOS, SPEC_ACTION_KILL, UINT64_MAX, 100, 100);

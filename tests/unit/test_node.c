@@ -229,6 +229,7 @@ TEST(node, a_loop_in_which_no_time_passes_ends_the_run_and_is_told)
                                     (struct script){.boot = boot_starts_timer,
                                                     .timer = loops[i],
                                                     .deliver = talk_again});
+        world->steps_max = 20000;
         uint64_t digests[2];
         for (uint32_t again = 0; again < 2; again++) {
             run(world, &fixture, 1, INT64_MAX);
@@ -253,6 +254,7 @@ TEST(node, a_boot_that_never_ends_ends_the_run)
 {
     struct world_fixture fixture;
     struct world *world = begin(&fixture, 2, (struct script){.boot = boot_spins});
+    world->steps_max = 20000;
     run(world, &fixture, 1, INT64_MAX);
     CHECK_EQUAL(world->end, WORLD_STOPPED);
     CHECK_TEXT(broken, "engine.time-advances");
