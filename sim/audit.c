@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Each load's keys are read in ascending order, a few at a time, through a stub of its own with
- * the load's routing, patient time-outs and no end to its retries; the world ends the audit after
- * a fixed virtual time. / */
+ * First the loads come to rest: what they had started may still be acknowledged, and whatever was
+ * acknowledged is to be read back. A load that does not come to rest is waited for DRAIN_NS. Then
+ * each load's keys are read in ascending order, a few at a time, through a stub of its own with the
+ * load's routing, patient time-outs and no end to its retries; the world ends the audit after a
+ * fixed virtual time. */
 #include "sim/audit.h"
 
 #include "sim/base/base.h"
@@ -13,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AUDIT_WIDTH 8 /* reads at once, of each load */
+#define AUDIT_WIDTH 32 /* reads at once, of each load */
+#define DRAIN_NS    (10 * NS_PER_S)
 
 struct audit_load {
     struct audit *audit;
@@ -28,7 +31,10 @@ struct audit_load {
 struct audit {
     struct world *world;
     struct audit_load *loads;
+    uint32_t load_count;
     uint32_t process; /* next client identity */
+    bool is_reading;  /* the loads are at rest, or were waited for long enough */
+    sched_handle patience;
 };
 
 static bool is_wanted(const struct run_spec *spec)
@@ -59,7 +65,8 @@ static void collect_keys(struct audit *audit)
         const struct sq_operation *operation = vec_at(&history->operations, i);
         audit->process =
             operation->process >= audit->process ? operation->process + 1 : audit->process;
-        uint64_t name = hash_mix(operation->load, operation->key);
+        ASSERT(operation->key <= UINT32_MAX); /* below record_count */
+        uint64_t name = (uint64_t)operation->load << 32 | operation->key;
         if (operation->kind == SQ_KV_UPDATE && operation->outcome == SQ_OUTCOME_OK &&
             map_find(&seen, name) == NULL) {
             map_put(&seen, name, 1);
@@ -67,7 +74,7 @@ static void collect_keys(struct audit *audit)
         }
     }
     map_release(&seen);
-    for (uint32_t i = 0; i < audit->world->spec->load_count; i++) {
+    for (uint32_t i = 0; i < audit->load_count; i++) {
         vec_sort(&audit->loads[i].keys, compare_keys);
     }
 }
@@ -83,15 +90,16 @@ static void on_attempt(void *context, uint64_t word)
 static void on_done(void *context, uint64_t word, const struct stub_result *result)
 {
     struct audit_load *load = context;
+    enum sq_status status = result->status;
     struct sq_kv_reply reply = {0};
-    enum sq_outcome outcome = SQ_OUTCOME_FAIL;
-    if (result->status == SQ_OK && result->size == sizeof(reply)) {
+    if (status == SQ_OK && result->size >= sizeof(reply)) {
         memcpy(&reply, result->data, sizeof(reply));
-        outcome = SQ_OUTCOME_OK;
-    } else if (!result->is_definite) {
-        outcome = SQ_OUTCOME_INFO;
+    } else if (status == SQ_OK) {
+        status = SQ_E_MALFORMED; /* a read without a value is no read */
     }
-    history_complete(&load->audit->world->history, word, outcome, result->status, reply.value,
+    enum sq_outcome outcome = result->is_definite ? SQ_OUTCOME_FAIL : SQ_OUTCOME_INFO;
+    history_complete(&load->audit->world->history, word,
+                     status == SQ_OK ? SQ_OUTCOME_OK : outcome, status, reply.value,
                      result->replied_by);
     load->running--;
     read_more(load);
@@ -127,6 +135,58 @@ static void read_more(struct audit_load *load)
     }
 }
 
+static void start_reading(struct audit *audit)
+{
+    ASSERT(!audit->is_reading);
+    audit->is_reading = true;
+    if (audit->patience != 0) {
+        sched_cancel(&audit->world->sched, audit->patience);
+        audit->patience = 0;
+    }
+    collect_keys(audit);
+    for (uint32_t i = 0; i < audit->load_count; i++) {
+        read_more(&audit->loads[i]);
+    }
+}
+
+static void lose_patience(void *context, struct sched_event *event)
+{
+    (void)event;
+    struct audit *audit = context;
+    audit->patience = 0;
+    start_reading(audit);
+}
+
+static bool is_at_rest(const struct audit *audit)
+{
+    for (uint32_t i = 0; i < audit->load_count; i++) {
+        if (stub_in_flight(load_stub(audit->world->loads[i])) > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void init_load(struct audit *audit, uint32_t index)
+{
+    struct world *world = audit->world;
+    struct audit_load *load = &audit->loads[index];
+    load->audit = audit;
+    load->index = index;
+    vec_init(&load->keys, sizeof(uint64_t), UINT32_MAX);
+    load->policy = world->spec->loads[index].client;
+    load->policy.deadline_ns = INT64_MAX;
+    load->policy.timeout_ns = NS_PER_S;
+    load->policy.attempts_max = UINT32_MAX;
+    load->policy.backoff = SPEC_BACKOFF_FIXED;
+    load->policy.backoff_initial_ns = 50 * NS_PER_MS;
+    load->policy.backoff_max_ns = 50 * NS_PER_MS;
+    load->policy.jitter = SPEC_JITTER_NONE;
+    load->policy.retry_on = UINT64_MAX;
+    load->policy.budget_enabled = false;
+    load->stub = stub_new(world, world->node_count + index, 1, &load->policy, "audit", index);
+}
+
 struct audit *audit_start(struct world *world)
 {
     const struct run_spec *spec = world->spec;
@@ -136,40 +196,31 @@ struct audit *audit_start(struct world *world)
     struct audit *audit = calloc(1, sizeof(*audit));
     ASSERT(audit != NULL);
     audit->world = world;
-    audit->loads = calloc(spec->load_count, sizeof(*audit->loads));
-    ASSERT(audit->loads != NULL || spec->load_count == 0);
-    for (uint32_t i = 0; i < spec->load_count; i++) {
-        struct audit_load *load = &audit->loads[i];
-        load->audit = audit;
-        load->index = i;
-        vec_init(&load->keys, sizeof(uint64_t), UINT32_MAX);
-        load->policy = spec->loads[i].client;
-        load->policy.deadline_ns = INT64_MAX;
-        load->policy.timeout_ns = NS_PER_S;
-        load->policy.attempts_max = UINT32_MAX;
-        load->policy.backoff = SPEC_BACKOFF_FIXED;
-        load->policy.backoff_initial_ns = 50 * NS_PER_MS;
-        load->policy.backoff_max_ns = 50 * NS_PER_MS;
-        load->policy.jitter = SPEC_JITTER_NONE;
-        load->policy.retry_on = UINT64_MAX;
-        load->policy.budget_enabled = false;
-        load->stub = stub_new(world, world->node_count + i, 1, &load->policy, "audit", i);
+    audit->load_count = world->load_count;
+    audit->loads = calloc(audit->load_count, sizeof(*audit->loads));
+    ASSERT(audit->loads != NULL || audit->load_count == 0);
+    for (uint32_t i = 0; i < audit->load_count; i++) {
+        init_load(audit, i);
     }
-    collect_keys(audit);
-    for (uint32_t i = 0; i < spec->load_count; i++) {
-        read_more(&audit->loads[i]);
-    }
+    struct sched_event *event =
+        sched_push(&world->sched, world_now(world) + DRAIN_NS, &audit->patience);
+    event->fire = lose_patience;
+    event->context = audit;
+    event->kind = TRACE_LOAD;
     return audit;
 }
 
-bool audit_is_done(const struct audit *audit)
+bool audit_advance(struct audit *audit)
 {
-    for (uint32_t i = 0; i < audit->world->spec->load_count; i++) {
+    if (!audit->is_reading && is_at_rest(audit)) {
+        start_reading(audit);
+    }
+    for (uint32_t i = 0; i < audit->load_count; i++) {
         if (audit->loads[i].running > 0) {
             return false;
         }
     }
-    return true;
+    return audit->is_reading;
 }
 
 void audit_free(struct audit *audit)
@@ -177,7 +228,7 @@ void audit_free(struct audit *audit)
     if (audit == NULL) {
         return;
     }
-    for (uint32_t i = 0; i < audit->world->spec->load_count; i++) {
+    for (uint32_t i = 0; i < audit->load_count; i++) {
         stub_free(audit->loads[i].stub);
         vec_release(&audit->loads[i].keys);
     }
@@ -187,5 +238,6 @@ void audit_free(struct audit *audit)
 
 struct stub *audit_stub(struct audit *audit, uint32_t load)
 {
+    ASSERT(load < audit->load_count);
     return audit->loads[load].stub;
 }

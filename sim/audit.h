@@ -10,10 +10,11 @@
 
 struct audit;
 
-/* Starts reading; one audit a run. NULL when nothing was written or the spec asks for no check
- * that needs it. */
+/* Begins; one audit a run. NULL when the spec asks for no check that needs it. */
 struct audit *audit_start(struct world *world);
-bool audit_is_done(const struct audit *audit);
+/* To be called after every event: starts to read once the loads are at rest. True when all has been
+ * read. */
+bool audit_advance(struct audit *audit);
 /* NULL is fine. */
 void audit_free(struct audit *audit);
 struct stub *audit_stub(struct audit *audit, uint32_t load);

@@ -91,12 +91,13 @@ static void start(struct cpu *cpu, struct cpu_job *job)
 {
     int64_t ns = job->ns;
     if (cpu->slowdown_milli != 1000) {
-        ns = (int64_t)((__int128)ns * cpu->slowdown_milli / 1000);
+        __int128 slow_ns = (__int128)ns * cpu->slowdown_milli / 1000;
+        ns = slow_ns < INT64_MAX ? (int64_t)slow_ns : INT64_MAX;
     }
     cpu->busy++;
-    cpu->busy_ns += ns;
+    cpu->busy_ns = time_add(cpu->busy_ns, ns);
     job->is_running = true;
-    job->end_ns = world_now(cpu->world) + ns;
+    job->end_ns = time_add(world_now(cpu->world), ns);
     list_append(&cpu->running, job);
     struct sched_event *event = sched_push(&cpu->world->sched, job->end_ns, &job->event);
     event->fire = fire;

@@ -15,17 +15,29 @@ static struct task *self(struct sq_env *env)
     return task;
 }
 
+/* Something that takes no time happens on the running fiber. In a loop that never lets go of it the
+ * run is over, and the fiber does not come back. */
+static void step(struct sq_env *env)
+{
+    struct node *node = node_of(env);
+    if (!world_step(node->world, node)) {
+        task_block(self(env));
+    }
+}
+
 /* ---------------------------------------------------------------------------------------- clock */
 
 static sq_time clock_monotonic_op(struct sq_env *env)
 {
     struct node *node = node_of(env);
+    step(env);
     return clock_monotonic(&node->clock, world_now(node->world));
 }
 
 static sq_time clock_realtime_op(struct sq_env *env)
 {
     struct node *node = node_of(env);
+    step(env);
     return clock_realtime(&node->clock, world_now(node->world));
 }
 
@@ -41,7 +53,8 @@ static void timer_fire(void *context, struct sched_event *event)
 
 static int64_t timer_time(struct node *node, sq_time delay)
 {
-    return world_now(node->world) + clock_true_delay(&node->clock, delay < 0 ? 0 : delay);
+    int64_t wait = clock_true_delay(&node->clock, delay < 0 ? 0 : delay);
+    return time_add(world_now(node->world), wait);
 }
 
 static sq_timer timer_start(struct sq_env *env, sq_time delay, uint64_t tag)
@@ -112,6 +125,7 @@ static enum sq_status disk_do(struct sq_env *env, struct disk_call *call)
     struct node *node = node_of(env);
     struct world *world = node->world;
     int64_t now = world_now(world);
+    step(env);
     uint64_t content = call->method == DISK_WRITE ? hash_bytes(call->source, call->size) : 0;
     disk_begin(node->disk, now, call);
     ASSERT(call->done_ns >= now);
@@ -192,6 +206,7 @@ static enum sq_status disk_rename(struct sq_env *env, const char *from, const ch
 
 static bool disk_exists_op(struct sq_env *env, const char *name)
 {
+    step(env);
     return disk_exists(node_of(env)->disk, name);
 }
 

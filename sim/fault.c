@@ -1,9 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * A fault process strikes at one instant (at), or again and again (every): it picks nodes among
- * those selected that are up, applies, holds for its duration, and reverts exactly what it did.
- * Two faults may overlap: filters stack, a node that is already down is not struck again, and only
- * the instance that took a node down brings it back.
+ * those selected that it can strike, applies, holds for its duration, and reverts exactly what it
+ * did. A kill, a pause or a restart can strike a process that is there; the power can fail on
+ * every host that is on, whatever its processes do; links, disks, clocks and processors are always
+ * there.
+ *
+ * Faults may overlap in any way, and none undoes another. Filters stack. A node starts again when
+ * the last fault that holds it down has ended and its host is on; a stopped process goes on when
+ * the last pause that stopped this very process has ended; slowdowns multiply; drifts add up. None
+ * of that is kept in counters: at the end of an instance the others that are active are looked at.
+ *
+ * A strike at one instant that finds nobody to strike (no leader, say) tries again for a while.
+ * One that draws nobody (random-max-percent), or that would change nothing (a partition of
+ * everybody from nobody), does not happen, and nobody is told of it.
+ *
+ * Without a target, a partition cuts the struck nodes off from all the others, and they keep
+ * seeing each other; the other network faults are on every link of a struck node.
  *
  * Streams: "fault <name>" and, with mode each, one a node; so removing one fault does not move
  * another. */
@@ -17,8 +30,8 @@
 
 #include <string.h>
 
-#define LEADER_RETRY_NS (100 * NS_PER_MS)
-#define LEADER_TRIES    100
+#define EARLY_RETRY_NS (100 * NS_PER_MS)
+#define EARLY_TRIES    100
 
 struct fault_process;
 
@@ -46,12 +59,14 @@ struct fault_process {
     struct rng who;
     struct rng what;
     sched_handle event;
-    uint32_t tries; /* waiting for a leader */
+    uint32_t tries; /* in vain so far, of a strike at one instant */
     bool is_active;
     uint64_t struck; /* nodes of the instance */
     uint64_t other;  /* other side of a network fault */
     struct fault_link *links;
     struct fault_disk *disks;
+    uint32_t *lives; /* PAUSE: node->life of each node when it was stopped */
+    char *target;    /* text of the instance, target_bytes of the set */
     struct sq_fault_event told;
 };
 
@@ -61,6 +76,10 @@ struct fault_set {
     uint32_t count;
     uint32_t next_id;
     bool is_healed;
+    size_t target_bytes;
+    bool *has_struck; /* by fault of the scenario */
+    struct fault_link *free_links;
+    struct fault_disk *free_disks;
 };
 
 static uint64_t bit(sq_node node)
@@ -75,17 +94,32 @@ static uint64_t all_nodes(const struct world *world)
 
 /* ----------------------------------------------------------------------------------------- whom */
 
-static uint64_t candidates(const struct world *world, const struct spec_selector *selector,
-                           bool must_be_up)
+static bool is_power(const struct spec_fault *fault)
+{
+    return fault->action == SPEC_ACTION_POWER_LOSS || fault->action == SPEC_ACTION_WIPE;
+}
+
+/* Of the selected nodes, those that have the role now. A role ends with the process. */
+static uint64_t selected(const struct world *world, const struct spec_selector *selector)
 {
     uint64_t mask = 0;
     for (sq_node i = 0; i < world->node_count; i++) {
-        const struct node *node = &world->nodes[i];
-        bool fits = (selector->nodes & bit(i)) != 0;
-        fits = fits && (selector->role == SQ_ROLE_NONE || node->role == selector->role);
-        fits = fits && (!must_be_up || node->state != NODE_DOWN);
-        if (fits) {
+        bool has_role = selector->role == SQ_ROLE_NONE || world->nodes[i].role == selector->role;
+        if ((selector->nodes & bit(i)) != 0 && has_role) {
             mask |= bit(i);
+        }
+    }
+    return mask;
+}
+
+/* Of the selected nodes, those that the fault can strike. */
+static uint64_t candidates(const struct world *world, const struct spec_fault *fault)
+{
+    uint64_t mask = selected(world, &fault->selector);
+    for (sq_node i = 0; i < world->node_count && fault->kind == SPEC_NODE_CHAOS; i++) {
+        const struct node *node = &world->nodes[i];
+        if (is_power(fault) ? node->host->is_off : node->state == NODE_DOWN) {
+            mask &= ~bit(i);
         }
     }
     return mask;
@@ -146,7 +180,7 @@ static void link_apply(struct net_filter *filter, struct net_verdict *verdict, u
     if (fault->action == SPEC_ACTION_PARTITION) {
         verdict->is_dropped = true;
     } else if (fault->action == SPEC_ACTION_DELAY) {
-        verdict->extra_ns += dist_sample(&fault->delay, &process->what);
+        verdict->extra_ns = time_add(verdict->extra_ns, dist_sample(&fault->delay, &process->what));
     } else if (fault->action == SPEC_ACTION_LOSS) {
         verdict->is_dropped |= rng_chance(&process->what, fault->probability);
     } else if (fault->action == SPEC_ACTION_DUPLICATE) {
@@ -159,7 +193,12 @@ static void link_apply(struct net_filter *filter, struct net_verdict *verdict, u
 static void link_fault(struct fault_process *process, endpoint from, endpoint to)
 {
     struct world *world = process->set->world;
-    struct fault_link *link = arena_alloc(&world->arena, sizeof(*link));
+    struct fault_link *link = process->set->free_links;
+    if (link != NULL) {
+        process->set->free_links = link->next;
+    } else {
+        link = arena_alloc(&world->arena, sizeof(*link));
+    }
     link->filter.apply = link_apply;
     link->process = process;
     link->from = from;
@@ -176,6 +215,29 @@ static void network_pair(struct fault_process *process, endpoint struck, endpoin
     }
     if (process->fault->direction != SPEC_DIRECTION_TO) {
         link_fault(process, other, struck);
+    }
+}
+
+/* Is there a link between the two sides? */
+static bool network_has_link(const struct fault_process *process)
+{
+    const struct world *world = process->set->world;
+    bool is_pair = process->fault->targets_clients && world->spec->load_count > 0;
+    for (sq_node node = 0; node < world->node_count && !is_pair; node++) {
+        is_pair = (process->struck & bit(node)) != 0 && (process->other & ~bit(node)) != 0;
+    }
+    return process->struck != 0 && is_pair;
+}
+
+static void network_unlink(struct fault_process *process)
+{
+    struct fault_set *set = process->set;
+    while (process->links != NULL) {
+        struct fault_link *link = process->links;
+        process->links = link->next;
+        net_filter_remove(set->world->net, link->from, link->to, &link->filter);
+        link->next = set->free_links;
+        set->free_links = link;
     }
 }
 
@@ -210,8 +272,8 @@ static void disk_apply(struct disk_filter *filter, struct disk_call *call, uint3
 {
     struct fault_process *process = ((struct fault_disk *)filter)->process;
     const struct spec_fault *fault = process->fault;
-    if (!(fault->methods & method_bit) ||
-        (fault->path != NULL && (call->path == NULL || !text_glob(fault->path, call->path)))) {
+    const char *path = call->path != NULL ? call->path : ""; /* of the directory itself */
+    if (!(fault->methods & method_bit) || (fault->path != NULL && !text_glob(fault->path, path))) {
         return;
     }
     if (fault->probability < RNG_ALWAYS && !rng_chance(&process->what, fault->probability)) {
@@ -228,12 +290,29 @@ static void disk_apply(struct disk_filter *filter, struct disk_call *call, uint3
     }
 }
 
+static void disk_unlink(struct fault_process *process)
+{
+    struct fault_set *set = process->set;
+    while (process->disks != NULL) {
+        struct fault_disk *disk = process->disks;
+        process->disks = disk->next;
+        disk_filter_remove(set->world->nodes[disk->node].disk, &disk->filter);
+        disk->next = set->free_disks;
+        set->free_disks = disk;
+    }
+}
+
 static void disk_strike(struct fault_process *process)
 {
     struct world *world = process->set->world;
     for (sq_node node = 0; node < world->node_count; node++) {
         if (process->struck & bit(node)) {
-            struct fault_disk *disk = arena_alloc(&world->arena, sizeof(*disk));
+            struct fault_disk *disk = process->set->free_disks;
+            if (disk != NULL) {
+                process->set->free_disks = disk->next;
+            } else {
+                disk = arena_alloc(&world->arena, sizeof(*disk));
+            }
             disk->filter.apply = disk_apply;
             disk->process = process;
             disk->node = node;
@@ -262,7 +341,11 @@ static uint64_t whole_hosts(const struct world *world, uint64_t struck)
 
 static void power_off(struct node *node, bool is_wiped)
 {
+    bool was_down = node->state == NODE_DOWN;
     node_crash(node, SQ_LIFE_POWER);
+    if (was_down) {
+        world_life(node->world, node, SQ_LIFE_POWER); /* the page cache goes even so */
+    }
     node->host->is_off = true;
     if (is_wiped) {
         disk_wipe(node->disk);
@@ -270,7 +353,57 @@ static void power_off(struct node *node, bool is_wiped)
     } else {
         disk_power_loss(node->disk);
     }
-    clock_init(&node->clock, world_now(node->world), node->clock.offset_ns, node->clock.drift_ppm);
+}
+
+/* Does an active fault hold the node down? */
+static bool is_held(const struct fault_set *set, sq_node node)
+{
+    bool is_held = false;
+    for (uint32_t i = 0; i < set->count && !is_held; i++) {
+        const struct fault_process *process = &set->processes[i];
+        bool holds = process->fault->action == SPEC_ACTION_KILL || is_power(process->fault);
+        is_held = process->is_active && holds && (process->struck & bit(node)) != 0;
+    }
+    return is_held;
+}
+
+static void start_again(const struct fault_set *set, struct node *node)
+{
+    if (node->state == NODE_DOWN && !node->host->is_off && !is_held(set, node->index)) {
+        node_boot(node);
+    }
+}
+
+/* Does an active pause hold the process that runs on the node? */
+static bool is_stopped(const struct fault_set *set, const struct node *node)
+{
+    bool is_stopped = false;
+    for (uint32_t i = 0; i < set->count && !is_stopped; i++) {
+        const struct fault_process *process = &set->processes[i];
+        is_stopped = process->is_active && process->fault->action == SPEC_ACTION_PAUSE &&
+                     (process->struck & bit(node->index)) != 0 &&
+                     process->lives[node->index] == node->life;
+    }
+    return is_stopped;
+}
+
+/* The product of all slowdowns that are active on the host. */
+static void set_speed(const struct fault_set *set, struct host *host)
+{
+    uint64_t milli = 1000;
+    for (uint32_t i = 0; i < set->count; i++) {
+        const struct fault_process *process = &set->processes[i];
+        bool is_here = false;
+        for (sq_node node = 0; node < set->world->node_count; node++) {
+            bool is_struck = (process->struck & bit(node)) != 0;
+            is_here = is_here || (is_struck && set->world->nodes[node].host == host);
+        }
+        if (process->is_active && process->fault->action == SPEC_ACTION_CPU && is_here) {
+            milli = milli * process->fault->slowdown_milli / 1000;
+            milli = milli < UINT32_MAX ? milli : UINT32_MAX;
+        }
+    }
+    host->cpu.slowdown_milli = (uint32_t)milli;
 }
 
 static void node_strike(struct fault_process *process, struct node *node)
@@ -285,6 +418,7 @@ static void node_strike(struct fault_process *process, struct node *node)
         node_boot(node);
         break;
     case SPEC_ACTION_PAUSE:
+        process->lives[node->index] = node->life;
         node_pause(node);
         break;
     case SPEC_ACTION_POWER_LOSS:
@@ -296,40 +430,41 @@ static void node_strike(struct fault_process *process, struct node *node)
                     fault->clock_drift_ppm);
         break;
     case SPEC_ACTION_CPU:
-        node->host->cpu.slowdown_milli = fault->slowdown_milli;
+        set_speed(process->set, node->host);
         break;
     default:
         UNREACHABLE();
     }
 }
 
+/* The instance is not active any more. */
 static void node_revert(struct fault_process *process, struct node *node)
 {
     const struct spec_fault *fault = process->fault;
+    ASSERT(!process->is_active);
     switch (fault->action) {
     case SPEC_ACTION_POWER_LOSS:
     case SPEC_ACTION_WIPE:
         node->host->is_off = false;
-        if (node->state == NODE_DOWN) {
-            node_boot(node);
-        }
+        clock_restart(&node->clock, world_now(node->world));
+        start_again(process->set, node);
         break;
     case SPEC_ACTION_KILL:
-        if (node->state == NODE_DOWN && !node->host->is_off) {
-            node_boot(node);
-        }
+        start_again(process->set, node);
         break;
     case SPEC_ACTION_RESTART:
         break;
     case SPEC_ACTION_PAUSE:
-        node_resume(node);
+        if (process->lives[node->index] == node->life && !is_stopped(process->set, node)) {
+            node_resume(node);
+        }
         break;
     case SPEC_ACTION_CLOCK:
         clock_shift(&node->clock, world_now(node->world), -fault->clock_offset_ns,
                     -fault->clock_drift_ppm);
         break;
     case SPEC_ACTION_CPU:
-        node->host->cpu.slowdown_milli = 1000;
+        set_speed(process->set, node->host);
         break;
     default:
         UNREACHABLE();
@@ -338,15 +473,21 @@ static void node_revert(struct fault_process *process, struct node *node)
 
 /* ------------------------------------------------------------------------------------ instances */
 
-static void add_names(const struct world *world, struct arena *arena, const char **text,
-                      uint64_t mask)
+/* Writes names into `text` of target_bytes, from `at` on; returns where they end. */
+static size_t add_names(const struct fault_set *set, char *text, size_t at, uint64_t mask)
 {
-    for (sq_node i = 0; i < world->node_count; i++) {
+    const char *comma = "";
+    for (sq_node i = 0; i < set->world->node_count; i++) {
         if (mask & bit(i)) {
-            const char *comma = **text == '\0' || (*text)[strlen(*text) - 1] == ' ' ? "" : ",";
-            *text = arena_printf(arena, "%s%s%s", *text, comma, world->nodes[i].env.name);
+            int length = snprintf(text + at, set->target_bytes - at, "%s%s", comma,
+                                  set->world->nodes[i].env.name);
+            ASSERT(length > 0);
+            at += (size_t)length;
+            ASSERT(at < set->target_bytes);
+            comma = ",";
         }
     }
+    return at;
 }
 
 static void tell(struct fault_process *process)
@@ -373,11 +514,10 @@ uint32_t fault_next_id(struct fault_set *set)
 static void announce(struct fault_process *process)
 {
     struct world *world = process->set->world;
-    const char *target = "";
-    add_names(world, &world->arena, &target, process->struck);
+    size_t end = add_names(process->set, process->target, 0, process->struck);
     if (process->fault->kind == SPEC_NETWORK_CHAOS && process->fault->has_target) {
-        target = arena_printf(&world->arena, "%s | ", target);
-        add_names(world, &world->arena, &target, process->other);
+        memcpy(process->target + end, " | ", 4);
+        add_names(process->set, process->target, end + 3, process->other);
     }
     process->told = (struct sq_fault_event){
         .id = fault_next_id(process->set),
@@ -385,7 +525,7 @@ static void announce(struct fault_process *process)
         .name = process->fault->name,
         .kind = kind_names[process->fault->kind],
         .action = action_names[process->fault->action],
-        .target = target,
+        .target = process->target,
         .start = world_now(world),
         .end = INT64_MAX,
     };
@@ -399,13 +539,8 @@ static void end_instance(struct fault_process *process)
     struct world *world = process->set->world;
     ASSERT(process->is_active);
     process->is_active = false;
-    for (; process->links != NULL; process->links = process->links->next) {
-        net_filter_remove(world->net, process->links->from, process->links->to,
-                          &process->links->filter);
-    }
-    for (; process->disks != NULL; process->disks = process->disks->next) {
-        disk_filter_remove(world->nodes[process->disks->node].disk, &process->disks->filter);
-    }
+    network_unlink(process);
+    disk_unlink(process);
     process->told.end = world_now(world);
     tell(process);
     if (process->fault->kind != SPEC_NETWORK_CHAOS && process->fault->kind != SPEC_IO_CHAOS) {
@@ -436,21 +571,39 @@ static void push(struct fault_process *process, int64_t time_ns,
     event->words[0] = process->index;
 }
 
-static bool pick(struct fault_process *process)
+/* Chooses whom to strike; false when there is nobody, and is_early when that may change soon. */
+static bool pick(struct fault_process *process, bool *is_early)
 {
     struct world *world = process->set->world;
     const struct spec_fault *fault = process->fault;
-    bool must_be_up = fault->kind == SPEC_NODE_CHAOS || fault->selector.role != SQ_ROLE_NONE;
-    uint64_t mask = candidates(world, &fault->selector, must_be_up) & process->only;
+    uint64_t all = candidates(world, fault);
+    uint64_t mask = all & process->only;
     uint32_t total = (uint32_t)__builtin_popcountll(
-        fault->mode == SPEC_MODE_EACH ? mask : candidates(world, &fault->selector, false));
+        fault->mode == SPEC_MODE_EACH ? mask : selected(world, &fault->selector));
     process->struck = choose(&process->who, mask, strength(fault, &process->who, total));
-    if (fault->action == SPEC_ACTION_POWER_LOSS || fault->action == SPEC_ACTION_WIPE) {
+    *is_early = all == 0;
+    if (is_power(fault)) {
         process->struck = whole_hosts(world, process->struck);
     }
-    process->other = fault->has_target ? candidates(world, &fault->target, false)
-                                       : all_nodes(world) & ~process->struck;
-    return process->struck != 0;
+    if (fault->kind != SPEC_NETWORK_CHAOS) {
+        return process->struck != 0;
+    }
+    process->other = all_nodes(world);
+    if (fault->has_target) {
+        process->other = selected(world, &fault->target);
+        *is_early = *is_early || process->other == 0;
+        process->struck = process->other != 0 ? process->struck : 0;
+    } else if (fault->action == SPEC_ACTION_PARTITION) {
+        process->other &= ~process->struck;
+    }
+    return network_has_link(process);
+}
+
+/* A fault that is to last a whole span ends with it, however late it found whom to strike. */
+static int64_t span_end(const struct spec_fault *fault)
+{
+    bool is_span = fault->has_at && fault->at_ns == fault->from_ns && fault->until_ns > 0;
+    return is_span ? fault->until_ns : INT64_MAX;
 }
 
 static void strike(struct fault_process *process)
@@ -458,6 +611,7 @@ static void strike(struct fault_process *process)
     struct world *world = process->set->world;
     const struct spec_fault *fault = process->fault;
     process->is_active = true;
+    process->set->has_struck[process->index] = true;
     announce(process);
     if (fault->kind == SPEC_NETWORK_CHAOS) {
         network_strike(process);
@@ -471,7 +625,9 @@ static void strike(struct fault_process *process)
         }
     }
     if (!fault->has_no_end) {
-        push(process, world_now(world) + dist_sample(&fault->duration, &process->when), fire_end);
+        int64_t end_ns = time_add(world_now(world), dist_sample(&fault->duration, &process->when));
+        int64_t last_ns = span_end(fault);
+        push(process, end_ns < last_ns ? end_ns : last_ns, fire_end);
     }
 }
 
@@ -480,14 +636,19 @@ static void fire_start(void *context, struct sched_event *event)
     (void)event;
     struct fault_process *process = context;
     process->event = 0;
-    if (pick(process)) {
-        process->tries = 0;
+    bool is_early;
+    if (world_now(process->set->world) >= span_end(process->fault)) {
+        return;
+    }
+    if (pick(process, &is_early)) {
         strike(process);
         return;
     }
-    if (process->fault->has_at && process->tries < LEADER_TRIES) {
+    /* Of mode each, one strike is enough: those that come to lead later are not meant. */
+    is_early = is_early && !process->set->has_struck[process->index];
+    if (process->fault->has_at && is_early && process->tries < EARLY_TRIES) {
         process->tries++;
-        push(process, world_now(process->set->world) + LEADER_RETRY_NS, fire_start);
+        push(process, world_now(process->set->world) + EARLY_RETRY_NS, fire_start);
         return;
     }
     schedule_next(process);
@@ -503,7 +664,7 @@ static void schedule_next(struct fault_process *process)
     int64_t start = now > fault->from_ns ? now : fault->from_ns;
     int64_t wait = dist_sample(&fault->every, &process->when);
     /* A renewal process must move on, or time would stand still. */
-    int64_t time_ns = start + (wait > 0 ? wait : 1);
+    int64_t time_ns = time_add(start, wait > 0 ? wait : 1);
     if (time_ns < fault->until_ns) {
         push(process, time_ns, fire_start);
     }
@@ -516,16 +677,46 @@ static uint32_t process_count(const struct world *world, const struct spec_fault
     return fault->mode == SPEC_MODE_EACH ? world->node_count : 1;
 }
 
+/* A new process of the set, off so far. `node`: of mode each. */
+static void add_process(struct fault_set *set, uint32_t index, sq_node node)
+{
+    struct world *world = set->world;
+    const struct spec_fault *fault = &world->spec->faults[index];
+    bool is_each = fault->mode == SPEC_MODE_EACH;
+    uint64_t name = hash_mix(hash_text("fault"), hash_text(fault->name));
+    uint32_t stream = is_each ? node + 1 : 0;
+    struct fault_process *process = &set->processes[set->count++];
+    *process = (struct fault_process){
+        .set = set,
+        .fault = fault,
+        .index = index,
+        .only = is_each ? bit(node) : UINT64_MAX,
+        .when = rng_keyed(world->seed, name, stream, hash_text("when")),
+        .who = rng_keyed(world->seed, name, stream, hash_text("who")),
+        .what = rng_keyed(world->seed, name, stream, hash_text("what")),
+        .target = arena_alloc(&world->arena, set->target_bytes),
+    };
+    if (fault->action == SPEC_ACTION_PAUSE) {
+        process->lives =
+            arena_alloc_array(&world->arena, world->node_count, sizeof(*process->lives));
+    }
+}
+
 struct fault_set *fault_new(struct world *world)
 {
     const struct run_spec *spec = world->spec;
     struct fault_set *set = arena_alloc(&world->arena, sizeof(*set));
     set->world = world;
+    set->target_bytes = 4; /* " | " and the end */
+    for (sq_node i = 0; i < world->node_count; i++) {
+        set->target_bytes += 2 * (strlen(world->nodes[i].env.name) + 1); /* both sides, commas */
+    }
     uint32_t capacity = 0;
     for (uint32_t i = 0; i < spec->fault_count; i++) {
         capacity += process_count(world, &spec->faults[i]);
     }
     set->processes = arena_alloc_array(&world->arena, capacity, sizeof(*set->processes));
+    set->has_struck = arena_alloc_array(&world->arena, spec->fault_count, sizeof(bool));
     for (uint32_t i = 0; i < spec->fault_count; i++) {
         const struct spec_fault *fault = &spec->faults[i];
         uint64_t name = hash_mix(hash_text("fault"), hash_text(fault->name));
@@ -533,21 +724,10 @@ struct fault_set *fault_new(struct world *world)
         if (spec->is_swarm && fault->is_swarm && !rng_chance(&coin, RNG_ALWAYS / 2)) {
             continue;
         }
-        bool is_each = fault->mode == SPEC_MODE_EACH;
-        for (uint32_t j = 0; j < process_count(world, fault); j++) {
-            if (is_each && !(fault->selector.nodes & bit(j))) {
-                continue;
+        for (sq_node j = 0; j < process_count(world, fault); j++) {
+            if (fault->mode != SPEC_MODE_EACH || (fault->selector.nodes & bit(j)) != 0) {
+                add_process(set, i, j);
             }
-            uint32_t stream = is_each ? j + 1 : 0;
-            set->processes[set->count++] = (struct fault_process){
-                .set = set,
-                .fault = fault,
-                .index = i,
-                .only = is_each ? bit(j) : UINT64_MAX,
-                .when = rng_keyed(world->seed, name, stream, hash_text("when")),
-                .who = rng_keyed(world->seed, name, stream, hash_text("who")),
-                .what = rng_keyed(world->seed, name, stream, hash_text("what")),
-            };
         }
     }
     return set;
@@ -565,17 +745,28 @@ void fault_start(struct fault_set *set)
     }
 }
 
+static void heal_kind(struct fault_set *set, bool is_node_chaos)
+{
+    for (uint32_t i = 0; i < set->count; i++) {
+        struct fault_process *process = &set->processes[i];
+        if (process->is_active && (process->fault->kind == SPEC_NODE_CHAOS) == is_node_chaos) {
+            end_instance(process);
+        }
+    }
+}
+
 void fault_heal(struct fault_set *set)
 {
     set->is_healed = true;
     for (uint32_t i = 0; i < set->count; i++) {
-        struct fault_process *process = &set->processes[i];
-        if (process->event != 0) {
-            sched_cancel(&set->world->sched, process->event);
-            process->event = 0;
+        if (set->processes[i].event != 0) {
+            sched_cancel(&set->world->sched, set->processes[i].event);
+            set->processes[i].event = 0;
         }
-        if (process->is_active) {
-            end_instance(process);
-        }
+    }
+    heal_kind(set, false); /* first, for nodes that start need their disks and the network */
+    heal_kind(set, true);
+    for (sq_node i = 0; i < set->world->node_count; i++) {
+        start_again(set, &set->world->nodes[i]); /* such as gave up by themselves */
     }
 }

@@ -16,7 +16,8 @@ struct fault_set *fault_new(struct world *world);
 void fault_start(struct fault_set *set);
 /* Number of the next thing that strikes: dense from 0 in order of start. */
 uint32_t fault_next_id(struct fault_set *set);
-/* Ends what is active, restarts what is down, and strikes no more: before the audit. */
+/* Ends what is active, starts every node that is down for whatever reason, and strikes no more:
+ * before the audit. */
 void fault_heal(struct fault_set *set);
 
 #endif

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #define POOL_CLASSES 31 /* packets up to 1 GiB */
+#define KEPT_CLASSES 17 /* those above 64 KiB go back to the system when they are not needed */
 
 struct link {
     const struct spec_link *spec; /* NULL: not used yet in this run */
@@ -60,10 +61,28 @@ void net_free(struct net *net)
     free(net);
 }
 
+static void packet_free(struct net *net, struct packet *packet)
+{
+    if (packet->all != NULL) {
+        packet->all->all_before = packet->all_before;
+    }
+    if (packet->all_before != NULL) {
+        packet->all_before->all = packet->all;
+    } else {
+        ASSERT(net->all == packet);
+        net->all = packet->all;
+    }
+    free(packet);
+}
+
 static void pool_put(struct net *net, struct packet *packet)
 {
     uint32_t class = (uint32_t)__builtin_ctz(packet->capacity);
     ASSERT(class < POOL_CLASSES);
+    if (class >= KEPT_CLASSES) {
+        packet_free(net, packet);
+        return;
+    }
     packet->next = net->pool[class];
     net->pool[class] = packet;
 }
@@ -72,8 +91,10 @@ static void pool_put(struct net *net, struct packet *packet)
 static void pool_recall(struct net *net)
 {
     memset(net->pool, 0, sizeof(net->pool));
-    for (struct packet *packet = net->all; packet != NULL; packet = packet->all) {
+    for (struct packet *packet = net->all; packet != NULL;) {
+        struct packet *next = packet->all;
         pool_put(net, packet);
+        packet = next;
     }
 }
 
@@ -102,9 +123,16 @@ struct packet *packet_new(struct net *net, size_t size)
     } else {
         size_t capacity = (size_t)1 << class;
         packet = malloc(sizeof(*packet) + capacity);
-        ASSERT(packet != NULL);
+        if (packet == NULL) {
+            fprintf(stderr, "squall: out of memory (message of %zu bytes)\n", size);
+            abort();
+        }
         packet->capacity = (uint32_t)capacity;
         packet->all = net->all;
+        packet->all_before = NULL;
+        if (net->all != NULL) {
+            net->all->all_before = packet;
+        }
         net->all = packet;
     }
     packet->next = NULL;
@@ -180,7 +208,7 @@ static int64_t link_depart(struct link *link, int64_t now, uint32_t size, int64_
         return -1;
     }
     int64_t start = link->wire_free_ns > now ? link->wire_free_ns : now;
-    link->wire_free_ns = start + (int64_t)((__int128)size * NS_PER_S / bandwidth);
+    link->wire_free_ns = time_add(start, (int64_t)((__int128)size * NS_PER_S / bandwidth));
     if (limit > 0) {
         link->departures[(link->departure_first + link->departure_count) % limit] =
             link->wire_free_ns;
@@ -259,10 +287,13 @@ void net_send(struct net *net, struct packet *packet)
         drop(net, packet, 2);
         return;
     }
-    packet->references = (uint16_t)verdict.copies;
+    ASSERT(verdict.copies >= 1);
+    ASSERT(verdict.copies <= UINT16_MAX);
+    packet->references = (uint16_t)verdict.copies; /* they share the bytes, which nobody changes */
     for (uint32_t copy = 0; copy < verdict.copies; copy++) {
         int64_t jitter = dist_sample(&link->spec->jitter, &link->delay);
-        int64_t arrival = departed + link->spec->latency_ns + jitter + verdict.extra_ns;
+        int64_t arrival = time_add(departed, time_add(link->spec->latency_ns, jitter));
+        arrival = time_add(arrival, verdict.extra_ns);
         if (link->spec->is_fifo && arrival < link->last_arrival_ns) {
             arrival = link->last_arrival_ns;
         }

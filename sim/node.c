@@ -87,7 +87,8 @@ void task_sleep(struct task *task, int64_t ns, enum trace_kind kind)
         return;
     }
     struct world *world = task->node->world;
-    struct sched_event *event = sched_push(&world->sched, world_now(world) + ns, &task->wait);
+    struct sched_event *event =
+        sched_push(&world->sched, time_add(world_now(world), ns), &task->wait);
     event->fire = wake_fire;
     event->context = task;
     event->kind = kind;
@@ -247,7 +248,7 @@ static void handle(struct node *node, struct item *item)
                                             clock_local_time(&node->clock, packet->deadline_ns)});
         break;
     case ITEM_REPLY:
-        if (packet->slot < node->world->spec->group_count && node->stubs[packet->slot] != NULL) {
+        if (packet->slot < node->stub_count && node->stubs[packet->slot] != NULL) {
             stub_on_reply(node->stubs[packet->slot], packet);
         }
         break;
@@ -339,12 +340,15 @@ void node_run(struct node *node)
     }
     node->is_running = true;
     while (node->state != NODE_DOWN && !node->is_paused && !node->is_doomed) {
-        if (node->ready_first != NULL) {
-            run_task(node, node->ready_first);
-        } else if (!node->main_busy && node->inbox_first != NULL) {
-            start_item(node);
-        } else {
+        bool has_ready = node->ready_first != NULL;
+        bool has_item = !node->main_busy && node->inbox_first != NULL;
+        if ((!has_ready && !has_item) || !world_step(node->world, node)) {
             break;
+        }
+        if (has_ready) {
+            run_task(node, node->ready_first);
+        } else {
+            start_item(node);
         }
     }
     node->is_running = false;
@@ -371,7 +375,8 @@ void node_receive(struct node *node, struct packet *packet)
         packet_unref(node->world->net, packet);
         return;
     }
-    if (node->state != NODE_UP) {
+    bool is_awaited = packet->kind == PACKET_REPLY && node->state == NODE_BOOTING;
+    if (node->state != NODE_UP && !is_awaited) {
         refuse(node, packet, SQ_E_REFUSED);
         return;
     }
@@ -382,7 +387,7 @@ void node_receive(struct node *node, struct packet *packet)
     }
     if (node->inbox_count >= node->group->host.queue_limit) {
         node->dropped++;
-        if (node->group->host.on_full == SPEC_FULL_REJECT) {
+        if (node->group->host.on_full == SPEC_FULL_REJECT && !node->is_paused) {
             refuse(node, packet, SQ_E_OVERLOADED);
         } else {
             world_trace(node->world, TRACE_DROP, node->index, packet->from, 5);
@@ -456,7 +461,8 @@ void node_reset(struct node *node, const struct spec_group *group, uint32_t grou
     clock_init(&node->clock, 0, offset, drift);
     disk_reset(node->disk, &world->spec->disk,
                rng_keyed(world->seed, entity, 0, hash_text("disk")));
-    node->stubs = arena_alloc_array(&world->arena, world->spec->group_count, sizeof(*node->stubs));
+    node->stub_count = world->spec->group_count;
+    node->stubs = arena_alloc_array(&world->arena, node->stub_count, sizeof(*node->stubs));
     env_init(node);
 }
 
@@ -500,7 +506,7 @@ void node_crash(struct node *node, enum sq_life how)
     while (node->inbox_first != NULL) {
         item_free(node, inbox_take(node));
     }
-    for (uint32_t i = 0; i < node->world->spec->group_count; i++) {
+    for (uint32_t i = 0; i < node->stub_count; i++) {
         if (node->stubs[i] != NULL) {
             stub_free(node->stubs[i]);
             node->stubs[i] = NULL;

@@ -89,6 +89,7 @@ struct node {
     struct task *ready_first;
     struct task *ready_last;
     struct stub **stubs; /* by group called; NULL until first used */
+    uint32_t stub_count;
     uint64_t dropped;    /* items that did not fit */
 };
 
@@ -112,13 +113,15 @@ void node_boot(struct node *node);
 void node_crash(struct node *node, enum sq_life how);
 void node_pause(struct node *node);
 void node_resume(struct node *node);
-/* A packet for this node's inbox; takes over the caller's reference. */
+/* A packet for this node's inbox; takes over the caller's reference. While the node boots only
+ * answers to its own calls are taken; a node that is paused and full turns nobody away, it is as
+ * if the packet had been lost. */
 void node_receive(struct node *node, struct packet *packet);
 /* Runs what can run: ready fibers first, then the inbox. Harmless at any time. */
 void node_run(struct node *node);
 
 /* ---- for env.c, on the running fiber */
-/* Suspends the running fiber until node_wake. */
+/* Suspends the running fiber until task_wake. */
 void task_block(struct task *task);
 /* Blocks for `ns` of true time; at once back when ns == 0. */
 void task_sleep(struct task *task, int64_t ns, enum trace_kind kind);

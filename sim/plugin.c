@@ -30,6 +30,11 @@ bool plugin_check(const struct sq_model *model, const char *path, struct err *er
         return err_set(err, ERR_INPUT,
                        "plug-in '%s': the model needs at least a name and a boot function", path);
     }
+    for (uint32_t i = 0; i < model->option_count; i++) {
+        if (model->options == NULL || model->options[i].name == NULL) {
+            return err_set(err, ERR_INPUT, "plug-in '%s': its option %u has no name", path, i + 1);
+        }
+    }
     return true;
 }
 

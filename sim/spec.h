@@ -243,7 +243,8 @@ struct spec_fault {
     uint32_t mode_value; /* FIXED: nodes; percents: 0..100 */
     struct spec_selector selector;
     bool has_target;
-    struct spec_selector target; /* NetworkChaos: other side; without: everybody else. Clients are
+    struct spec_selector target; /* NetworkChaos: other side; without: everybody else (partition),
+                                    or whoever has a link to a struck node (others). Clients are
                                     never cut off unless `clients` */
     bool targets_clients;        /* links between selected nodes and clients are affected too */
     enum spec_direction direction;

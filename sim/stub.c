@@ -49,12 +49,14 @@
  * Relief. While the spec's relief switches retries off (a probe arm), stubs of loads send nothing
  * again but redirects; nothing is drawn for what is not sent.
  *
+ * A node that is paused repeats nothing: the timers of its calls wait with the rest of its work.
+ *
  * Not here: hedging, circuit breakers, connections. */
 #include "sim/stub.h"
 
 #include "sim/base/base.h"
 #include "sim/base/vec.h"
-#include "sim/world.h"
+#include "sim/node.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -71,7 +73,8 @@
  * call ends. */
 struct call {
     struct stub *stub;
-    uint64_t id; /* name on the wire; 0 = the slot is free */
+    uint64_t id;      /* name on the wire; 0 = the slot is free */
+    uint64_t late_id; /* of the call whose timer fired while its process was stopped */
     sched_handle timer;
     int64_t deadline_at_ns;
     int64_t sent_ns;     /* when the last attempt left */
@@ -493,14 +496,10 @@ static void expire(struct call *call)
     finish(call, SQ_E_TIMEOUT, NULL);
 }
 
-static void on_timer(void *context, struct sched_event *event)
+/* The phase of the call is over. */
+static void end_phase(struct call *call)
 {
-    struct call *call = context;
     struct stub *stub = call->stub;
-    ASSERT(call->id == event->words[0]);
-    call->timer = 0;
-    world_trace(stub->world, TRACE_STUB, stub->endpoint, call->id,
-                (uint64_t)call->attempts << 1 | (call->is_waiting ? 1 : 0));
     if (world_now(stub->world) >= call->deadline_at_ns) {
         expire(call);
     } else if (call->is_waiting) {
@@ -511,6 +510,35 @@ static void on_timer(void *context, struct sched_event *event)
     } else {
         send(call, choose_node(call));
     }
+}
+
+/* A process that was stopped when the timer fired goes on. Meanwhile an answer that waited in its
+ * inbox may have ended the call, or moved it into another phase. */
+static void end_phase_late(struct sq_env *env, void *argument)
+{
+    (void)env;
+    struct call *call = argument;
+    if (call->id != 0 && call->id == call->late_id && call->timer == 0) {
+        end_phase(call);
+    }
+}
+
+static void on_timer(void *context, struct sched_event *event)
+{
+    struct call *call = context;
+    struct stub *stub = call->stub;
+    struct world *world = stub->world;
+    ASSERT(call->id == event->words[0]);
+    call->timer = 0;
+    world_trace(world, TRACE_STUB, stub->endpoint, call->id,
+                (uint64_t)call->attempts << 1 | (call->is_waiting ? 1 : 0));
+    if (stub->endpoint < world->node_count && world->nodes[stub->endpoint].is_paused) {
+        call->late_id = call->id;
+        node_post(&world->nodes[stub->endpoint],
+                  (struct item){.kind = ITEM_POST, .run = end_phase_late, .argument = call});
+        return;
+    }
+    end_phase(call);
 }
 
 /* --------------------------------------------------------------------------------------- public */

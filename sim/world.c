@@ -2,7 +2,14 @@
  *
  * world_reset builds a run out of the spec and the seed; world_run is the loop: take the next
  * event, call it, until something ends the run. After the time limit comes the audit: loads fall
- * silent, faults heal, what was written is read back. */
+ * silent, faults heal, what was written is read back.
+ *
+ * What ends a run is looked at after each event and before anything that only interrupts it, so
+ * that a run in pieces has the same end.
+ *
+ * Time may stand still: fibers that wake each other, a timer of zero, a loop that waits for a clock
+ * which only moves when the loop lets go. Everything that can happen again and again at one instant
+ * is a step, and steps at one instant are counted. */
 #include "sim/world.h"
 
 #include "sim/audit.h"
@@ -21,6 +28,7 @@
 #define NODES_MAX         64
 #define AUDIT_NS          (60 * NS_PER_S)
 #define CPU_WATCH_MASK    0xfff
+#define STEPS_MAX         10000000
 
 struct world *world_new(void)
 {
@@ -36,6 +44,7 @@ struct world *world_new(void)
     world->nodes = calloc(NODES_MAX, sizeof(*world->nodes));
     ASSERT(world->nodes != NULL);
     world->heap_fill = -1;
+    world->steps_max = STEPS_MAX;
     return world;
 }
 
@@ -50,10 +59,11 @@ static void end_run(struct world *world)
     }
     audit_free(world->audit);
     world->audit = NULL;
-    for (uint32_t i = 0; world->loads != NULL && i < world->spec->load_count; i++) {
+    for (uint32_t i = 0; i < world->load_count; i++) {
         load_free(world->loads[i]);
     }
     world->loads = NULL;
+    world->load_count = 0;
     world->spec = NULL;
 }
 
@@ -113,6 +123,8 @@ void world_reset(struct world *world, const struct run_spec *spec, uint64_t seed
     world->end = WORLD_RUNNING;
     world->stop_asked = false;
     world->is_auditing = false;
+    world->steps = 0;
+    world->is_spinning = false;
     world->free_items = NULL;
     world->node_count = spec->node_count;
     net_reset(world->net, spec);
@@ -124,6 +136,7 @@ void world_reset(struct world *world, const struct run_spec *spec, uint64_t seed
     world->loads = arena_alloc_array(&world->arena, spec->load_count, sizeof(*world->loads));
     for (uint32_t i = 0; i < spec->load_count; i++) {
         world->loads[i] = load_new(world, i);
+        world->load_count++;
     }
     world->faults = fault_new(world);
     for (uint32_t i = 0; i < spec->node_count; i++) {
@@ -143,20 +156,27 @@ static void begin_audit(struct world *world)
     world->audit = audit_start(world);
 }
 
-/* Nothing is left before the bound: is the run over? Begins the audit at its hour. */
-static bool is_over(struct world *world)
-{
-    if (world->is_auditing) {
-        return true;
-    }
-    begin_audit(world);
-    return world->audit == NULL || audit_is_done(world->audit);
-}
-
 static bool is_cpu_spent(const struct world *world, int64_t started_ns)
 {
     return world->cpu_clock_ns != NULL && world->spec->cpu_limit_ns > 0 &&
            world->cpu_clock_ns() - started_ns > world->spec->cpu_limit_ns;
+}
+
+/* Has the present event, or the hour, ended the run? */
+static enum world_end look_for_end(struct world *world, int64_t started_ns)
+{
+    uint64_t fired = world->sched.stats.fired;
+    if (world->stop_asked) {
+        return WORLD_STOPPED;
+    }
+    if (fired >= world->spec->event_limit) {
+        return WORLD_EVENT_LIMIT;
+    }
+    if ((fired & CPU_WATCH_MASK) == 0 && is_cpu_spent(world, started_ns)) {
+        return WORLD_CPU_LIMIT;
+    }
+    bool is_over = world->is_auditing && (world->audit == NULL || audit_advance(world->audit));
+    return is_over ? WORLD_TIME_LIMIT : WORLD_RUNNING;
 }
 
 enum world_end world_run(struct world *world, int64_t until_ns, uint64_t until_event)
@@ -164,27 +184,27 @@ enum world_end world_run(struct world *world, int64_t until_ns, uint64_t until_e
     struct sched *sched = &world->sched;
     int64_t started_ns = world->cpu_clock_ns != NULL ? world->cpu_clock_ns() : 0;
     struct sched_event event;
-    while (world->end == WORLD_RUNNING) {
+    if (world->end == WORLD_RUNNING && world->stop_asked) {
+        world->end = WORLD_STOPPED; /* a boot did */
+    }
+    while (world->end == WORLD_RUNNING && sched->stats.fired < until_event && until_ns >= 0) {
+        int64_t before_ns = world_now(world);
         int64_t limit_ns = world->spec->limit_ns + (world->is_auditing ? AUDIT_NS : 0);
         int64_t bound_ns = until_ns < limit_ns ? until_ns : limit_ns;
         if (sched_pop(sched, bound_ns, &event)) {
-            event.fire(event.context, &event);
+            world->steps = event.time_ns == before_ns ? world->steps : 0;
+            if (world_step(world, NULL)) {
+                event.fire(event.context, &event);
+            }
         } else if (bound_ns < limit_ns) {
             return WORLD_RUNNING;
-        } else if (is_over(world)) {
+        } else if (world->is_auditing) {
             world->end = WORLD_TIME_LIMIT;
-        }
-        if (world->stop_asked) {
-            world->end = WORLD_STOPPED;
-        } else if (sched->stats.fired >= world->spec->event_limit) {
-            world->end = WORLD_EVENT_LIMIT;
-        } else if ((sched->stats.fired & CPU_WATCH_MASK) == 0 && is_cpu_spent(world, started_ns)) {
-            world->end = WORLD_CPU_LIMIT;
-        } else if (sched->stats.fired >= until_event) {
             return world->end;
-        } else if (world->audit != NULL && audit_is_done(world->audit)) {
-            world->end = WORLD_TIME_LIMIT;
+        } else {
+            begin_audit(world);
         }
+        world->end = look_for_end(world, started_ns);
     }
     return world->end;
 }
@@ -210,6 +230,30 @@ void world_trace(struct world *world, enum trace_kind kind, uint32_t node, uint6
                  uint64_t extra)
 {
     trace_record(&world->trace, world_now(world), kind, node, word, extra);
+}
+
+static void tell_spin(struct world *world, struct node *node)
+{
+    const struct sq_observer *observer = world->observer;
+    const char *name = node != NULL ? node->env.name : "the world";
+    const char *text =
+        arena_printf(&world->arena, "%s went on for %llu steps at one instant", name,
+                     (unsigned long long)world->steps_max);
+    world->is_spinning = true;
+    world_stop(world);
+    if (observer->on_always != NULL) {
+        observer->on_always(observer->context, node != NULL ? node->index : SQ_NODE_NONE,
+                            world_now(world), world_event(world), "engine.time-advances", text);
+    }
+}
+
+bool world_step(struct world *world, struct node *node)
+{
+    world->steps++;
+    if (__builtin_expect(world->steps > world->steps_max, 0) && !world->is_spinning) {
+        tell_spin(world, node);
+    }
+    return !world->is_spinning;
 }
 
 /* A caller's address: endpoint, stub, and incarnation where it is a node (an answer to a dead

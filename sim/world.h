@@ -36,8 +36,9 @@ enum packet_kind {
 
 /* What travels. Reference-counted, from the world's pool; the payload follows. */
 struct packet {
-    struct packet *next; /* free list */
-    struct packet *all;  /* every packet that exists */
+    struct packet *next;       /* free list */
+    struct packet *all;        /* every packet that exists */
+    struct packet *all_before; /* NULL: the first of them */
     endpoint from;
     endpoint to;
     uint16_t kind; /* enum packet_kind */
@@ -57,7 +58,7 @@ enum world_end {
     WORLD_TIME_LIMIT, /* the normal end: time.limit reached */
     WORLD_EVENT_LIMIT,
     WORLD_CPU_LIMIT,
-    WORLD_STOPPED, /* world_stop */
+    WORLD_STOPPED, /* world_stop, or a loop without end at one instant */
 };
 
 struct world {
@@ -73,6 +74,7 @@ struct world {
     uint32_t node_capacity; /* nodes ever initialised */
     struct net *net;
     struct load **loads;
+    uint32_t load_count; /* of the run that made them, whose spec may be gone */
     struct zipf_cache zipf; /* outlives the run */
     struct fault_set *faults;
     const struct sq_observer *observer; /* never NULL during a run */
@@ -81,6 +83,9 @@ struct world {
     bool is_auditing; /* past the time limit: loads are silent, faults healed, written keys are read
                          back */
     struct audit *audit;
+    uint64_t steps;     /* at this instant, see world_step */
+    uint64_t steps_max; /* set by world_new, may be changed */
+    bool is_spinning;
     struct host *hosts;
     uint32_t host_count;
     struct item *free_items; /* of the arena */
@@ -89,6 +94,13 @@ struct world {
     int64_t (*cpu_clock_ns)(
         void); /* the real processor clock, for time.cpuLimit; NULL: not watched */
 };
+
+/* Sum of two durations, or of a time and a duration, all >= 0; "never" stays "never". */
+static inline int64_t time_add(int64_t left, int64_t right)
+{
+    int64_t sum;
+    return __builtin_add_overflow(left, right, &sum) ? INT64_MAX : sum;
+}
 
 static inline int64_t world_now(const struct world *world)
 {
@@ -104,11 +116,15 @@ static inline uint64_t world_event(const struct world *world)
 struct world *world_new(void);
 void world_free(struct world *world);
 /* Prepares a run: nodes boot at time 0, loads start as the spec says. `observer` and `spec` must
- * outlive the run. */
+ * outlive the run: they are not looked at by a later reset or by world_free. */
 void world_reset(struct world *world, const struct run_spec *spec, uint64_t seed,
                  const struct sq_observer *observer);
 /* Runs until the time limit, `until_ns` (INT64_MAX: no other bound), event `until_event`
- * (UINT64_MAX) or world_stop. May be called again to go on; a run that has ended stays as it is. */
+ * (UINT64_MAX) or world_stop; nothing happens when a bound lies behind. May be called again to go
+ * on: in pieces a run is the same as in one. A run that has ended stays as it is.
+ *
+ * A run in which time stands still (steps_max) is stopped; the observer is told that the
+ * invariant "engine.time-advances" does not hold. */
 enum world_end world_run(struct world *world, int64_t until_ns, uint64_t until_event);
 /* Closes the history (open operations become INFO). Once, after the last world_run. */
 void world_finish(struct world *world);
@@ -129,6 +145,10 @@ void world_reply(struct world *world, sq_node from, struct sq_reply_to to, enum 
 void world_load_reply(struct world *world, const struct packet *packet);
 /* Tells trace and observer what became of a node. */
 void world_life(struct world *world, struct node *node, enum sq_life what);
+/* One more thing (event, piece of node code, look at a clock) happens at this instant, to `node` or
+ * to nobody (NULL). False: it is one too many,
+ * the run ends after the present event, and what called must give up. */
+bool world_step(struct world *world, struct node *node);
 /* Records in the trace, at the present time. */
 void world_trace(struct world *world, enum trace_kind kind, uint32_t node, uint64_t word,
                  uint64_t extra);

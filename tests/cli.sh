@@ -180,6 +180,14 @@ wrong()
 }
 expect 0 'tiny.yaml: sound; 1 cell, 4 seeds each' -- squall check tiny.yaml
 expect 0 'sound' '!error' -- squall check tiny echo
+for name in hello-raft hello-raft.yaml start/hello-raft scenarios/start/hello-raft.yaml; do
+    expect 0 "^$name: sound" -- sh -c "cd '$root' && squall check $name"
+done
+mkdir -p installed/bin installed/share/squall
+cp "$squall_path" installed/bin/squall
+ln -s "$root/scenarios" installed/share/squall/scenarios
+expect 0 '^three-tiers: sound; 2 cells' -- installed/bin/squall check three-tiers
+expect 0 'installed/share/squall/scenarios/start/hello-raft.yaml$' -- installed/bin/squall list scenarios
 wrong "^bad.yaml:3:32: error: unknown key 'nods' in 'system'; did you mean 'nodes'\?" <<'END'
 system: {model: sqlite-single, nods: 5}
 END
@@ -530,12 +538,15 @@ for row in sqlite3.connect(sys.argv[1]).execute("SELECT * FROM run ORDER BY run_
 python3 -c "$dump" whole/results.sqlite >whole.rows
 python3 -c "$dump" halves/results.sqlite >halves.rows
 holds 'Ctrl-C: so is every row' cmp whole.rows halves.rows
-(squall run tiny.yaml leaky.yaml --seed 1..20000 --out term >"$log" 2>&1) &
+(exec squall run tiny.yaml second.yaml --seed 1..20000 --out term) >terminated.log 2>&1 &
 pid=$!
 sleep 0.5
-kill -TERM "$(pgrep -P $pid -x squall | head -n 1)" 2>/dev/null || kill -TERM $pid
+kill -TERM $pid
 wait $pid
-holds 'SIGTERM in the first of two: the second does not start' sh -c "! grep -q leaky '$log'"
+status=$?
+holds 'SIGTERM: status 130' [ $status -eq 130 ]
+holds 'SIGTERM: the second scenario does not start' sh -c "! grep -q '^second' terminated.log"
+holds 'SIGTERM: it says so' grep -q '^0 of 2 scenarios held: INTERRUPTED (exit 130)' terminated.log
 
 # ---------------------------------------------------------------------------------------------- doctor
 expect 0 'same [0-9]+ records' '8 seeds with -j1 and -j4 +same results' '^deterministic: nothing leaked' -- \

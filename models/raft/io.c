@@ -182,6 +182,9 @@ static void job_done(struct io_job *job)
 {
     struct io *io = job->io;
     queue_push(&io->done, job);
+    if (PLANTED(io->env, WAKE_UP_LOST) && io->done.first == job) {
+        return;
+    }
     if (!io->is_posted) {
         io->is_posted = true;
         io->env->fiber->post(io->env, run_done, io);

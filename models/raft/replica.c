@@ -89,7 +89,7 @@ static void begin_lease_term(struct replica *replica)
     struct raft *raft = &replica->raft;
     struct sq_env *env = replica->env;
     if (!replica->has_lease_reads || raft->state != RAFT_LEADER ||
-        replica->barrier_term == raft->current_term || PLANTED(env, NO_BARRIER)) {
+        replica->barrier_term == raft->current_term) {
         return;
     }
     struct replica_barrier *barrier = env->mem->alloc(env, sizeof(*barrier));

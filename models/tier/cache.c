@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Model `cache`: a look-aside cache in front of a store. A read of a key that is in memory is
- * answered from there; any other goes to the group that the option `target` names, and its answer is
- * kept. An update goes to the target, and its key is dropped from memory. Up to `capacity` keys are
- * kept, the least recently used one goes first. A crash forgets all of them, and every read falls on
- * the store until the cache is warm again; misses of one key are not gathered into one.
+ * answered from there; any other goes to the group that the option `target` names, and its answer
+ * is kept. An update goes to the target, and its key is dropped from memory. Up to `capacity` keys
+ * are kept, the least recently used one goes first. A crash forgets all of them, and every read
+ * falls on the store until the cache is warm again; misses of one key are not gathered into one.
  *
  * WHAT IT PROMISES. One cache node in front of a linearizable store is linearizable. Several are
- * NOT: an update drops the key at the node it went through, and the others answer with the old value
- * until they happen to evict it. That is the point of this model: look-aside caches are run like that
- * everywhere, and a checker shows what it costs.
+ * NOT: an update drops the key at the node it went through, and the others answer with the old
+ * value until they happen to evict it. That is the point of this model: look-aside caches are run
+ * like that everywhere, and a checker shows what it costs.
  *
- * Even one node needs care. A read that missed may have been answered by the store before an update,
- * and its answer may arrive after the update has dropped the key: kept, it would be stale for ever. So
- * a read that was overtaken by an update of its key, or that began while one was under way, is
- * answered and not kept. Memcache calls that a lease (Nishtala et al., "Scaling Memcache at
+ * Even one node needs care. A read that missed may have been answered by the store before an
+ * update, and its answer may arrive after the update has dropped the key: kept, it would be stale
+ * for ever. So a read that was overtaken by an update of its key, or that began while one was under
+ * way, is answered and not kept. Memcache calls that a lease (Nishtala et al., "Scaling Memcache at
  * Facebook", NSDI 2013, section 3.2.1). `lease: false` leaves it out, as many caches do.
  *
  * An update whose outcome is unknown may take effect much later, behind the cache's back. What the
@@ -80,7 +80,8 @@ static uint32_t bucket_of(uint64_t key)
     return (uint32_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 52) & (BUCKETS - 1);
 }
 
-/* ------------------------------------------------------------------------------------------- LRU */
+/* ------------------------------------------------------------------------------------------- LRU
+ */
 
 static struct entry *find(const struct cache *cache, uint64_t key)
 {
@@ -137,7 +138,8 @@ static void keep(struct sq_env *env, struct cache *cache, uint64_t key, uint64_t
     cache->entry_count++;
 }
 
-/* ----------------------------------------------------------------------------- towards the store */
+/* ----------------------------------------------------------------------------- towards the store
+ */
 
 /* An update of this key begins, or a read of it was answered: other reads that are under way must
  * not be kept. */
@@ -231,7 +233,8 @@ static void pass_on(struct sq_env *env, const struct sq_request *request,
                     waiting);
 }
 
-/* ----------------------------------------------------------------------------------------- model */
+/* ----------------------------------------------------------------------------------------- model
+ */
 
 static void on_request(struct sq_env *env, const struct sq_request *request)
 {

@@ -3,16 +3,16 @@
  * Model `proxy`: a tier without state, such as a web server or a gateway. Every request goes on to
  * the group that the option `target` names, as it is, under this group's own client policy
  * (time-outs, retries, budget: `client` of the group in the scenario); the answer goes back as it
- * is. The request keeps its session and sequence, so a store that recognises retries recognises them
- * through any number of tiers.
+ * is. The request keeps its session and sequence, so a store that recognises retries recognises
+ * them through any number of tiers.
  *
- * A request costs one operation of the host's processor, and its bytes and those of the answer. Both
- * are paid on the node's one main fiber, so a slow proxy queues. While the tier behind thinks, the
- * proxy goes on with other requests, up to `maxInFlight`: then it answers `overloaded` at once, which
- * is what keeps a stalled tier behind from filling its memory.
+ * A request costs one operation of the host's processor, and its bytes and those of the answer.
+ * Both are paid on the node's one main fiber, so a slow proxy queues. While the tier behind thinks,
+ * the proxy goes on with other requests, up to `maxInFlight`: then it answers `overloaded` at once,
+ * which is what keeps a stalled tier behind from filling its memory.
  *
- * A tier that retries multiplies: three attempts in each of three tiers are up to 27 requests at the
- * last one for each that a user makes.
+ * A tier that retries multiplies: three attempts in each of three tiers are up to 27 requests at
+ * the last one for each that a user makes.
  *
  * Not here: connections, caching (cache.c), cancelling what nobody waits for any more. */
 #include "../models.h"

@@ -43,8 +43,7 @@ struct campaign {
     struct err *err;
 };
 
-/* ------------------------------------------------------------------------------------------------
- * rows */
+/* ----------------------------------------------------------------------------------------- rows */
 
 static const char *models_json(struct plan *plan)
 {
@@ -102,8 +101,7 @@ bool campaign_register(struct results *results, struct plan *plan, int64_t **cel
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------
- * the pool's questions */
+/* ------------------------------------------------------------------------- the pool's questions */
 
 static bool is_rechecked(const struct campaign *campaign, uint32_t cell, uint64_t seed)
 {
@@ -189,8 +187,7 @@ static void on_idle(void *context)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------
- * the campaign */
+/* --------------------------------------------------------------------------------- the campaign */
 
 static const char *iso_now(char out[32])
 {

@@ -54,10 +54,14 @@ struct opened {
     struct scenario *scenario;
     struct plan plan;
 };
-/* Looks for `path`, `path`.yaml, scenarios/`path`.yaml and the same in the installed folder.
- * Returns EXIT_HELD, EXIT_USAGE or EXIT_INTERNAL. */
+/* Looks for `path`, `path`.yaml, and then in scenarios/, in its folders, in the installed
+ * scenarios and in their folders, with and without ".yaml". Returns EXIT_HELD, EXIT_USAGE or
+ * EXIT_INTERNAL. */
 int open_plan(struct opened *opened, const char *path, const struct plan_options *options);
 void close_plan(struct opened *opened);
+
+/* The folder of the scenarios that `make install` put there, whether it exists or not. */
+const char *installed_scenarios(void);
 
 /* "0.1.0 (build 9f1c...)": the version and a hash of this program's own file, so that results of
  * different code never mix in one cell. */

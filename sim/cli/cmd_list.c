@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const char doc[] = "Lists models, checks, probes or scenarios.\v"
                           "`squall explain model.NAME` shows a model's options.";
@@ -100,7 +101,8 @@ int cmd_list(int argc, char **argv)
     } else if (strcmp(arguments.what, "scenarios") == 0) {
         struct arena arena;
         arena_init(&arena);
-        list_folder("scenarios", &arena, 0);
+        bool is_here = access("scenarios", R_OK) == 0;
+        list_folder(is_here ? "scenarios" : installed_scenarios(), &arena, 0);
         arena_release(&arena);
     } else {
         const char *nearest = text_nearest(arguments.what, kinds, ARRAY_COUNT(kinds));

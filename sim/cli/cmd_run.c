@@ -199,8 +199,8 @@ static bool make_folders(const char *path, struct err *err)
     }
 }
 
-/* Does this library take part? An expectation may hold for one version of the code under test only.
- */
+/* Does this library take part? An expectation may hold for one version of the code under test
+ * only. */
 static bool is_skipped(const struct plan *plan)
 {
     const struct run_spec *spec = &plan->cells[0].spec;

@@ -12,9 +12,11 @@
 #include "sim/plugin.h"
 
 #include <glob.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -42,8 +44,7 @@ int fail(const struct err *err)
     return err->code == ERR_INPUT ? EXIT_USAGE : EXIT_INTERNAL;
 }
 
-/* ------------------------------------------------------------------------------------------------
- * the catalog */
+/* ---------------------------------------------------------------------------------- the catalog */
 
 static const char *model_names[64];
 
@@ -108,29 +109,62 @@ const struct catalog *catalog_get(void)
     return &catalog;
 }
 
-/* ------------------------------------------------------------------------------------------------
- * scenarios */
+/* ------------------------------------------------------------------------------------ scenarios */
 
 /* A name stands for itself, and then for a file of the shipped scenarios. */
+static bool is_file(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && !S_ISDIR(status.st_mode);
+}
+
+const char *installed_scenarios(void)
+{
+    static char folder[4200];
+    char program[4096];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
+    program[length > 0 ? length : 0] = '\0';
+    for (uint32_t i = 0; i < 2; i++) { /* PREFIX/bin/squall */
+        char *slash = strrchr(program, '/');
+        *(slash != NULL ? slash : program) = '\0';
+    }
+    snprintf(folder, sizeof(folder), "%s/share/squall/scenarios", program);
+    return folder;
+}
+
+/* The first file, in order of name, that fits the pattern of the shell. */
+static bool find_by_pattern(const char *pattern, char *path, size_t size)
+{
+    glob_t found;
+    bool is_found = glob(pattern, GLOB_NOESCAPE, NULL, &found) == 0 && is_file(found.gl_pathv[0]) &&
+                    strlen(found.gl_pathv[0]) < size;
+    if (is_found) {
+        memcpy(path, found.gl_pathv[0], strlen(found.gl_pathv[0]) + 1);
+    }
+    globfree(&found);
+    return is_found;
+}
+
+/* `name` itself where there is no such file: opening it will say so. */
 static const char *find_scenario(const char *name, char *path, size_t size)
 {
-    static const char *const forms[][2] = {{"", ""},
-                                           {"", ".yaml"},
-                                           {"scenarios/", ""},
-                                           {"scenarios/", ".yaml"},
-                                           {"scenarios/*/", ".yaml"}};
-    for (uint32_t i = 0; i < ARRAY_COUNT(forms); i++) {
-        int length = snprintf(path, size, "%s%s%s", forms[i][0], name, forms[i][1]);
-        glob_t found;
-        if (length <= 0 || (size_t)length >= size) {
-            continue;
-        }
-        if (access(path, R_OK) == 0) {
-            return path;
-        }
-        if (i + 1 == ARRAY_COUNT(forms) && glob(path, 0, NULL, &found) == 0) {
-            snprintf(path, size, "%s", found.gl_pathv[0]);
-            globfree(&found);
+    if (is_file(name)) {
+        return name;
+    }
+    int length = snprintf(path, size, "%s.yaml", name);
+    if (length > 0 && (size_t)length < size && is_file(path)) {
+        return path;
+    }
+    static const char *const middles[] = {"", "", "*/", "*/"};
+    static const char *const endings[] = {"", ".yaml", "", ".yaml"};
+    const char *const folders[] = {"scenarios", installed_scenarios()};
+    for (uint32_t i = 0; name[0] != '\0' && i < 2 * ARRAY_COUNT(middles); i++) {
+        char pattern[8192];
+        length =
+            snprintf(pattern, sizeof(pattern), "%s/%s%s%s", folders[i / ARRAY_COUNT(middles)],
+                     middles[i % ARRAY_COUNT(middles)], name, endings[i % ARRAY_COUNT(middles)]);
+        if (length > 0 && (size_t)length < sizeof(pattern) &&
+            find_by_pattern(pattern, path, size)) {
             return path;
         }
     }
@@ -192,8 +226,7 @@ void close_plan(struct opened *opened)
     scenario_free(opened->scenario);
 }
 
-/* ------------------------------------------------------------------------------------------------
- * the machine */
+/* ---------------------------------------------------------------------------------- the machine */
 
 const char *build_version(void)
 {

@@ -61,8 +61,7 @@ struct pool {
     int64_t looked_ns; /* when the workers were looked at */
 };
 
-/* ------------------------------------------------------------------------------------------------
- * the child */
+/* ------------------------------------------------------------------------------------ the child */
 
 static bool write_all(int socket, const void *data, size_t size)
 {
@@ -183,8 +182,7 @@ static _Noreturn void work(const struct pool_options *options, int socket)
     _exit(0);
 }
 
-/* ------------------------------------------------------------------------------------------------
- * the parent */
+/* ----------------------------------------------------------------------------------- the parent */
 
 static bool hire(struct pool *pool, struct worker *worker, struct err *err)
 {
@@ -330,8 +328,7 @@ static bool is_busy(const struct pool *pool)
     return pool->again.count > 0 || !pool->is_exhausted;
 }
 
-/* ------------------------------------------------------------------------------------------------
- * blocked workers */
+/* ------------------------------------------------------------------------------ blocked workers */
 
 /* Does the process sleep in a system call? (proc(5): the state follows the name in parentheses.) */
 static bool is_sleeping(pid_t pid)

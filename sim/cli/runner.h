@@ -27,7 +27,7 @@ void runner_release(struct runner *runner);
 /* Starts a run without running it: `replay` goes on by itself. */
 void runner_begin(struct runner *runner, const struct cell *cell, uint64_t seed);
 /* The same with a spec derived from the cell's: an arm. `spec` must stay until the end of the run.
- */
+ * / */
 void runner_begin_spec(struct runner *runner, const struct cell *cell, const struct run_spec *spec,
                        uint64_t seed);
 /* Runs to the end and judges; `result` is initialised. */

@@ -31,8 +31,7 @@ struct summary {
     struct text cells; /* "(1,2,3)": ids of the plan's cells, for IN */
 };
 
-/* ------------------------------------------------------------------------------------------------
- * asking */
+/* --------------------------------------------------------------------------------------- asking */
 
 struct row_target {
     struct summary *summary;
@@ -97,8 +96,7 @@ static void dotted(const struct summary *summary, const char *word, const char *
     fputc(' ', summary->out);
 }
 
-/* ------------------------------------------------------------------------------------------------
- * checks */
+/* --------------------------------------------------------------------------------------- checks */
 
 static void print_check(struct summary *summary, void *user, const struct results_row *row)
 {
@@ -185,8 +183,7 @@ static void print_checks(struct summary *summary)
         text_of(&summary->cells));
 }
 
-/* ------------------------------------------------------------------------------------------------
- * cells */
+/* ---------------------------------------------------------------------------------------- cells */
 
 static void print_cell(struct summary *summary, void *user, const struct results_row *row)
 {
@@ -377,8 +374,7 @@ static bool judge_thresholds(struct summary *summary, uint32_t index, bool is_he
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------
- * failing runs */
+/* --------------------------------------------------------------------------------- failing runs */
 
 static void print_failing(struct summary *summary, void *user, const struct results_row *row)
 {
@@ -416,8 +412,7 @@ static void print_failures(struct summary *summary)
         text_of(&summary->cells), FAILING_SHOWN);
 }
 
-/* ------------------------------------------------------------------------------------------------
- * the verdict */
+/* ---------------------------------------------------------------------------------- the verdict */
 
 struct cell_counts {
     int64_t runs;

@@ -15,8 +15,8 @@ struct summary_options {
     bool is_quiet;      /* only what did not hold */
 };
 
-/* Prints to `out`; returns the exit status that the expectation of the scenario gives. False: `err`
- * says why. */
+/* Prints to `out`; returns the exit status that the expectation of the scenario gives. False:
+ * `err` says why. */
 bool summary_print(struct results *results, const struct plan *plan, const int64_t *cell_ids,
                    const struct summary_options *options, FILE *out, int *status, struct err *err);
 

@@ -240,6 +240,20 @@ static void read_when(struct build *build, struct view view, const struct action
     }
 }
 
+static void check_sides(struct build *build, struct view view, const struct spec_fault *fault)
+{
+    uint32_t nodes = build->spec->node_count;
+    uint64_t all = nodes >= 64 ? UINT64_MAX : (UINT64_C(1) << nodes) - 1;
+    bool is_everybody = fault->mode == SPEC_MODE_ALL && (fault->selector.nodes & all) == all &&
+                        fault->selector.role == SQ_ROLE_NONE;
+    if (fault->action == SPEC_ACTION_PARTITION && is_everybody && !fault->has_target &&
+        !fault->targets_clients) {
+        build_complain(build, view, "mode",
+                       "a partition of all nodes cuts nobody off: select some of them, or write a "
+                       "'target'");
+    }
+}
+
 static void read_network(struct build *build, struct view view, struct spec_fault *fault)
 {
     fault->has_target = view_has(view, "target");
@@ -254,6 +268,7 @@ static void read_network(struct build *build, struct view view, struct spec_faul
     } else if (fault->action == SPEC_ACTION_DUPLICATE) {
         fault->probability = (uint64_t)view_number(view_at(view, "duplicate"), "duplicate", 0);
     }
+    check_sides(build, view, fault);
 }
 
 static void read_disk(struct view view, struct spec_fault *fault)
@@ -264,7 +279,7 @@ static void read_disk(struct view view, struct spec_fault *fault)
     fault->error = view_number(view, "errno", 0) == 0 ? SQ_E_IO : SQ_E_NOSPC;
     fault->methods = SPEC_IO_READ | SPEC_IO_WRITE | SPEC_IO_SYNC;
     if (fault->action == SPEC_ACTION_LOST_FSYNC) {
-        fault->methods = SPEC_IO_SYNC;
+        fault->methods = SPEC_IO_SYNC | SPEC_IO_DIRECTORY; /* a sync of the directory is one */
     } else if (fault->action == SPEC_ACTION_BIT_ROT) {
         fault->methods = SPEC_IO_READ;
     } else if (view_has(view, "methods")) {

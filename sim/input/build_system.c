@@ -436,6 +436,11 @@ static void build_group(struct build *build, struct view view, const char *name,
         .count = count,
         .nodes_per_host = (uint32_t)view_number(view, "nodesPerHost", 1),
     };
+    if (build->spec->node_count + count > BUILD_NODES_MAX) {
+        build_complain(build, view, "nodes", "more than %d nodes in all", BUILD_NODES_MAX);
+        group->count = 0;
+    }
+    build->spec->node_count += group->count;
     build_host(view_at(view, "host"), &group->host);
     if (group->model_name == NULL) {
         build_complain(build, view, NULL, "'model' is missing: write for example 'model: %s'",
@@ -449,11 +454,6 @@ static void build_group(struct build *build, struct view view, const char *name,
     if (group->model != NULL) {
         read_options(build, view, group);
     }
-    if (build->spec->node_count + count > BUILD_NODES_MAX) {
-        build_complain(build, view, "nodes", "more than %d nodes in all", BUILD_NODES_MAX);
-        group->count = 0;
-    }
-    build->spec->node_count += group->count;
 }
 
 static void build_groups(struct build *build, struct view system)

@@ -147,19 +147,40 @@ static const char *find_line(const struct diag_source *source, uint32_t line, si
     return at;
 }
 
-/* Is the byte inside a character of UTF-8, not its first? */
-static bool is_continuation(char character)
+/* Bytes of the character at `at`; a byte that is not UTF-8 counts as one character. */
+static size_t character_size(const char *at, size_t size)
 {
-    return ((unsigned char)character & 0xc0) == 0x80;
+    unsigned char lead = (unsigned char)*at;
+    size_t length = lead < 0xc2 || lead > 0xf4 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    for (size_t index = 1; index < length; index++) {
+        if (index >= size || ((unsigned char)at[index] & 0xc0) != 0x80) {
+            return 1;
+        }
+    }
+    return length;
 }
 
 static uint32_t count_columns(const char *text, size_t size)
 {
     uint32_t columns = 0;
-    for (size_t at = 0; at < size; at++) {
-        columns += is_continuation(text[at]) ? 0 : 1;
+    for (size_t at = 0; at < size; at += character_size(text + at, size - at)) {
+        columns++;
     }
     return columns;
+}
+
+/* What a terminal would obey, or cannot show, becomes '?'; a tab takes one column. */
+static void print_character(const char *at, size_t length, FILE *out)
+{
+    unsigned char lead = (unsigned char)*at;
+    bool is_c1 = lead == 0xc2 && length == 2 && (unsigned char)at[1] < 0xa0;
+    if (length == 1 && (is_control(*at) || lead >= 0x80)) {
+        fputc(*at == '\t' ? ' ' : '?', out);
+    } else if (is_c1) {
+        fputc('?', out);
+    } else {
+        fwrite(at, 1, length, out);
+    }
 }
 
 /* The line with line number and, below it, the caret. */
@@ -167,20 +188,16 @@ static void print_line(const struct diag_entry *entry, const char *line, size_t 
 {
     uint32_t columns = count_columns(line, size);
     uint32_t column = entry->place.column - 1; /* from 0 */
-    if (column > columns) {
-        column = columns;
-    }
-    uint32_t first = 0;
-    if (columns > WINDOW_COLUMNS && column > WINDOW_BEFORE) {
-        first = column - WINDOW_BEFORE;
-    }
+    column = column > columns ? columns : column;
+    bool is_cut = columns > WINDOW_COLUMNS && column > WINDOW_BEFORE;
+    uint32_t first = is_cut ? column - WINDOW_BEFORE : 0;
     fprintf(out, "%5" PRIu32 " | %s", entry->place.line, first > 0 ? "..." : "");
-    uint32_t index = 0; /* column of the next character */
-    for (size_t at = 0; at < size; at++) {
-        uint32_t own = is_continuation(line[at]) && index > 0 ? index - 1 : index++;
-        if (own >= first && own < first + WINDOW_COLUMNS) {
-            char shown = line[at] == '\t' ? ' ' : line[at];
-            fputc(is_control(shown) ? '?' : shown, out);
+    size_t length = 0;
+    uint32_t index = 0;
+    for (size_t at = 0; at < size; at += length, index++) {
+        length = character_size(line + at, size - at);
+        if (index >= first && index < first + WINDOW_COLUMNS) {
+            print_character(line + at, length, out);
         }
     }
     fprintf(out, "%s\n      | ", columns > first + WINDOW_COLUMNS ? "..." : "");

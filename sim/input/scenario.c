@@ -257,10 +257,13 @@ bool scenario_compile(const struct scenario *scenario, const struct scenario_set
     if (diag->count > before) {
         return false;
     }
-    tree = complete(scenario, tree, EXPAND_WRITTEN, arena, diag);
+    struct arena scratch;
+    arena_init(&scratch);
+    tree = complete(scenario, tree, EXPAND_WRITTEN, &scratch, diag);
     ASSERT(diag->count == before);
     spec->file = scenario->file;
     spec->canonical = print_tree(tree, arena);
+    arena_release(&scratch);
     return true;
 }
 

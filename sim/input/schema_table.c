@@ -1123,7 +1123,8 @@ static const struct schema_key expect_keys[] = {
     {.name = "cells",
      .form = SCHEMA_ONE_OR_MANY,
      .type = SCHEMA_TEXT,
-     .description = "only in cells of the sweep whose label contains one of these texts; the others must pass",
+     .description =
+         "only in cells of the sweep whose label contains one of these texts; the others must pass",
      .example = "[maxAttempts=unlimited]"},
     {.name = "library",
      .type = SCHEMA_TEXT,

@@ -15,6 +15,7 @@
     /* models/raft: io and store */                                                                \
     X(VOTE_NOT_PERSISTED, "vote-not-persisted")                                                    \
     X(ACKNOWLEDGED_BEFORE_WRITTEN, "acknowledged-before-written")                                  \
+    X(WAKE_UP_LOST, "wake-up-lost")                                                                \
     X(LOADED_PAYLOAD_OF_ANOTHER, "loaded-payload-of-another")                                      \
     X(LEADER_OVERWRITES, "leader-overwrites")                                                      \
     X(SENDER_ONE_OFF, "sender-one-off")                                                            \
@@ -25,7 +26,6 @@
     X(LOG_TERM_FORGED, "log-term-forged")                                                          \
     X(REFUSAL_COUNTS, "refusal-counts")                                                            \
     /* models/raft: replica and state machines */                                                  \
-    X(NO_BARRIER, "no-barrier")                                                                    \
     X(ANSWERED_BEFORE_COMMITTED, "answered-before-committed")                                      \
     X(LEASE_NEVER_EXPIRES, "lease-never-expires")                                                  \
     X(FOLLOWER_READS, "follower-reads")                                                            \

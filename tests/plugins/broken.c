@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A model that breaks in the way that its option `how` names, at the first request for the key that its option `key`
- * names: whether a seed breaks, and when, depends on the load alone. Until then it holds numbers in memory. The tests
- * of the command line use it to see that a campaign survives its code under test. */
+ * A model that breaks in the way that its option `how` names, at the first request for the key that
+ * its option `key` names: whether a seed breaks, and when, depends on the load alone. Until then it
+ * holds numbers in memory. The tests of the command line use it to see that a campaign survives its
+ * code under test. */
 #include "squall.h"
 
 #include <signal.h>
@@ -12,11 +13,20 @@
 #define KEYS 1024
 
 enum option { OPTION_HOW, OPTION_KEY, OPTION_COUNT };
-enum how { HOW_NOT, HOW_SEGFAULT, HOW_LOOP, HOW_BLOCK, HOW_DOUBLE_FREE, HOW_EXIT, HOW_OVERFLOW, HOW_ALWAYS };
+enum how {
+    HOW_NOT,
+    HOW_SEGFAULT,
+    HOW_LOOP,
+    HOW_BLOCK,
+    HOW_DOUBLE_FREE,
+    HOW_EXIT,
+    HOW_OVERFLOW,
+    HOW_ALWAYS
+};
 
 static const struct sq_option options[OPTION_COUNT] = {
-    [OPTION_HOW] = {"how", SQ_OPTION_CHOICE, "not", "not|segfault|loop|block|double-free|exit|overflow|always",
-                    "what happens"},
+    [OPTION_HOW] = {"how", SQ_OPTION_CHOICE, "not",
+                    "not|segfault|loop|block|double-free|exit|overflow|always", "what happens"},
     [OPTION_KEY] = {"key", SQ_OPTION_COUNT, "0", NULL, "at the first request for this key"},
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Shared objects that squall must refuse. By default: a table of another ABI version; -DWITHOUT_SYMBOL: no entry at
- * all; -DSHORTER: a table of another size; -DWITHOUT_BOOT: a table that cannot run; -DNOTHING: an entry that gives
- * none. */
+ * Shared objects that squall must refuse. By default: a table of another ABI version;
+ * -DWITHOUT_SYMBOL: no entry at all; -DSHORTER: a table of another size; -DWITHOUT_BOOT: a table
+ * that cannot run; -DNOTHING: an entry that gives none. */
 #include "squall.h"
 
 __attribute__((visibility("default"))) const struct sq_model *squall_plugin_v1(void);

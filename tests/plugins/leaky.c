@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A model into whose messages something leaks that no seed decides: an address of its stack or of its heap, the
- * time-stamp counter, an environment variable, memory that nobody has written to. `squall doctor` has to find it. The
- * node tells the value to itself, so the hash of that message is the first record that differs. */
+ * A model into whose messages something leaks that no seed decides: an address of its stack or of
+ * its heap, the time-stamp counter, an environment variable, memory that nobody has written to.
+ * `squall doctor` has to find it. The node tells the value to itself, so the hash of that message
+ * is the first record that differs. */
 #include "squall.h"
 
 #include <stdlib.h>
@@ -10,7 +11,8 @@
 enum what { WHAT_NOTHING, WHAT_STACK, WHAT_HEAP, WHAT_COUNTER, WHAT_ENVIRONMENT, WHAT_MEMORY };
 
 static const struct sq_option options[] = {
-    {"what", SQ_OPTION_CHOICE, "nothing", "nothing|stack|heap|counter|environment|memory", "what leaks"},
+    {"what", SQ_OPTION_CHOICE, "nothing", "nothing|stack|heap|counter|environment|memory",
+     "what leaks"},
 };
 
 static uint64_t counter(void)

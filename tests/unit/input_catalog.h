@@ -53,10 +53,11 @@ static inline const struct sq_model *catalog_find(void *context, const char *nam
 }
 
 static const char *const catalog_models[] = {"echo", "raft", NULL};
-static const char *const catalog_checks[] = {"no-lost-acked-write", "raft.election-safety",
-                                             "raft.log-matching", "state-machine-agreement", NULL};
+__attribute__((unused)) static const char *const catalog_checks[] = {
+    "no-lost-acked-write", "raft.election-safety", "raft.log-matching", "state-machine-agreement",
+    NULL};
 
-static const struct catalog test_catalog = {
+__attribute__((unused)) static const struct catalog test_catalog = {
     .find_model = catalog_find,
     .model_names = catalog_models,
     .check_names = catalog_checks,

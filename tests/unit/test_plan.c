@@ -219,7 +219,7 @@ TEST(plan, wrong_plans_are_refused)
 
 TEST(plan, a_combination_that_is_wrong_is_found)
 {
-    /* Each value is fine with the first of the other axis; five nodes in six zones are not. */
+    /* Each value is fine with the first one of the other axis. */
     check_refused("sweep: {time.limit: [60s, 7s], time.warmup: [5s, 8s]}\n", NULL, 0, NULL,
                   "the warm-up is not shorter than the run");
 }

@@ -199,6 +199,13 @@ static struct field *field_new(const struct sq_model *model, uint32_t nodes, uin
     return field;
 }
 
+/* The run goes on for a second after the load, so that what is shipped late arrives. */
+static void end_load_at(struct field *field, int64_t time_ns)
+{
+    field->load.duration_ns = time_ns;
+    field->spec.limit_ns = time_ns + S;
+}
+
 /* Starts a run; what was seen in the last one is forgotten. */
 static void field_start(struct field *field, uint64_t seed)
 {
@@ -302,7 +309,7 @@ TEST(primary_backup, a_healthy_group_serves_and_its_nodes_agree)
     for (uint32_t i = 0; i < 3; i++) {
         struct field *field = field_new(&model_primary_backup, 3, 200);
         set_option(field, "acks", acks[i]);
-        field->spec.limit_ns = 3 * S;
+        end_load_at(field, 3 * S);
         field_start(field, 1);
         field_finish(field);
         uint32_t good = good_between(field, 0, INT64_MAX);
@@ -566,6 +573,7 @@ TEST(primary_backup, fencing_stops_a_primary_that_is_cut_off)
     struct field *field = field_new(&model_primary_backup, 3, 200);
     set_option(field, "acks", "async");
     add_partition(field);
+    end_load_at(field, 10 * S);
     field_start(field, 1);
     field_finish(field);
     CHECK_EQUAL(field->last_leader, 1);
@@ -581,6 +589,7 @@ TEST(primary_backup, without_fencing_two_primaries_serve_at_once)
     set_option(field, "acks", "async");
     set_option(field, "fencing", "false");
     add_partition(field);
+    end_load_at(field, 10 * S);
     field_start(field, 1);
     field_finish(field);
     CHECK_EQUAL(field->last_leader, 1);

@@ -464,7 +464,7 @@ TEST(scenario, disk_faults_have_methods)
     CHECK_EQUAL(spec.faults[0].mode_value, 20);
     release();
     REQUIRE(compile_fault("kind: IOChaos, action: lostFsync, at: 1s, duration: 1s"));
-    CHECK_EQUAL(spec.faults[0].methods, SPEC_IO_SYNC);
+    CHECK_EQUAL(spec.faults[0].methods, SPEC_IO_SYNC | SPEC_IO_DIRECTORY);
     CHECK_EQUAL(spec.faults[0].probability, RNG_ALWAYS);
     CHECK_TEXT(spec.faults[0].path, "*");
     release();
@@ -719,6 +719,9 @@ TEST(scenario, single_errors_say_what_to_do)
     check_refused("system: {model: raft}\ntime: {warmup: 60s}\n", "not shorter than the run");
     check_refused("system: {model: raft}\nclient: {target: main}\n", "'target' belongs");
     check_refused("system: {groups: []}\n", "at least one group");
+    check_refused("system: {model: raft, nodes: 3}\nfaults: [{name: cut, kind: NetworkChaos, "
+                  "action: partition, mode: all, at: 1s, duration: 1s}]\n",
+                  "cuts nobody off");
     check_refused("system: {model: raft, nodes: 2, zones: [{name: a}, {name: b}, {name: c}]}\n",
                   "at least 3 nodes");
     check_refused("system: {model: raft}\nexpect: {violated: []}\n", "which check");

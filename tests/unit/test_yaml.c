@@ -376,14 +376,16 @@ TEST(yaml, block_style_nests)
 
 /* ------------------------------------------------------------------------------- diag */
 
+static char *printed; /* what print_diag made last; the caller frees it */
+static size_t printed_size;
+
 static char *print_diag(void)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
+    printed = NULL;
+    FILE *out = open_memstream(&printed, &printed_size);
     diag_print(&diag, out);
     fclose(out);
-    return text;
+    return printed;
 }
 
 TEST(diag, errors_print_in_the_order_of_the_file_with_a_caret)
@@ -473,6 +475,20 @@ TEST(diag, a_place_behind_the_end_of_the_file_is_harmless)
     diag_error(&diag, place, 5, "nowhere");
     char *text = print_diag();
     CHECK_TEXT(text, "t:99:99: error: nowhere\n   99 | \n      | ^\n1 error\n");
+    free(text);
+    diag_release(&diag);
+}
+
+TEST(diag, what_a_terminal_would_obey_is_not_printed)
+{
+    diag_init(&diag);
+    static const char source[] = "\xc3\xa4\t\x1b[2J\xff\xc2\x9b. x";
+    diag_add_source(&diag, "t", source, sizeof(source) - 1);
+    struct spec_place place = {"t", 1, 11};
+    diag_error(&diag, place, 1, "here");
+    char *text = print_diag();
+    CHECK_TEXT(text, "t:1:11: error: here\n    1 | \xc3\xa4 ?[2J??. x\n"
+                     "      |           ^\n1 error\n");
     free(text);
     diag_release(&diag);
 }

@@ -1,0 +1,609 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Models `proxy` and `cache` in a world of three groups: a driver that plays a script of calls, the
+ * tier under test, and a store of the test's own that counts what reaches it. The last tests put a
+ * load in place of the driver and let the judge say whether the keys are linearizable. */
+#include "analysis/judge.h"
+#include "models/models.h"
+#include "sim/base/base.h"
+#include "sim/base/units.h"
+#include "sim/node.h"
+#include "tests/unit/harness.h"
+
+#include <stdlib.h>
+
+#define MS        NS_PER_MS
+#define S         NS_PER_S
+#define STEPS_MAX 32
+#define KEYS      16
+#define LATE      99
+
+/* ---------------------------------------------------------------------------------- the script */
+
+enum step_kind { STEP_READ, STEP_UPDATE, STEP_WAIT, STEP_NONSENSE };
+
+struct step {
+    enum step_kind kind;
+    uint64_t key;
+    uint64_t value;   /* UPDATE; WAIT: ns */
+    bool is_parallel; /* the next step does not wait for its answer */
+    /* answer */
+    enum sq_status status;
+    uint64_t got;
+    bool is_done;
+};
+
+/* What the test wants, and what it sees. */
+static struct stage {
+    struct step steps[STEPS_MAX];
+    uint32_t step_count;
+    const char *target;          /* of the driver's calls */
+    enum sq_status store_status; /* what the store answers with */
+    bool store_is_silent;        /* it never answers */
+    sq_time store_delay;         /* before it looks at the key */
+    sq_time update_delay;        /* on top, for updates */
+    sq_time reply_delay;         /* after it has looked; reads only */
+    uint32_t prompt_from; /* this read of a key, and later ones, are answered at once; 0: none */
+    uint32_t change_at;   /* this read of a key finds it changed to LATE, as by an update whose
+                             outcome was unknown; 0: none */
+    uint32_t store_reads[KEYS]; /* requests that came */
+    uint32_t store_updates[KEYS];
+    uint64_t last_session;
+    uint64_t last_sequence;
+} stage;
+
+static void driver_answer(struct sq_env *env, void *argument, enum sq_status status,
+                          const void *data, size_t size)
+{
+    struct step *step = argument;
+    sq_fiber *driver = env->state;
+    step->status = status;
+    step->is_done = true;
+    if (size == sizeof(struct sq_kv_reply)) {
+        memcpy(&step->got, data, size);
+    }
+    env->fiber->unpark(env, *driver);
+}
+
+static void driver_step(struct sq_env *env, struct step *step, uint32_t index)
+{
+    if (step->kind == STEP_WAIT) {
+        env->clock->sleep(env, (sq_time)step->value);
+        step->is_done = true;
+        return;
+    }
+    struct sq_kv_request request = {
+        .kind = step->kind == STEP_READ ? SQ_KV_READ : SQ_KV_UPDATE,
+        .key = step->key,
+        .value = step->value,
+        .session = 7,
+        .sequence = index + 1,
+    };
+    size_t size = step->kind == STEP_NONSENSE ? 3 : sizeof(request);
+    env->call->call(env, stage.target, &request, size, driver_answer, step);
+    while (!step->is_parallel && !step->is_done) {
+        env->fiber->park(env);
+    }
+}
+
+static void driver_main(struct sq_env *env, void *argument)
+{
+    (void)argument;
+    for (uint32_t i = 0; i < stage.step_count; i++) {
+        driver_step(env, &stage.steps[i], i);
+    }
+}
+
+static enum sq_status driver_boot(struct sq_env *env)
+{
+    sq_fiber *driver = env->mem->alloc(env, sizeof(*driver));
+    env->state = driver;
+    *driver = env->fiber->spawn(env, driver_main, NULL);
+    return SQ_OK;
+}
+
+static const struct sq_model driver = {
+    .abi_version = SQ_ABI_VERSION,
+    .size = sizeof(struct sq_model),
+    .name = "driver",
+    .version = "test",
+    .description = "plays a script",
+    .boot = driver_boot,
+};
+
+/* ----------------------------------------------------------------------------------- the store */
+
+static enum sq_status store_boot(struct sq_env *env)
+{
+    uint64_t *values = env->mem->alloc(env, KEYS * sizeof(*values));
+    memset(values, 0, KEYS * sizeof(*values));
+    env->state = values;
+    return SQ_OK;
+}
+
+/* Handles one request on a fiber of its own, so that slow answers overlap. */
+struct job {
+    struct sq_reply_to reply_to;
+    struct sq_kv_request kv;
+    uint32_t ordinal; /* of the reads, or of the updates, of this key, from 1 */
+};
+
+static void store_work(struct sq_env *env, void *argument)
+{
+    struct job *job = argument;
+    uint64_t *value = (uint64_t *)env->state + job->kv.key;
+    bool is_read = job->kv.kind == SQ_KV_READ;
+    env->clock->sleep(env, stage.store_delay + (is_read ? 0 : stage.update_delay));
+    if (!is_read && stage.store_status == SQ_OK) {
+        *value = job->kv.value;
+    }
+    if (is_read && job->ordinal == stage.change_at) {
+        *value = LATE;
+    }
+    struct sq_kv_reply reply = {*value};
+    bool is_prompt = stage.prompt_from != 0 && job->ordinal >= stage.prompt_from;
+    env->clock->sleep(env, is_read && !is_prompt ? stage.reply_delay : 0);
+    env->call->reply(env, job->reply_to, stage.store_status, SQ_NODE_NONE, &reply,
+                     stage.store_status == SQ_OK ? sizeof(reply) : 0);
+}
+
+static void store_request(struct sq_env *env, const struct sq_request *request)
+{
+    struct job *job = env->mem->alloc(env, sizeof(*job));
+    job->reply_to = request->reply_to;
+    if (!sq_kv_decode(request->data, request->size, &job->kv) || job->kv.key >= KEYS) {
+        env->call->reply(env, request->reply_to, SQ_E_MALFORMED, SQ_NODE_NONE, NULL, 0);
+        return;
+    }
+    bool is_read = job->kv.kind == SQ_KV_READ;
+    job->ordinal = ++(is_read ? stage.store_reads : stage.store_updates)[job->kv.key];
+    stage.last_session = job->kv.session;
+    stage.last_sequence = job->kv.sequence;
+    if (!stage.store_is_silent) {
+        env->fiber->spawn(env, store_work, job);
+    }
+}
+
+static const struct sq_model store = {
+    .abi_version = SQ_ABI_VERSION,
+    .size = sizeof(struct sq_model),
+    .name = "store",
+    .version = "test",
+    .description = "counts what reaches it",
+    .boot = store_boot,
+    .request = store_request,
+};
+
+/* ----------------------------------------------------------------------------------- the world */
+
+enum { GROUP_DRIVER, GROUP_TIER, GROUP_STORE, GROUP_COUNT };
+
+struct field {
+    struct spec_group groups[GROUP_COUNT];
+    struct spec_client clients[2]; /* of driver and tier */
+    struct sq_value options[4];
+    struct spec_load load;
+    struct spec_check check;
+    struct spec_fault fault;
+    struct run_spec spec;
+};
+
+static struct spec_client client_of(const char *target, uint32_t group, uint32_t attempts)
+{
+    return (struct spec_client){
+        .target = target,
+        .target_group = group,
+        .count = 4,
+        .deadline_ns = INT64_MAX,
+        .timeout_ns = 100 * MS,
+        .route = SPEC_ROUTE_RANDOM,
+        .attempts_max = attempts,
+        .backoff = SPEC_BACKOFF_FIXED,
+        .backoff_initial_ns = 1 * MS,
+        .backoff_max_ns = 1 * MS,
+        .backoff_multiplier_milli = 1000,
+        .retry_on = ~UINT64_C(1),
+    };
+}
+
+static void field_init(struct field *field, const struct sq_model *tier)
+{
+    static const struct spec_host host = {
+        .cores = 1, .queue_limit = 1000, .per_operation_ns = 1000};
+    *field = (struct field){0};
+    stage = (struct stage){.target = "tier"};
+    field->options[0] = (struct sq_value){0, "store"};
+    field->clients[0] = client_of("tier", GROUP_TIER, 1);
+    field->clients[1] = client_of("store", GROUP_STORE, 1);
+    field->groups[GROUP_DRIVER] = (struct spec_group){.name = "driver",
+                                                      .model = &driver,
+                                                      .model_name = "driver",
+                                                      .first = 0,
+                                                      .count = 1,
+                                                      .nodes_per_host = 1,
+                                                      .host = host,
+                                                      .client = &field->clients[0]};
+    field->groups[GROUP_TIER] = (struct spec_group){.name = "tier",
+                                                    .model = tier,
+                                                    .model_name = tier->name,
+                                                    .options = field->options,
+                                                    .first = 1,
+                                                    .count = 1,
+                                                    .nodes_per_host = 1,
+                                                    .host = host,
+                                                    .client = &field->clients[1]};
+    field->groups[GROUP_STORE] = (struct spec_group){.name = "store",
+                                                     .model = &store,
+                                                     .model_name = "store",
+                                                     .first = 2,
+                                                     .count = 1,
+                                                     .nodes_per_host = 1,
+                                                     .host = host};
+    field->spec = (struct run_spec){
+        .name = "tier",
+        .limit_ns = 20 * S,
+        .event_limit = UINT64_MAX,
+        .window_ns = S,
+        .groups = field->groups,
+        .group_count = GROUP_COUNT,
+        .node_count = GROUP_COUNT,
+        .link_default = {.latency_ns = MS, .is_fifo = true},
+        .link_clients = {.latency_ns = MS, .is_fifo = true},
+        .disk = {.capacity_bytes = INT64_MAX, .sector_bytes = 512},
+        .faults = &field->fault,
+        .checks = &field->check,
+        .loads = &field->load,
+    };
+}
+
+static void proxy_init(struct field *field)
+{
+    field_init(field, &model_proxy);
+    field->options[1].number = 10000;
+}
+
+static void cache_init(struct field *field, int64_t capacity, bool has_lease)
+{
+    field_init(field, &model_cache);
+    field->options[1].number = capacity;
+    field->options[2].number = has_lease;
+    field->options[3].number = 10000;
+}
+
+static void script(const struct step *steps, uint32_t count)
+{
+    ASSERT(count <= STEPS_MAX);
+    memcpy(stage.steps, steps, count * sizeof(*steps));
+    stage.step_count = count;
+}
+
+#define READ(key_)           ((struct step){.kind = STEP_READ, .key = (key_)})
+#define READ_ASIDE(key_)     ((struct step){.kind = STEP_READ, .key = (key_), .is_parallel = true})
+#define UPDATE(key_, value_) ((struct step){.kind = STEP_UPDATE, .key = (key_), .value = (value_)})
+#define WAIT(ns_)            ((struct step){.kind = STEP_WAIT, .value = (ns_)})
+#define NONSENSE             ((struct step){.kind = STEP_NONSENSE})
+
+/* Plays the steps until the time limit. */
+#define PLAY(field, ...)                                                                           \
+    play(field, (const struct step[]){__VA_ARGS__},                                                \
+         sizeof((const struct step[]){__VA_ARGS__}) / sizeof(struct step))
+
+static void play(struct field *field, const struct step *steps, size_t count)
+{
+    script(steps, (uint32_t)count);
+    struct world *world = world_new();
+    world_reset(world, &field->spec, 1, NULL);
+    world_run(world, INT64_MAX, UINT64_MAX);
+    world_finish(world);
+    for (uint32_t i = 0; i < stage.step_count; i++) {
+        CHECK(stage.steps[i].is_done);
+    }
+    world_free(world);
+}
+
+/* --------------------------------------------------------------------------------------- proxy */
+
+TEST(tier, proxy_passes_requests_and_answers_unchanged)
+{
+    struct field field;
+    proxy_init(&field);
+    PLAY(&field, UPDATE(3, 42), READ(3), READ(4));
+    CHECK_EQUAL(stage.steps[0].status, SQ_OK);
+    CHECK_EQUAL(stage.steps[1].status, SQ_OK);
+    CHECK_EQUAL(stage.steps[1].got, 42);
+    CHECK_EQUAL(stage.steps[2].got, 0);
+    CHECK_EQUAL(stage.store_updates[3], 1);
+    CHECK_EQUAL(stage.last_session, 7);
+    CHECK_EQUAL(stage.last_sequence, 3);
+}
+
+TEST(tier, proxy_keeps_definite_errors_definite)
+{
+    static const enum sq_status statuses[][2] = {
+        {SQ_E_OVERLOADED, SQ_E_OVERLOADED},       {SQ_E_ABORT, SQ_E_ABORT},
+        {SQ_E_UNAVAILABLE, SQ_E_UNAVAILABLE},     {SQ_E_PRECONDITION, SQ_E_PRECONDITION},
+        {SQ_E_NOT_LEADER, SQ_E_UNAVAILABLE},      {SQ_E_REFUSED, SQ_E_UNAVAILABLE},
+        {SQ_E_KEY_NOT_FOUND, SQ_E_KEY_NOT_FOUND},
+    };
+    for (uint32_t i = 0; i < ARRAY_COUNT(statuses); i++) {
+        struct field field;
+        proxy_init(&field);
+        stage.store_status = statuses[i][0];
+        PLAY(&field, UPDATE(1, 5));
+        CHECK_EQUAL(stage.steps[0].status, statuses[i][1]);
+    }
+}
+
+TEST(tier, proxy_keeps_indefinite_errors_indefinite)
+{
+    static const enum sq_status statuses[] = {SQ_E_TIMEOUT, SQ_E_CRASH, SQ_E_IO};
+    for (uint32_t i = 0; i < ARRAY_COUNT(statuses); i++) {
+        struct field field;
+        proxy_init(&field);
+        stage.store_status = statuses[i];
+        PLAY(&field, UPDATE(1, 5));
+        CHECK_EQUAL(stage.steps[0].status, SQ_E_TIMEOUT);
+    }
+}
+
+/* The last attempt is refused for certain, but an earlier one may have taken effect. */
+TEST(tier, proxy_tells_a_time_out_when_any_attempt_is_open)
+{
+    struct field field;
+    proxy_init(&field);
+    field.clients[1].attempts_max = 2;
+    field.clients[0].timeout_ns = 10 * S;
+    stage.store_is_silent = true;
+    PLAY(&field, UPDATE(1, 5));
+    CHECK_EQUAL(stage.steps[0].status, SQ_E_TIMEOUT);
+    CHECK_EQUAL(stage.store_updates[1], 2);
+}
+
+TEST(tier, attempts_of_tiers_multiply)
+{
+    struct field field;
+    proxy_init(&field);
+    field.clients[0].attempts_max = 3;
+    field.clients[0].timeout_ns = 500 * MS; /* longer than the proxy's three attempts */
+    field.clients[1].attempts_max = 3;
+    stage.store_is_silent = true;
+    PLAY(&field, READ(2));
+    CHECK_EQUAL(stage.store_reads[2], 9);
+}
+
+TEST(tier, proxy_answers_overloaded_beyond_its_limit)
+{
+    struct field field;
+    proxy_init(&field);
+    field.options[1].number = 2;
+    stage.store_delay = 10 * MS;
+    PLAY(&field, READ_ASIDE(1), READ_ASIDE(2), READ(3), WAIT(50 * MS), READ(4));
+    CHECK_EQUAL(stage.steps[0].status, SQ_OK);
+    CHECK_EQUAL(stage.steps[1].status, SQ_OK);
+    CHECK_EQUAL(stage.steps[2].status, SQ_E_OVERLOADED);
+    CHECK_EQUAL(stage.steps[4].status, SQ_OK);
+    CHECK_EQUAL(stage.store_reads[3], 0);
+}
+
+TEST(tier, proxy_without_its_target_says_node_not_found)
+{
+    struct field field;
+    proxy_init(&field);
+    field.options[0].text = "elsewhere";
+    PLAY(&field, READ(1));
+    CHECK_EQUAL(stage.steps[0].status, SQ_E_NODE_NOT_FOUND);
+    CHECK_EQUAL(stage.store_reads[1], 0);
+}
+
+/* --------------------------------------------------------------------------------------- cache */
+
+TEST(tier, cache_answers_from_memory_until_an_update)
+{
+    struct field field;
+    cache_init(&field, 10, true);
+    PLAY(&field, UPDATE(1, 11), READ(1), READ(1), READ(1), UPDATE(1, 12), READ(1), READ(1));
+    CHECK_EQUAL(stage.store_reads[1], 2);
+    CHECK_EQUAL(stage.store_updates[1], 2);
+    CHECK_EQUAL(stage.steps[1].got, 11);
+    CHECK_EQUAL(stage.steps[3].got, 11);
+    CHECK_EQUAL(stage.steps[5].got, 12);
+    CHECK_EQUAL(stage.steps[6].got, 12);
+}
+
+TEST(tier, cache_keeps_absent_keys_too)
+{
+    struct field field;
+    cache_init(&field, 10, true);
+    PLAY(&field, READ(5), READ(5));
+    CHECK_EQUAL(stage.store_reads[5], 1);
+    CHECK_EQUAL(stage.steps[1].status, SQ_OK);
+    CHECK_EQUAL(stage.steps[1].got, 0);
+}
+
+TEST(tier, cache_evicts_the_least_recently_used_key)
+{
+    struct field field;
+    cache_init(&field, 2, true);
+    PLAY(&field, READ(1), READ(2), READ(1), READ(3), READ(1), READ(2));
+    CHECK_EQUAL(stage.store_reads[1], 1);
+    CHECK_EQUAL(stage.store_reads[2], 2);
+    CHECK_EQUAL(stage.store_reads[3], 1);
+}
+
+TEST(tier, cache_of_capacity_zero_keeps_nothing)
+{
+    struct field field;
+    cache_init(&field, 0, true);
+    PLAY(&field, READ(1), READ(1));
+    CHECK_EQUAL(stage.store_reads[1], 2);
+}
+
+TEST(tier, cache_keeps_nothing_of_failed_reads)
+{
+    struct field field;
+    cache_init(&field, 10, true);
+    stage.store_status = SQ_E_UNAVAILABLE;
+    PLAY(&field, READ(1), READ(1), NONSENSE);
+    CHECK_EQUAL(stage.store_reads[1], 2);
+    CHECK_EQUAL(stage.steps[1].status, SQ_E_UNAVAILABLE);
+    CHECK_EQUAL(stage.steps[2].status, SQ_E_MALFORMED);
+}
+
+/* The store has read the old value, but its answer comes after an update of the key is done. */
+static void play_overtaken(bool has_lease)
+{
+    struct field field;
+    cache_init(&field, 10, has_lease);
+    stage.reply_delay = 20 * MS;
+    PLAY(&field, UPDATE(1, 11), READ_ASIDE(1), WAIT(5 * MS), UPDATE(1, 12), WAIT(50 * MS), READ(1));
+    CHECK_EQUAL(stage.steps[1].got, 11);
+}
+
+TEST(tier, cache_with_leases_does_not_keep_a_read_that_was_overtaken)
+{
+    play_overtaken(true);
+    CHECK_EQUAL(stage.steps[5].got, 12);
+    CHECK_EQUAL(stage.store_reads[1], 2);
+}
+
+TEST(tier, cache_without_leases_stays_stale)
+{
+    play_overtaken(false);
+    CHECK_EQUAL(stage.steps[5].got, 11);
+    CHECK_EQUAL(stage.store_reads[1], 1);
+}
+
+TEST(tier, cache_keeps_only_the_first_of_several_reads_under_way)
+{
+    struct field field;
+    cache_init(&field, 10, true);
+    stage.reply_delay = 20 * MS;
+    PLAY(&field, READ_ASIDE(1), WAIT(5 * MS), READ_ASIDE(1), WAIT(50 * MS), READ(1));
+    CHECK_EQUAL(stage.store_reads[1], 2);
+    CHECK_EQUAL(stage.steps[4].status, SQ_OK);
+}
+
+TEST(tier, cache_does_not_keep_a_read_that_began_during_an_update)
+{
+    struct field field;
+    cache_init(&field, 10, true);
+    stage.update_delay = 20 * MS;
+    stage.reply_delay = 40 * MS;
+    stage.prompt_from = 2;
+    PLAY(&field, ((struct step){.kind = STEP_UPDATE, .key = 1, .value = 12, .is_parallel = true}),
+         WAIT(5 * MS), READ(1), READ(1));
+    CHECK_EQUAL(stage.steps[2].got, 0);
+    CHECK_EQUAL(stage.steps[3].got, 12);
+}
+
+TEST(tier, cache_drops_a_key_when_two_reads_differ)
+{
+    struct field field;
+    cache_init(&field, 10, true);
+    stage.reply_delay = 20 * MS;
+    stage.change_at = 2;
+    PLAY(&field, READ_ASIDE(1), WAIT(5 * MS), READ(1), READ(1));
+    CHECK_EQUAL(stage.steps[0].got, 0);
+    CHECK_EQUAL(stage.steps[2].got, LATE);
+    CHECK_EQUAL(stage.steps[3].got, LATE);
+    CHECK_EQUAL(stage.store_reads[1], 3);
+}
+
+/* The second read is answered first, and what was kept of it is evicted before the first one comes
+ * with the older value. */
+TEST(tier, cache_keeps_nothing_older_than_what_it_has_answered)
+{
+    struct field field;
+    cache_init(&field, 1, true);
+    stage.reply_delay = 60 * MS;
+    stage.prompt_from = 2;
+    stage.change_at = 2;
+    stage.store_reads[2] = 2; /* key 2 is answered at once as well */
+    PLAY(&field, READ_ASIDE(1), WAIT(5 * MS), READ(1), READ(2), WAIT(100 * MS), READ(1));
+    CHECK_EQUAL(stage.steps[0].got, 0);
+    CHECK_EQUAL(stage.steps[2].got, LATE);
+    CHECK_EQUAL(stage.steps[5].got, LATE);
+}
+
+TEST(tier, cache_forgets_at_a_crash)
+{
+    struct field field;
+    cache_init(&field, 10, true);
+    field.fault = (struct spec_fault){
+        .name = "kill",
+        .kind = SPEC_NODE_CHAOS,
+        .action = SPEC_ACTION_KILL,
+        .mode = SPEC_MODE_ALL,
+        .selector = {.nodes = 1 << 1},
+        .has_at = true,
+        .at_ns = 1 * S,
+        .duration = {.kind = DIST_CONSTANT, .a = 100 * MS},
+        .probability = RNG_ALWAYS,
+    };
+    field.spec.fault_count = 1;
+    PLAY(&field, READ(1), READ(1), WAIT(2 * S), READ(1));
+    CHECK_EQUAL(stage.steps[3].status, SQ_OK);
+    CHECK_EQUAL(stage.store_reads[1], 2);
+}
+
+/* ------------------------------------------------------------------------------ linearizability */
+
+/* A load through `caches` cache nodes; true when every key is linearizable in all of `seeds` runs.
+ */
+static bool is_linearizable(uint32_t caches, bool has_lease, uint64_t seeds)
+{
+    struct field field;
+    cache_init(&field, 4, has_lease);
+    stage.store_delay = 1 * MS;
+    stage.reply_delay = 2 * MS;
+    field.groups[GROUP_TIER].count = caches;
+    field.groups[GROUP_STORE].first = 1 + caches;
+    field.spec.node_count = 2 + caches;
+    field.spec.limit_ns = 5 * S;
+    field.load = (struct spec_load){
+        .name = "users",
+        .arrivals = SPEC_ARRIVALS_POISSON,
+        .duration_ns = INT64_MAX,
+        .rate_per_1000s = 500000,
+        .record_count = 6,
+        .update_proportion = RNG_ALWAYS / 3,
+        .client = client_of("tier", GROUP_TIER, 2),
+    };
+    field.spec.load_count = 1;
+    field.check = (struct spec_check){.word = SPEC_ALWAYS, .name = "linearizable"};
+    field.spec.check_count = 1;
+    struct world *world = world_new();
+    struct judge *judge = judge_new();
+    struct run_result result;
+    result_init(&result);
+    bool is_fine = true;
+    for (uint64_t seed = 1; seed <= seeds; seed++) {
+        judge_begin(judge, &field.spec, seed);
+        world_reset(world, &field.spec, seed, judge_observer(judge));
+        world_run(world, INT64_MAX, UINT64_MAX);
+        world_finish(world);
+        struct judge_end end = {.events = world->sched.stats.fired, .sim_ns = world_now(world)};
+        judge_finish(judge, &end, &result);
+        CHECK(result.ok > 2000);
+        is_fine = is_fine && result.verdict == VERDICT_PASS;
+    }
+    result_release(&result);
+    judge_free(judge);
+    world_free(world);
+    return is_fine;
+}
+
+TEST(tier, one_cache_is_linearizable)
+{
+    CHECK(is_linearizable(1, true, 10));
+}
+
+TEST(tier, two_caches_are_not_linearizable)
+{
+    CHECK(!is_linearizable(2, true, 1));
+}
+
+TEST(tier, a_cache_without_leases_is_not_linearizable)
+{
+    CHECK(!is_linearizable(1, false, 3));
+}
