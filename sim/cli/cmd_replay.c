@@ -365,6 +365,24 @@ static void judge_arms(struct runner *runner, struct arms *arms, const struct ce
     printf("  verdict %s\n", metastability_name(result->metastability));
 }
 
+/* Lets the run be printed or recorded, as asked. */
+static bool open_trace(struct trace_text *trace, const struct arguments *arguments,
+                       struct world *world, struct err *err)
+{
+    if (!arguments->is_traced && arguments->record == NULL) {
+        return true;
+    }
+    trace->out = arguments->is_traced ? stdout : NULL;
+    trace->from_ns = arguments->from_ns;
+    trace->records = arguments->record != NULL ? fopen(arguments->record, "wb") : NULL;
+    if (arguments->record != NULL && trace->records == NULL) {
+        return err_set(err, ERR_SYSTEM, "cannot write '%s': %s", arguments->record,
+                       strerror(errno));
+    }
+    trace_sink_add(&world->trace, &trace->sink);
+    return true;
+}
+
 static int replay(struct arguments *arguments, struct opened *opened)
 {
     const struct run_spec *spec = &opened->plan.cells[arguments->cell].spec;
@@ -400,19 +418,12 @@ static int replay(struct arguments *arguments, struct opened *opened)
             is_whole = false;
         }
     }
-    if (arguments->is_traced || arguments->record != NULL) {
-        trace.out = arguments->is_traced ? stdout : NULL;
-        trace.from_ns = arguments->from_ns;
-        trace.records = arguments->record != NULL ? fopen(arguments->record, "wb") : NULL;
-        if (arguments->record != NULL && trace.records == NULL) {
-            struct err err = {0};
-            err_set(&err, ERR_SYSTEM, "cannot write '%s': %s", arguments->record, strerror(errno));
-            crash_unwatch();
-            runner_release(&runner);
-            arms_release(&arms);
-            return fail(&err);
-        }
-        trace_sink_add(&runner.world->trace, &trace.sink);
+    struct err err = {0};
+    if (!open_trace(&trace, arguments, runner.world, &err)) {
+        crash_unwatch();
+        runner_release(&runner);
+        arms_release(&arms);
+        return fail(&err);
     }
     struct run_result result;
     result_init(&result);
@@ -428,7 +439,6 @@ static int replay(struct arguments *arguments, struct opened *opened)
     crash_unwatch();
     int status = tell(arguments, opened, &result, is_whole);
     if (trace.records != NULL && fclose(trace.records) != 0) {
-        struct err err = {0};
         err_set(&err, ERR_SYSTEM, "cannot write '%s': %s", arguments->record, strerror(errno));
         status = fail(&err);
     }

@@ -135,7 +135,8 @@ TEST(node, a_stopped_process_turns_nobody_away)
     world_free(world);
 }
 
-/* ------------------------------------------------------------------------ loops without any time */
+/* ------------------------------------------------------------------------ loops without any time
+ */
 
 static sq_fiber players[2];
 
@@ -219,16 +220,15 @@ static enum sq_status boot_starts_timer(struct sq_env *env)
 
 TEST(node, a_loop_in_which_no_time_passes_ends_the_run_and_is_told)
 {
-    static void (*const loops[])(struct sq_env *env, uint64_t tag) = {
-        start_game, start_posts,  watch_clock,     watch_libc_clock,
+    static void (*const loops[])(struct sq_env * env, uint64_t tag) = {
+        start_game, start_posts,   watch_clock,     watch_libc_clock,
         ask_disk,   timer_at_once, talk_to_oneself,
     };
     for (uint32_t i = 0; i < ARRAY_COUNT(loops); i++) {
         struct world_fixture fixture;
-        struct world *world = begin(&fixture, 1,
-                                    (struct script){.boot = boot_starts_timer,
-                                                    .timer = loops[i],
-                                                    .deliver = talk_again});
+        struct world *world = begin(
+            &fixture, 1,
+            (struct script){.boot = boot_starts_timer, .timer = loops[i], .deliver = talk_again});
         world->steps_max = 20000;
         uint64_t digests[2];
         for (uint32_t again = 0; again < 2; again++) {
@@ -261,7 +261,8 @@ TEST(node, a_boot_that_never_ends_ends_the_run)
     world_free(world);
 }
 
-/* ----------------------------------------------------------------------------- times that never come */
+/* ----------------------------------------------------------------------------- times that never
+ * come */
 
 static void sleep_for_ever(struct sq_env *env, void *argument)
 {
@@ -315,7 +316,8 @@ TEST(node, for_ever_is_a_time_like_any_other)
     world_free(world);
 }
 
-/* ------------------------------------------------------------------------------ runs in any state */
+/* ------------------------------------------------------------------------------ runs in any state
+ */
 
 static void timer_busy(struct sq_env *env, uint64_t tag)
 {
@@ -403,7 +405,8 @@ TEST(node, a_run_stops_at_the_event_that_was_asked_for)
     world_free(world);
 }
 
-/* ---------------------------------------------------------------------------------- hidden inputs */
+/* ---------------------------------------------------------------------------------- hidden inputs
+ */
 
 static enum sq_status boot_asks_libc(struct sq_env *env)
 {

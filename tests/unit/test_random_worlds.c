@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Random scenarios: faults of every kind, action and mode over small random systems, of a model that
- * does everything that an env offers, and of the real ones. Whatever comes out, no assertion fails,
- * the run ends, and its digest is the same when it is run again, and when it is run in pieces. */
+ * Random scenarios: faults of every kind, action and mode over small random systems, of a model
+ * that does everything that an env offers, and of the real ones. Whatever comes out, no assertion
+ * fails, the run ends, and its digest is the same when it is run again, and when it is run in
+ * pieces. */
 #include "tests/unit/harness.h"
 
 #include "models/models.h"
@@ -23,7 +24,8 @@
 #endif
 #define FILES 3
 
-/* --------------------------------------------------------------------------- a model of everything */
+/* --------------------------------------------------------------------------- a model of everything
+ */
 
 struct chaos {
     sq_fiber parked;
@@ -220,7 +222,8 @@ static const struct sq_model chaos_model = {
     .timer = chaos_timer,
 };
 
-/* -------------------------------------------------------------------------------- random scenarios */
+/* -------------------------------------------------------------------------------- random scenarios
+ */
 
 struct writer {
     struct rng rng;
@@ -229,7 +232,8 @@ struct writer {
     bool is_gentle; /* libraft: no disk that loses or fails */
 };
 
-__attribute__((format(printf, 2, 3))) static void add(struct writer *writer, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void add(struct writer *writer, const char *format,
+                                                      ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -338,8 +342,7 @@ static void add_fault(struct writer *writer, uint32_t index, uint32_t nodes)
         add(writer, ", mode: fixed, value: 2");
         break;
     case 3:
-        add(writer, ", mode: %s, value: 60%%",
-            ANY(writer, "fixed-percent", "random-max-percent"));
+        add(writer, ", mode: %s, value: 60%%", ANY(writer, "fixed-percent", "random-max-percent"));
         break;
     }
     add_selector(writer, "selector", nodes);
@@ -348,7 +351,8 @@ static void add_fault(struct writer *writer, uint32_t index, uint32_t nodes)
         add(writer, ", at: %ums", below(writer, 900));
     } else if (when == 1) {
         add(writer, ", every: %s",
-            ANY(writer, "{mean: 100ms, distribution: exponential}", "50ms", "{min: 1ms, max: 80ms}"));
+            ANY(writer, "{mean: 100ms, distribution: exponential}", "50ms",
+                "{min: 1ms, max: 80ms}"));
         if (chance(writer, 30)) {
             add(writer, ", between: [100ms, 700ms]");
         }
@@ -365,10 +369,10 @@ static void add_fault(struct writer *writer, uint32_t index, uint32_t nodes)
 
 static void add_system(struct writer *writer, const char *model, uint32_t *nodes)
 {
-    const char *host =
-        ANY(writer, "{cores: 1}", "{cores: 2, cpu: {perMessage: 50us, perOperation: 20us}}",
-            "{cores: 1, cpu: {perMessage: 100us, perTimer: 50us, perByte: 10ns}, queue: {limit: 5}}",
-            "{cores: 1, queue: {limit: 3, onFull: reject}, clock: {offset: 5ms, drift: 1000ppm}}");
+    const char *host = ANY(
+        writer, "{cores: 1}", "{cores: 2, cpu: {perMessage: 50us, perOperation: 20us}}",
+        "{cores: 1, cpu: {perMessage: 100us, perTimer: 50us, perByte: 10ns}, queue: {limit: 5}}",
+        "{cores: 1, queue: {limit: 3, onFull: reject}, clock: {offset: 5ms, drift: 1000ppm}}");
     *nodes = 1 + below(writer, 5);
     if (strcmp(model, "chaos") != 0 || chance(writer, 60)) {
         add(writer, "system: {model: %s, nodes: %u, host: %s%s}\n", model, *nodes, host,
@@ -377,7 +381,8 @@ static void add_system(struct writer *writer, const char *model, uint32_t *nodes
     }
     add(writer,
         "system:\n  groups:\n"
-        "    - {name: front, model: chaos, nodes: %u, host: %s, client: {target: back, timeout: 20ms,"
+        "    - {name: front, model: chaos, nodes: %u, host: %s, client: {target: back, timeout: "
+        "20ms,"
         " deadline: 200ms, retry: {maxAttempts: 4, backoff: fixed, initialBackoff: 5ms}}}\n"
         "    - {name: back, model: chaos, nodes: 2, host: %s}\n",
         *nodes, host, host);
@@ -404,7 +409,8 @@ static const char *write_scenario(struct writer *writer, const char *model, uint
         nodes > 9 ? ", target: front" : "", ", workload: {recordCount: 20}");
     if (chance(writer, 50)) {
         add(writer,
-            "  b: {executor: constant-vus, vus: 3, thinkTime: 10ms, startTime: 200ms, duration: 300ms%s,"
+            "  b: {executor: constant-vus, vus: 3, thinkTime: 10ms, startTime: 200ms, duration: "
+            "300ms%s,"
             " workload: {recordCount: 20}}\n",
             nodes > 9 ? ", target: back" : "");
     }
@@ -448,7 +454,8 @@ static const char *const model_names[] = {"chaos", NULL};
 static const char *const check_names[] = {"no-lost-acked-write", NULL};
 static const struct catalog catalog = {NULL, find_model, model_names, check_names};
 
-/* ----------------------------------------------------------------------------------------- running */
+/* ----------------------------------------------------------------------------------------- running
+ */
 
 struct outcome {
     uint64_t digest;
