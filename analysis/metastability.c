@@ -28,6 +28,21 @@ typedef unsigned __int128 wide;
 
 const char *const metastability_checks[] = {"metastable", "permanent", "unstable", NULL};
 
+const char *metastability_description(const char *name)
+{
+    static const char *const texts[] = {
+        "the run does not come back by itself after its trigger, but does once relieved",
+        "the run does not come back after its trigger, nor once relieved",
+        "the load is not served even without the trigger",
+    };
+    for (uint32_t i = 0; metastability_checks[i] != NULL; i++) {
+        if (strcmp(metastability_checks[i], name) == 0) {
+            return texts[i];
+        }
+    }
+    return NULL;
+}
+
 /* ------------------------------------------------------------------------------------- deriving */
 
 static void leave_trigger_out(const struct run_spec *spec, struct arena *arena,

@@ -40,6 +40,8 @@
 
 /* Checks that a verdict violates, NULL-terminated: "metastable", "permanent", "unstable". */
 extern const char *const metastability_checks[];
+/* One line about one of them; NULL when there is no such name. */
+const char *metastability_description(const char *name);
 
 /* The spec of an arm, as plain data over the parts of `spec`, with what differs in `arena`. Checks
  * are the trigger arm's only, so the others have no closing audit. ARM_TRIGGER is `spec` itself. */

@@ -548,6 +548,46 @@ holds 'SIGTERM: status 130' [ $status -eq 130 ]
 holds 'SIGTERM: the second scenario does not start' sh -c "! grep -q '^second' terminated.log"
 holds 'SIGTERM: it says so' grep -q '^0 of 2 scenarios held: INTERRUPTED (exit 130)' terminated.log
 
+# ---------------------------------------------------------------------------------------------- four arms
+cat >storm.yaml <<'EOF'
+squall: 1
+name: storm
+time: {warmup: 5s, limit: 60s, window: 500ms}
+system:
+  model: server
+  nodes: 1
+  options: {serviceTime: 10ms, serviceLaw: deterministic, queueLimit: 0}
+  host: {queue: {limit: 1000000}, cpu: {perMessage: 0s, perByte: 0ns, perTimer: 0s}}
+network: {default: {latency: 0s}, clients: {latency: 200us, jitter: 100us}}
+load:
+  steady: {rate: 60/s, workload: {recordCount: 100}}
+  spike: {rate: 300/s, startTime: 15s, duration: 4s, workload: {recordCount: 100}}
+client: {deadline: none, timeout: 500ms, retry: {maxAttempts: 2, backoff: none}}
+metastability: {probe: {kind: shed, to: 25%, for: 60s}, within: 20s}
+expect: {violated: metastable, cells: [maxAttempts=2]}
+sweep: {client.retry.maxAttempts: [1, 2]}
+EOF
+expect 0 'maxAttempts=1 +5 +0 +0 +0 +0 +0.00 \[0.00, 0.43\] .*open, 44 more seeds' \
+    'maxAttempts=2 +0 +5 +0 +0 +0 +1.00 \[0.57, 1.00\] .*> +101s +rejected' 'always +metastable .* violated in 5' \
+    'expected violation in maxAttempts=2: seen in 5 of 5' -- squall run storm.yaml --seed 1..5 -j1 --out storm1
+storm_digest=$(digest_of "$log")
+expect 0 "$storm_digest" -- squall run storm.yaml --seed 1..5 -j3 --out storm3
+expect 1 'arm control +held +100.0%' 'arm probe +recovered' '^  verdict metastable' 'digest is the stored one' -- \
+    squall replay storm.yaml --out storm1 --cell maxAttempts=2 --seed 4
+for arm in trigger control doubled probe; do
+    expect 0 "arm $arm: pass" 'digest is the stored one' -- \
+        squall replay storm.yaml --out storm1 --cell maxAttempts=2 --seed 4 --arm $arm
+done
+expect 1 'always +metastable .* violated in 2' '^FAIL' -- squall run storm.yaml --seed 1..2 --set expect=pass --out storm-pass
+expect 1 'always +unstable .* violated in 2' 'collapses by itself' -- \
+    squall run storm.yaml --seed 1..2 --set load.steady.rate=120/s --set client.retry.maxAttempts=2 --out storm-unstable
+expect 0 'expected violation in maxAttempts=2: seen in 2 of 2' -- squall run storm.yaml --seed 1..2 --set load.steady.rate=120/s \
+    --set client.retry.maxAttempts=2 --set 'expect={violated: [unstable]}' --out storm-meant
+expect 2 "did you mean 'spike'" -- squall check storm.yaml --set 'metastability.trigger=spik'
+expect 2 'has no arms' -- squall replay tiny.yaml --arm control
+expect 2 "'sideways'" -- squall replay storm.yaml --arm sideways
+expect 0 '^metastable ' '^permanent ' '^unstable ' -- squall list checks
+
 # ---------------------------------------------------------------------------------------------- doctor
 expect 0 'same [0-9]+ records' '8 seeds with -j1 and -j4 +same results' '^deterministic: nothing leaked' -- \
     squall doctor tiny.yaml --seed 3

@@ -4,6 +4,7 @@
 #include "sim/cli/cli.h"
 
 #include "analysis/judge.h"
+#include "analysis/metastability.h"
 #include "models/models.h"
 #include "sim/base/base.h"
 #include "sim/base/text.h"
@@ -96,6 +97,10 @@ int cmd_list(int argc, char **argv)
     } else if (strcmp(arguments.what, "checks") == 0) {
         list_names(checks_names);
         printf("%-28s %s\n", "recovers", checks_description("recovers"));
+        for (uint32_t i = 0; metastability_checks[i] != NULL; i++) {
+            printf("%-28s %s ('metastability')\n", metastability_checks[i],
+                   metastability_description(metastability_checks[i]));
+        }
     } else if (strcmp(arguments.what, "probes") == 0) {
         list_names(checks_probes);
     } else if (strcmp(arguments.what, "scenarios") == 0) {
