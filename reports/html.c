@@ -781,15 +781,16 @@ static bool add_metastability(struct page *page, struct err *err)
         return false;
     }
     table_end(page, 7, "None for these cells.");
-    text_add(&page->text,
-             "<p>Every seed is run in up to four arms with the same arrivals. <em>Control</em>: "
-             "without the trigger; when that fails, the load is <b>unstable</b> by itself. "
-             "<em>Trigger</em>: as the scenario has it; when it comes back it is <b>stable</b>. "
-             "<em>Doubled</em>: twice as long, for what has not come back yet. <em>Probe</em>: "
-             "what is still stuck is relieved for a while; when it then stays well it was held "
-             "down by nothing but itself, <b>metastable</b>; when the relief changes nothing at all, "
-             "the damage is <b>permanent</b>. Anything else, a relief too short for the backlog "
-             "among it, is <b>undecided</b>.</p>\n");
+    text_add(
+        &page->text,
+        "<p>Every seed is run in up to four arms with the same arrivals. <em>Control</em>: "
+        "without the trigger; when that fails, the load is <b>unstable</b> by itself. "
+        "<em>Trigger</em>: as the scenario has it; when it comes back it is <b>stable</b>. "
+        "<em>Doubled</em>: twice as long, for what has not come back yet. <em>Probe</em>: "
+        "what is still stuck is relieved for a while; when it then stays well it was held "
+        "down by nothing but itself, <b>metastable</b>; when the relief changes nothing at all, "
+        "the damage is <b>permanent</b>. Anything else, a relief too short for the backlog "
+        "among it, is <b>undecided</b>.</p>\n");
     for (uint32_t i = 0; i < page->context->figures.count; i++) {
         const struct plot_figure *figure = vec_at(&page->context->figures, i);
         if (strcmp(figure->plot, "arms") == 0) {
