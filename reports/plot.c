@@ -272,3 +272,11 @@ const char *plot_bin_text(struct report_data *data, const struct report_series *
     return arena_printf(&data->arena, "Each point is %u recorded windows, %s together.",
                         series->merged, duration);
 }
+
+const char *plot_left_out_text(struct report_data *data, uint32_t count, uint32_t left_out)
+{
+    if (left_out == 0) {
+        return "";
+    }
+    return arena_printf(&data->arena, " The first %u of %u cells.", count, count + left_out);
+}

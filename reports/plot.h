@@ -106,5 +106,7 @@ void plot_note(struct plot_context *context, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* "a bin is 500ms" or so: how much time a point of the series stands for. */
 const char *plot_bin_text(struct report_data *data, const struct report_series *series);
+/* " The first 8 of 12 cells." when some were left out of a plot, else "". */
+const char *plot_left_out_text(struct report_data *data, uint32_t count, uint32_t left_out);
 
 #endif

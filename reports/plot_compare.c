@@ -202,24 +202,31 @@ static bool draw_compare(struct plot_context *context, const struct arms *arms, 
             "One run of each cell, with the same seed and so with the same chance. %s The grey "
             "line is what clients were asked to do. %s%s",
             shading_text(arms), plot_bin_text(data, &arms->items[0].series),
-            arms->left_out == 0 ? ""
-                                : arena_printf(&data->arena, " The first %u of %u cells.",
-                                               arms->count, arms->count + arms->left_out)),
+            plot_left_out_text(data, arms->count, arms->left_out)),
     };
     is_fine = is_fine && plot_finish(context, &figure, &about, err);
     figure_release(&figure);
     return is_fine;
 }
 
-bool plot_compare(struct plot_context *context, struct err *err)
+/* Draws the runs of at most `limit` cells; nothing when there are fewer than two to compare. */
+static bool draw_arms(struct plot_context *context, uint32_t limit,
+                      bool (*draw)(struct plot_context *context, const struct arms *arms,
+                                   struct err *err),
+                      struct err *err)
 {
     struct arms arms;
-    bool is_fine = load(&arms, context, LINES_MAX, err);
+    bool is_fine = load(&arms, context, limit, err);
     if (is_fine && arms.count >= 2) {
-        is_fine = draw_compare(context, &arms, err);
+        is_fine = draw(context, &arms, err);
     }
     release(&arms);
     return is_fine;
+}
+
+bool plot_compare(struct plot_context *context, struct err *err)
+{
+    return draw_arms(context, LINES_MAX, draw_compare, err);
 }
 
 /* ---------------------------------------------------------------------------------------- cells */
@@ -328,9 +335,7 @@ static bool draw_cells(struct plot_context *context, const struct arms *arms, st
                 ? " Where clients send more than the axis shows, the line runs along its upper "
                   "end and the panel's title says how much."
                 : "",
-            arms->left_out == 0 ? ""
-                                : arena_printf(&data->arena, " The first %u of %u cells.",
-                                               arms->count, arms->count + arms->left_out)),
+            plot_left_out_text(data, arms->count, arms->left_out)),
     };
     is_fine = is_fine && plot_finish(context, &figure, &about, err);
     figure_release(&figure);
@@ -339,11 +344,5 @@ static bool draw_cells(struct plot_context *context, const struct arms *arms, st
 
 bool plot_cells(struct plot_context *context, struct err *err)
 {
-    struct arms arms;
-    bool is_fine = load(&arms, context, PANELS_MAX, err);
-    if (is_fine && arms.count >= 2) {
-        is_fine = draw_cells(context, &arms, err);
-    }
-    release(&arms);
-    return is_fine;
+    return draw_arms(context, PANELS_MAX, draw_cells, err);
 }

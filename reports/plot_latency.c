@@ -171,9 +171,7 @@ bool plot_latency(struct plot_context *context, struct err *err)
             "all runs of a cell after the warm-up. Operations without an answer are not in here: "
             "the table of cells counts them. Values are known within 1.6%%. A line ends at its "
             "slowest operation.%s",
-            lines.left_out == 0 ? ""
-                                : arena_printf(&data->arena, " The first %u of %u cells.",
-                                               lines.count, lines.count + lines.left_out)),
+            plot_left_out_text(data, lines.count, lines.left_out)),
     };
     is_fine = plot_finish(context, &figure, &about, err);
     figure_release(&figure);

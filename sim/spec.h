@@ -92,7 +92,6 @@ struct spec_group {
     uint32_t nodes_per_host;
     struct spec_host host;
     struct spec_client *client; /* policy of calls that this group makes; NULL: it makes none */
-    bool is_swarm_option;       /* reserved for option swarms */
 };
 
 struct spec_zone {

@@ -41,6 +41,11 @@ int cmd_list(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 
+struct argp_state;
+/* Keeps one --set of the command line; more than `limit` is a usage error. */
+void add_setting(struct argp_state *state, const char **sets, uint32_t limit, uint32_t *count,
+                 const char *setting);
+
 /* The worse of two exit statuses by the precedence above. */
 int exit_worse(int left, int right);
 /* Prints "squall: <text>" to stderr and gives the exit status that the error stands for. */

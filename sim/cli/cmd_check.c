@@ -3,6 +3,7 @@
  * squall check: reads scenarios and says what is wrong with them, all at once. */
 #include "sim/cli/cli.h"
 
+#include "sim/base/base.h"
 #include "sim/input/schema.h"
 
 #include <argp.h>
@@ -38,10 +39,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         arguments->is_schema = true;
         return 0;
     case KEY_SET:
-        if (arguments->set_count == 64) {
-            argp_error(state, "more than 64 --set");
-        }
-        arguments->sets[arguments->set_count++] = argument;
+        add_setting(state, arguments->sets, ARRAY_COUNT(arguments->sets), &arguments->set_count,
+                    argument);
         return 0;
     case ARGP_KEY_ARGS:
         arguments->files = state->argv + state->next;

@@ -67,10 +67,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         arguments->seed = argument;
         return 0;
     case KEY_SET:
-        if (arguments->set_count == ARRAY_COUNT(arguments->sets)) {
-            argp_error(state, "too many --set");
-        }
-        arguments->sets[arguments->set_count++] = argument;
+        add_setting(state, arguments->sets, ARRAY_COUNT(arguments->sets), &arguments->set_count,
+                    argument);
         return 0;
     case ARGP_KEY_ARG:
         if (state->arg_num > 0) {

@@ -135,10 +135,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         arguments->jobs = (uint32_t)parse_count(state, argument, JOBS_MAX);
         return 0;
     case KEY_SET:
-        if (arguments->set_count == ARRAY_COUNT(arguments->sets)) {
-            argp_error(state, "too many --set");
-        }
-        arguments->sets[arguments->set_count++] = argument;
+        add_setting(state, arguments->sets, ARRAY_COUNT(arguments->sets), &arguments->set_count,
+                    argument);
         return 0;
     case KEY_BUDGET:
         parse_budget(state, arguments, argument);

@@ -11,6 +11,7 @@
 #include "sim/base/text.h"
 #include "sim/plugin.h"
 
+#include <argp.h>
 #include <glob.h>
 #include <glob.h>
 #include <stdlib.h>
@@ -36,6 +37,15 @@ static int severity(int status)
 int exit_worse(int left, int right)
 {
     return severity(left) >= severity(right) ? left : right;
+}
+
+void add_setting(struct argp_state *state, const char **sets, uint32_t limit, uint32_t *count,
+                 const char *setting)
+{
+    if (*count == limit) {
+        argp_error(state, "too many --set");
+    }
+    sets[(*count)++] = setting;
 }
 
 int fail(const struct err *err)
