@@ -33,7 +33,7 @@ DEFINES_CLI := -DSQUALL_COMMIT='"$(GIT_COMMIT)"' -DSQUALL_FLAGS='"$(MODE_$(MODE)
 
 ENGINE_SOURCES := $(sort $(wildcard sim/*.c sim/base/*.c sim/input/*.c analysis/*.c reports/*.c))
 CLI_SOURCES := $(sort $(wildcard sim/cli/*.c))
-MODEL_SOURCES := $(sort $(wildcard models/*.c models/sqlite/*.c models/primary-backup/*.c models/tier/*.c models/server/*.c) \
+MODEL_SOURCES := $(sort $(filter-out models/example/% models/raft/%,$(wildcard models/*.c models/*/*.c)) \
   $(if $(HAVE_RAFT),$(wildcard models/raft/*.c)))
 UNIT_SOURCES := $(sort $(wildcard tests/unit/*.c))
 BENCH_SOURCES := $(sort $(wildcard tests/bench/*.c))

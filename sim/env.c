@@ -390,32 +390,58 @@ static int64_t true_time(const struct node *node, int64_t local_ns)
     return left_ns <= 0 ? now : now + clock_true_delay(&node->clock, left_ns);
 }
 
+/* Index of a group that this node's group has a client policy for; UINT32_MAX: none. */
+static uint32_t callable_group(const struct node *node, const char *group)
+{
+    const struct run_spec *spec = node->world->spec;
+    for (uint32_t i = 0; i < spec->group_count; i++) {
+        if (strcmp(spec->groups[i].name, group) == 0 && node->group->client != NULL &&
+            node->group->client->target_group == i) {
+            return i;
+        }
+    }
+    return UINT32_MAX;
+}
+
+static void call_with(struct sq_env *env, const struct sq_call_options *options)
+{
+    struct node *node = node_of(env);
+    ASSERT(options->on_reply != NULL);
+    struct pending_call *call = heap_alloc(&node->heap, sizeof(*call));
+    *call = (struct pending_call){
+        node, options->on_reply, options->argument, SQ_E_NODE_NOT_FOUND, NULL, 0};
+    const uint32_t group = callable_group(node, options->group);
+    if (group == UINT32_MAX ||
+        (options->has_index && options->index >= node->world->spec->groups[group].count)) {
+        node_post(node, (struct item){.kind = ITEM_POST, .run = call_answer, .argument = call});
+        return;
+    }
+    stub_call(node_stub(node, group),
+              &(struct stub_call_options){
+                  .data = options->data,
+                  .size = options->size,
+                  .intended_ns = world_now(node->world),
+                  .has_end = options->has_deadline,
+                  .end_ns = options->has_deadline ? true_time(node, options->deadline) : 0,
+                  .has_index = options->has_index,
+                  .index = options->index,
+                  .on_done = call_done,
+                  .context = call,
+              });
+}
+
 static void call_before(struct sq_env *env, const char *group, const void *data, size_t size,
                         void (*on_reply)(struct sq_env *env, void *argument, enum sq_status status,
                                          const void *data, size_t size),
                         void *argument, sq_time deadline)
 {
-    struct node *node = node_of(env);
-    const bool has_end = deadline != INT64_MAX;
-    const struct run_spec *spec = node->world->spec;
-    struct pending_call *call = heap_alloc(&node->heap, sizeof(*call));
-    *call = (struct pending_call){node, on_reply, argument, SQ_E_NODE_NOT_FOUND, NULL, 0};
-    for (uint32_t i = 0; i < spec->group_count; i++) {
-        if (strcmp(spec->groups[i].name, group) == 0 && node->group->client != NULL &&
-            node->group->client->target_group == i) {
-            stub_call(node_stub(node, i), &(struct stub_call_options){
-                                              .data = data,
-                                              .size = size,
-                                              .intended_ns = world_now(node->world),
-                                              .has_end = has_end,
-                                              .end_ns = has_end ? true_time(node, deadline) : 0,
-                                              .on_done = call_done,
-                                              .context = call,
-                                          });
-            return;
-        }
-    }
-    node_post(node, (struct item){.kind = ITEM_POST, .run = call_answer, .argument = call});
+    call_with(env, &(struct sq_call_options){.group = group,
+                                             .data = data,
+                                             .size = size,
+                                             .on_reply = on_reply,
+                                             .argument = argument,
+                                             .has_deadline = deadline != INT64_MAX,
+                                             .deadline = deadline});
 }
 
 static void call_call(struct sq_env *env, const char *group, const void *data, size_t size,
@@ -426,7 +452,15 @@ static void call_call(struct sq_env *env, const char *group, const void *data, s
     call_before(env, group, data, size, on_reply, argument, INT64_MAX);
 }
 
-static const struct sq_call_ops call_ops = {call_reply, call_call, call_before};
+static uint32_t call_group_size(struct sq_env *env, const char *group)
+{
+    const struct node *node = node_of(env);
+    const uint32_t index = callable_group(node, group);
+    return index == UINT32_MAX ? 0 : node->world->spec->groups[index].count;
+}
+
+static const struct sq_call_ops call_ops = {call_reply, call_call, call_before, call_with,
+                                            call_group_size};
 
 /* ----------------------------------------------------------------------------------- being seen */
 

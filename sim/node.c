@@ -217,6 +217,13 @@ void node_post(struct node *node, struct item item)
     node_run(node);
 }
 
+void node_signal(struct node *node, const char *name, int64_t value)
+{
+    if (node->state == NODE_UP) {
+        node_post(node, (struct item){.kind = ITEM_SIGNAL, .name = name, .value = value});
+    }
+}
+
 static int64_t item_cost(const struct node *node, const struct item *item)
 {
     const struct spec_host *host = &node->group->host;
@@ -259,6 +266,11 @@ static void handle(struct node *node, struct item *item)
         break;
     case ITEM_POST:
         item->run(&node->env, item->argument);
+        break;
+    case ITEM_SIGNAL:
+        if (model->signal != NULL) {
+            model->signal(&node->env, item->name, item->value);
+        }
         break;
     }
 }

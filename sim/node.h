@@ -27,6 +27,7 @@ enum item_kind {
     ITEM_REPLY,
     ITEM_TIMER,
     ITEM_POST,
+    ITEM_SIGNAL,
 };
 
 /* One thing to handle. */
@@ -37,6 +38,8 @@ struct item {
     uint64_t tag;                                    /* TIMER */
     void (*run)(struct sq_env *env, void *argument); /* POST */
     void *argument;
+    const char *name; /* SIGNAL; lives as long as the spec */
+    int64_t value;
 };
 
 /* A fiber of a node. Slot 0 of node->tasks is the main one. */
@@ -90,7 +93,7 @@ struct node {
     struct task *ready_last;
     struct stub **stubs; /* by group called; NULL until first used */
     uint32_t stub_count;
-    uint64_t dropped;    /* items that did not fit */
+    uint64_t dropped; /* items that did not fit */
 };
 
 static inline struct node *node_of(struct sq_env *env)
@@ -117,6 +120,8 @@ void node_resume(struct node *node);
  * answers to its own calls are taken; a node that is paused and full turns nobody away, it is as
  * if the packet had been lost. */
 void node_receive(struct node *node, struct packet *packet);
+/* A signal of the scenario, in turn with the rest of the inbox; nothing when the node is not up. */
+void node_signal(struct node *node, const char *name, int64_t value);
 /* Runs what can run: ready fibers first, then the inbox. Harmless at any time. */
 void node_run(struct node *node);
 

@@ -83,7 +83,8 @@ struct call {
     uint32_t attempts;
     uint32_t redirects;
     uint32_t slot;
-    sq_node node; /* where the last attempt went */
+    sq_node node;   /* where the last attempt went */
+    bool is_pinned; /* every attempt goes to `node` */
     bool is_waiting;
     bool is_tainted;       /* an attempt may have taken effect, or may yet */
     enum sq_status status; /* of the attempt before the back-off */
@@ -310,6 +311,9 @@ static sq_node next_in_group(const struct stub *stub, sq_node node)
 static sq_node choose_node(struct call *call)
 {
     struct stub *stub = call->stub;
+    if (call->is_pinned) {
+        return call->node;
+    }
     switch (stub->policy->route) {
     case SPEC_ROUTE_LEADER:
         return stub->group_first + stub->belief;
@@ -340,7 +344,8 @@ static bool may_follow(const struct call *call, sq_node leader)
 {
     const struct stub *stub = call->stub;
     bool is_inside = leader >= stub->group_first && leader - stub->group_first < stub->group_size;
-    return is_inside && leader != call->node && call->redirects < stub->policy->redirects_max;
+    return is_inside && leader != call->node && !call->is_pinned &&
+           call->redirects < stub->policy->redirects_max;
 }
 
 /* ------------------------------------------------------------------------------- life of a call */
@@ -615,7 +620,9 @@ void stub_call(struct stub *stub, const struct stub_call_options *options)
     call->previous_ns = policy->backoff_initial_ns;
     call->attempts = 0;
     call->redirects = 0;
-    call->node = SQ_NODE_NONE;
+    ASSERT(!options->has_index || options->index < stub->group_size);
+    call->is_pinned = options->has_index;
+    call->node = options->has_index ? stub->group_first + options->index : SQ_NODE_NONE;
     call->is_waiting = false;
     call->is_tainted = false;
     call->status = SQ_E_TIMEOUT;

@@ -31,9 +31,11 @@ struct stub_result {
 struct stub_call_options {
     const void *data; /* copied */
     size_t size;
-    int64_t intended_ns;                              /* the deadline counts from here */
-    bool has_end;                                     /* end_ns means something: */
-    int64_t end_ns;                                   /* the call ends then at the latest */
+    int64_t intended_ns; /* the deadline counts from here */
+    bool has_end;        /* end_ns means something: */
+    int64_t end_ns;      /* the call ends then at the latest */
+    bool has_index; /* all attempts go to this node of the group, and redirects are not followed: */
+    uint32_t index;
     void (*on_attempt)(void *context, uint64_t word); /* may be NULL; called at each send */
     void (*on_done)(void *context, uint64_t word,
                     const struct stub_result *result); /* exactly once unless reset */

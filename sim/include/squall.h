@@ -29,7 +29,7 @@
 extern "C" {
 #endif
 
-#define SQ_ABI_VERSION 1
+#define SQ_ABI_VERSION 2
 
 typedef int64_t sq_time;  /* ns of virtual time */
 typedef uint32_t sq_node; /* index of a node in the whole system, from 0 */
@@ -212,6 +212,23 @@ struct sq_request {
     sq_time deadline;
 };
 
+struct sq_call_options {
+    const char *group; /* as in the scenario; SQ_E_NODE_NOT_FOUND comes back for an unknown one */
+    const void *data;  /* copied before the call returns */
+    size_t size;
+    /* Runs on the main fiber, exactly once unless this node crashes. */
+    void (*on_reply)(struct sq_env *env, void *argument, enum sq_status status, const void *data,
+                     size_t size);
+    void *argument;
+    bool has_deadline;
+    sq_time deadline; /* with has_deadline: as of call_before */
+    /* All attempts go to this node of the group, counted from 0, whatever the policy's routing
+     * says: how a load balancer or a scattered query calls. Without has_index the policy decides.
+     */
+    bool has_index;
+    uint32_t index;
+};
+
 struct sq_call_ops {
     /* Answers a request, once. `leader` is a hint for SQ_E_NOT_LEADER (or SQ_NODE_NONE). A second
      * answer, or one to a caller that gave up, is ignored there. */
@@ -231,6 +248,10 @@ struct sq_call_ops {
                         void (*on_reply)(struct sq_env *env, void *argument, enum sq_status status,
                                          const void *data, size_t size),
                         void *argument, sq_time deadline);
+    /* The general form of call. An index outside of the group gives SQ_E_NODE_NOT_FOUND. */
+    void (*call_with)(struct sq_env *env, const struct sq_call_options *options);
+    /* Nodes of a group; 0 when this node's group has no client policy for it. */
+    uint32_t (*group_size)(struct sq_env *env, const char *group);
 };
 
 /* ----------------------------------------------------------------------------------- being seen */
@@ -260,7 +281,9 @@ enum sq_role {
     X(SQ_SEE_INTEGRITY, "integrity") /* a: 1 = sound, 0 = corrupt; text says what */               \
     X(SQ_SEE_RECOVERED, "recovered") /* a: position recovered to at boot */                        \
     X(SQ_SEE_CONFIG, "config")       /* a: number of voters, b: bitmask of voters in the group */  \
-    X(SQ_SEE_STRAY, "stray")         /* a: destination id; a message to nobody that exists */
+    X(SQ_SEE_STRAY, "stray")         /* a: destination id; a message to nobody that exists */      \
+    X(SQ_SEE_GAUGE, "gauge")     /* text: name, a: value from now on (a queue, a heap, bytes) */   \
+    X(SQ_SEE_COUNTER, "counter") /* text: name, a: how many more of it (bytes written, hits) */
 
 enum sq_see {
 #define SQ_SEE_ENUM(code, name) code,
@@ -352,6 +375,9 @@ struct sq_model {
     void (*request)(struct sq_env *env, const struct sq_request *request);
     /* A timer. NULL when the model starts none. */
     void (*timer)(struct sq_env *env, uint64_t tag);
+    /* A signal that the scenario sends (AppChaos): "flush" the cache, "compact" the log, "set" a
+     * switch; what a name and its value mean is the model's affair. NULL: it has none. */
+    void (*signal)(struct sq_env *env, const char *name, int64_t value);
 };
 
 /* The node whose code is running now, NULL outside of any: for libraries whose call-backs carry no

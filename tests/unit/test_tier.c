@@ -303,6 +303,84 @@ static void play(struct field *field, const struct step *steps, size_t count)
 
 /* --------------------------------------------------------------------------------------- proxy */
 
+/* ---------------------------------------------------------------------------- calls to one node */
+
+static struct {
+    uint32_t size;
+    uint32_t size_unknown;
+    enum sq_status status[4]; /* node 0, node 1, no such node, no such group */
+    uint64_t value[4];        /* the stores answer with their number */
+} pins;
+
+static void pin_answer(struct sq_env *env, void *argument, enum sq_status status, const void *data,
+                       size_t size)
+{
+    (void)env;
+    uint32_t index = (uint32_t)(uintptr_t)argument;
+    pins.status[index] = status;
+    if (size == sizeof(pins.value[0])) {
+        memcpy(&pins.value[index], data, size);
+    }
+}
+
+static enum sq_status pin_boot(struct sq_env *env)
+{
+    pins.size = env->call->group_size(env, "tier");
+    pins.size_unknown = env->call->group_size(env, "store");
+    for (uint32_t i = 0; i < 4; i++) {
+        env->call->call_with(env, &(struct sq_call_options){.group = i == 3 ? "nobody" : "tier",
+                                                            .data = "x",
+                                                            .size = 1,
+                                                            .on_reply = pin_answer,
+                                                            .argument = (void *)(uintptr_t)i,
+                                                            .has_index = true,
+                                                            .index = i});
+    }
+    return SQ_OK;
+}
+
+static void number_request(struct sq_env *env, const struct sq_request *request)
+{
+    uint64_t number = env->self - env->group_first;
+    bool is_refused = request->reply_to.attempt < 2; /* so that it is sent again */
+    env->call->reply(env, request->reply_to, is_refused ? SQ_E_UNAVAILABLE : SQ_OK, SQ_NODE_NONE,
+                     &number, sizeof(number));
+}
+
+TEST(tier, a_call_to_one_node_stays_with_it)
+{
+    static const struct sq_model pinner = {.abi_version = SQ_ABI_VERSION,
+                                           .size = sizeof(struct sq_model),
+                                           .name = "pinner",
+                                           .boot = pin_boot};
+    static const struct sq_model number = {.abi_version = SQ_ABI_VERSION,
+                                           .size = sizeof(struct sq_model),
+                                           .name = "number",
+                                           .boot = store_boot,
+                                           .request = number_request};
+    struct field field;
+    field_init(&field, &number);
+    memset(&pins, 0, sizeof(pins));
+    field.groups[GROUP_DRIVER].model = &pinner;
+    field.groups[GROUP_TIER].count = 2;
+    field.groups[GROUP_STORE].first = 3;
+    field.spec.node_count = 4;
+    field.clients[0].attempts_max = 3;
+    struct world *world = world_new();
+    world_reset(world, &field.spec, 1, NULL);
+    world_run(world, INT64_MAX, UINT64_MAX);
+    world_finish(world);
+    world_free(world);
+    CHECK_EQUAL(pins.size, 2);
+    CHECK_EQUAL(pins.size_unknown, 0);
+    CHECK_EQUAL(pins.status[0], SQ_OK);
+    CHECK_EQUAL(pins.status[1], SQ_OK);
+    CHECK_EQUAL(pins.value[0], 0);
+    CHECK_EQUAL(pins.value[1], 1);
+    CHECK_EQUAL(pins.status[2], SQ_E_NODE_NOT_FOUND);
+    CHECK_EQUAL(pins.status[3], SQ_E_NODE_NOT_FOUND);
+}
+
 TEST(tier, proxy_passes_requests_and_answers_unchanged)
 {
     struct field field;

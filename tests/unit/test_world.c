@@ -21,6 +21,7 @@ static struct script {
     void (*deliver)(struct sq_env *env, sq_node from, const void *data, size_t size);
     void (*request)(struct sq_env *env, const struct sq_request *request);
     void (*timer)(struct sq_env *env, uint64_t tag);
+    void (*signal)(struct sq_env *env, const char *name, int64_t value);
 } script;
 
 static void note(struct sq_env *env, uint64_t what)
@@ -50,6 +51,11 @@ static void timer(struct sq_env *env, uint64_t tag)
     script.timer(env, tag);
 }
 
+static void on_signal(struct sq_env *env, const char *name, int64_t value)
+{
+    script.signal(env, name, value);
+}
+
 static const struct sq_model model = {
     .abi_version = SQ_ABI_VERSION,
     .size = sizeof(model),
@@ -60,6 +66,7 @@ static const struct sq_model model = {
     .deliver = deliver,
     .request = request,
     .timer = timer,
+    .signal = on_signal,
 };
 
 static struct world *begin(struct world_fixture *fixture, uint32_t nodes, struct script what)
@@ -81,6 +88,36 @@ static void send_text(struct sq_env *env, sq_node to, const char *text)
 {
     struct sq_buffer buffer = {text, strlen(text)};
     env->net->send(env, to, &buffer, 1);
+}
+
+/* -------------------------------------------------------------------------------------- signals */
+
+static void signal_notes(struct sq_env *env, const char *name, int64_t value)
+{
+    CHECK_TEXT(name, "flush");
+    note(env, (uint64_t)value);
+    env->clock->sleep(env, NS_PER_MS);
+    note(env, (uint64_t)value + 1);
+}
+
+TEST(world, a_signal_waits_its_turn_and_reaches_only_a_node_that_is_up)
+{
+    struct world_fixture fixture;
+    struct world *world = begin(&fixture, 1, (struct script){.signal = signal_notes});
+    world_reset(world, &fixture.spec, 1, NULL);
+    world_run(world, NS_PER_MS, UINT64_MAX);
+    node_signal(&world->nodes[0], "flush", 10);
+    node_signal(&world->nodes[0], "flush", 20);
+    world_run(world, 10 * NS_PER_MS, UINT64_MAX);
+    CHECK_EQUAL(note_count, 4);
+    CHECK_EQUAL(notes[1].what, 11);
+    CHECK_EQUAL(notes[2].what, 20);
+    CHECK_EQUAL(notes[3].time - notes[0].time, 2 * NS_PER_MS);
+    node_crash(&world->nodes[0], SQ_LIFE_CRASH);
+    node_signal(&world->nodes[0], "flush", 30);
+    world_run(world, 20 * NS_PER_MS, UINT64_MAX);
+    CHECK_EQUAL(note_count, 4);
+    world_free(world);
 }
 
 /* ------------------------------------------------------------------------------- timers, fibers */
