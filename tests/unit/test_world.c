@@ -584,7 +584,10 @@ static void ignore_message(struct sq_env *env, sq_node from, const void *data, s
     (void)size;
 }
 
-static const struct script chatter = {boot_random, ignore_message, request_answer, timer_random};
+static const struct script chatter = {.boot = boot_random,
+                                      .deliver = ignore_message,
+                                      .request = request_answer,
+                                      .timer = timer_random};
 
 static struct world *begin_chatter(struct world_fixture *fixture)
 {
