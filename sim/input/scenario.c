@@ -9,6 +9,7 @@
 #include "sim/input/scenario.h"
 
 #include "sim/base/base.h"
+#include "sim/base/text.h"
 #include "sim/base/units.h"
 #include "sim/input/build.h"
 #include "sim/input/expand.h"
@@ -117,7 +118,7 @@ static const struct yaml_node *resolve_extends(struct scenario *scenario,
 /* Keys that neither a sweep nor an override may set. */
 static bool is_fixed(const char *path)
 {
-    static const char *const keys[] = {"squall", "extends", "sweep", "seeds"};
+    static const char *const keys[] = {"squall", "extends", "sweep", "zip", "seeds"};
     size_t length = strcspn(path, ".[");
     for (uint32_t index = 0; index < ARRAY_COUNT(keys); index++) {
         if (strlen(keys[index]) == length && strncmp(keys[index], path, length) == 0) {
@@ -152,7 +153,7 @@ static bool read_axis(struct scenario *scenario, const struct yaml_node *key,
         }
     }
     scenario->axes[scenario->axis_count++] =
-        (struct scenario_axis){key->text, key->place, value->items, value->count};
+        (struct scenario_axis){key->text, key->place, value->items, value->count, false};
     return true;
 }
 
@@ -164,6 +165,52 @@ static void read_sweep(struct scenario *scenario, struct diag *diag)
     }
     for (uint32_t index = 0; index < sweep->count; index++) {
         read_axis(scenario, sweep->keys[index], sweep->items[index], diag);
+    }
+}
+
+/* The axis of a path; NULL after a report. */
+static struct scenario_axis *find_axis(struct scenario *scenario, const struct yaml_node *path,
+                                       struct diag *diag)
+{
+    const char *names[AXES_MAX];
+    for (uint32_t index = 0; index < scenario->axis_count; index++) {
+        names[index] = scenario->axes[index].path;
+        if (strcmp(names[index], path->text) == 0) {
+            return &scenario->axes[index];
+        }
+    }
+    const char *nearest = text_nearest(path->text, names, scenario->axis_count);
+    diag_error(diag, path->place, path->width,
+               nearest != NULL ? "'%s' is no axis of the sweep; did you mean '%s'?"
+                               : "'%s' is no axis of the sweep",
+               path->text, nearest);
+    return NULL;
+}
+
+/* An axis of one value (an override fixed it) goes with any. */
+static void read_zip(struct scenario *scenario, struct diag *diag)
+{
+    const struct yaml_node *zip = yaml_find(scenario->tree, "zip");
+    const struct scenario_axis *first = NULL;
+    for (uint32_t index = 0; zip != NULL && zip->kind == YAML_SEQUENCE && index < zip->count;
+         index++) {
+        const struct yaml_node *path = zip->items[index];
+        struct scenario_axis *axis =
+            path->kind == YAML_SCALAR ? find_axis(scenario, path, diag) : NULL;
+        if (axis == NULL) {
+            continue;
+        }
+        axis->is_zipped = true;
+        if (axis->value_count == 1) {
+            continue;
+        }
+        first = first == NULL ? axis : first;
+        if (axis->value_count != first->value_count) {
+            diag_error(diag, path->place, path->width,
+                       "'%s' has %" PRIu32 " values and '%s' %" PRIu32
+                       ": what is zipped needs as many",
+                       axis->path, axis->value_count, first->path, first->value_count);
+        }
     }
 }
 
@@ -247,6 +294,7 @@ bool scenario_compile(const struct scenario *scenario, const struct scenario_set
     ASSERT(settings != NULL || count == 0);
     uint32_t before = diag->count;
     const struct yaml_node *tree = without(arena, scenario->tree, "sweep");
+    tree = without(arena, tree, "zip");
     tree = without(arena, tree, "seeds");
     tree = apply(scenario, tree, settings, count, arena, diag);
     if (tree == NULL) {
@@ -319,6 +367,19 @@ const char *scenario_canonical(const struct scenario *scenario,
     return diag->count == before ? print_tree(tree, arena) : NULL;
 }
 
+/* Sets the axis, and what is zipped with it, to a value each. */
+static void set_axis(const struct scenario *scenario, uint32_t index, uint32_t value,
+                     struct scenario_setting *settings)
+{
+    for (uint32_t other = 0; other < scenario->axis_count; other++) {
+        const struct scenario_axis *axis = &scenario->axes[other];
+        bool is_meant = other == index || (axis->is_zipped && scenario->axes[index].is_zipped);
+        if (is_meant && value < axis->value_count) {
+            settings[other].value = axis->values[value];
+        }
+    }
+}
+
 /* Compiles the first cell, and every further value of each axis. */
 static void check_cells(const struct scenario *scenario, struct diag *diag)
 {
@@ -332,10 +393,10 @@ static void check_cells(const struct scenario *scenario, struct diag *diag)
         const struct scenario_axis *axis = &scenario->axes[index];
         for (uint32_t value = 1; value < axis->value_count && diag->kept < DIAG_MAX; value++) {
             arena_reset(&arena);
-            settings[index].value = axis->values[value];
+            set_axis(scenario, index, value, settings);
             scenario_compile(scenario, settings, scenario->axis_count, &arena, &spec, diag);
         }
-        settings[index].value = axis->values[0];
+        set_axis(scenario, index, 0, settings);
     }
     arena_release(&arena);
 }
@@ -372,6 +433,7 @@ static struct scenario *finish(struct scenario *scenario, const struct yaml_node
         scenario->labels = yaml_find(checked, "labels");
         read_seeds(scenario, checked, diag);
         read_sweep(scenario, diag);
+        read_zip(scenario, diag);
         check_cells(scenario, diag);
     }
     if (diag->count > errors_before) {

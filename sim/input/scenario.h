@@ -33,6 +33,7 @@ struct scenario_axis {
     struct spec_place place;
     const struct yaml_node *const *values; /* at least one */
     uint32_t value_count;
+    bool is_zipped; /* goes hand in hand with the others that are */
 };
 
 /* Reads and checks a file: the whole of it, and its first cell down to the run spec. NULL: `diag`
