@@ -91,16 +91,19 @@ static const char *shorten(const struct grid *grid, uint32_t axis)
     return at;
 }
 
-/* The first zipped axis that turns leads the others. */
+/* Of zipped axes the first that turns leads the others. */
 static void find_leaders(struct plan *plan, struct grid *grid)
 {
-    uint32_t first = UINT32_MAX;
     grid->leaders = arena_alloc_array(&plan->arena, grid->axis_count + 1, sizeof(*grid->leaders));
     for (uint32_t index = 0; index < grid->axis_count; index++) {
         const struct scenario_axis *axis = &grid->axes[index];
-        bool is_led = axis->is_zipped && axis->value_count > 1;
-        first = is_led && first == UINT32_MAX ? index : first;
-        grid->leaders[index] = is_led ? first : index;
+        grid->leaders[index] = index;
+        for (uint32_t before = index; before > 0 && axis->zip != 0; before--) {
+            const struct scenario_axis *other = &grid->axes[before - 1];
+            if (other->zip == axis->zip && other->value_count > 1 && axis->value_count > 1) {
+                grid->leaders[index] = before - 1;
+            }
+        }
     }
 }
 

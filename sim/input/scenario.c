@@ -153,7 +153,7 @@ static bool read_axis(struct scenario *scenario, const struct yaml_node *key,
         }
     }
     scenario->axes[scenario->axis_count++] =
-        (struct scenario_axis){key->text, key->place, value->items, value->count, false};
+        (struct scenario_axis){key->text, key->place, value->items, value->count, 0};
     return true;
 }
 
@@ -187,20 +187,22 @@ static struct scenario_axis *find_axis(struct scenario *scenario, const struct y
     return NULL;
 }
 
-/* An axis of one value (an override fixed it) goes with any. */
-static void read_zip(struct scenario *scenario, struct diag *diag)
+/* Axes of one value (an override fixed them) go with any. */
+static void read_zip(struct scenario *scenario, const struct yaml_node *paths, uint32_t zip,
+                     struct diag *diag)
 {
-    const struct yaml_node *zip = yaml_find(scenario->tree, "zip");
     const struct scenario_axis *first = NULL;
-    for (uint32_t index = 0; zip != NULL && zip->kind == YAML_SEQUENCE && index < zip->count;
-         index++) {
-        const struct yaml_node *path = zip->items[index];
+    for (uint32_t index = 0; index < paths->count; index++) {
+        const struct yaml_node *path = paths->items[index];
         struct scenario_axis *axis =
             path->kind == YAML_SCALAR ? find_axis(scenario, path, diag) : NULL;
         if (axis == NULL) {
             continue;
         }
-        axis->is_zipped = true;
+        if (axis->zip != 0) {
+            diag_error(diag, path->place, path->width, "'%s' is zipped twice", axis->path);
+        }
+        axis->zip = zip;
         if (axis->value_count == 1) {
             continue;
         }
@@ -210,6 +212,17 @@ static void read_zip(struct scenario *scenario, struct diag *diag)
                        "'%s' has %" PRIu32 " values and '%s' %" PRIu32
                        ": what is zipped needs as many",
                        axis->path, axis->value_count, first->path, first->value_count);
+        }
+    }
+}
+
+static void read_zips(struct scenario *scenario, struct diag *diag)
+{
+    const struct yaml_node *zips = yaml_find(scenario->tree, "zip");
+    bool is_map = zips != NULL && zips->kind == YAML_MAPPING;
+    for (uint32_t index = 0; is_map && index < zips->count; index++) {
+        if (zips->items[index]->kind == YAML_SEQUENCE) {
+            read_zip(scenario, zips->items[index], index + 1, diag);
         }
     }
 }
@@ -373,7 +386,8 @@ static void set_axis(const struct scenario *scenario, uint32_t index, uint32_t v
 {
     for (uint32_t other = 0; other < scenario->axis_count; other++) {
         const struct scenario_axis *axis = &scenario->axes[other];
-        bool is_meant = other == index || (axis->is_zipped && scenario->axes[index].is_zipped);
+        bool is_meant =
+            other == index || (axis->zip != 0 && axis->zip == scenario->axes[index].zip);
         if (is_meant && value < axis->value_count) {
             settings[other].value = axis->values[value];
         }
@@ -433,7 +447,7 @@ static struct scenario *finish(struct scenario *scenario, const struct yaml_node
         scenario->labels = yaml_find(checked, "labels");
         read_seeds(scenario, checked, diag);
         read_sweep(scenario, diag);
-        read_zip(scenario, diag);
+        read_zips(scenario, diag);
         check_cells(scenario, diag);
     }
     if (diag->count > errors_before) {

@@ -33,7 +33,7 @@ struct scenario_axis {
     struct spec_place place;
     const struct yaml_node *const *values; /* at least one */
     uint32_t value_count;
-    bool is_zipped; /* goes hand in hand with the others that are */
+    uint32_t zip; /* goes hand in hand with the others of this number; 0: with none */
 };
 
 /* Reads and checks a file: the whole of it, and its first cell down to the run spec. NULL: `diag`

@@ -1468,11 +1468,11 @@ static const struct schema_key root_keys[] = {
      .description = "paths of keys, each with values to try; every combination is a cell",
      .example = "{system.nodes: [1, 3, 5]}"},
     {.name = "zip",
-     .form = SCHEMA_LIST,
+     .form = SCHEMA_MAP_OF_LISTS,
      .type = SCHEMA_TEXT,
-     .description = "paths of the sweep that go hand in hand: their first values together, their "
-                    "second values together, and so on, instead of every combination of them",
-     .example = "[client.timeout, client.deadline]"},
+     .description = "names for paths of the sweep that go hand in hand: their first values "
+                    "together, their second values together, and so on",
+     .example = "{patience: [client.timeout, client.deadline]}"},
 };
 static const struct schema_object root_object = OBJECT("scenario", root_keys);
 
