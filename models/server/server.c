@@ -12,10 +12,10 @@
  * Workers are fibers. They are made when first needed and keep to themselves: take a job, serve it,
  * take the next, park when there is none. A service is work of the host's processor (uses:
  * processor), so a slow or contended processor slows it down; or it is time of the server's own
- * that needs no core (uses: time, cpu->pass). A pause of the node, and a cut of the host's capacity,
- * delay what is in service in either case; a slowdown only what begins on a processor. With uses:
- * processor the scenario gives the host as many cores as there are servers and sets cpu.perMessage,
- * perByte and perTimer to 0, or else handling messages competes with serving them.
+ * that needs no core (uses: time, cpu->pass). A pause of the node and a cut of the host's capacity
+ * delay what is in service in either case. With uses: processor the scenario gives the host as many
+ * cores as there are servers and sets cpu.perMessage, perByte and perTimer to 0, or else handling
+ * messages competes with serving them.
  *
  * The work of a request is drawn when it arrives, refused or not, so variants of a scenario that
  * differ in the discipline only give the n-th request the same work.

@@ -5,7 +5,8 @@
  * axis (a back-off beside a sweep of presets) holds in every cell. An override on the very path of
  * an axis fixes that axis instead: `--set system.nodes=3` picks the cell out of a sweep.
  *
- * Axes that are zipped turn together, in the place of the first of them.
+ * Axes that are zipped turn together, in the place of the first of them; an override of one with
+ * one of its values picks the values of the others that stand beside it.
  *
  * Two cells that come out the same are an error: an axis then does nothing, which nobody wants. */
 #include "sim/input/plan.h"
@@ -43,12 +44,7 @@ static bool read_sets(struct plan *plan, const struct plan_options *options, str
         bool is_axis = false;
         for (uint32_t axis = 0; axis < grid->axis_count; axis++) {
             if (strcmp(grid->axes[axis].path, setting.path) == 0) {
-                const struct yaml_node **values =
-                    arena_alloc_array(&plan->arena, 1, sizeof(const struct yaml_node *));
-                values[0] = setting.value;
-                grid->axes[axis].values = values;
-                grid->axes[axis].value_count = 1;
-                grid->axes[axis].place = setting.place;
+                scenario_fix_axis(grid->axes, grid->axis_count, axis, &setting, &plan->arena);
                 is_axis = true;
             }
         }

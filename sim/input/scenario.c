@@ -328,6 +328,20 @@ bool scenario_compile(const struct scenario *scenario, const struct scenario_set
     return true;
 }
 
+static bool is_same_text(const struct yaml_node *left, const struct yaml_node *right)
+{
+    struct text texts[2];
+    const struct yaml_node *nodes[2] = {left, right};
+    for (uint32_t i = 0; i < 2; i++) {
+        text_init(&texts[i]);
+        yaml_write_flow(nodes[i], &texts[i]);
+    }
+    bool is_same = strcmp(text_of(&texts[0]), text_of(&texts[1])) == 0;
+    text_release(&texts[0]);
+    text_release(&texts[1]);
+    return is_same;
+}
+
 /* The first value of each axis. */
 static void first_values(const struct scenario *scenario, struct scenario_setting *settings)
 {
@@ -337,6 +351,49 @@ static void first_values(const struct scenario *scenario, struct scenario_settin
     }
 }
 
+void scenario_fix_axis(struct scenario_axis *axes, uint32_t count, uint32_t index,
+                       const struct scenario_setting *setting, struct arena *arena)
+{
+    ASSERT(index < count);
+    const struct scenario_axis fixed = axes[index];
+    uint32_t *rows = arena_alloc_array(arena, fixed.value_count, sizeof(*rows));
+    uint32_t row_count = 0;
+    for (uint32_t row = 0; row < fixed.value_count && fixed.zip != 0; row++) {
+        if (is_same_text(fixed.values[row], setting->value)) {
+            rows[row_count++] = row;
+        }
+    }
+    const struct yaml_node **values = arena_alloc_array(arena, 1, sizeof(const struct yaml_node *));
+    values[0] = setting->value;
+    axes[index].values = values;
+    axes[index].value_count = 1;
+    axes[index].place = setting->place;
+    for (uint32_t other = 0; other < count && row_count > 0; other++) {
+        struct scenario_axis *axis = &axes[other];
+        if (other == index || axis->zip != fixed.zip || axis->value_count != fixed.value_count) {
+            continue;
+        }
+        values = arena_alloc_array(arena, row_count, sizeof(const struct yaml_node *));
+        for (uint32_t row = 0; row < row_count; row++) {
+            values[row] = axis->values[rows[row]];
+        }
+        axis->values = values;
+        axis->value_count = row_count;
+    }
+}
+
+/* The sweep with the values that the axis has now. */
+static const struct yaml_node *with_values(struct arena *arena, const struct yaml_node *sweep,
+                                           const struct scenario_axis *axis)
+{
+    const struct yaml_node *key = yaml_find_key(sweep, axis->path);
+    const struct yaml_node **values =
+        arena_alloc_array(arena, axis->value_count, sizeof(const struct yaml_node *));
+    memcpy(values, axis->values, axis->value_count * sizeof(const struct yaml_node *));
+    return yaml_with(arena, sweep, key,
+                     yaml_sequence_new(arena, key->place, values, axis->value_count));
+}
+
 const char *scenario_canonical(const struct scenario *scenario,
                                const struct scenario_setting *settings, uint32_t count,
                                struct arena *arena, struct diag *diag)
@@ -344,25 +401,28 @@ const char *scenario_canonical(const struct scenario *scenario,
     ASSERT(scenario != NULL);
     ASSERT(settings != NULL || count == 0);
     uint32_t before = diag->count;
+    struct scenario_axis axes[AXES_MAX];
     struct scenario_setting firsts[AXES_MAX];
-    first_values(scenario, firsts);
+    memcpy(axes, scenario->axes, sizeof(axes));
     struct scenario_setting *others = arena_alloc_array(arena, count + 1, sizeof(*others));
     uint32_t other_count = 0;
-    const struct yaml_node *sweep = yaml_find(scenario->tree, "sweep");
     for (uint32_t index = 0; index < count; index++) {
-        const struct yaml_node *key = yaml_find_key(sweep, settings[index].path);
-        if (key == NULL) {
-            others[other_count++] = settings[index];
-            continue;
+        uint32_t axis = 0;
+        while (axis < scenario->axis_count && strcmp(axes[axis].path, settings[index].path) != 0) {
+            axis++;
         }
-        const struct yaml_node **values =
-            arena_alloc_array(arena, 1, sizeof(const struct yaml_node *));
-        values[0] = settings[index].value;
-        sweep = yaml_with(arena, sweep, key, yaml_sequence_new(arena, key->place, values, 1));
-        for (uint32_t axis = 0; axis < scenario->axis_count; axis++) {
-            if (strcmp(firsts[axis].path, settings[index].path) == 0) {
-                firsts[axis] = settings[index];
-            }
+        if (axis < scenario->axis_count) {
+            scenario_fix_axis(axes, scenario->axis_count, axis, &settings[index], arena);
+        } else {
+            others[other_count++] = settings[index];
+        }
+    }
+    const struct yaml_node *sweep = yaml_find(scenario->tree, "sweep");
+    for (uint32_t axis = 0; axis < scenario->axis_count; axis++) {
+        firsts[axis] =
+            (struct scenario_setting){axes[axis].path, axes[axis].place, axes[axis].values[0]};
+        if (axes[axis].values != scenario->axes[axis].values) {
+            sweep = with_values(arena, sweep, &axes[axis]);
         }
     }
     const struct yaml_node *tree = without(arena, scenario->tree, "seeds");

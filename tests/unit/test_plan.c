@@ -344,7 +344,7 @@ TEST(plan, several_zips_are_axes_each)
 }
 
 /* The line that replays a cell sets every axis; so may a user set one of those that are zipped. */
-TEST(plan, an_override_takes_an_axis_out_of_the_zip)
+TEST(plan, an_override_picks_from_a_zip_or_takes_an_axis_out_of_it)
 {
     static const char *const all[] = {"system.nodes=1", "client.timeout=200ms", "load.a.rate=2/s",
                                       "client.deadline=2s"};
@@ -352,6 +352,13 @@ TEST(plan, an_override_takes_an_axis_out_of_the_zip)
         build(ZIPPED "zip: {patience: [client.timeout, client.deadline]}\n", all, 4, NULL, false));
     REQUIRE(plan.cell_count == 1);
     CHECK_TEXT(plan.cells[0].label, "nodes=1 timeout=200ms rate=2/s deadline=2s");
+    release();
+    static const char *const row[] = {"client.deadline=2s"};
+    REQUIRE(
+        build(ZIPPED "zip: {patience: [client.timeout, client.deadline]}\n", row, 1, NULL, false));
+    REQUIRE(plan.cell_count == 4);
+    CHECK_TEXT(plan.cells[3].label, "nodes=3 timeout=200ms rate=2/s deadline=2s");
+    CHECK(strstr(plan.canonical, "client.timeout: [200ms]") != NULL);
     release();
     static const char *const one[] = {"client.timeout=50ms"};
     REQUIRE(
@@ -370,5 +377,6 @@ TEST(plan, what_is_zipped_must_be_swept_and_of_one_length)
     check_refused("zip: {a: [client.timeout]}\n", NULL, 0, NULL, "is no axis of the sweep");
     check_refused(ZIPPED "zip: {a: [client.timeout, client.deadline], b: [client.timeout]}\n", NULL,
                   0, NULL, "zipped twice");
-    check_refused(ZIPPED "zip: [client.timeout, client.deadline]\n", NULL, 0, NULL, "a map of names");
+    check_refused(ZIPPED "zip: [client.timeout, client.deadline]\n", NULL, 0, NULL,
+                  "a map of names");
 }
