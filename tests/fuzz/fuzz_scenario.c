@@ -183,6 +183,7 @@ static const char *const words[] = {
     "kind: StressChaos, action: capacity, factor: 0%",
     "kind: AppChaos, signal: flush",
     "mode: rolling, interval: 1s, batch: 25%",
+    "zip:\n  a: [system.nodes]\n",
     "executor: ramping-vus",
     "p(99) < 5ms",
     "rate < 0.1% @ 95%",
