@@ -32,7 +32,7 @@ struct law_batch {
 /* Time to work through all of them: items service / workers. */
 double law_batch_work(struct law_batch batch);
 /* Zero progress for ever, from the second round on? Exactly when the work is at least two
- * time-outs. */
+ * time-outs, if a time-out is a whole number of services; else one service decides. */
 bool law_batch_collapses(struct law_batch batch);
 /* The largest batch that does not. */
 double law_batch_items_max(struct law_batch batch);

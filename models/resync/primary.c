@@ -153,10 +153,10 @@ static void pump(struct sq_env *env, struct link *link)
     if (link->state != LINK_UP || link->is_timed || link->sent == stream->end) {
         return;
     }
-    struct record records[RECORDS_A_TIME];
     if (link->sent - link->read >= window) {
         return;
     }
+    struct record records[RECORDS_A_TIME];
     struct resync_message message = next_message(env, link, RESYNC_STREAM);
     message.offset = link->sent;
     uint64_t number = stream_find(stream, link->sent);
@@ -203,11 +203,10 @@ static void send_chunk(struct sq_env *env, struct link *link)
     const uint64_t from = count * link->chunk / RESYNC_CHUNKS;
     const uint64_t until = count * (link->chunk + 1) / RESYNC_CHUNKS;
     link->chunk++;
-    struct resync_message message = {
-        .kind = RESYNC_SNAPSHOT, .connection = link->connection, .run = env->incarnation};
     uint64_t at = from;
     do {
         const uint64_t left = until - at;
+        struct resync_message message = next_message(env, link, RESYNC_SNAPSHOT);
         message.offset = at;
         message.count = (uint32_t)(left < RESYNC_KEYS_A_MESSAGE ? left : RESYNC_KEYS_A_MESSAGE);
         message.is_last = link->chunk == RESYNC_CHUNKS && at + message.count == until;
@@ -338,7 +337,8 @@ void resync_primary_request(struct sq_env *env, const struct sq_request *request
     }
     if (kv->kind == SQ_KV_UPDATE) {
         values_set(env, &primary->values, kv->key, kv->value);
-        stream_append(env, &primary->stream, kv, request->size);
+        const uint64_t size = (uint64_t)resync_option(env, RESYNC_WRITE_SIZE);
+        stream_append(env, &primary->stream, kv, size > 0 ? size : request->size);
         for (uint32_t i = 0; i < primary->link_count; i++) {
             pump(env, &primary->links[i]);
             check_limits(env, &primary->links[i]);

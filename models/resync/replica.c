@@ -33,8 +33,11 @@ struct replica {
 static void tell(struct sq_env *env, enum resync_kind kind, uint64_t offset)
 {
     const struct replica *replica = env->state;
-    const struct resync_message message = {
-        .kind = kind, .connection = replica->connection, .run = replica->run, .offset = offset};
+    const struct resync_message message = {.kind = kind,
+                                           .connection = replica->connection,
+                                           .run = replica->run,
+                                           .offset = offset,
+                                           .is_last = replica->state == REPLICA_IN_SYNC};
     resync_send(env, env->group_first, &message, NULL, 0);
 }
 

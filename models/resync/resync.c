@@ -16,9 +16,10 @@
  * writes above min(hard / t, soft / (t - soft time)) is sustained for ever by a replica in sync,
  * and never reached again by one that has lost it (analysis/predict_laws.h: law_resync_writes_max).
  *
- * Bytes. A write counts with the bytes of its request. Rates are options, and messages carry
- * numbers instead of bytes, so leave links unlimited. Content is real all the same: a snapshot is
- * the values as of its beginning, records come in order, and a replica holds what it has read.
+ * Bytes. A write counts with the bytes of its request, or with writeSize, so that one may stand for
+ * many. Rates are options, and messages carry numbers instead of bytes, so leave links unlimited.
+ * Content is real all the same: a snapshot is the values as of its beginning, records come in
+ * order, and a replica holds what it has read.
  *
  * The connection is TCP as far as it matters. What is under way is bounded by `window`, so the
  * buffer of a replica that does not read grows; a message that is lost breaks it; either side gives
@@ -43,6 +44,8 @@
 
 static const struct sq_option options[RESYNC_OPTION_COUNT] = {
     [RESYNC_STATE_SIZE] = {"stateSize", SQ_OPTION_SIZE, "8GB", NULL, "size of a snapshot"},
+    [RESYNC_WRITE_SIZE] = {"writeSize", SQ_OPTION_SIZE, "0B", NULL,
+                           "what a write adds to the stream; 0: the bytes of its request"},
     [RESYNC_SAVE_RATE] = {"saveRate", SQ_OPTION_SIZE, "120MB", NULL,
                           "bytes of it that are saved in a second"},
     [RESYNC_SEND_RATE] = {"sendRate", SQ_OPTION_SIZE, "200MB", NULL,

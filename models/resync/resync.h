@@ -9,6 +9,7 @@
 
 enum resync_option {
     RESYNC_STATE_SIZE,
+    RESYNC_WRITE_SIZE,
     RESYNC_SAVE_RATE,
     RESYNC_SEND_RATE,
     RESYNC_LOAD_RATE,
