@@ -8,6 +8,7 @@
 #include "sim/base/base.h"
 #include "sim/base/units.h"
 
+#include <math.h>
 #include <string.h>
 
 #define PARAMETERS_MAX 7
@@ -53,6 +54,26 @@ static void print_error_path(const double *values, struct text *text)
                 values[1] > 1 ? "in the worse of the two states" : "in the only state");
 }
 
+static void print_gc(const double *values, struct text *text)
+{
+    struct law_gc gc = {values[0], values[1], values[2], values[3]};
+    double workers = values[4];
+    double load = values[5];
+    double live_max = law_gc_live_max(gc, load);
+    text_printf(text, "%-22s %12.6g/s   with all workers busy, %.0f%% of the time collecting\n",
+                "hidden capacity", law_gc_capacity(gc, workers),
+                100 * law_gc_share(gc, workers, INFINITY));
+    text_printf(text, "%-22s %12.6g/s   with an empty memory\n", "capacity",
+                law_gc_capacity(gc, 0));
+    if (live_max < 0) {
+        text_printf(text, "%-22s %12s   at any time\n", "falls behind", "always");
+    } else if (live_max >= workers) {
+        text_printf(text, "%-22s %12s   whatever is in memory\n", "falls behind", "never");
+    } else {
+        text_printf(text, "%-22s %12.6g   requests in memory\n", "falls behind above", live_max);
+    }
+}
+
 static void print_cache(const double *values, struct text *text)
 {
     text_printf(text, "%-22s %12.6g/s   with the cache warm\n", "advertised capacity",
@@ -87,6 +108,14 @@ static const struct law laws[] = {
     {"error-path",
      {{"capacity", UNIT_RATE, NULL}, {"cost", UNIT_SHARE, NULL}, {"load", UNIT_RATE, NULL}},
      print_error_path},
+    {"gc",
+     {{"heap", UNIT_NUMBER, NULL},
+      {"service", UNIT_TIME, NULL},
+      {"pause", UNIT_TIME, "0s"},
+      {"pausePerRequest", UNIT_TIME, "0s"},
+      {"workers", UNIT_NUMBER, NULL},
+      {"load", UNIT_RATE, NULL}},
+     print_gc},
     {"cache",
      {{"database", UNIT_RATE, NULL}, {"hit", UNIT_SHARE, NULL}, {"fanOut", UNIT_NUMBER, "1"}},
      print_cache},
