@@ -8,7 +8,6 @@
 #include "sim/base/base.h"
 #include "sim/base/units.h"
 
-#include <math.h>
 #include <string.h>
 
 #define PARAMETERS_MAX 7
@@ -60,9 +59,9 @@ static void print_gc(const double *values, struct text *text)
     double workers = values[4];
     double load = values[5];
     double live_max = law_gc_live_max(gc, load);
+    double hidden = law_gc_capacity(gc, workers);
     text_printf(text, "%-22s %12.6g/s   with all workers busy, %.0f%% of the time collecting\n",
-                "hidden capacity", law_gc_capacity(gc, workers),
-                100 * law_gc_share(gc, workers, INFINITY));
+                "hidden capacity", hidden, 100 * law_gc_share(gc, workers, hidden));
     text_printf(text, "%-22s %12.6g/s   with an empty memory\n", "capacity",
                 law_gc_capacity(gc, 0));
     if (live_max < 0) {

@@ -609,6 +609,29 @@ TEST(server, an_error_path_eats_capacity)
     }
 }
 
+/* Capacity 100/s, and a no at two and a half times the price of a yes: the hidden capacity is 40/s.
+ * Below it a full queue drains, above it nothing is ever served again. The freeze of ten seconds is
+ * far more than the queue holds. */
+TEST(server, a_costly_error_path_has_two_states)
+{
+    static const char *const rates[] = {"39/s", "41/s", "90/s"};
+    CHECK(law_error_path_hidden(100, 2.5) == 40);
+    for (uint32_t i = 0; i < 3; i++) {
+        struct lab lab;
+        REQUIRE(lab_run(
+            &lab,
+            (struct lab_options){.server = DETERMINISTIC_10MS ", queueLimit: 50, errorCost: 25ms",
+                                 .rate = rates[i],
+                                 .limit_s = 700,
+                                 .pause_at_s = 20,
+                                 .pause_s = 10},
+            NULL));
+        CHECK(lab_goodput(&lab, 0, 19) == 1);
+        CHECK(lab_goodput(&lab, 500, 690) == (i == 0 ? 1 : 0));
+        lab_free(&lab);
+    }
+}
+
 TEST(server, a_static_limit_bounds_the_requests_in_the_server)
 {
     struct lab lab;
