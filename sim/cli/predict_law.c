@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The closed forms of analysis/predict_laws.h by name: a table of laws, each with its parameters
- * and a function that prints. */
+ * The closed forms of analysis/predict_laws.h, and what else is a number of a few parameters, by
+ * name: a table of laws, each with its parameters and a function that prints. */
 #include "sim/cli/predict.h"
 
 #include "analysis/predict_laws.h"
+#include "analysis/predict_refill.h"
 #include "sim/base/base.h"
 #include "sim/base/units.h"
 
@@ -81,6 +82,14 @@ static void print_cache(const double *values, struct text *text)
                 law_cache_hidden(values[0], values[2]));
 }
 
+static void print_refill(const double *values, struct text *text)
+{
+    struct refill refill = {(uint32_t)values[0], values[1], values[2]};
+    add_time(text, "longest wait", refill_wait_max(&refill, values[3]));
+    text_printf(text, "%-22s %12.6g/s   above it answers come too late to be kept\n",
+                "hidden capacity", refill_load_max(&refill, values[4]));
+}
+
 static void print_resync(const double *values, struct text *text)
 {
     struct law_resync copy = {values[0], values[1], values[2], values[3],
@@ -118,6 +127,13 @@ static const struct law laws[] = {
     {"cache",
      {{"database", UNIT_RATE, NULL}, {"hit", UNIT_SHARE, NULL}, {"fanOut", UNIT_NUMBER, "1"}},
      print_cache},
+    {"refill",
+     {{"keys", UNIT_NUMBER, NULL},
+      {"skew", UNIT_SHARE, "99%"},
+      {"database", UNIT_RATE, NULL},
+      {"load", UNIT_RATE, NULL},
+      {"timeout", UNIT_TIME, NULL}},
+     print_refill},
     {"resync",
      {{"size", UNIT_SIZE, NULL},
       {"save", UNIT_BANDWIDTH, NULL},
