@@ -848,7 +848,8 @@ TEST(server, every_option_at_once_survives_crashes_and_repeats_itself)
 {
     static const char groups[] = TWO_TIERS(
         "servers: 4, cancellation: client, cancelDelay: 3ms, errorCost: 1ms, gcHeap: 50, gcPause: "
-        "3ms, gcPausePerRequest: 100us, limiter: vegas, propagatesDeadline: true",
+        "3ms, gcPausePerRequest: 100us, gcWaiting: 20%, gcUses: processor, holdTime: 1ms, limiter: "
+        "vegas, propagatesDeadline: true",
         "timeout: 100ms, deadline: 300ms, route: random",
         "serviceTime: 4ms, serviceLaw: lognormal, discipline: codel, queueLimit: 40, limiter: "
         "gradient, cancellation: deadline, deadlineSlack: 2ms, loadFactor: 1%, uses: time, "
