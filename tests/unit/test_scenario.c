@@ -287,7 +287,7 @@ TEST(scenario, a_preset_gives_numbers_and_written_keys_override_it)
     CHECK_EQUAL(client->backoff_max_ns, 20 * NS_PER_S);
     CHECK_EQUAL(client->backoff_multiplier_milli, 2000);
     CHECK_EQUAL(client->jitter, SPEC_JITTER_FULL);
-    CHECK(client->budget_enabled);
+    CHECK_EQUAL(client->budget, SPEC_BUDGET_TOKENS);
     CHECK_EQUAL(client->budget_capacity, 500);
     CHECK_EQUAL(client->budget_retry_cost, 5);
     CHECK_EQUAL(client->budget_timeout_cost, 10);
@@ -316,7 +316,7 @@ TEST(scenario, retries_are_read_key_by_key)
     CHECK_EQUAL(client->jitter_proportion, UINT64_C(1) << 31);
     CHECK_EQUAL(client->retry_on, UINT64_C(1) << SQ_E_INVALID | UINT64_C(1) << SQ_E_TIMEOUT);
     CHECK_EQUAL(client->redirects_max, 0);
-    CHECK(client->budget_enabled);
+    CHECK_EQUAL(client->budget, SPEC_BUDGET_TOKENS);
     CHECK_EQUAL(client->budget_success_milli, 100);
     release();
 }
@@ -334,9 +334,9 @@ TEST(scenario, a_load_overrides_the_client_and_its_own_preset_begins_anew)
     CHECK_EQUAL(spec.loads[1].client.count, 77);
     CHECK_EQUAL(spec.loads[1].client.timeout_ns, 100 * NS_PER_MS);
     CHECK_EQUAL(spec.loads[1].client.jitter, SPEC_JITTER_EQUAL);
-    CHECK(spec.loads[1].client.budget_enabled);
+    CHECK_EQUAL(spec.loads[1].client.budget, SPEC_BUDGET_TOKENS);
     CHECK_EQUAL(spec.loads[2].client.attempts_max, 4);
-    CHECK(!spec.loads[2].client.budget_enabled);
+    CHECK_EQUAL(spec.loads[2].client.budget, SPEC_BUDGET_NONE);
     CHECK_EQUAL(spec.loads[2].client.timeout_ns, 100 * NS_PER_MS);
     release();
 }
@@ -579,7 +579,7 @@ TEST(scenario, the_canonical_text_loads_to_itself)
     CHECK_EQUAL(spec.loads[0].client.attempts_max, 2);
     CHECK_EQUAL(spec.loads[0].client.budget_capacity, 10);
     CHECK_EQUAL(spec.loads[1].client.attempts_max, 4);
-    CHECK(!spec.loads[1].client.budget_enabled);
+    CHECK_EQUAL(spec.loads[1].client.budget, SPEC_BUDGET_NONE);
     CHECK_TEXT(spec.groups[0].options[6].text, "# x");
     CHECK_TEXT(spec.description, "a: b\nc");
     CHECK_EQUAL(spec.link_rules[0].link.loss, spec.link_default.loss);

@@ -637,7 +637,7 @@ static struct spec_client policy_budget(uint32_t capacity, uint32_t retry, uint3
                                         uint32_t success_milli)
 {
     struct spec_client policy = policy_retry(SPEC_BACKOFF_NONE, 0, 0, UINT32_MAX);
-    policy.budget_enabled = true;
+    policy.budget = SPEC_BUDGET_TOKENS;
     policy.budget_capacity = capacity;
     policy.budget_retry_cost = retry;
     policy.budget_timeout_cost = timeout;
