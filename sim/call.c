@@ -29,7 +29,12 @@ static void *allocate(size_t count, size_t size)
 
 /* -------------------------------------------------------------------------------- slab of calls */
 
-static struct call *call_at(const struct call_slab *slab, uint32_t slot)
+uint32_t call_slab_size(const struct call_slab *slab)
+{
+    return slab->chunks.count * CHUNK_CALLS;
+}
+
+struct call *call_slab_at(const struct call_slab *slab, uint32_t slot)
 {
     struct call *const *chunk = vec_at(&slab->chunks, slot / CHUNK_CALLS);
     return &(*chunk)[slot % CHUNK_CALLS];
@@ -44,7 +49,7 @@ void call_slab_init(struct call_slab *slab)
 void call_slab_release(struct call_slab *slab, struct sched *sched)
 {
     for (uint32_t at = 0; at < slab->chunks.count; at++) {
-        struct call *chunk = call_at(slab, at * CHUNK_CALLS);
+        struct call *chunk = call_slab_at(slab, at * CHUNK_CALLS);
         for (uint32_t i = 0; i < CHUNK_CALLS; i++) {
             if (chunk[i].timer != 0) {
                 sched_cancel(sched, chunk[i].timer);
@@ -105,7 +110,7 @@ struct call *call_find(const struct call_slab *slab, uint64_t id)
     if (id == 0 || slot / CHUNK_CALLS >= slab->chunks.count) {
         return NULL;
     }
-    return call_at(slab, slot);
+    return call_slab_at(slab, slot);
 }
 
 void call_set_payload(struct call *call, const void *data, size_t size)

@@ -93,6 +93,9 @@ struct call *call_take(struct call_slab *slab, struct stub *stub, uint32_t incar
 void call_give(struct call_slab *slab, struct call *call);
 /* The call of this name, whether it goes on or not (compare the id); NULL: there never was one. */
 struct call *call_find(const struct call_slab *slab, uint64_t id);
+/* All slots, in use or not, from 0 to the size. */
+uint32_t call_slab_size(const struct call_slab *slab);
+struct call *call_slab_at(const struct call_slab *slab, uint32_t slot);
 void call_set_payload(struct call *call, const void *data, size_t size);
 
 void call_line_join(struct call_line *line, struct call *call);

@@ -47,11 +47,12 @@
  * Budget, breaker, pacer, see there; all calls of the stub share them. A redirect is the same
  * attempt as the one that it follows: it is free, and no failure. An attempt that the breaker does
  * not permit is retried like one that failed with SQ_E_UNAVAILABLE, but only after a back-off: at
- * once nothing would be different. Other refusals are never retried, as in Envoy.
+ * once nothing would be different. Where the breaker is for retries only, the call ends with the
+ * status that it would have retried. Other refusals are never retried, as in Envoy.
  *
  * Change of policy. The policy is read when something is decided, so a new one holds at once for
  * calls that are under way, except that a call is hedged or not for its whole life, and that a
- * timer that runs is not moved.
+ * timer that runs is not moved. Breaker and pacer begin anew when their own part has changed.
  *
  * Belief. Routing to the leader is one belief for all calls of the stub, as in a client library
  * with one leader cache. A failure moves it on only if it still points at the node that failed: a
@@ -81,7 +82,6 @@
 struct stub {
     struct world *world;
     const struct spec_client *policy;
-    const struct spec_client *adopted; /* the policy that budget, breaker and pacer know */
     uint32_t endpoint;
     uint32_t slot;
     uint32_t incarnation;
@@ -390,6 +390,10 @@ static void bear_refusal(struct call *call)
         call->is_retry = false;
         stub->budget.retries--;
     }
+    if (stub->policy->breaker.only_retries) {
+        refuse(call, call->status);
+        return;
+    }
     if (stub->policy->backoff == SPEC_BACKOFF_NONE || !may_retry(call, SQ_E_UNAVAILABLE) ||
         !take_budget(call, SQ_E_UNAVAILABLE)) {
         refuse(call, SQ_E_UNAVAILABLE);
@@ -565,21 +569,6 @@ static void admit(struct call *call)
     arm(call, add_saturated(world_now(stub->world), patience_ns));
 }
 
-/* Takes note of a new policy. */
-static void adopt(struct stub *stub)
-{
-    const struct spec_client *policy = stub->policy;
-    if (stub->adopted == policy) {
-        return;
-    }
-    const int64_t now = world_now(stub->world);
-    stub->adopted = policy;
-    budget_adopt(&stub->budget, policy);
-    breaker_adopt(&stub->breaker, &policy->breaker, now);
-    pacer_adopt(&stub->pacer, &policy->pacing, now);
-    drain(stub);
-}
-
 /* ------------------------------------------------------------------------------- life of a call */
 
 static void release(struct call *call)
@@ -745,7 +734,6 @@ static void end_waiting(struct call *call)
 static void end_phase(struct call *call)
 {
     struct stub *stub = call->stub;
-    adopt(stub);
     if (call->phase != CALL_REFUSED && world_now(stub->world) >= call->deadline_at_ns) {
         expire(call);
         return;
@@ -789,6 +777,12 @@ static void end_phase_late(struct sq_env *env, void *argument)
     }
 }
 
+static bool is_stopped(const struct stub *stub)
+{
+    const struct world *world = stub->world;
+    return stub->endpoint < world->node_count && world->nodes[stub->endpoint].is_paused;
+}
+
 static void on_timer(void *context, struct sched_event *event)
 {
     struct call *call = context;
@@ -798,7 +792,7 @@ static void on_timer(void *context, struct sched_event *event)
     call->timer = 0;
     world_trace(world, TRACE_STUB, stub->endpoint, call->id,
                 (uint64_t)call->attempts << 1 | (call->phase == CALL_WAITING ? 1 : 0));
-    if (stub->endpoint < world->node_count && world->nodes[stub->endpoint].is_paused) {
+    if (is_stopped(stub)) {
         call->late_id = call->id;
         node_post(&world->nodes[stub->endpoint],
                   (struct item){.kind = ITEM_POST, .run = end_phase_late, .argument = call});
@@ -833,7 +827,6 @@ struct stub *stub_new(struct world *world, uint32_t caller, uint32_t slot,
     *stub = (struct stub){
         .world = world,
         .policy = policy,
-        .adopted = policy,
         .endpoint = caller,
         .slot = slot,
         .incarnation = incarnation,
@@ -852,6 +845,23 @@ struct stub *stub_new(struct world *world, uint32_t caller, uint32_t slot,
     return stub;
 }
 
+void stub_set_policy(struct stub *stub, const struct spec_client *policy)
+{
+    const int64_t now = world_now(stub->world);
+    check_policy(policy);
+    ASSERT(policy->target_group == stub->policy->target_group);
+    stub->policy = policy;
+    budget_adopt(&stub->budget, policy);
+    breaker_adopt(&stub->breaker, &policy->breaker, now);
+    pacer_adopt(&stub->pacer, &policy->pacing, now);
+    for (uint32_t slot = 0; slot < call_slab_size(&stub->calls); slot++) {
+        backoff_start(&call_slab_at(&stub->calls, slot)->backoff, policy);
+    }
+    if (!is_stopped(stub)) {
+        drain(stub);
+    }
+}
+
 void stub_free(struct stub *stub)
 {
     if (stub == NULL) {
@@ -867,7 +877,6 @@ void stub_call(struct stub *stub, const struct stub_call_options *options)
     ASSERT(options->on_done != NULL);
     ASSERT(options->size == 0 || options->data != NULL);
     ASSERT(!options->has_index || options->index < stub->group_size);
-    adopt(stub);
     const struct spec_client *policy = stub->policy;
     struct call *call = call_take(&stub->calls, stub, stub->incarnation);
     call_set_payload(call, options->data, options->size);
@@ -918,7 +927,6 @@ void stub_on_reply(struct stub *stub, const struct packet *packet)
 {
     const uint64_t id = packet->reply_to.call;
     ASSERT(packet->status < SQ_STATUS_COUNT);
-    adopt(stub);
     struct call *call = call_find(&stub->calls, id);
     if (call == NULL) {
         return;

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Stub: how anyone calls a group of nodes: routing (leader, redirects), a time-out per attempt, an
- * overall deadline, retries with back-off, jitter and a token budget. Loads use it, and nodes that
- * call another group; the policy is a struct spec_client. One stub serves all calls of one caller,
- * so belief about the leader and budget are shared.
+ * overall deadline, retries with back-off, jitter and a budget, or hedging; a circuit breaker, a
+ * limited rate, limits of what is under way. Loads use it, and nodes that call another group; the
+ * policy is a struct spec_client. One stub serves all calls of one caller, so belief about the
+ * leader, budget, breaker, rate and limits are shared.
+ *
+ * An operation that its client dropped, or did not permit, ends with 0 attempts, definite, and
+ * SQ_E_OVERLOADED or SQ_E_UNAVAILABLE.
  *
  * Every random draw is from the stub's own streams (jitter; routing), so the policy of one caller
  * moves nothing elsewhere. */
@@ -49,6 +53,12 @@ struct stub;
  * random streams. */
 struct stub *stub_new(struct world *world, uint32_t endpoint, uint32_t slot,
                       const struct spec_client *policy, const char *name, uint32_t incarnation);
+/* Calls are made by this policy from now on; it must outlive the stub and call the same group. Of
+ * a call under way the attempt that is out keeps its time-out, and the call its deadline; what
+ * comes after that attempt (whether, when and where to it is sent again, how long it waits then) is
+ * up to the new policy. Back-off starts anew; a budget keeps its tokens, as far as they fit, and
+ * one that was not enabled before is full. */
+void stub_set_policy(struct stub *stub, const struct spec_client *policy);
 /* Calls in progress are forgotten. NULL is fine. The world's scheduler must still exist. */
 void stub_free(struct stub *stub);
 /* Starts a call; the first attempt leaves now. on_done never runs from inside it; on_done may
