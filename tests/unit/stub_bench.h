@@ -120,7 +120,9 @@ struct bench {
     struct probe_count probes[PROBES_MAX];
     uint32_t timeouts;
     uint32_t unwanted;
-    bool is_quiet; /* what is sent and done is counted, not kept */
+    bool is_quiet;       /* what is sent and done is counted, not kept */
+    int64_t slow_ns;     /* and calls that took longer than this, */
+    uint32_t slow_count; /* when their word is the time at which they began */
     struct run_spec spec;
     struct spec_group group;
     struct spec_load load;
@@ -205,14 +207,16 @@ static inline struct spec_client policy_plain(void)
     };
 }
 
-static inline struct bench *bench_new(uint32_t nodes, struct spec_client policy, uint64_t seed)
+/* Nodes of a model of the test's own. */
+static inline struct bench *bench_new_with(const struct sq_model *model, uint32_t nodes,
+                                           struct spec_client policy, uint64_t seed)
 {
     struct bench *bench = calloc(1, sizeof(*bench));
     ASSERT(bench != NULL);
     bench->group = (struct spec_group){
         .name = "store",
-        .model = &scripted,
-        .model_name = "scripted",
+        .model = model,
+        .model_name = model->name,
         .count = nodes,
         .nodes_per_host = 1,
         .host = {.cores = 1, .queue_limit = 100000},
@@ -248,6 +252,11 @@ static inline struct bench *bench_new(uint32_t nodes, struct spec_client policy,
     return bench;
 }
 
+static inline struct bench *bench_new(uint32_t nodes, struct spec_client policy, uint64_t seed)
+{
+    return bench_new_with(&scripted, nodes, policy, seed);
+}
+
 static inline void bench_free(struct bench *bench)
 {
     world_free(bench->world);
@@ -271,6 +280,7 @@ static inline void on_done(void *context, uint64_t word, const struct stub_resul
     struct done *done = &bench->dones[bench->is_quiet ? 0 : bench->done_count];
     bench->done_count++;
     bench->ok_count += result->status == SQ_OK ? 1 : 0;
+    bench->slow_count += world_now(bench->world) - (int64_t)word > bench->slow_ns ? 1 : 0;
     *done = (struct done){.time_ns = world_now(bench->world), .word = word, .result = *result};
     if (result->size == sizeof(done->data)) {
         memcpy(&done->data, result->data, sizeof(done->data));
