@@ -359,8 +359,12 @@ static bool may_end_at_once(const struct spec_client *client, uint32_t vus)
     uint64_t places = (uint64_t)limits->connections + limits->pending;
     bool is_dropped = client->concurrency_max > 0 && vus > room;
     bool is_refused = limits->connections > 0 && limits->pending > 0 && vus > places;
-    return is_dropped || is_refused || (limits->requests > 0 && vus > limits->requests) ||
-           (client->breaker.is_enabled && !client->breaker.only_retries);
+    /* What the breaker does not permit is tried again after a back-off, or ends. */
+    bool backs_off = client->backoff != SPEC_BACKOFF_NONE && client->attempts_max > 1 &&
+                     (client->retry_on >> SQ_E_UNAVAILABLE & 1) != 0;
+    bool is_stopped = client->breaker.is_enabled && !client->breaker.only_retries && !backs_off;
+    return is_dropped || is_refused || is_stopped ||
+           (limits->requests > 0 && vus > limits->requests);
 }
 
 /* A closed loop of such operations would turn for ever at one instant. */

@@ -341,6 +341,150 @@ TEST(scenario, a_load_overrides_the_client_and_its_own_preset_begins_anew)
     release();
 }
 
+TEST(scenario, presets_bring_hedging_breaker_limits_and_rate_limiter_along)
+{
+    REQUIRE(
+        compile_body("system: {model: raft}\n"
+                     "load:\n"
+                     "  a: {rate: 1/s, client: {retry: {preset: grpc-hedging}}}\n"
+                     "  b: {rate: 1/s, client: {retry: {preset: resilience4j}}}\n"
+                     "  c: {rate: 1/s, client: {retry: {preset: envoy}, limits: {maxRetries: 9}}}\n"
+                     "  d: {rate: 1/s, client: {retry: {preset: aws-adaptive}}}\n"
+                     "  e: {rate: 1/s, client: {retry: {preset: aws-standard-2026}}}\n"
+                     "  f: {rate: 1/s, client: {retry: {preset: envoy-retry-budget}}}\n"
+                     "  g: {rate: 1/s}\n"));
+    const struct spec_client *hedged = &spec.loads[0].client;
+    CHECK(hedged->hedging.is_enabled);
+    CHECK_EQUAL(hedged->hedging.attempts_max, 4);
+    CHECK_EQUAL(hedged->hedging.delay_ns, 500 * NS_PER_MS);
+    CHECK(hedged->hedging.non_fatal >> SQ_E_UNAVAILABLE & 1);
+    CHECK(!(hedged->hedging.non_fatal >> SQ_E_CONFLICT & 1));
+    CHECK_EQUAL(hedged->budget, SPEC_BUDGET_GRPC);
+    CHECK_EQUAL(hedged->budget_tokens_max, 10);
+    CHECK_EQUAL(hedged->budget_ratio_milli, 100);
+    const struct spec_breaker *breaker = &spec.loads[1].client.breaker;
+    CHECK(breaker->is_enabled);
+    CHECK(!breaker->only_retries);
+    CHECK(!breaker->is_time_based);
+    CHECK_EQUAL(breaker->window, 100);
+    CHECK_EQUAL(breaker->calls_min, 100);
+    CHECK_EQUAL(breaker->failure_share, 500000);
+    CHECK_EQUAL(breaker->slow_share, 1000000);
+    CHECK_EQUAL(breaker->slow_ns, 60 * NS_PER_S);
+    CHECK_EQUAL(breaker->open_ns, 60 * NS_PER_S);
+    CHECK_EQUAL(breaker->trial_calls, 10);
+    CHECK_EQUAL(spec.loads[1].client.attempts_max, 3);
+    const struct spec_limits *limits = &spec.loads[2].client.limits;
+    CHECK_EQUAL(limits->connections, 1024);
+    CHECK_EQUAL(limits->pending, 1024);
+    CHECK_EQUAL(limits->requests, 1024);
+    CHECK_EQUAL(limits->retries, 9);
+    const struct spec_client *adaptive = &spec.loads[3].client;
+    CHECK(adaptive->pacing.is_enabled);
+    CHECK_EQUAL(adaptive->pacing.beta_milli, 700);
+    CHECK_EQUAL(adaptive->pacing.scale_milli, 400);
+    CHECK_EQUAL(adaptive->pacing.smoothing_milli, 800);
+    CHECK_EQUAL(adaptive->pacing.rate_min_milli, 500);
+    CHECK(adaptive->budget_refunds);
+    CHECK_EQUAL(adaptive->backoff_throttled_ns, 0);
+    CHECK_EQUAL(spec.loads[4].client.backoff_initial_ns, 50 * NS_PER_MS);
+    CHECK_EQUAL(spec.loads[4].client.backoff_throttled_ns, NS_PER_S);
+    CHECK_EQUAL(spec.loads[4].client.budget_retry_cost, 14);
+    CHECK_EQUAL(spec.loads[4].client.budget_timeout_cost, 14);
+    CHECK_EQUAL(spec.loads[4].client.budget_throttling_cost, 5);
+    CHECK_EQUAL(spec.loads[5].client.budget, SPEC_BUDGET_CONCURRENCY);
+    CHECK_EQUAL(spec.loads[5].client.budget_share, 200000);
+    CHECK_EQUAL(spec.loads[5].client.budget_retries_min, 3);
+    const struct spec_client *plain = &spec.loads[6].client;
+    CHECK(!plain->hedging.is_enabled);
+    CHECK(!plain->breaker.is_enabled);
+    CHECK(!plain->pacing.is_enabled);
+    CHECK_EQUAL(plain->limits.retries, 0);
+    CHECK_EQUAL(plain->concurrency_max, 0);
+    release();
+}
+
+TEST(scenario, who_names_a_preset_inherits_no_block_that_presets_write)
+{
+    REQUIRE(compile_body("system: {model: raft}\n"
+                         "client: {retry: {preset: grpc-hedging}, hedging: {hedgingDelay: 7ms}, "
+                         "maxConcurrency: 5}\n"
+                         "load:\n"
+                         "  same: {rate: 1/s}\n"
+                         "  more: {rate: 1/s, client: {hedging: {maxAttempts: 3}}}\n"
+                         "  other: {rate: 1/s, client: {retry: {preset: grpc}}}\n"
+                         "  again: {rate: 1/s, client: {retry: {preset: grpc-hedging}}}\n"));
+    CHECK_EQUAL(spec.loads[0].client.hedging.delay_ns, 7 * NS_PER_MS);
+    CHECK_EQUAL(spec.loads[1].client.hedging.delay_ns, 7 * NS_PER_MS);
+    CHECK_EQUAL(spec.loads[1].client.hedging.attempts_max, 3);
+    CHECK(!spec.loads[2].client.hedging.is_enabled);
+    CHECK_EQUAL(spec.loads[2].client.attempts_max, 4);
+    CHECK_EQUAL(spec.loads[2].client.concurrency_max, 5); /* no preset says so */
+    CHECK_EQUAL(spec.loads[3].client.hedging.delay_ns, 500 * NS_PER_MS);
+    char *canonical = strdup(spec.canonical);
+    release();
+    REQUIRE(compile(canonical));
+    CHECK_TEXT(spec.canonical, canonical);
+    CHECK(!spec.loads[2].client.hedging.is_enabled);
+    CHECK_EQUAL(spec.loads[1].client.hedging.delay_ns, 7 * NS_PER_MS);
+    release();
+    free(canonical);
+}
+
+TEST(scenario, client_policies_are_read_key_by_key)
+{
+    REQUIRE(compile_body(
+        "system: {model: raft}\n"
+        "load: {a: {rate: 1/s}}\n"
+        "client:\n"
+        "  circuitBreaker: {enabled: true, scope: retries, slidingWindowType: time, "
+        "slidingWindowSize: 10, failureRateThreshold: 12.5%, slowCallRateThreshold: 80%, "
+        "slowCallDurationThreshold: 2s, minimumNumberOfCalls: 20, waitDurationInOpenState: 5s, "
+        "permittedNumberOfCallsInHalfOpenState: 3, failureOn: [timeout, overloaded]}\n"
+        "  limits: {maxConnections: 1, maxPendingRequests: 2, maxRequests: 3, maxRetries: 4}\n"
+        "  maxConcurrency: 100\n"
+        "  queue: {limit: 50, timeout: 200ms}\n"
+        "  rateLimiter: {type: adaptive, beta: 0.5, scaleConstant: 1, smoothing: 0.25, minRate: "
+        "30/m}\n"
+        "  retry: {preset: grpc, throttlingBackoff: 3s, maxBackoff: 10s, budget: {maxTokens: "
+        "100}}\n"));
+    const struct spec_client *client = &spec.loads[0].client;
+    CHECK(client->breaker.only_retries);
+    CHECK(client->breaker.is_time_based);
+    CHECK_EQUAL(client->breaker.window, 10);
+    CHECK_EQUAL(client->breaker.failure_share, 125000);
+    CHECK_EQUAL(client->breaker.slow_share, 800000);
+    CHECK_EQUAL(client->breaker.slow_ns, 2 * NS_PER_S);
+    CHECK_EQUAL(client->breaker.calls_min, 20);
+    CHECK_EQUAL(client->breaker.open_ns, 5 * NS_PER_S);
+    CHECK_EQUAL(client->breaker.trial_calls, 3);
+    CHECK_EQUAL(client->breaker.failure_on, UINT64_C(1) << SQ_E_TIMEOUT | UINT64_C(1)
+                                                                              << SQ_E_OVERLOADED);
+    CHECK_EQUAL(client->limits.connections, 1);
+    CHECK_EQUAL(client->limits.pending, 2);
+    CHECK_EQUAL(client->limits.requests, 3);
+    CHECK_EQUAL(client->limits.retries, 4);
+    CHECK_EQUAL(client->concurrency_max, 100);
+    CHECK_EQUAL(client->queue_limit, 50);
+    CHECK_EQUAL(client->queue_timeout_ns, 200 * NS_PER_MS);
+    CHECK_EQUAL(client->pacing.beta_milli, 500);
+    CHECK_EQUAL(client->pacing.scale_milli, 1000);
+    CHECK_EQUAL(client->pacing.smoothing_milli, 250);
+    CHECK_EQUAL(client->pacing.rate_min_milli, 500);
+    CHECK_EQUAL(client->backoff_throttled_ns, 3 * NS_PER_S);
+    CHECK_EQUAL(client->budget, SPEC_BUDGET_GRPC); /* the one that has the key */
+    CHECK_EQUAL(client->budget_tokens_max, 100);
+    release();
+    REQUIRE(compile_body("system: {model: raft}\n"
+                         "client: {maxConcurrency: 1, queue: {limit: unlimited}, retry: {budget: "
+                         "{percent: 25%}}}\nload: {a: {rate: 1/s}}\n"));
+    CHECK_EQUAL(spec.loads[0].client.queue_limit, UINT32_MAX);
+    CHECK_EQUAL(spec.loads[0].client.queue_timeout_ns, 0);
+    CHECK_EQUAL(spec.loads[0].client.budget, SPEC_BUDGET_CONCURRENCY);
+    CHECK_EQUAL(spec.loads[0].client.budget_share, 250000);
+    release();
+}
+
 TEST(scenario, a_load_may_target_a_group)
 {
     REQUIRE(compile_body("system: {groups: [{name: a, model: echo, nodes: 1}, {name: b, model: "
