@@ -585,6 +585,12 @@ static void release(struct call *call)
     stub->budget.retries -= call->is_retry ? 1 : 0;
     call_line_leave(call);
     call_give(&stub->calls, call);
+    if (stub->calls.in_flight == 0) {
+        ASSERT(stub->outstanding == 0);
+        ASSERT(stub->running == 0);
+        ASSERT(stub->budget.retries == 0);
+        ASSERT(stub->queue.count + stub->paced.count + stub->pending.count == 0);
+    }
 }
 
 /* Ends the call; `packet` is the answer that ended it, or NULL. The slot is free before on_done

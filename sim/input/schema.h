@@ -102,7 +102,8 @@ const struct yaml_node *schema_set(const char *path, const struct yaml_node *tre
                                    struct err *err);
 
 /* Prints one key, or an object with all its keys; "" is the whole file, "model.NAME" the options of
- * a model, "preset" and "preset.NAME" the presets of retries ("network.default.latency", "load.*.rate", "faults"). */
+ * a model, "preset" and "preset.NAME" the presets of retries ("network.default.latency",
+ * "load.*.rate", "faults"). */
 bool schema_explain(const char *path, const struct catalog *catalog, FILE *out, struct err *err);
 /* Prints the JSON Schema (draft 2020-12). */
 void schema_json(FILE *out);

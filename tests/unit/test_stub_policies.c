@@ -737,3 +737,126 @@ TEST(stub_policies, hedging_breaker_and_budget_may_come_and_go)
     CHECK_EQUAL(bench->dones[3].result.status, SQ_OK);
     bench_free(bench);
 }
+
+/* ------------------------------------------------------------------------------- any policy at all
+ */
+
+static uint32_t below(struct rng *rng, uint32_t bound)
+{
+    return (uint32_t)rng_below(rng, bound);
+}
+
+/* Whatever the language allows, small enough that limits are reached. */
+static struct spec_client random_policy(struct rng *rng)
+{
+    struct spec_client policy =
+        policy_retry((enum spec_backoff)below(rng, 3), (1 + below(rng, 20)) * MS, 40 * MS, 1);
+    policy.deadline_ns = (50 + below(rng, 400)) * MS;
+    policy.route = (enum spec_route)below(rng, 3);
+    policy.ignores_late = below(rng, 2) == 0;
+    policy.redirects_max = below(rng, 3);
+    policy.jitter = (enum spec_jitter)below(rng, 5);
+    policy.jitter_proportion = RNG_ALWAYS / 5;
+    policy.budget = (enum spec_budget)below(rng, 4);
+    policy.budget_capacity = 10 + below(rng, 30);
+    policy.budget_retry_cost = 5;
+    policy.budget_timeout_cost = 10;
+    policy.budget_success_milli = 1000;
+    policy.budget_refunds = below(rng, 2) == 0;
+    policy.budget_tokens_max = 1 + below(rng, 10);
+    policy.budget_ratio_milli = 100;
+    policy.budget_share = 200000;
+    policy.budget_retries_min = below(rng, 4);
+    if (below(rng, 2) == 0) {
+        policy.attempts_max = 1 + below(rng, 5);
+    } else {
+        policy.hedging = (struct spec_hedging){.is_enabled = true,
+                                               .attempts_max = 2 + below(rng, 4),
+                                               .delay_ns = below(rng, 30) * MS,
+                                               .non_fatal = rng_u64(rng) & ~UINT64_C(1)};
+    }
+    if (below(rng, 2) == 0) {
+        policy.breaker = breaker_of(1 + below(rng, 20), (1 + below(rng, 100)) * MS);
+        policy.breaker.only_retries = below(rng, 2) == 0;
+        policy.breaker.is_time_based = below(rng, 2) == 0;
+        policy.breaker.trial_calls = 1 + below(rng, 5);
+    }
+    if (below(rng, 2) == 0) {
+        policy.limits =
+            (struct spec_limits){below(rng, 6), below(rng, 6), below(rng, 6), below(rng, 3)};
+    }
+    if (below(rng, 2) == 0) {
+        policy.concurrency_max = 1 + below(rng, 10);
+        policy.queue_limit = below(rng, 10);
+        policy.queue_timeout_ns = below(rng, 50) * MS;
+    }
+    policy.pacing = adaptive;
+    policy.pacing.is_enabled = below(rng, 3) == 0;
+    return policy;
+}
+
+static struct script random_script(struct rng *rng)
+{
+    static const enum sq_status statuses[] = {SQ_OK,           SQ_OK,          SQ_OK,
+                                              SQ_E_OVERLOADED, SQ_E_CRASH,     SQ_E_UNAVAILABLE,
+                                              SQ_E_CONFLICT,   SQ_E_NOT_LEADER};
+    struct script script = {.count = 1 + below(rng, STEPS_MAX)};
+    for (uint32_t i = 0; i < script.count; i++) {
+        bool is_silent = below(rng, 4) == 0;
+        script.steps[i] = (struct step){.status = statuses[below(rng, ARRAY_COUNT(statuses))],
+                                        .leader = below(rng, 3),
+                                        .delay_ns = is_silent ? -1 : below(rng, 150) * MS,
+                                        .copies = below(rng, 2)};
+    }
+    return script;
+}
+
+TEST(stub_policies, under_any_policy_and_change_of_policy_every_call_ends_once)
+{
+    /* The stub itself asserts that nothing is left of it when the last call has ended. */
+    enum { POLICIES = 4, CALLS = 60 };
+    for (uint64_t seed = 0; seed < 250; seed++) {
+        struct rng rng = rng_stream(seed, "policies", 0, "test");
+        struct spec_client policies[POLICIES];
+        for (uint32_t i = 0; i < POLICIES; i++) {
+            policies[i] = random_policy(&rng);
+        }
+        struct bench *bench = bench_new(3, policies[0], seed);
+        bench->is_quiet = true;
+        for (uint32_t i = 0; i < CALLS; i++) {
+            struct script script = random_script(&rng);
+            bench_call(bench, &script, world_now(bench->world), i);
+            bench_advance(bench, world_now(bench->world) + below(&rng, 15) * MS);
+            if (i % 15 == 14) {
+                stub_set_policy(bench->stub, &policies[i / 15]);
+            }
+        }
+        bench_run(bench, 100 * S);
+        CHECK_EQUAL(bench->done_count, CALLS);
+        CHECK_EQUAL(stub_in_flight(bench->stub), 0);
+        CHECK(bench->send_count <= CALLS * 8);
+        bench_free(bench);
+    }
+}
+
+TEST(stub_policies, a_run_with_every_policy_is_a_function_of_its_seed)
+{
+    uint64_t digests[2];
+    for (uint32_t i = 0; i < 2; i++) {
+        struct rng rng = rng_stream(3, "policies", 0, "test");
+        struct spec_client policy = random_policy(&rng);
+        policy.pacing = adaptive;
+        policy.breaker = breaker_of(10, 20 * MS);
+        struct bench *bench = bench_new(3, policy, 5);
+        bench->is_quiet = true;
+        for (uint32_t call = 0; call < 100; call++) {
+            struct script script = random_script(&rng);
+            bench_call(bench, &script, world_now(bench->world), call);
+            bench_advance(bench, world_now(bench->world) + MS);
+        }
+        bench_run(bench, 100 * S);
+        digests[i] = world_digest(bench->world);
+        bench_free(bench);
+    }
+    CHECK(digests[0] == digests[1]);
+}
