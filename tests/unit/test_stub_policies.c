@@ -236,6 +236,17 @@ TEST(stub_policies, hedges_count_as_retries_in_parallel)
     bench_free(bench);
 }
 
+TEST(stub_policies, after_a_hedge_that_could_not_leave_there_is_none)
+{
+    struct spec_client policy = policy_hedged(3, 20 * MS);
+    policy.limits.connections = 1;
+    struct bench *bench = bench_once(2, policy, 1, SCRIPT(LATE(SQ_E_UNAVAILABLE, 50 * MS)));
+    CHECK_TIMES(bench, 0); /* although the connection is free again */
+    CHECK_EQUAL(bench->dones[0].time_ns, 50 * MS);
+    CHECK_EQUAL(bench->dones[0].result.status, SQ_E_UNAVAILABLE);
+    bench_free(bench);
+}
+
 /* ----------------------------------------------------------------------------------- the breaker
  */
 
@@ -635,6 +646,27 @@ TEST(stub_policies, after_overloaded_even_first_attempts_wait_for_the_rate)
     CHECK_TIMES(bench, 0, 2 * S, 2625 * MS, 2909090910);
     CHECK_EQUAL(probed(bench, "client.rate-limited"), 3);
     CHECK_EQUAL(bench->ok_count, 3);
+    bench_free(bench);
+}
+
+TEST(stub_policies, an_answer_that_raises_the_rate_shortens_the_wait)
+{
+    struct spec_client policy = policy_plain();
+    policy.timeout_ns = 10 * S;
+    policy.pacing = adaptive;
+    struct bench *bench = bench_new(1, policy, 1);
+    struct script slow = SCRIPT(LATE(SQ_OK, 1800 * MS));
+    struct script throttled = SCRIPT(SAY(SQ_E_OVERLOADED));
+    struct script good = SCRIPT(SAY(SQ_OK));
+    bench_call(bench, &slow, 0, 1);
+    bench_call(bench, &throttled, 0, 2);
+    bench_run(bench, 0);
+    bench_call(bench, &good, 0, 3); /* at 0.5/s its token is there at 2 s */
+    bench_run(bench, 10 * S);
+    /* At 1.8 s: 2 answers in 1.5 s are 0.8 * 1.333333 = 1.066666/s; the cubic is 0.4 * 1.8^3 =
+     * 2.33/s, above twice that. 0.9 tokens are there, 0.1 take 46.875030 ms (10^14 / 2133332 ns).
+     */
+    CHECK_TIMES(bench, 0, 0, 1846875030);
     bench_free(bench);
 }
 
