@@ -236,6 +236,20 @@ TEST(stub_policies, hedges_count_as_retries_in_parallel)
     bench_free(bench);
 }
 
+TEST(stub_policies, relief_from_retries_is_relief_from_hedges)
+{
+    struct bench *bench = bench_new(2, policy_hedged(3, 20 * MS), 1);
+    struct script silent = SCRIPT(SILENT);
+    bench->spec.relief = (struct spec_relief){.until_ns = S, .is_retries_off = true};
+    bench_call(bench, &silent, 0, 1);
+    bench_advance(bench, S);
+    bench_call(bench, &silent, S, 2);
+    bench_advance(bench, 2 * S);
+    CHECK_TIMES(bench, 0, S, S + 20 * MS, S + 40 * MS);
+    CHECK_EQUAL(bench->done_count, 2);
+    bench_free(bench);
+}
+
 TEST(stub_policies, after_a_hedge_that_could_not_leave_there_is_none)
 {
     struct spec_client policy = policy_hedged(3, 20 * MS);
