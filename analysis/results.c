@@ -18,6 +18,7 @@
  * Not here: merging of files, and anything that judges. */
 #include "analysis/results.h"
 
+#include "analysis/judge.h"
 #include "analysis/metastability.h"
 #include "analysis/results_schema.h"
 #include "sim/base/base.h"
@@ -534,10 +535,12 @@ static bool flush_checks(struct results *results, const struct pending_cell *cel
 /* Names of squall's own probes have a place; what else there is, models made. */
 static const char *source_of(const char *probe)
 {
-    bool is_own = strcmp(probe, "raft.leader-changed") == 0 ||
-                  strcmp(probe, "client.retried-after-timeout") == 0 ||
-                  strcmp(probe, "fault.struck") == 0;
-    return is_own ? "squall" : "model";
+    for (uint32_t i = 0; checks_probes[i] != NULL; i++) {
+        if (strcmp(probe, checks_probes[i]) == 0) {
+            return "squall";
+        }
+    }
+    return "model";
 }
 
 static bool flush_probes(struct results *results, const struct pending_cell *cell, struct err *err)

@@ -265,9 +265,12 @@ expect 0 'journal' 'default: wal' 'batch' -- squall explain model.sqlite-single
 expect 0 '^squall: whole number \(required\)' 'thresholds' -- squall explain
 expect 2 "unknown key 'retyr'; did you mean 'retry'" -- squall explain client.retyr
 expect 2 "unknown model" -- squall explain model.nothing
+expect 0 '^preset.aws-adaptive$' '^preset.resilience4j$' -- squall explain preset
+expect 0 'source: .*circuit_breaker.proto' '^    client.limits.maxRequests: 1024$' -- squall explain preset.envoy
+expect 2 "unknown preset 'naiv'; did you mean 'naive'" -- squall explain preset.naiv
 expect 0 '^sqlite-single ' '^primary-backup ' '^proxy ' '^cache ' -- squall list models
 expect 0 '^linearizable ' '^no-lost-acked-write ' '^recovers ' -- squall list checks
-expect 0 'raft.leader-changed' -- squall list probes
+expect 0 'raft.leader-changed' '^client.breaker-opened ' '^client.operation-dropped ' -- squall list probes
 expect 2 "cannot list 'model'; did you mean 'models'\?" -- squall list model
 expect 2 'squall list' -- squall list
 holds 'list scenarios' sh -c "cd '$root' && squall list scenarios | grep -q '^scenarios/start/hello-raft.yaml$'"
