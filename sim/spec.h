@@ -312,9 +312,19 @@ enum spec_expect {
                              be violated */
 };
 
+/* What a threshold on a model's gauge or counter looks at. */
+struct spec_gauge {
+    const char *name;
+    const char *node; /* NULL: all nodes that show it */
+    int64_t from_ns;
+    int64_t until_ns; /* INT64_MAX: the end of the run */
+};
+
 struct spec_threshold {
-    const char *metric;     /* "latency", "availability", "goodput", "amplification", "recovery" */
-    const char *expression; /* "p(99) < 250ms" as written */
+    const char *metric;      /* "latency", "availability", "goodput", "gauge", "counter", ... */
+    const char *text;        /* as written: "gauge{name:bolt.bytes-per-commit,from:30s}" */
+    struct spec_gauge gauge; /* of gauge and counter */
+    const char *expression;  /* "p(99) < 250ms" as written */
     struct spec_place place;
 };
 

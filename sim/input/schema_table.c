@@ -1409,7 +1409,9 @@ static const struct schema_key root_keys[] = {
     {.name = "thresholds",
      .form = SCHEMA_MAP_OF_LISTS,
      .type = SCHEMA_TEXT,
-     .description = "limits of metrics, as in k6; '@ 95%' judges the end of the interval",
+     .description = "limits of metrics, as in k6; '@ 95%' judges the end of the interval; what a "
+                    "model shows is gauge{name:x} (avg, min, max, last) or counter{name:x} (count, "
+                    "rate per second), with node:, from: and until: to look closer",
      .example = "{latency: [\"p(99) < 250ms\"], availability: [\"rate >= 99.9% @ 95%\"]}"},
     {.name = "seeds",
      .form = SCHEMA_EITHER,

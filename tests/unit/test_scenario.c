@@ -528,7 +528,9 @@ TEST(scenario, checks_expectations_and_thresholds)
         "expect: {violated: recovers, library: libraft 0.15.0}\n"
         "knownDefects: [{check: raft.log-matching, library: x, reason: y}]\n"
         "availability: {window: 2s, up: \"success_rate >= 50% and p(99) <= 5ms\"}\n"
-        "thresholds: {latency: [\"p(99) < 5ms\", \"med < 1ms\"], recovery: \"p(95) < 10s\"}\n"));
+        "thresholds: {latency: [\"p(99) < 5ms\", \"med < 1ms\"], recovery: \"p(95) < 10s\",\n"
+        "  \"gauge{name:a.b, node: n1,from:5s,until:10s}\": [\"max < 7.5\"], \"counter{name:c}\": "
+        "\"count > 0\"}\n"));
     REQUIRE(spec.check_count == 4);
     CHECK_TEXT(spec.checks[0].name, "linearizable");
     CHECK_EQUAL(spec.checks[1].word, SPEC_ALWAYS);
@@ -545,9 +547,17 @@ TEST(scenario, checks_expectations_and_thresholds)
     CHECK_TEXT(spec.known[0].reason, "y");
     CHECK_EQUAL(spec.availability.window_ns, 2 * NS_PER_S);
     CHECK_EQUAL(spec.availability.success_min, UINT64_C(1) << 31);
-    CHECK_EQUAL(spec.threshold_count, 3);
+    CHECK_EQUAL(spec.threshold_count, 5);
     CHECK_TEXT(spec.thresholds[2].metric, "recovery");
     CHECK_TEXT(spec.thresholds[2].expression, "p(95) < 10s");
+    CHECK(spec.thresholds[2].gauge.name == NULL);
+    CHECK_TEXT(spec.thresholds[3].metric, "gauge");
+    CHECK_TEXT(spec.thresholds[3].gauge.name, "a.b");
+    CHECK_TEXT(spec.thresholds[3].gauge.node, "n1");
+    CHECK_EQUAL(spec.thresholds[3].gauge.from_ns, 5 * NS_PER_S);
+    CHECK_EQUAL(spec.thresholds[3].gauge.until_ns, 10 * NS_PER_S);
+    CHECK_TEXT(spec.thresholds[4].text, "counter{name:c}");
+    CHECK_EQUAL(spec.thresholds[4].gauge.until_ns, INT64_MAX);
     release();
 }
 
