@@ -76,8 +76,7 @@ static bool is_equal(struct bolt *bolt, const struct reference *reference)
         comparison.is_equal = comparison.is_equal && reference->stamps[comparison.next] == 0;
     }
     for (uint32_t i = 0; i < BOLT_NUMBERS; i++) {
-        comparison.is_equal =
-            comparison.is_equal && bolt_number(bolt, i) == reference->numbers[i];
+        comparison.is_equal = comparison.is_equal && bolt_number(bolt, i) == reference->numbers[i];
     }
     return is_read && comparison.is_equal;
 }
@@ -91,7 +90,8 @@ static void check_pages(struct bolt *bolt)
     CHECK(audit.is_sound);
     CHECK_EQUAL(audit.metas, 2);
     CHECK_EQUAL(audit.pages, stats.pages);
-    CHECK_EQUAL(audit.metas + audit.freelist + audit.tree + audit.free + audit.pending, stats.pages);
+    CHECK_EQUAL(audit.metas + audit.freelist + audit.tree + audit.free + audit.pending,
+                stats.pages);
     CHECK_EQUAL(audit.free + audit.pending, stats.free_pages);
     CHECK_EQUAL(audit.pending, stats.pending_pages);
     CHECK_EQUAL(audit.freelist, stats.freelist_pages);
