@@ -496,7 +496,8 @@ static int io_set_vote(struct raft_io *raft_io, raft_id server_id)
 static struct io_job *append_job(struct io *io, size_t size)
 {
     struct io_job *job = io->writes.last;
-    bool is_full = job != NULL && io->append_bytes > 0 && job->batch.size > 0 &&
+    bool is_limited = io->append_bytes > 0 && io->raft->state == RAFT_LEADER;
+    bool is_full = job != NULL && is_limited && job->batch.size > 0 &&
                    job->batch.size + STORE_RECORD_HEADER + pad8(size) > io->append_bytes;
     if (job == NULL || job->kind != JOB_APPEND || is_full) {
         job = job_new(io, JOB_APPEND);

@@ -5,8 +5,8 @@
  *
  * What libraft may rely on:
  * - Entries are written by one fiber in the order of submission, all that are waiting in one write
- *   and one sync (or as many as append_bytes allows); their call-backs come in that order, later,
- * on the main fiber. A truncation waits for the entries before it.
+ *   and one sync (a leader's, as many as append_bytes allows); their call-backs come in that order,
+ * later, on the main fiber. A truncation waits for the entries before it.
  * - set_term and set_vote return when the disk has synced them; the node handles nothing else
  *   meanwhile.
  * - No call-back runs inside the call that it belongs to: io_run_sends runs those of messages at

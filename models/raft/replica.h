@@ -63,7 +63,7 @@ enum {
          "files of raft's log: segments that are appended to, or one file with a B+tree and a "    \
          "list of free pages, as BoltDB's"},                                                       \
         {"appendBytes", SQ_OPTION_SIZE, "0B", NULL,                                                \
-         "most bytes that share one write of the log; 0B: all that wait"},                         \
+         "most bytes that share one write of the leader's log; 0B: all that wait"},                \
         {"noFreelistSync", SQ_OPTION_BOOLEAN, "false", NULL,                                       \
          "logStore bolt: do not write the list of free pages (bbolt's NoFreelistSync)"},           \
         {"agedNodes", SQ_OPTION_COUNT, "0", NULL,                                                  \
