@@ -266,3 +266,396 @@ TEST(bolt, keeps_it_without_a_stored_free_list_too)
 {
     rob(&unsynced_list, 2);
 }
+
+/* ------------------------------------------------------------------------------------ free list */
+
+struct list_head {
+    uint64_t page;
+    uint64_t pages;
+    uint64_t count;
+    bool is_ascending;
+};
+
+/* Reads the free list of the file as it lies on the disk. */
+static struct list_head read_list(struct sq_env *env)
+{
+    struct list_head head = {.is_ascending = true};
+    uint8_t meta[PAGE];
+    uint64_t newest = 0;
+    sq_file file;
+    size_t got;
+    CHECK_EQUAL(env->disk->open(env, FILE_NAME, 0, &file), SQ_OK);
+    for (uint64_t i = 0; i < 2; i++) {
+        env->disk->read(env, file, meta, PAGE, i * PAGE, &got);
+        if (get_u64(meta + 16 + 40) > newest) {
+            newest = get_u64(meta + 16 + 40);
+            head.page = get_u64(meta + 16 + 24);
+        }
+    }
+    env->disk->read(env, file, meta, PAGE, head.page * PAGE, &got);
+    CHECK_EQUAL(get_u64(meta), head.page);
+    head.count = get_u16(meta + 10);
+    head.pages = (uint64_t)get_u32(meta + 12) + 1;
+    uint64_t start = head.page * PAGE + 16;
+    if (head.count == 0xFFFF) {
+        head.count = get_u64(meta + 16);
+        start += 8;
+    }
+    uint64_t last = 0;
+    for (uint64_t i = 0; i < head.count; i++) {
+        uint64_t id = 0;
+        env->disk->read(env, file, &id, 8, start + 8 * i, &got);
+        head.is_ascending = head.is_ascending && id > last;
+        last = id;
+    }
+    env->disk->close(env, file);
+    return head;
+}
+
+/* 16 bytes, 8 for each page and 8 for a count of 65535 or more; pages as bolt reckons them before
+ * it takes them off the list. */
+static void check_list(struct sq_env *env, struct bolt *bolt)
+{
+    struct bolt_stats stats;
+    struct list_head head = read_list(env);
+    bolt_stats(bolt, &stats);
+    CHECK(head.is_ascending);
+    CHECK_EQUAL(head.count, stats.free_pages);
+    CHECK_EQUAL(head.pages, stats.freelist_pages);
+    CHECK_EQUAL(stats.freelist_bytes, 16 + 8 * (head.count + (head.count >= 0xFFFF)));
+    CHECK(head.pages * PAGE >= stats.freelist_bytes);
+    CHECK(head.pages * PAGE <= stats.freelist_bytes + 8 * head.pages + 2 * PAGE);
+}
+
+/* Appends `count` entries of `size` bytes, in one transaction, behind `last`. */
+static void append(struct bolt *bolt, uint64_t last, uint32_t count, uint32_t size)
+{
+    CHECK_EQUAL(bolt_begin(bolt), SQ_OK);
+    for (uint32_t i = 1; i <= count; i++) {
+        bolt_put(bolt, last + i, buffer, size);
+    }
+    CHECK_EQUAL(bolt_commit(bolt), SQ_OK);
+}
+
+static void remove_range(struct bolt *bolt, uint64_t first, uint64_t last)
+{
+    CHECK_EQUAL(bolt_begin(bolt), SQ_OK);
+    bolt_remove(bolt, first, last);
+    CHECK_EQUAL(bolt_commit(bolt), SQ_OK);
+}
+
+static void script_list(struct sq_env *env)
+{
+    struct bolt *bolt = open_store(env, &plain);
+    uint64_t last = 0;
+    memset(buffer, 0, sizeof(buffer));
+    for (uint32_t i = 0; i < 20; i++) {
+        append(bolt, last, 64, 4000);
+        last += 64;
+        check_list(env, bolt);
+    }
+    remove_range(bolt, 1, last - 20);
+    check_list(env, bolt);
+    check_pages(bolt);
+    for (uint32_t i = 0; i < 20; i++) {
+        append(bolt, last, 4, 4000);
+        last += 4;
+        check_list(env, bolt);
+    }
+    check_pages(bolt);
+}
+
+TEST(bolt, writes_the_whole_list_in_the_size_of_the_formula)
+{
+    lab_do(script_list);
+}
+
+/* The count of the list goes through 65535, where it takes a slot of its own. */
+static void script_wide(struct sq_env *env)
+{
+    enum { BIG = 256 * PAGE - 64 };
+    struct bolt *bolt = open_store(env, &plain);
+    uint8_t *big = env->mem->alloc(env, BIG);
+    memset(big, 0, BIG);
+    for (uint64_t i = 0; i < 65; i++) {
+        CHECK_EQUAL(bolt_begin(bolt), SQ_OK);
+        for (uint64_t j = 0; j < 4; j++) {
+            bolt_put(bolt, 4 * i + j, big, BIG);
+        }
+        CHECK_EQUAL(bolt_commit(bolt), SQ_OK);
+    }
+    remove_range(bolt, 0, UINT64_MAX);
+    struct bolt_stats stats;
+    bolt_stats(bolt, &stats);
+    CHECK(stats.free_pages > 0xFFFF);
+    check_list(env, bolt);
+    bolt_close(bolt);
+    bolt = open_store(env, &plain);
+    check_list(env, bolt);
+    check_pages(bolt);
+    /* Down to the narrow form, page by page around the limit. */
+    uint64_t last = 0;
+    bolt_stats(bolt, &stats);
+    uint32_t step = (uint32_t)(stats.free_pages - 0xFFFF) - 20;
+    for (uint32_t left = step; left > 0;) {
+        uint32_t count = left < 500 ? left : 500;
+        append(bolt, last, count, 4000);
+        last += count;
+        left -= count;
+    }
+    for (uint32_t i = 0; i < 60; i++) {
+        append(bolt, last++, 1, 4000);
+        bolt_stats(bolt, &stats);
+        if (stats.free_pages > 0xFFFF - 5 && stats.free_pages < 0xFFFF + 5) {
+            check_list(env, bolt);
+        }
+    }
+    CHECK(stats.free_pages < 0xFFFF);
+    bolt_close(bolt);
+    check_pages(open_store(env, &plain));
+}
+
+TEST(bolt, counts_more_free_pages_than_its_header_can)
+{
+    lab_do(script_wide);
+}
+
+static uint64_t free_of(struct bolt *bolt)
+{
+    struct bolt_stats stats;
+    bolt_stats(bolt, &stats);
+    return stats.free_pages;
+}
+
+static void script_hold(struct sq_env *env)
+{
+    struct bolt *bolt = open_store(env, &plain);
+    struct bolt_stats before;
+    struct bolt_stats after;
+    memset(buffer, 0, sizeof(buffer));
+    append(bolt, 0, 400, 4000);
+    bolt_stats(bolt, &before);
+    uint64_t hold = bolt_hold(bolt);
+    CHECK_EQUAL(bolt_hold(bolt), hold);
+    bolt_let_go(bolt, hold);
+    remove_range(bolt, 1, 300);
+    append(bolt, 400, 100, 4000);
+    bolt_stats(bolt, &after);
+    CHECK(after.pending_pages >= 300);
+    CHECK(after.pages >= before.pages + 100); /* nothing could be reused */
+    bolt_let_go(bolt, hold);
+    append(bolt, 500, 100, 4000);
+    bolt_stats(bolt, &before);
+    CHECK(before.pages <= after.pages);
+    CHECK(before.pending_pages < 20);
+    check_pages(bolt);
+}
+
+TEST(bolt, reuses_no_page_that_a_reader_may_look_at)
+{
+    lab_do(script_hold);
+}
+
+/* A commit of four entries of a page each, at 16 000 entries: leaves, branches, list, meta. */
+static void script_cost(struct sq_env *env)
+{
+    struct bolt *synced = open_store(env, &plain);
+    struct bolt_options other = unsynced_list;
+    other.name = "other.bolt";
+    struct bolt *unsynced = open_store(env, &other);
+    struct bolt_stats stats[2];
+    memset(buffer, 0, sizeof(buffer));
+    for (uint64_t last = 0; last < 16000; last += 500) {
+        append(synced, last, 500, 4000);
+        append(unsynced, last, 500, 4000);
+    }
+    append(synced, 16000, 4, 4000);
+    append(unsynced, 16000, 4, 4000);
+    bolt_stats(synced, &stats[0]);
+    bolt_stats(unsynced, &stats[1]);
+    CHECK_EQUAL(stats[0].last_bytes, (4 + 3 + 1 + 1) * PAGE);
+    CHECK_EQUAL(stats[1].last_bytes, (4 + 3 + 1) * PAGE);
+    CHECK_EQUAL(stats[0].free_pages, 4);
+    remove_range(synced, 1, 15000);
+    remove_range(unsynced, 1, 15000);
+    append(synced, 16004, 4, 4000);
+    append(unsynced, 16004, 4, 4000);
+    bolt_stats(synced, &stats[0]);
+    bolt_stats(unsynced, &stats[1]);
+    CHECK(stats[0].free_pages > 15000);
+    CHECK(stats[0].last_bytes > stats[0].freelist_bytes);
+    CHECK(stats[0].last_bytes < stats[0].freelist_bytes + 10 * PAGE);
+    CHECK(stats[1].last_bytes <= 8 * PAGE);
+    bolt_close(unsynced);
+    uint64_t free_pages = stats[1].free_pages;
+    unsynced = open_store(env, &other); /* by a scan */
+    CHECK_EQUAL(free_of(unsynced), free_pages);
+    CHECK_EQUAL(bolt_compact(synced), SQ_OK);
+    append(synced, 16008, 4, 4000);
+    bolt_stats(synced, &stats[0]);
+    CHECK(stats[0].last_bytes <= 9 * PAGE);
+    CHECK(stats[0].pages < 1100);
+    check_pages(synced);
+}
+
+TEST(bolt, pays_for_a_list_until_it_is_compacted_or_left_out)
+{
+    lab_do(script_cost);
+}
+
+/* A file that has a list is opened by a store that leaves it out, and the other way round. */
+static void script_switch(struct sq_env *env)
+{
+    struct bolt *bolt = open_store(env, &plain);
+    memset(buffer, 0, sizeof(buffer));
+    append(bolt, 0, 200, 4000);
+    remove_range(bolt, 1, 150);
+    for (uint32_t i = 0; i < 4; i++) {
+        bolt_close(bolt);
+        bolt = open_store(env, i % 2 == 0 ? &unsynced_list : &plain);
+        check_pages(bolt);
+        append(bolt, 200 + 2 * i, 2, 4000);
+        check_pages(bolt);
+    }
+}
+
+TEST(bolt, changes_between_stored_and_scanned_lists)
+{
+    lab_do(script_switch);
+}
+
+/* --------------------------------------------------------------------------- errors and fibers */
+
+struct broken_disk {
+    struct disk_filter filter; /* first */
+    int64_t calls_left;
+};
+
+static struct broken_disk broken_disk;
+
+static void fail_once(struct disk_filter *filter, struct disk_call *call, uint32_t method_bit)
+{
+    struct broken_disk *broken = (struct broken_disk *)filter;
+    if ((method_bit & (SPEC_IO_WRITE | SPEC_IO_SYNC)) != 0 && --broken->calls_left == 0) {
+        call->status = SQ_E_IO;
+    }
+}
+
+static void script_errors(struct sq_env *env)
+{
+    struct bolt *bolt = open_store(env, &plain);
+    memset(buffer, 0, sizeof(buffer));
+    append(bolt, 0, 50, 4000);
+    bool is_failed = true;
+    for (int64_t call = 1; is_failed && call < 100; call++) {
+        uint64_t last;
+        CHECK_EQUAL(bolt_last(bolt, &last), SQ_OK);
+        CHECK_EQUAL(bolt_begin(bolt), SQ_OK);
+        bolt_put(bolt, last + 1, buffer, 4000);
+        broken_disk.calls_left = call;
+        enum sq_status status = bolt_commit(bolt);
+        broken_disk.calls_left = 0;
+        is_failed = status != SQ_OK;
+        if (is_failed) {
+            CHECK_EQUAL(status, SQ_E_IO);
+            CHECK_EQUAL(bolt_begin(bolt), SQ_E_IO);
+            CHECK_EQUAL(bolt_compact(bolt), SQ_E_IO);
+            bolt_close(bolt);
+            bolt = open_store(env, &plain);
+            uint64_t found;
+            CHECK_EQUAL(bolt_last(bolt, &found), SQ_OK);
+            CHECK(found == last || found == last + 1);
+            check_pages(bolt);
+        }
+    }
+    CHECK(!is_failed); /* every call has failed once */
+}
+
+TEST(bolt, writes_nothing_more_after_an_error_of_the_disk)
+{
+    struct lab *lab = lab_new(1);
+    lab_script = script_errors;
+    lab_finished = 0;
+    broken_disk = (struct broken_disk){.filter = {.apply = fail_once}};
+    world_reset(lab->world, &lab->spec, 1, NULL);
+    disk_filter_add(lab->world->nodes[0].disk, &broken_disk.filter);
+    world_run(lab->world, LAB_RUN_NS, UINT64_MAX);
+    CHECK_EQUAL(lab_finished, 1);
+    lab_free(lab);
+}
+
+static struct bolt *shared;
+static uint32_t order[4];
+static uint32_t finished;
+
+static void append_one(struct sq_env *env, void *argument)
+{
+    (void)env;
+    uint32_t number = *(uint32_t *)argument;
+    append(shared, 10 * (uint64_t)number, 3, 100);
+    order[finished++] = number;
+}
+
+static void script_fibers(struct sq_env *env)
+{
+    static uint32_t numbers[] = {1, 2, 3, 4};
+    shared = open_store(env, &plain);
+    finished = 0;
+    memset(buffer, 0, sizeof(buffer));
+    for (uint32_t i = 0; i < 4; i++) {
+        env->fiber->spawn(env, append_one, &numbers[i]);
+    }
+    while (finished < 4) {
+        env->clock->sleep(env, NS_PER_MS);
+    }
+    for (uint32_t i = 0; i < 4; i++) {
+        void *value;
+        uint32_t size;
+        CHECK_EQUAL(order[i], i + 1);
+        CHECK_EQUAL(bolt_get(shared, 10 * (uint64_t)(i + 1) + 3, &value, &size), SQ_OK);
+        env->mem->free(env, value);
+    }
+}
+
+TEST(bolt, lets_one_writer_wait_for_another_in_order)
+{
+    lab_do(script_fibers);
+}
+
+static void script_corrupt(struct sq_env *env)
+{
+    struct bolt *bolt = open_store(env, &plain);
+    memset(buffer, 0, sizeof(buffer));
+    append(bolt, 0, 500, 4000);
+    bolt_close(bolt);
+    static const uint64_t places[] = {2, 3, 100};
+    static const uint8_t garbage[PAGE] = {1, 2, 3};
+    const char *problem = "";
+    sq_file file;
+    CHECK_EQUAL(env->disk->open(env, FILE_NAME, 0, &file), SQ_OK);
+    /* One meta may be damaged, not both. */
+    CHECK_EQUAL(env->disk->write(env, file, garbage, 512, 0), SQ_OK);
+    bolt = open_store(env, &plain);
+    bolt_close(bolt);
+    CHECK_EQUAL(env->disk->write(env, file, garbage, 512, PAGE), SQ_OK);
+    CHECK_EQUAL(bolt_open(env, &plain, &bolt, &problem), SQ_E_INVALID);
+    CHECK_TEXT(problem, "no valid meta page");
+    CHECK_EQUAL(env->disk->remove(env, FILE_NAME), SQ_OK);
+    /* A page of the tree that is another one's, or nothing, is seen and not followed. */
+    for (uint32_t i = 0; i < ARRAY_COUNT(places); i++) {
+        bolt = open_store(env, &unsynced_list);
+        append(bolt, 0, 500, 4000);
+        bolt_close(bolt);
+        CHECK_EQUAL(env->disk->open(env, FILE_NAME, 0, &file), SQ_OK);
+        for (uint64_t page = places[i]; page < 510; page++) {
+            CHECK_EQUAL(env->disk->write(env, file, garbage, PAGE, page * PAGE), SQ_OK);
+        }
+        CHECK_EQUAL(bolt_open(env, &unsynced_list, &bolt, &problem), SQ_E_INVALID);
+        CHECK_EQUAL(env->disk->remove(env, FILE_NAME), SQ_OK);
+    }
+}
+
+TEST(bolt, refuses_a_file_that_is_not_its_own)
+{
+    lab_do(script_corrupt);
+}
