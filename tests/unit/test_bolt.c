@@ -659,3 +659,116 @@ TEST(bolt, refuses_a_file_that_is_not_its_own)
 {
     lab_do(script_corrupt);
 }
+
+/* ------------------------------------------------------------------------------------- ranges */
+
+struct counting {
+    uint64_t next;
+    uint64_t count;
+    bool is_gapless;
+};
+
+static bool count_entry(void *context, uint64_t key, const uint8_t *value, uint32_t size)
+{
+    struct counting *counting = context;
+    (void)value;
+    (void)size;
+    counting->is_gapless = counting->is_gapless && (counting->count == 0 || key == counting->next);
+    counting->next = key + 1;
+    counting->count++;
+    return true;
+}
+
+/* The store holds exactly `first` to `last`. */
+static void check_range(struct bolt *bolt, uint64_t first, uint64_t last)
+{
+    struct counting counting = {.is_gapless = true};
+    uint64_t key = 0;
+    CHECK_EQUAL(bolt_visit(bolt, 0, count_entry, &counting), SQ_OK);
+    CHECK(counting.is_gapless);
+    CHECK_EQUAL(counting.count, last + 1 - first);
+    CHECK_EQUAL(bolt_first(bolt, &key), SQ_OK);
+    CHECK_EQUAL(key, first);
+    CHECK_EQUAL(bolt_last(bolt, &key), SQ_OK);
+    CHECK_EQUAL(key, last);
+}
+
+/* Five entries to a leaf, and leaves enough for several branches: every cut leaves another rest in
+ * the leaf and in the branch where it falls. */
+static void script_cuts(struct sq_env *env)
+{
+    enum { LAST = 2000, SIZE = 700 };
+    struct bolt *bolt = open_store(env, &plain);
+    memset(buffer, 0, sizeof(buffer));
+    append(bolt, 0, LAST, SIZE);
+    for (uint64_t cut = 2; cut < LAST; cut += 11) {
+        remove_range(bolt, cut, UINT64_MAX);
+        check_range(bolt, 1, cut - 1);
+        append(bolt, cut - 1, (uint32_t)(LAST - cut + 1), SIZE);
+        check_range(bolt, 1, LAST);
+    }
+    check_pages(bolt);
+    uint64_t first = 1;
+    for (uint64_t last = LAST; last < 3 * LAST; last += 23) {
+        CHECK_EQUAL(bolt_begin(bolt), SQ_OK);
+        for (uint64_t i = 1; i <= 23; i++) {
+            bolt_put(bolt, last + i, buffer, SIZE);
+        }
+        bolt_remove(bolt, 0, first + 20);
+        first += 21;
+        CHECK_EQUAL(bolt_commit(bolt), SQ_OK);
+        check_range(bolt, first, last + 23);
+    }
+    check_pages(bolt);
+}
+
+TEST(bolt, cuts_at_any_place)
+{
+    lab_do(script_cuts);
+}
+
+/* What a process left in the page cache is durable once the next one has seen it. */
+static uint64_t seen_last;
+
+static bool read_last(struct sq_env *env, uint64_t *last)
+{
+    struct bolt *bolt = open_store(env, &plain);
+    return bolt_last(bolt, last) == SQ_OK;
+}
+
+static void script_appends(struct sq_env *env)
+{
+    struct bolt *bolt = open_store(env, &plain);
+    memset(buffer, 0, sizeof(buffer));
+    for (uint64_t last = 0; last < 4; last++) {
+        append(bolt, last, 1, 100);
+    }
+}
+
+static void script_see(struct sq_env *env)
+{
+    seen_last = 0;
+    read_last(env, &seen_last);
+}
+
+static void script_see_again(struct sq_env *env)
+{
+    uint64_t last = 0;
+    read_last(env, &last);
+    CHECK_EQUAL(last, seen_last);
+}
+
+TEST(bolt, shows_nothing_after_a_crash_that_a_power_loss_takes_back)
+{
+    struct lab *lab = lab_new(1);
+    lab_run(lab, script_appends, 1, UINT64_MAX);
+    uint64_t events = lab->world->sched.stats.fired;
+    for (uint64_t event = 1; event < events; event++) {
+        for (uint64_t image = 0; image < 4; image++) {
+            lab_run(lab, script_appends, event * 4 + image, event);
+            lab_again(lab, script_see, false);
+            lab_again(lab, script_see_again, true);
+        }
+    }
+    lab_free(lab);
+}
