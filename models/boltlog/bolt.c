@@ -659,7 +659,9 @@ static bool copy_entry(void *context, uint64_t key, const uint8_t *value, uint32
         copy->capacity = copy->size + size > COPY_BYTES ? copy->size + size : COPY_BYTES;
         copy->bytes = env->mem->realloc(env, copy->bytes, copy->capacity);
     }
-    memcpy(copy->bytes + copy->size, value, size);
+    if (size > 0) {
+        memcpy(copy->bytes + copy->size, value, size);
+    }
     copy->entries[copy->count++] = (struct copied){key, copy->size, size};
     copy->size += size;
     return copy->status == SQ_OK;
