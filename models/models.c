@@ -7,6 +7,8 @@ const struct sq_model *const models_builtin[] = {
     &model_sqlite_single,
     &model_primary_backup,
     &model_server,
+    &model_fleet,
+    &model_resync,
 #ifdef HAVE_RAFT
     &model_raft,
     &model_raft_sqlite,

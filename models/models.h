@@ -13,6 +13,8 @@ extern const struct sq_model *const models_builtin[];
 extern const struct sq_model model_sqlite_single;
 extern const struct sq_model model_primary_backup;
 extern const struct sq_model model_server;
+extern const struct sq_model model_fleet;
+extern const struct sq_model model_resync;
 extern const struct sq_model model_proxy;
 extern const struct sq_model model_cache;
 extern const struct sq_model model_publisher;

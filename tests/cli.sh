@@ -287,6 +287,11 @@ expect 0 'capacity / \(1 \+ budget\)' '272.73/s' 'vulnerable .* never$' -- \
 expect 0 'tipping duration +9\.[0-9]+s' -- squall predict --capacity 1000/s --servers 2 --timeout 3s --retries 4 \
     --load 380/s --trigger capacity --factor 20%
 expect 0 'in the end +collapses' 'largest batch +1199' -- squall predict --law batch items=1200 service=10ms workers=2 timeout=3s
+expect 0 'hidden capacity +145.4' 'falls behind above +62.8' -- squall predict --law gc heap=170 service=690us pause=380ms \
+    pausePerRequest=530us workers=100 load=220/s
+expect 0 'falls behind +never' -- squall predict --law gc heap=170 service=690us pause=380ms workers=100 load=140/s
+expect 0 'falls behind +always' -- squall predict --law gc heap=170 service=690us pause=380ms workers=100 load=900/s
+expect 0 'longest wait +2.89[0-9]*s' 'hidden capacity +303' -- squall predict --law refill keys=5000 database=100/s load=300/s timeout=3s
 expect 0 '27051' -- squall predict --law offered load=10100/s capacity=10000/s attempts=10
 expect 0 'no load is answered in time' -- squall predict --capacity 10/s --servers 30 --timeout 1s --service constant
 expect 2 "unknown law 'bath'; there are batch, " -- squall predict --law bath

@@ -81,7 +81,7 @@ static const struct argp_option options[] = {
     {"duration", KEY_DURATION, "TIME", 0, "of the trigger (default: only the tipping duration)", 0},
     {"set", KEY_SET, "PATH=VALUE", 0, "override a key of the scenario, as `squall run` does", 0},
     {"law", KEY_LAW, "NAME", 0,
-     "a closed form instead: batch, error-path, cache, resync or offered", 0},
+     "a closed form instead: batch, error-path, gc, cache, refill, resync or offered", 0},
     {0},
 };
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The closed forms of analysis/predict_laws.h by name: a table of laws, each with its parameters
- * and a function that prints. */
+ * The closed forms of analysis/predict_laws.h, and what else is a number of a few parameters, by
+ * name: a table of laws, each with its parameters and a function that prints. */
 #include "sim/cli/predict.h"
 
 #include "analysis/predict_laws.h"
+#include "analysis/predict_refill.h"
 #include "sim/base/base.h"
 #include "sim/base/units.h"
 
@@ -53,12 +54,40 @@ static void print_error_path(const double *values, struct text *text)
                 values[1] > 1 ? "in the worse of the two states" : "in the only state");
 }
 
+static void print_gc(const double *values, struct text *text)
+{
+    struct law_gc gc = {values[0], values[1], values[2], values[3]};
+    double workers = values[4];
+    double load = values[5];
+    double live_max = law_gc_live_max(gc, load);
+    double hidden = law_gc_capacity(gc, workers);
+    text_printf(text, "%-22s %12.6g/s   with all workers busy, %.0f%% of the time collecting\n",
+                "hidden capacity", hidden, 100 * law_gc_share(gc, workers, hidden));
+    text_printf(text, "%-22s %12.6g/s   with an empty memory\n", "capacity",
+                law_gc_capacity(gc, 0));
+    if (live_max < 0) {
+        text_printf(text, "%-22s %12s   at any time\n", "falls behind", "always");
+    } else if (live_max >= workers) {
+        text_printf(text, "%-22s %12s   whatever is in memory\n", "falls behind", "never");
+    } else {
+        text_printf(text, "%-22s %12.6g   requests in memory\n", "falls behind above", live_max);
+    }
+}
+
 static void print_cache(const double *values, struct text *text)
 {
     text_printf(text, "%-22s %12.6g/s   with the cache warm\n", "advertised capacity",
                 law_cache_advertised(values[0], values[1], values[2]));
     text_printf(text, "%-22s %12.6g/s   after a flush of everything\n", "hidden capacity",
                 law_cache_hidden(values[0], values[2]));
+}
+
+static void print_refill(const double *values, struct text *text)
+{
+    struct refill refill = {(uint32_t)values[0], values[1], values[2]};
+    add_time(text, "longest wait", refill_wait_max(&refill, values[3]));
+    text_printf(text, "%-22s %12.6g/s   above it answers come too late to be kept\n",
+                "hidden capacity", refill_load_max(&refill, values[4]));
 }
 
 static void print_resync(const double *values, struct text *text)
@@ -87,9 +116,24 @@ static const struct law laws[] = {
     {"error-path",
      {{"capacity", UNIT_RATE, NULL}, {"cost", UNIT_SHARE, NULL}, {"load", UNIT_RATE, NULL}},
      print_error_path},
+    {"gc",
+     {{"heap", UNIT_NUMBER, NULL},
+      {"service", UNIT_TIME, NULL},
+      {"pause", UNIT_TIME, "0s"},
+      {"pausePerRequest", UNIT_TIME, "0s"},
+      {"workers", UNIT_NUMBER, NULL},
+      {"load", UNIT_RATE, NULL}},
+     print_gc},
     {"cache",
      {{"database", UNIT_RATE, NULL}, {"hit", UNIT_SHARE, NULL}, {"fanOut", UNIT_NUMBER, "1"}},
      print_cache},
+    {"refill",
+     {{"keys", UNIT_NUMBER, NULL},
+      {"skew", UNIT_SHARE, "99%"},
+      {"database", UNIT_RATE, NULL},
+      {"load", UNIT_RATE, NULL},
+      {"timeout", UNIT_TIME, NULL}},
+     print_refill},
     {"resync",
      {{"size", UNIT_SIZE, NULL},
       {"save", UNIT_BANDWIDTH, NULL},
