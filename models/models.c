@@ -15,5 +15,7 @@ const struct sq_model *const models_builtin[] = {
 #endif
     &model_proxy,
     &model_cache,
+    &model_publisher,
+    &model_bolt_log,
     NULL,
 };

@@ -17,6 +17,8 @@ extern const struct sq_model model_fleet;
 extern const struct sq_model model_resync;
 extern const struct sq_model model_proxy;
 extern const struct sq_model model_cache;
+extern const struct sq_model model_publisher;
+extern const struct sq_model model_bolt_log;
 #ifdef HAVE_RAFT /* libraft was found when squall was built */
 extern const struct sq_model model_raft;
 extern const struct sq_model model_raft_sqlite;
