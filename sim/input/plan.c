@@ -88,16 +88,49 @@ static const char *shorten(const struct grid *grid, uint32_t axis)
     return at;
 }
 
+/* Those of the scenario, and those of the options. */
+static bool read_axes(struct plan *plan, const struct plan_options *options, struct grid *grid,
+                      struct diag *diag)
+{
+    uint32_t own = 0;
+    const struct scenario_axis *axes = scenario_axes(plan->scenario, &own);
+    grid->axes = arena_alloc_array(&plan->arena, own + options->axis_count + 1, sizeof(*axes));
+    for (uint32_t index = 0; index < own; index++) {
+        grid->axes[grid->axis_count++] = axes[index];
+    }
+    for (uint32_t index = 0; index < options->axis_count; index++) {
+        const struct plan_axis *given = &options->axes[index];
+        ASSERT(given->value_count > 0);
+        const struct yaml_node **values =
+            arena_alloc_array(&plan->arena, given->value_count, sizeof(const struct yaml_node *));
+        struct scenario_setting setting = {0};
+        for (uint32_t i = 0; i < given->value_count; i++) {
+            const char *text = arena_printf(&plan->arena, "%s=%s", given->path, given->values[i]);
+            if (!scenario_setting_parse(text, &plan->arena, &setting, diag)) {
+                return false;
+            }
+            values[i] = setting.value;
+        }
+        uint32_t at = 0;
+        while (at < grid->axis_count && strcmp(grid->axes[at].path, given->path) != 0) {
+            at++;
+        }
+        grid->axis_count += at == grid->axis_count ? 1 : 0;
+        grid->axes[at] =
+            (struct scenario_axis){given->path, setting.place, values, given->value_count};
+    }
+    return true;
+}
+
 static bool make_grid(struct plan *plan, const struct plan_options *options, struct grid *grid,
                       struct diag *diag)
 {
-    uint32_t count = 0;
-    const struct scenario_axis *axes = scenario_axes(plan->scenario, &count);
-    *grid = (struct grid){.axis_count = count, .setting_count = count};
-    grid->axes = arena_alloc_array(&plan->arena, count + 1, sizeof(*grid->axes));
-    for (uint32_t index = 0; index < count; index++) {
-        grid->axes[index] = axes[index];
+    *grid = (struct grid){0};
+    if (!read_axes(plan, options, grid, diag)) {
+        return false;
     }
+    uint32_t count = grid->axis_count;
+    grid->setting_count = count;
     grid->settings =
         arena_alloc_array(&plan->arena, count + options->set_count + 1, sizeof(*grid->settings));
     if (!read_sets(plan, options, grid, diag)) {
@@ -112,7 +145,7 @@ static bool make_grid(struct plan *plan, const struct plan_options *options, str
         cells *= axis->value_count;
         if (cells > PLAN_CELLS_MAX) {
             return diag_error(diag, axis->place, (uint32_t)strlen(axis->path),
-                              "the sweep has more than %d cells", PLAN_CELLS_MAX);
+                              "there are more than %d cells", PLAN_CELLS_MAX);
         }
     }
     plan->cell_count = (uint32_t)cells;
