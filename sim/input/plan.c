@@ -122,11 +122,32 @@ static bool read_axes(struct plan *plan, const struct plan_options *options, str
     return true;
 }
 
+/* An override that takes away the key of an axis takes away the axis. */
+static bool drop_axes(struct plan *plan, const struct plan_options *options, struct grid *grid,
+                      struct diag *diag)
+{
+    for (uint32_t index = 0; index < options->set_count; index++) {
+        struct scenario_setting setting;
+        if (!scenario_setting_parse(options->sets[index], &plan->arena, &setting, diag)) {
+            return false;
+        }
+        uint32_t kept = 0;
+        for (uint32_t axis = 0; axis < grid->axis_count; axis++) {
+            bool is_gone =
+                yaml_is_removal(setting.value) && strcmp(grid->axes[axis].path, setting.path) == 0;
+            grid->axes[kept] = grid->axes[axis];
+            kept += is_gone ? 0 : 1;
+        }
+        grid->axis_count = kept;
+    }
+    return true;
+}
+
 static bool make_grid(struct plan *plan, const struct plan_options *options, struct grid *grid,
                       struct diag *diag)
 {
     *grid = (struct grid){0};
-    if (!read_axes(plan, options, grid, diag)) {
+    if (!read_axes(plan, options, grid, diag) || !drop_axes(plan, options, grid, diag)) {
         return false;
     }
     uint32_t count = grid->axis_count;

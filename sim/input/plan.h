@@ -49,7 +49,8 @@ struct plan_axis {
 };
 
 struct plan_options {
-    /* "PATH=VALUE"; one on the path of an axis leaves that axis this single value. */
+    /* "PATH=VALUE"; one on the path of an axis leaves that axis this single value, and
+     * "PATH=null" takes key and axis away. */
     const char *const *sets;
     uint32_t set_count;
     const char *seeds; /* instead of the file's; NULL = the file's */

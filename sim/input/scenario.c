@@ -290,8 +290,10 @@ const char *scenario_canonical(const struct scenario *scenario,
     const struct yaml_node *sweep = yaml_find(scenario->tree, "sweep");
     for (uint32_t index = 0; index < count; index++) {
         const struct yaml_node *key = yaml_find_key(sweep, settings[index].path);
-        if (key == NULL) {
+        bool is_removal = yaml_is_removal(settings[index].value);
+        if (key == NULL || is_removal) {
             others[other_count++] = settings[index];
+            sweep = key != NULL ? yaml_with(arena, sweep, key, NULL) : sweep;
             continue;
         }
         const struct yaml_node **values =
@@ -313,7 +315,8 @@ const char *scenario_canonical(const struct scenario *scenario,
         return NULL;
     }
     if (sweep != NULL) {
-        tree = yaml_with(arena, tree, yaml_find_key(tree, "sweep"), sweep);
+        tree =
+            yaml_with(arena, tree, yaml_find_key(tree, "sweep"), sweep->count > 0 ? sweep : NULL);
     }
     tree = complete(scenario, tree, EXPAND_WRITTEN, arena, diag);
     return diag->count == before ? print_tree(tree, arena) : NULL;

@@ -141,6 +141,26 @@ TEST(plan, an_override_beside_an_axis_holds_in_every_cell)
     release();
 }
 
+TEST(plan, an_override_that_takes_a_key_away_takes_its_axis_away)
+{
+    static const char sweep[] =
+        "sweep: {client.retry.maxAttempts: [4, 5, 6], system.nodes: [1, 3]}\n";
+    static const char *const sets[] = {"client.retry.maxAttempts=null"};
+    REQUIRE(build(sweep, sets, 1, NULL, false));
+    CHECK_EQUAL(plan.cell_count, 2);
+    CHECK_TEXT(plan.cells[1].label, "nodes=3");
+    CHECK(plan.cells[0].spec.loads[0].client.attempts_max < 9);
+    CHECK(strstr(plan.canonical, "maxAttempts: [") == NULL);
+    CHECK(strstr(plan.canonical, "sweep") != NULL);
+    release();
+    static const char *const both[] = {"client.retry.maxAttempts=null", "system.nodes=null"};
+    REQUIRE(build(sweep, both, 2, NULL, false));
+    CHECK_EQUAL(plan.cell_count, 1);
+    CHECK_TEXT(plan.cells[0].label, "");
+    CHECK(strstr(plan.canonical, "sweep") == NULL);
+    release();
+}
+
 TEST(plan, the_id_is_that_of_the_work_and_not_of_the_seeds)
 {
     static const char sweep[] = "sweep: {system.nodes: [1, 3]}\n";
