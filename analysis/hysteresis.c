@@ -179,7 +179,7 @@ double hysteresis_settling_s(const struct hysteresis_ramp *ramp,
         double load = (double)ramp->levels[i - 1] / PER_1000S;
         double backlog = system->queue_limit - one_timeout;
         double spare = system->capacity_per_s * (1 - load / system->hidden_per_s);
-        if (load < system->hidden_per_s && backlog > 0) {
+        if (load < HYSTERESIS_CLOSE * system->hidden_per_s && backlog > 0) {
             draining = backlog / spare + system->timeout_s;
             break;
         }

@@ -17,6 +17,9 @@
 #include <stdint.h>
 
 #define HYSTERESIS_LEVELS_MAX 1000
+/* A level that is not below the hidden capacity by this factor is taken to be at it: the backlog
+ * would need a hundred times as long to drain as without any load. */
+#define HYSTERESIS_CLOSE 0.99
 
 /* From the first level to the last, and down again: 2 level_count - 1 steps in all. */
 struct hysteresis_ramp {
@@ -74,9 +77,9 @@ struct hysteresis_system {
     double hidden_per_s; /* the load below which it comes back */
 };
 /* Half the dwell that the ramp needs, as far as theory can tell: to fill the queue at the top (a
- * time-out of work at what is beyond the capacity), to drain a full one at the first level below
- * the hidden capacity, and never less than a full queue's work and five time-outs. Without a limit
- * of the queue the backlog is counted as none. */
+ * time-out of work at what is beyond the capacity), to drain a full one at the first level
+ * below HYSTERESIS_CLOSE of the hidden capacity, and never less than a full queue's work and five
+ * time-outs. Without a limit of the queue the backlog is counted as none. */
 double hysteresis_settling_s(const struct hysteresis_ramp *ramp,
                              const struct hysteresis_system *system);
 

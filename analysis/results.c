@@ -46,6 +46,7 @@ enum statement {
     STATEMENT_VIOLATION,
     STATEMENT_METRIC,
     STATEMENT_WINDOW,
+    STATEMENT_WINDOW_GOOD,
     STATEMENT_FAULT,
     STATEMENT_COST,
     STATEMENT_RECHECK,
@@ -81,6 +82,7 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         "VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
     [STATEMENT_METRIC] = "INSERT INTO metric VALUES(?1,?2,?3)",
     [STATEMENT_WINDOW] = "INSERT INTO window VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
+    [STATEMENT_WINDOW_GOOD] = "INSERT INTO window_good VALUES(?1,?2,?3,?4,?5,?6)",
     [STATEMENT_FAULT] = "INSERT INTO fault VALUES(?1,?2,?7,?3,?8,?4,?5,?6,NULL)",
     [STATEMENT_COST] = "INSERT INTO run_cost VALUES(?1,?2,?3,?4,?5)",
     [STATEMENT_RECHECK] = "INSERT INTO recheck VALUES(?1,?2,?3) ON CONFLICT DO NOTHING",
@@ -362,7 +364,7 @@ static bool check_file(struct results *results, struct err *err)
     }
     /* A file of an older squall gets the tables that came since; there is none to read in one that
      * is only read. */
-    if (results->mode == RESULTS_APPEND && !has_table(results, "arm_window") &&
+    if (results->mode == RESULTS_APPEND && !has_table(results, "window_good") &&
         !create_schema(results, err)) {
         return false;
     }
@@ -960,6 +962,23 @@ static bool add_verdict(struct results *results, int64_t run_id, const struct ru
     return is_fine;
 }
 
+/* What of a window is judged by when an operation was meant to start. */
+static bool add_window_good(struct results *results, int64_t run_id,
+                            const struct result_window *window, struct err *err)
+{
+    sqlite3_stmt *statement = prepare_write(results, STATEMENT_WINDOW_GOOD, err);
+    if (statement == NULL) {
+        return false;
+    }
+    bind_integer(statement, 1, run_id);
+    bind_integer(statement, 2, window->t_ns);
+    bind_integer(statement, 3, window->judged);
+    bind_integer(statement, 4, window->good);
+    bind_integer(statement, 5, window->timeouts);
+    bind_integer(statement, 6, window->unwanted);
+    return finish(results, statement, err);
+}
+
 static bool add_windows(struct results *results, int64_t run_id, const struct run_result *result,
                         struct err *err)
 {
@@ -980,7 +999,7 @@ static bool add_windows(struct results *results, int64_t run_id, const struct ru
         bind_optional(statement, 9, window->p99_ns);
         bind_real(statement, 10, window->in_flight);
         bind_integer(statement, 11, window->is_up);
-        if (!finish(results, statement, err)) {
+        if (!finish(results, statement, err) || !add_window_good(results, run_id, window, err)) {
             return false;
         }
     }

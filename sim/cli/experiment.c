@@ -177,7 +177,7 @@ int experiment_begin(struct experiment *experiment, const char *kind,
         return status;
     }
     experiment->spec = &experiment->base.plan.cells[0].spec;
-    if (!experiment->spec->metastability.is_asked) {
+    if (!experiment->spec->metastability.is_asked && !options->is_series) {
         struct err err = {0};
         err_set(&err, ERR_INPUT,
                 "'%s' has no 'metastability' block, and without the verdict of the four arms there "
@@ -439,7 +439,7 @@ int experiment_open(struct experiment *experiment)
         const struct experiment_axis *axis = &experiment->axes[i];
         axes[i] = (struct plan_axis){axis->path, axis->values, axis->count};
     }
-    if (!check_sweep(experiment, &err)) {
+    if (!experiment->options->is_series && !check_sweep(experiment, &err)) {
         return fail(&err);
     }
     int status = plan_experiment(experiment, axes, experiment->axis_count, &experiment->opened);
@@ -470,8 +470,8 @@ int experiment_run(struct experiment *experiment, const struct campaign_source *
         .deadline_ns = options->deadline_ns,
         .fail_fast = UINT64_MAX,
         .recheck_percent = RECHECK_PERCENT,
-        .windows = JUDGE_WINDOWS_NONE,
-        .has_no_windows = true,
+        .windows = options->is_series ? JUDGE_WINDOWS_ALL : JUDGE_WINDOWS_NONE,
+        .has_no_windows = !options->is_series,
         .is_quiet = options->is_quiet,
         .command_line = text_of(&options->command_line),
         .source = source,

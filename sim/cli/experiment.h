@@ -43,6 +43,9 @@ struct experiment_options {
     bool is_quick;
     bool is_quiet;
     struct text command_line;
+    /* By the command: every cell is one run and not four arms, its series is kept, and what the
+     * scenario sweeps stays. */
+    bool is_series;
 };
 
 /* A child for a command's argp; its input is a struct experiment_options, and the scenario is the
