@@ -19,6 +19,7 @@
 #define AXIS_LABEL 18 /* CSS pixels from the left edge */
 
 const struct plot plots[] = {
+    {"hysteresis", "goodput over load, on the way up and on the way down", plot_hysteresis},
     {"arms", "control, trigger, doubled and probe arm of one seed: why the verdict is what it is",
      plot_arms},
     {"compare", "goodput over time, one line a cell, same seed", plot_compare},

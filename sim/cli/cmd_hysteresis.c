@@ -13,8 +13,10 @@
 #include "sim/base/base.h"
 #include "sim/base/units.h"
 #include "sim/cli/predict.h"
+#include "sim/cli/runner.h"
 #include "sim/cli/staircase.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -398,25 +400,20 @@ static uint32_t levels_between(const struct hysteresis_ramp *ramp, double left, 
 static void print_theory(const struct staircase *stairs, const struct branch *branch, double back)
 {
     if (!branch->has_theory) {
+        printf("    theory     says nothing of this scenario\n");
         return;
     }
     const struct predict_system *system = &branch->request.system;
-    double saddle = mean_field_saddle_node(system);
     double level = return_level(stairs, branch);
-    char text[32];
-    printf("    theory     tips at %s at the latest (saddle-node), returns at %s, the level below "
-           "the hidden capacity %.6g/s",
-           format_load(saddle, text, sizeof(text)), level > 0 ? "" : "no level",
-           mean_field_hidden_capacity(system));
-    if (level > 0) {
-        printf(": %.6g/s", level);
-    }
+    char saddle[32];
+    char returns[32];
+    printf("    theory     tips from %s on (saddle-node), returns at %s (hidden capacity %.6g/s)\n",
+           format_load(mean_field_saddle_node(system), saddle, sizeof(saddle)),
+           format_load(level, returns, sizeof(returns)), mean_field_hidden_capacity(system));
     if (level > 0 && back > 0) {
         uint32_t apart = levels_between(&stairs->ramp, level, back);
-        printf("; simulation %s%u level%s away", apart == 0 ? "and theory agree, " : "", apart,
-               apart == 1 ? "" : "s");
+        printf("    difference %u level%s of the return\n", apart, apart == 1 ? "" : "s");
     }
-    printf("\n");
 }
 
 static void print_range(const double *sorted, uint32_t count)
@@ -457,18 +454,33 @@ static void print_branch(const struct staircase *stairs, const struct branch *br
     }
 }
 
-/* Up and down side by side; the last two columns are the early warning. */
+static void print_number(double value, int width, int digits)
+{
+    if (isnan(value)) {
+        printf(" %*s", width, "-");
+    } else {
+        printf(" %*.*g", width, digits, value);
+    }
+}
+
+/* Up and down side by side; the last two columns are the early warning, of operations in flight on
+ * the way up. */
 static void print_table(const struct staircase *stairs, const struct branch *branch)
 {
     uint32_t last = hysteresis_steps(&stairs->ramp) - 1;
-    printf("\n    %10s %10s %10s %8s %8s %12s %8s\n", "load", "up", "down", "sends", "sends",
+    printf("\n    %23s %21s %21s\n", "answered/s", "sends", "in flight, up");
+    printf("    %7s %10s %10s %10s %10s %10s %10s\n", "load/s", "up", "down", "up", "down",
            "variance", "lag 1");
     for (uint32_t i = 0; i < stairs->ramp.level_count && branch->seeds > 0; i++) {
         const struct hysteresis_step *up = &branch->steps[i];
         const struct hysteresis_step *down = &branch->steps[last - i];
-        printf("    %8.6g/s %8.5g/s %8.5g/s %8.3g %8.3g %12.4g %8.2g\n", up->load_per_s,
-               up->goodput_per_s, down->goodput_per_s, up->sends, down->sends, up->variance,
-               up->correlation);
+        const double values[] = {up->goodput_per_s, down->goodput_per_s, up->sends,
+                                 down->sends,       up->variance,        up->correlation};
+        printf("    %7.6g", up->load_per_s);
+        for (uint32_t k = 0; k < ARRAY_COUNT(values); k++) {
+            print_number(values[k], 10, k < 2 ? 6 : 3);
+        }
+        printf("\n");
     }
 }
 
@@ -546,6 +558,26 @@ static int climb(struct staircase *stairs, struct experiment_options *given)
     return status == EXIT_HELD ? experiment_run(experiment, NULL) : status;
 }
 
+/* Writes the scenario of the ramp into the folder: its settings are too long for a command line. */
+static bool write_scenario(struct staircase *stairs, struct err *err)
+{
+    struct experiment *experiment = stairs->experiment;
+    const struct plan *plan = &experiment->opened.plan;
+    const char *path = arena_printf(&experiment->arena, "%s/staircase.yaml", experiment->folder);
+    FILE *file = fopen(path, "w");
+    bool is_fine = file != NULL && fputs(plan->canonical, file) >= 0;
+    is_fine = file != NULL && fclose(file) == 0 && is_fine;
+    if (!is_fine) {
+        return err_set(err, ERR_SYSTEM, "cannot write '%s': %s", path, strerror(errno));
+    }
+    struct cell cell = plan->cells[0];
+    cell.spec.file = path;
+    printf("  a run     ");
+    replay_line(stdout, &cell, NULL, 0, experiment->folder, plan_seed(plan, 0));
+    printf("\n");
+    return true;
+}
+
 static int conclude(struct staircase *stairs, int status)
 {
     struct err err = {0};
@@ -562,7 +594,8 @@ static int conclude(struct staircase *stairs, int status)
         status = branch->cut > 0 ? exit_worse(status, EXIT_UNKNOWN) : status;
     }
     printf("\n");
-    return exit_worse(status, experiment_report(stairs->experiment));
+    status = exit_worse(status, experiment_report(stairs->experiment));
+    return write_scenario(stairs, &err) ? status : exit_worse(status, fail(&err));
 }
 
 int cmd_hysteresis(int argc, char **argv)

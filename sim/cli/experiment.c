@@ -643,7 +643,9 @@ int experiment_report(struct experiment *experiment)
     struct report_options report = {.folder = folder, .format = REPORT_SVG};
     bool is_drawn = report_write(experiment->results, &report, &err);
     printf("  results   %s  digest %s\n", experiment->path, digest);
-    print_example(experiment);
+    if (!experiment->options->is_series) {
+        print_example(experiment);
+    }
     printf("  report    %s/index.html\n", folder);
     return is_drawn ? EXIT_HELD : fail(&err);
 }
