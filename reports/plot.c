@@ -19,16 +19,18 @@
 #define AXIS_LABEL 18 /* CSS pixels from the left edge */
 
 const struct plot plots[] = {
-    {"hysteresis", "goodput over load, on the way up and on the way down", plot_hysteresis},
+    {"map", "which triggers stick at which load, beside theory (squall map)", plot_map, true},
+    {"hysteresis", "goodput over load, on the way up and on the way down (squall hysteresis)",
+     plot_hysteresis, true},
     {"arms", "control, trigger, doubled and probe arm of one seed: why the verdict is what it is",
-     plot_arms},
-    {"compare", "goodput over time, one line a cell, same seed", plot_compare},
-    {"cells", "the cells side by side: offered, answered, sent; same axes", plot_cells},
+     plot_arms, false},
+    {"compare", "goodput over time, one line a cell, same seed", plot_compare, false},
+    {"cells", "the cells side by side: offered, answered, sent; same axes", plot_cells, false},
     {"availability", "unavailability against the number of replicas, with 95% intervals",
-     plot_availability},
-    {"latency", "latency at every percentile, one line a cell", plot_latency},
-    {"timeline", "one run: faults, throughput and latency over time", plot_timeline},
-    {NULL, NULL, NULL},
+     plot_availability, false},
+    {"latency", "latency at every percentile, one line a cell", plot_latency, false},
+    {"timeline", "one run: faults, throughput and latency over time", plot_timeline, true},
+    {NULL, NULL, NULL, false},
 };
 
 bool plot_finish(struct plot_context *context, struct figure *figure,

@@ -34,10 +34,13 @@ struct plot {
     const char *summary;
     /* Adds nothing when there is nothing to show. */
     bool (*write)(struct plot_context *context, struct err *err);
+    /* Of an experiment: when the file has one, only such plots are made. */
+    bool is_of_experiment;
 };
 extern const struct plot plots[]; /* ends with a NULL name; in the order of the page */
 
 bool plot_hysteresis(struct plot_context *context, struct err *err);
+bool plot_map(struct plot_context *context, struct err *err);
 bool plot_arms(struct plot_context *context, struct err *err);
 bool plot_compare(struct plot_context *context, struct err *err);
 bool plot_cells(struct plot_context *context, struct err *err);

@@ -5,8 +5,8 @@
  * came from; the area between them is shaded. Two upright lines say what theory expected before
  * anything was run. Beside it stand the loads at which it tips and returns, so the picture can be
  * read without the page around it. */
+#include "reports/experiment.h"
 #include "reports/plot.h"
-#include "reports/values.h"
 
 #include "sim/base/base.h"
 
@@ -30,29 +30,34 @@
 
 struct loop {
     struct plot_context *context;
-    const struct vec *values;
+    const struct report_experiment *experiment;
     const char *label;
     double highest; /* goodput or load, for the axes */
     double first;
     double last;
 };
 
-static double figure_of(const struct loop *loop, const char *series)
-{
-    const struct report_value *value = report_value_find(loop->values, series, loop->label);
-    return value != NULL ? value->x : (double)NAN;
-}
-
-static bool is_of(const struct loop *loop, const struct report_value *value, const char *series)
+static bool is_of(const struct loop *loop, const struct report_point *value, const char *series)
 {
     return strcmp(value->series, series) == 0 && strcmp(value->note, loop->label) == 0;
+}
+
+static double figure_of(const struct loop *loop, const char *series)
+{
+    for (uint32_t i = 0; i < loop->experiment->point_count; i++) {
+        const struct report_point *point = &loop->experiment->points[i];
+        if (is_of(loop, point, series)) {
+            return point->x;
+        }
+    }
+    return NAN;
 }
 
 static void measure(struct loop *loop)
 {
     loop->first = INFINITY;
-    for (uint32_t i = 0; i < loop->values->count; i++) {
-        const struct report_value *value = vec_at(loop->values, i);
+    for (uint32_t i = 0; i < loop->experiment->point_count; i++) {
+        const struct report_point *value = &loop->experiment->points[i];
         if (is_of(loop, value, "up") || is_of(loop, value, "down")) {
             loop->highest = fmax(loop->highest, fmax(value->x, isnan(value->y) ? 0 : value->y));
             loop->first = fmin(loop->first, value->x);
@@ -64,20 +69,21 @@ static void measure(struct loop *loop)
 struct writing {
     const struct loop *loop;
     struct text csv;
-    const struct report_value *before;
+    const struct report_point *before;
     uint32_t count;
 };
 
 /* With an arrow from the point before, at every fourth point and wherever goodput jumps. */
-static void write_point(struct writing *writing, const struct report_value *value)
+static void write_point(struct writing *writing, const struct report_point *value)
 {
-    const struct report_value *before = writing->before;
+    const struct report_point *before = writing->before;
     bool is_jump = before != NULL && fabs(before->y - value->y) > JUMP * writing->loop->highest;
     bool has_arrow = before != NULL && (is_jump || writing->count % ARROWS == ARROWS / 2);
     const double row[] = {value->x,
                           value->y,
                           isnan(value->low) ? value->y : fmax(0, value->low),
-                          isnan(value->high) ? value->y : value->high,
+                          isnan(value->high) ? value->y
+                                             : fmin(value->high, fmax(value->x, value->y)),
                           has_arrow ? before->x : (double)NAN,
                           has_arrow ? before->y : (double)NAN};
     for (uint32_t k = 0; k < ARRAY_COUNT(row); k++) {
@@ -96,9 +102,9 @@ static bool write_branch(const struct loop *loop, const struct figure *figure, c
     char suffix[16];
     text_init(&writing.csv);
     text_add(&writing.csv, "load_per_s,goodput_per_s,low95,high95,arrow_x,arrow_y\n");
-    const struct report_value *top = NULL;
-    for (uint32_t i = 0; i < loop->values->count; i++) {
-        const struct report_value *value = vec_at(loop->values, i);
+    const struct report_point *top = NULL;
+    for (uint32_t i = 0; i < loop->experiment->point_count; i++) {
+        const struct report_point *value = &loop->experiment->points[i];
         bool is_down = is_of(loop, value, "down");
         if (is_down && strcmp(series, "down") == 0 && writing.count == 0 && top != NULL) {
             write_point(&writing, top);
@@ -120,15 +126,15 @@ static bool write_area(const struct loop *loop, const struct figure *figure, str
     struct text csv;
     text_init(&csv);
     text_add(&csv, "load_per_s,up_per_s,down_per_s\n");
-    const struct report_value *top = NULL;
-    for (uint32_t i = 0; i < loop->values->count; i++) {
-        const struct report_value *up = vec_at(loop->values, i);
+    const struct report_point *top = NULL;
+    for (uint32_t i = 0; i < loop->experiment->point_count; i++) {
+        const struct report_point *up = &loop->experiment->points[i];
         if (!is_of(loop, up, "up")) {
             continue;
         }
         top = up;
-        for (uint32_t k = 0; k < loop->values->count; k++) {
-            const struct report_value *down = vec_at(loop->values, k);
+        for (uint32_t k = 0; k < loop->experiment->point_count; k++) {
+            const struct report_point *down = &loop->experiment->points[k];
             if (is_of(loop, down, "down") && fabs(down->x - up->x) < 1e-9 * up->x) {
                 const double row[] = {up->x, up->y, down->y};
                 csv_number(&csv, row[0]);
@@ -161,7 +167,7 @@ static void add_line(struct figure *figure, const struct loop *loop, double x, c
     uint32_t place = LEFT + (uint32_t)((RIGHT - LEFT) * x / span);
     bool is_right = place > (LEFT + RIGHT) / 2;
     text_printf(&figure->script,
-                "set arrow from first %.9g, graph 0 to first %.9g, screen %.5f nohead back "
+                "set arrow from first %.9g, graph 0 to first %.9g, screen %.5f nohead front "
                 "linecolor rgb '%s' dashtype (6,4) linewidth 1.6\n",
                 x, x, 1 - (TOP - 24.0 + 18.0 * row) / HEIGHT, colour);
     plot_label_add(
@@ -277,20 +283,39 @@ static bool draw(struct loop *loop, uint32_t number, struct err *err)
     return is_fine;
 }
 
+/* The different labels of the cells, in order; at most CELLS_MAX are kept. */
+static uint32_t labels_of(const struct report_experiment *experiment, const char **labels)
+{
+    uint32_t count = 0;
+    const char *last = NULL;
+    const struct report_point *point;
+    for (uint32_t i = 0; (point = report_experiment_point(experiment, "up", i)) != NULL; i++) {
+        if (last != NULL && strcmp(last, point->note) == 0) {
+            continue;
+        }
+        last = point->note;
+        labels[count < CELLS_MAX ? count : CELLS_MAX - 1] =
+            count < CELLS_MAX ? last : labels[CELLS_MAX - 1];
+        count++;
+    }
+    return count;
+}
+
 bool plot_hysteresis(struct plot_context *context, struct err *err)
 {
-    struct vec values;
+    struct report_experiment experiment;
     const char *labels[CELLS_MAX];
-    vec_init(&values, sizeof(struct report_value), UINT32_MAX);
-    bool is_fine = report_values_load(context->data, "hysteresis", &values, err);
-    uint32_t count = is_fine ? report_value_notes(&values, "up", labels, CELLS_MAX) : 0;
+    if (!report_experiment_load(&experiment, context->data, "hysteresis", err)) {
+        return false;
+    }
+    uint32_t count = experiment.is_there ? labels_of(&experiment, labels) : 0;
+    bool is_fine = true;
     for (uint32_t i = 0; i < count && i < CELLS_MAX && is_fine; i++) {
-        struct loop loop = {.context = context, .values = &values, .label = labels[i]};
+        struct loop loop = {.context = context, .experiment = &experiment, .label = labels[i]};
         is_fine = draw(&loop, i, err);
     }
     if (count > CELLS_MAX) {
         plot_note(context, "Loops are drawn for the first %d of %u cells.", CELLS_MAX, count);
     }
-    vec_release(&values);
     return is_fine;
 }

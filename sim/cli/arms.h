@@ -7,7 +7,7 @@
 
 #include "sim/cli/runner.h"
 
-#define ARMS_CONTROLS 8
+#define ARMS_CONTROLS 32
 
 /* A control arm that was run. */
 struct arms_control {

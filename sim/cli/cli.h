@@ -36,6 +36,8 @@ int cmd_check(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_report(int argc, char **argv);
+int cmd_map(int argc, char **argv);
+int cmd_tip(int argc, char **argv);
 int cmd_predict(int argc, char **argv);
 int cmd_hysteresis(int argc, char **argv);
 int cmd_list(int argc, char **argv);

@@ -305,30 +305,30 @@ struct experiment_default experiment_load_default(struct experiment *experiment,
     return found;
 }
 
-/* The largest finite one at the values of the axis "load"; 0: none. */
-static double largest_tipping(const struct experiment *experiment)
+/* The shortest and the longest finite one at the values of the axis "load", or at the load of the
+ * scenario; 0: none. */
+static struct interval tipping_range(const struct experiment *experiment)
 {
-    struct predict_request request = experiment->request;
-    double largest = 0;
-    uint32_t count = 1;
+    const struct predict_request *request = &experiment->request;
     const struct experiment_axis *loads = NULL;
     for (uint32_t i = 0; i < experiment->axis_count; i++) {
-        if (strcmp(experiment->axes[i].name, "load") == 0 &&
-            experiment->axes[i].unit == AXIS_RATE) {
-            loads = &experiment->axes[i];
-            count = loads->count;
-        }
+        const struct experiment_axis *axis = &experiment->axes[i];
+        loads = strcmp(axis->name, "load") == 0 && axis->unit == AXIS_RATE ? axis : loads;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        double load = loads != NULL ? loads->numbers[i] : request.load_per_s;
+    struct interval range = {0, 0};
+    for (uint32_t i = 0; i < (loads != NULL ? loads->count : 1) && experiment->has_theory; i++) {
+        double load = loads != NULL ? loads->numbers[i] : request->load_per_s;
         if (load <= 0) {
             continue;
         }
         double tips =
-            fluid_tipping_duration(&request.system, load, request.trigger, request.budget_burst);
-        largest = tips < 1e6 && tips > largest ? tips : largest;
+            fluid_tipping_duration(&request->system, load, request->trigger, request->budget_burst);
+        if (tips < 1e6) {
+            range.low = range.low == 0 || tips < range.low ? tips : range.low;
+            range.high = tips > range.high ? tips : range.high;
+        }
     }
-    return largest;
+    return range;
 }
 
 static const char *trigger_name(const struct run_spec *spec, const char **kind)
@@ -358,10 +358,21 @@ struct experiment_default experiment_trigger_default(struct experiment *experime
         return found;
     }
     found.path = arena_printf(&experiment->arena, "%s.%s.duration", kind, name);
-    double tips = experiment->has_theory ? largest_tipping(experiment) : 0;
-    if (tips > 0) {
-        found.to = round_off((int64_t)(3e9 * tips), true);
+    struct interval tips = tipping_range(experiment);
+    if (tips.high > 0) {
+        found.to = round_off((int64_t)(3e9 * tips.high), true);
         found.from = found.to / count;
+    }
+    return found;
+}
+
+struct experiment_default experiment_search_default(struct experiment *experiment, uint32_t count)
+{
+    struct experiment_default found = experiment_trigger_default(experiment, count);
+    struct interval tips = tipping_range(experiment);
+    if (tips.high > 0) {
+        found.from = round_off((int64_t)(0.6e9 * tips.low), false);
+        found.to = round_off((int64_t)(1.4e9 * tips.high), true);
     }
     return found;
 }
@@ -528,14 +539,29 @@ bool experiment_request(const struct experiment *experiment, uint32_t cell,
     return is_known;
 }
 
-double experiment_tipping_duration(const struct experiment *experiment, uint32_t cell)
+/* The correction is that of `squall predict`. */
+double experiment_tipping_duration(const struct experiment *experiment, uint32_t cell,
+                                   double *with_service)
 {
     struct predict_request request;
-    bool is_known = experiment_request(experiment, cell, &request) &&
-                    (request.trigger.capacity_factor < 1 || request.trigger.load_factor > 1);
-    return !is_known ? __builtin_nan("")
-                     : fluid_tipping_duration(&request.system, request.load_per_s, request.trigger,
-                                              request.budget_burst);
+    double nothing = __builtin_nan("");
+    *with_service = nothing;
+    if (!experiment_request(experiment, cell, &request) ||
+        (request.trigger.capacity_factor >= 1 && request.trigger.load_factor <= 1)) {
+        return nothing;
+    }
+    struct predict_system *system = &request.system;
+    double tips =
+        fluid_tipping_duration(system, request.load_per_s, request.trigger, request.budget_burst);
+    double service_s = system->servers / system->capacity_per_s;
+    if (service_s < system->timeout_s / 2 && service_s >= system->timeout_s / 1000 &&
+        system->queue_limit <= 0) {
+        system->timeout_s -= service_s;
+        system->retry_delay_s += service_s;
+        *with_service = fluid_tipping_duration(system, request.load_per_s, request.trigger,
+                                               request.budget_burst);
+    }
+    return tips;
 }
 
 /* ------------------------------------------------------------------------------------ verdicts */

@@ -108,6 +108,8 @@ struct experiment_default experiment_load_default(struct experiment *experiment,
 /* The duration of the first trigger, up to three times the largest one that theory expects to tip
  * at the values of the axis "load", if that was added before. */
 struct experiment_default experiment_trigger_default(struct experiment *experiment, uint32_t count);
+/* The same, from six tenths of the shortest one to seven fifths of the longest one. */
+struct experiment_default experiment_search_default(struct experiment *experiment, uint32_t count);
 /* Builds the cells and opens the results file. The exit status; experiment_end is due in any case.
  */
 int experiment_open(struct experiment *experiment);
@@ -122,8 +124,10 @@ uint32_t experiment_cell(const struct experiment *experiment, const uint32_t *in
 bool experiment_request(const struct experiment *experiment, uint32_t cell,
                         struct predict_request *request);
 /* The shortest duration of the cell's trigger that theory expects to stick, s; infinite: none does;
- * NaN: it says nothing. */
-double experiment_tipping_duration(const struct experiment *experiment, uint32_t cell);
+ * NaN: it says nothing. *with_service: the same when one mean service is taken off the
+ * time-out, which the fluid neglects. */
+double experiment_tipping_duration(const struct experiment *experiment, uint32_t cell,
+                                   double *with_service);
 
 /* How the runs of each cell came out, of all seeds in the file. `tallies` has one for each cell. */
 bool experiment_tally(struct experiment *experiment, struct tally *tallies, struct err *err);

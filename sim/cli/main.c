@@ -18,6 +18,8 @@ const struct command commands[] = {
     {"run", "run the seeds of a scenario, judge, write results.sqlite", cmd_run},
     {"replay", "run one seed again, exactly; compare its digest; trace it", cmd_replay},
     {"report", "plots and tables of a results file", cmd_report},
+    {"map", "which triggers stick at which load: a heat map, beside theory", cmd_map},
+    {"tip", "the smallest trigger that sticks, in each seed, beside theory", cmd_tip},
     {"predict", "what theory says: does a server with retries come back by itself?", cmd_predict},
     {"hysteresis", "the load climbs and comes down again: where does goodput go, and return?",
      cmd_hysteresis},
