@@ -22,6 +22,7 @@ const struct plot plots[] = {
     {"map", "which triggers stick at which load, beside theory (squall map)", plot_map, true},
     {"hysteresis", "goodput over load, on the way up and on the way down (squall hysteresis)",
      plot_hysteresis, true},
+    {"recovery", "recovery time over load, beside theory (squall recovery)", plot_recovery, true},
     {"arms", "control, trigger, doubled and probe arm of one seed: why the verdict is what it is",
      plot_arms, false},
     {"compare", "goodput over time, one line a cell, same seed", plot_compare, false},

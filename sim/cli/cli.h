@@ -40,6 +40,7 @@ int cmd_map(int argc, char **argv);
 int cmd_tip(int argc, char **argv);
 int cmd_predict(int argc, char **argv);
 int cmd_hysteresis(int argc, char **argv);
+int cmd_recovery(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);

@@ -23,6 +23,8 @@ const struct command commands[] = {
     {"predict", "what theory says: does a server with retries come back by itself?", cmd_predict},
     {"hysteresis", "the load climbs and comes down again: where does goodput go, and return?",
      cmd_hysteresis},
+    {"recovery", "how long does it take to come back, the closer to the hidden capacity?",
+     cmd_recovery},
     {"check", "validate scenarios; --normalise, --schema", cmd_check},
     {"list", "models, checks, scenarios", cmd_list},
     {"explain", "what a key of the scenario language means", cmd_explain},
