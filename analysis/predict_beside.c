@@ -15,6 +15,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TIMES_LEAST  60.0   /* time-outs to wait after any trigger */
+#define TIMES_STUCK  100.0  /* ... when theory expects it not to come back */
+#define TIMES_MOST   5000.0 /* ... at most */
+#define MARGIN       1.3    /* on what theory expects */
+#define FREEZE_USUAL 5.0    /* time-outs, where no freeze tips */
+#define SIZE_HIGHEST 10.0   /* the same, of a search */
+#define LOAD_RATIO   1.0025
+#define SIZES_IN_ONE 1000
+
 #define SHORT 10.0 /* times: service against the time-out */
 #define SMALL 100  /* requests that are served in a time-out */
 #define CLOSE 0.9  /* of the saddle-node: where chance tips */
@@ -179,4 +188,120 @@ const char *beside_limit(const struct predict_request *request, enum beside_line
         return "";
     }
     UNREACHABLE();
+}
+
+/* ------------------------------------------------------------------------------- what must be run
+ */
+
+static double least(double left, double right)
+{
+    return left < right ? left : right;
+}
+
+/* How long after such a trigger it is back, with a margin. */
+static double wait_after(const struct predict_request *request, double load_per_s,
+                         struct fluid_trigger trigger, double otherwise_s)
+{
+    double timeout_s = request->system.timeout_s;
+    struct fluid_run run =
+        fluid_through(&request->system, load_per_s, trigger, request->budget_burst);
+    double back_s = run.end == FLUID_RECOVERED ? fmax(run.late_until_s, run.empty_at_s) : 0;
+    return least(MARGIN * back_s + otherwise_s, TIMES_MOST * timeout_s);
+}
+
+static double freeze_at(const struct predict_request *request, double load_per_s, double times)
+{
+    static const struct fluid_trigger freeze = {0, 1, 0};
+    const struct predict_system *system = &request->system;
+    double tips = load_per_s < system->capacity_per_s
+                      ? fluid_tipping_duration(system, load_per_s, freeze, request->budget_burst)
+                      : (double)INFINITY;
+    return isinf(tips) ? (double)NAN : times * tips;
+}
+
+/* With one mean service in the time-out, where that is a correction and not a guess. */
+static double tipping_of(const struct predict_request *request)
+{
+    struct predict_system system = request->system;
+    double service_s = system.servers / system.capacity_per_s;
+    if (service_s < system.timeout_s / 2 && system.queue_limit <= 0) {
+        system.timeout_s -= service_s;
+        system.retry_delay_s += service_s;
+    }
+    return fluid_tipping_duration(&system, request->load_per_s, request->trigger,
+                                  request->budget_burst);
+}
+
+static double stuck_sends(const struct predict_request *request)
+{
+    struct mean_field_root roots[MEAN_FIELD_ROOTS_MAX];
+    uint32_t count = mean_field_roots(&request->system, request->load_per_s, roots);
+    const struct mean_field_root *last = &roots[count - 1];
+    return last->is_stable && last->timeout_share > 0.5 ? last->attempts_per_s / request->load_per_s
+                                                        : (double)NAN;
+}
+
+static void plan_load(const struct predict_request *request, struct beside_plan *plan)
+{
+    double timeout_s = request->system.timeout_s;
+    double load = request->load_per_s;
+    plan->class = mean_field_class(&request->system, load);
+    double freeze_s = freeze_at(request, load, 2);
+    plan->class_freeze_s = isnan(freeze_s) ? plan->freeze_s : freeze_s;
+    struct fluid_trigger freeze = {0, 1, plan->class_freeze_s};
+    plan->class_wait_s = wait_after(request, load, freeze, TIMES_STUCK * timeout_s);
+    plan->sends = stuck_sends(request);
+    plan->tipping_s = tipping_of(request);
+    plan->tipping_high_s = isinf(plan->tipping_s) ? SIZE_HIGHEST * timeout_s : 2 * plan->tipping_s;
+    struct fluid_trigger longest = request->trigger;
+    longest.duration_s = plan->tipping_high_s;
+    plan->tipping_wait_s = wait_after(request, load, longest, TIMES_STUCK * timeout_s);
+    struct fluid_run run =
+        fluid_through(&request->system, load, request->trigger, request->budget_burst);
+    plan->back_s = run.end == FLUID_UNDECIDED ? (double)NAN : run.late_until_s;
+    plan->back_wait_s =
+        wait_after(request, load, request->trigger,
+                   (isfinite(plan->back_s) ? TIMES_LEAST : 2 * TIMES_STUCK) * timeout_s);
+}
+
+struct beside_plan beside_plan_of(const struct predict_request *request)
+{
+    const struct predict_system *system = &request->system;
+    struct beside_plan plan = {.hidden_per_s = mean_field_hidden_capacity(system),
+                               .saddle_per_s = mean_field_saddle_node(system)};
+    double freeze_s = freeze_at(request, 1.01 * plan.hidden_per_s, 1.5);
+    plan.freeze_s = isnan(freeze_s) ? FREEZE_USUAL * system->timeout_s : freeze_s;
+    struct fluid_trigger freeze = {0, 1, plan.freeze_s};
+    plan.patience_s = TIMES_LEAST * system->timeout_s;
+    if (plan.hidden_per_s > 0) {
+        plan.patience_s = wait_after(request, 0.99 * plan.hidden_per_s, freeze, plan.patience_s);
+    }
+    if (request->load_per_s > 0) {
+        plan_load(request, &plan);
+    }
+    return plan;
+}
+
+uint32_t beside_loads(double low, double high, double *values)
+{
+    double wanted = ceil(log(high / low) / log(LOAD_RATIO)) + 1;
+    uint32_t count = wanted > BESIDE_VALUES_MAX ? BESIDE_VALUES_MAX
+                     : wanted < 3               ? 3
+                                                : (uint32_t)wanted;
+    for (uint32_t i = 0; i < count; i++) {
+        values[i] = low * pow(high / low, (double)i / (count - 1));
+    }
+    return count;
+}
+
+uint32_t beside_sizes(double high, double step, double *values)
+{
+    double wanted = ceil(high / step * SIZES_IN_ONE) + 1;
+    uint32_t count = wanted > BESIDE_VALUES_MAX ? BESIDE_VALUES_MAX
+                     : wanted < 3               ? 3
+                                                : (uint32_t)wanted;
+    for (uint32_t i = 0; i < count; i++) {
+        values[i] = high * i / (count - 1);
+    }
+    return count;
 }

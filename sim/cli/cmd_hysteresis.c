@@ -9,7 +9,7 @@
  * pictures of one report. */
 #include "sim/cli/experiment.h"
 
-#include "analysis/hysteresis.h"
+#include "analysis/hysteresis_text.h"
 #include "sim/base/base.h"
 #include "sim/base/units.h"
 #include "sim/cli/predict.h"
@@ -17,8 +17,6 @@
 #include "sim/cli/staircase.h"
 
 #include <errno.h>
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define LEVELS      27
@@ -27,7 +25,6 @@
 #define RATIO_USUAL INT64_C(900000)
 #define MILLION     1e6
 #define PER_1000S   1000.0
-#define CONFIDENCE  0.95
 
 static const char doc[] =
     "Shows how far a load must fall before a system comes back: goodput while the load climbs a "
@@ -65,19 +62,10 @@ struct arguments {
     bool has_table;
 };
 
-/* One cell: means over the seeds of each step, and what each seed's loop is. */
 struct branch {
-    const struct cell *cell;
     struct predict_request request;
     bool has_theory;
-    struct hysteresis_step *steps; /* means */
-    struct interval *intervals;    /* of the goodput of each step */
-    double *tipping;               /* of the seeds that were measured, rising; infinite: none */
-    double *back;                  /* the same; 0: never */
-    double area;                   /* mean */
-    uint32_t seeds;                /* measured */
-    uint32_t cut;                  /* of which a series is not whole */
-    uint32_t left;                 /* that were not back at the end */
+    struct hysteresis_branch loop;
 };
 
 struct staircase {
@@ -172,12 +160,6 @@ static bool read_levels(struct staircase *stairs, struct err *err)
     return true;
 }
 
-static struct hysteresis_system system_of(const struct predict_system *system)
-{
-    return (struct hysteresis_system){system->capacity_per_s, system->timeout_s,
-                                      system->queue_limit, mean_field_hidden_capacity(system)};
-}
-
 /* What theory says of a cell of the scenario; false: nothing. */
 static bool read_cell(const struct cell *cell, struct predict_request *request)
 {
@@ -202,8 +184,9 @@ static void settle(struct staircase *stairs)
     for (uint32_t i = 0; i < plan->cell_count; i++) {
         struct predict_request request;
         if (read_cell(&plan->cells[i], &request)) {
-            struct hysteresis_system system = system_of(&request.system);
-            needed_s = fmax(needed_s, hysteresis_settling_s(&stairs->ramp, &system));
+            struct hysteresis_system system = hysteresis_system_of(&request.system);
+            double own_s = hysteresis_settling_s(&stairs->ramp, &system);
+            needed_s = own_s > needed_s ? own_s : needed_s;
             is_endless |= request.system.queue_limit <= 0;
         }
     }
@@ -261,73 +244,25 @@ static bool load_windows(struct experiment *experiment, uint32_t cell, uint64_t 
     return results_query(experiment->results, sql, parameters, 2, on_window, windows, err);
 }
 
-static int compare_doubles(const void *left, const void *right)
-{
-    const double a = *(const double *)left;
-    const double b = *(const double *)right;
-    return a < b ? -1 : a > b;
-}
-
-/* Means over the seeds; `all` has the steps of each. */
-static void average(const struct staircase *stairs, const struct hysteresis_step *all,
-                    struct branch *branch)
-{
-    uint32_t steps = hysteresis_steps(&stairs->ramp);
-    double *values =
-        arena_alloc_array(&stairs->experiment->arena, branch->seeds + 1, sizeof(*values));
-    for (uint32_t i = 0; i < steps; i++) {
-        struct hysteresis_step *mean = &branch->steps[i];
-        *mean = all[i];
-        double *const fields[] = {&mean->share,    &mean->sends,       &mean->in_flight,
-                                  &mean->variance, &mean->correlation, &mean->goodput_per_s};
-        for (uint32_t k = 0; k < ARRAY_COUNT(fields); k++) {
-            ptrdiff_t offset = (const char *)fields[k] - (const char *)mean;
-            uint32_t count = 0;
-            for (uint32_t seed = 0; seed < branch->seeds; seed++) {
-                const char *from = (const char *)&all[seed * steps + i] + offset;
-                memcpy(&values[count], from, sizeof(double));
-                count += isnan(values[count]) ? 0 : 1;
-            }
-            struct mean of = mean_of(values, count, CONFIDENCE);
-            *fields[k] = of.mean;
-            branch->intervals[i] = of.interval;
-        }
-    }
-}
-
 static bool measure_branch(struct staircase *stairs, uint32_t index, struct err *err)
 {
     struct experiment *experiment = stairs->experiment;
-    struct branch *branch = &stairs->branches[index];
+    struct hysteresis_branch *loop = &stairs->branches[index].loop;
     const struct plan *plan = &experiment->opened.plan;
     uint32_t steps = hysteresis_steps(&stairs->ramp);
-    double ratio = (double)stairs->arguments->ratio_millionths / MILLION;
-    struct hysteresis_step *all =
-        arena_alloc_array(&experiment->arena, plan->seed_count * steps, sizeof(*all));
     struct vec windows;
     bool is_fine = true;
     vec_init(&windows, sizeof(struct result_window), RESULT_WINDOWS_MAX);
     for (uint64_t i = 0; i < plan->seed_count && is_fine; i++) {
-        struct hysteresis_step *own = &all[branch->seeds * steps];
         is_fine = load_windows(experiment, index, plan_seed(plan, i), &windows, err);
-        if (!is_fine || !hysteresis_measure(&stairs->ramp, &windows, own)) {
-            branch->cut++;
-            continue;
-        }
-        struct hysteresis_loop loop = hysteresis_judge(&stairs->ramp, own, ratio);
-        branch->tipping[branch->seeds] =
-            isnan(loop.tipping_per_s) ? (double)INFINITY : loop.tipping_per_s;
-        branch->back[branch->seeds] = isnan(loop.return_per_s) ? 0 : loop.return_per_s;
-        branch->area += loop.area;
-        branch->left += loop.is_back ? 0 : 1;
-        branch->seeds++;
+        bool is_whole =
+            is_fine && hysteresis_measure(&stairs->ramp, &windows, &loop->all[loop->seeds * steps]);
+        loop->seeds += is_whole ? 1 : 0;
+        loop->cut += is_whole ? 0 : 1;
     }
     vec_release(&windows);
-    if (is_fine && branch->seeds > 0) {
-        branch->area /= branch->seeds;
-        average(stairs, all, branch);
-        qsort(branch->tipping, branch->seeds, sizeof(double), compare_doubles);
-        qsort(branch->back, branch->seeds, sizeof(double), compare_doubles);
+    if (is_fine && loop->seeds > 0) {
+        hysteresis_summarise(loop, (double)stairs->arguments->ratio_millionths / MILLION);
     }
     return is_fine;
 }
@@ -343,145 +278,19 @@ static bool measure(struct staircase *stairs, struct err *err)
     bool is_fine = true;
     for (uint32_t i = 0; i < plan->cell_count && is_fine; i++) {
         struct branch *branch = &stairs->branches[i];
-        *branch = (struct branch){
-            .cell = &plan->cells[i],
-            .steps = arena_alloc_array(arena, steps, sizeof(*branch->steps)),
-            .intervals = arena_alloc_array(arena, steps, sizeof(*branch->intervals)),
-            .tipping = arena_alloc_array(arena, plan->seed_count, sizeof(double)),
-            .back = arena_alloc_array(arena, plan->seed_count, sizeof(double)),
+        *branch = (struct branch){0};
+        branch->loop = (struct hysteresis_branch){
+            .label = plan->cells[i].label,
+            .ramp = &stairs->ramp,
+            .all = arena_alloc_array(arena, plan->seed_count * steps, sizeof(*branch->loop.all)),
+            .steps = arena_alloc_array(arena, steps, sizeof(*branch->loop.steps)),
+            .intervals = arena_alloc_array(arena, steps, sizeof(*branch->loop.intervals)),
+            .scratch = arena_alloc_array(arena, 3 * plan->seed_count, sizeof(double)),
         };
-        branch->has_theory = read_cell(branch->cell, &branch->request);
+        branch->has_theory = read_cell(&plan->cells[i], &branch->request);
         is_fine = measure_branch(stairs, i, err);
     }
     return is_fine;
-}
-
-/* ------------------------------------------------------------------------------------- printing */
-
-static double median(const double *sorted, uint32_t count)
-{
-    return sorted[(count - 1) / 2];
-}
-
-/* "310/s", "none" */
-static const char *format_load(double load, char *out, size_t size)
-{
-    if (load > 0 && !isinf(load)) {
-        snprintf(out, size, "%.6g/s", load);
-    } else {
-        snprintf(out, size, "none");
-    }
-    return out;
-}
-
-/* The highest level below the hidden capacity: where it is back at the latest; 0: there is none. */
-static double return_level(const struct staircase *stairs, const struct branch *branch)
-{
-    double hidden = mean_field_hidden_capacity(&branch->request.system);
-    double found = 0;
-    for (uint32_t i = 0; i < stairs->ramp.level_count; i++) {
-        double load = (double)stairs->ramp.levels[i] / PER_1000S;
-        found = load < HYSTERESIS_CLOSE * hidden ? load : found;
-    }
-    return found;
-}
-
-/* How many levels lie between the two loads. */
-static uint32_t levels_between(const struct hysteresis_ramp *ramp, double left, double right)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < ramp->level_count; i++) {
-        double load = (double)ramp->levels[i] / PER_1000S;
-        count += (load > left) != (load > right) ? 1 : 0;
-    }
-    return count;
-}
-
-static void print_theory(const struct staircase *stairs, const struct branch *branch, double back)
-{
-    if (!branch->has_theory) {
-        printf("    theory     says nothing of this scenario\n");
-        return;
-    }
-    const struct predict_system *system = &branch->request.system;
-    double level = return_level(stairs, branch);
-    char saddle[32];
-    char returns[32];
-    printf("    theory     tips from %s on (saddle-node), returns at %s (hidden capacity %.6g/s)\n",
-           format_load(mean_field_saddle_node(system), saddle, sizeof(saddle)),
-           format_load(level, returns, sizeof(returns)), mean_field_hidden_capacity(system));
-    if (level > 0 && back > 0) {
-        uint32_t apart = levels_between(&stairs->ramp, level, back);
-        printf("    difference %u level%s of the return\n", apart, apart == 1 ? "" : "s");
-    }
-}
-
-static void print_range(const double *sorted, uint32_t count)
-{
-    char low[32];
-    char high[32];
-    if (count > 1 && sorted[0] < sorted[count - 1]) {
-        printf(" (%s to %s over %u seeds)", format_load(sorted[0], low, sizeof(low)),
-               format_load(sorted[count - 1], high, sizeof(high)), count);
-    }
-}
-
-static void print_branch(const struct staircase *stairs, const struct branch *branch)
-{
-    char tips[32];
-    char back[32];
-    printf("\n  %s\n", branch->cell->label[0] == '\0' ? "all" : branch->cell->label);
-    if (branch->seeds == 0) {
-        printf("    no run has a whole series\n");
-        return;
-    }
-    double tipping = median(branch->tipping, branch->seeds);
-    double returns = median(branch->back, branch->seeds);
-    printf("    tips at    %s", format_load(tipping, tips, sizeof(tips)));
-    print_range(branch->tipping, branch->seeds);
-    printf("\n    returns at %s", isinf(tipping) ? "-" : format_load(returns, back, sizeof(back)));
-    print_range(branch->back, branch->seeds);
-    printf("\n    loop area  %.6g (1/s)^2\n", branch->area);
-    print_theory(stairs, branch, returns);
-    if (branch->left > 0) {
-        printf("    %u of %u seeds were not back at the lowest level\n", branch->left,
-               branch->seeds);
-    }
-    if (branch->cut > 0) {
-        printf("    %u runs have no whole series (cut by a limit, or a window of the series is "
-               "longer than half a dwell)\n",
-               branch->cut);
-    }
-}
-
-static void print_number(double value, int width, int digits)
-{
-    if (isnan(value)) {
-        printf(" %*s", width, "-");
-    } else {
-        printf(" %*.*g", width, digits, value);
-    }
-}
-
-/* Up and down side by side; the last two columns are the early warning, of operations in flight on
- * the way up. */
-static void print_table(const struct staircase *stairs, const struct branch *branch)
-{
-    uint32_t last = hysteresis_steps(&stairs->ramp) - 1;
-    printf("\n    %23s %21s %21s\n", "answered/s", "sends", "in flight, up");
-    printf("    %7s %10s %10s %10s %10s %10s %10s\n", "load/s", "up", "down", "up", "down",
-           "variance", "lag 1");
-    for (uint32_t i = 0; i < stairs->ramp.level_count && branch->seeds > 0; i++) {
-        const struct hysteresis_step *up = &branch->steps[i];
-        const struct hysteresis_step *down = &branch->steps[last - i];
-        const double values[] = {up->goodput_per_s, down->goodput_per_s, up->sends,
-                                 down->sends,       up->variance,        up->correlation};
-        printf("    %7.6g", up->load_per_s);
-        for (uint32_t k = 0; k < ARRAY_COUNT(values); k++) {
-            print_number(values[k], 10, k < 2 ? 6 : 3);
-        }
-        printf("\n");
-    }
 }
 
 /* ----------------------------------------------------------------------------------- the report */
@@ -489,35 +298,34 @@ static void print_table(const struct staircase *stairs, const struct branch *bra
 static void add_figure(struct staircase *stairs, const struct branch *branch, const char *series,
                        double x, struct interval interval)
 {
-    experiment_point(stairs->experiment, series, x, NAN, interval, branch->cell->label);
+    experiment_point(stairs->experiment, series, x, __builtin_nan(""), interval,
+                     branch->loop.label);
 }
 
 static void add_points(struct staircase *stairs, const struct branch *branch)
 {
-    const struct interval none = {NAN, NAN};
-    uint32_t last = branch->seeds > 0 ? branch->seeds - 1 : 0;
-    for (uint32_t i = 0; i < hysteresis_steps(&stairs->ramp) && branch->seeds > 0; i++) {
-        const struct hysteresis_step *step = &branch->steps[i];
+    const struct hysteresis_branch *loop = &branch->loop;
+    const struct interval none = {__builtin_nan(""), __builtin_nan("")};
+    for (uint32_t i = 0; i < hysteresis_steps(&stairs->ramp) && loop->seeds > 0; i++) {
+        const struct hysteresis_step *step = &loop->steps[i];
         experiment_point(stairs->experiment, step->is_up ? "up" : "down", step->load_per_s,
-                         step->goodput_per_s, branch->intervals[i], branch->cell->label);
+                         step->goodput_per_s, loop->intervals[i], loop->label);
     }
-    for (uint32_t i = 0; i < stairs->ramp.level_count && branch->seeds > 0; i++) {
-        const struct hysteresis_step *step = &branch->steps[i];
+    for (uint32_t i = 0; i < stairs->ramp.level_count && loop->seeds > 0; i++) {
+        const struct hysteresis_step *step = &loop->steps[i];
         const struct interval warning = {step->variance, step->correlation};
         experiment_point(stairs->experiment, "warning", step->load_per_s, step->in_flight, warning,
-                         branch->cell->label);
+                         loop->label);
     }
-    if (branch->seeds > 0) {
-        add_figure(stairs, branch, "tipping", median(branch->tipping, branch->seeds),
-                   (struct interval){branch->tipping[0], branch->tipping[last]});
-        add_figure(stairs, branch, "return", median(branch->back, branch->seeds),
-                   (struct interval){branch->back[0], branch->back[last]});
-        add_figure(stairs, branch, "area", branch->area, none);
+    if (loop->seeds > 0) {
+        add_figure(stairs, branch, "tipping", loop->tipping_median, loop->tipping);
+        add_figure(stairs, branch, "return", loop->back_median, loop->back);
+        add_figure(stairs, branch, "area", loop->area, none);
     }
     if (branch->has_theory) {
-        add_figure(stairs, branch, "hidden", mean_field_hidden_capacity(&branch->request.system),
-                   none);
-        add_figure(stairs, branch, "saddle", mean_field_saddle_node(&branch->request.system), none);
+        const struct predict_system *system = &branch->request.system;
+        add_figure(stairs, branch, "hidden", mean_field_hidden_capacity(system), none);
+        add_figure(stairs, branch, "saddle", mean_field_saddle_node(system), none);
     }
     add_figure(stairs, branch, "dwell", (double)stairs->ramp.dwell_ns / 1e9, none);
 }
@@ -584,16 +392,19 @@ static int conclude(struct staircase *stairs, int status)
     if (!measure(stairs, &err)) {
         return fail(&err);
     }
+    struct text text;
+    text_init(&text);
     for (uint32_t i = 0; i < stairs->branch_count; i++) {
         struct branch *branch = &stairs->branches[i];
-        print_branch(stairs, branch);
+        hysteresis_add_branch(&text, &branch->loop, branch->has_theory ? &branch->request : NULL);
         if (stairs->arguments->has_table) {
-            print_table(stairs, branch);
+            hysteresis_add_table(&text, &branch->loop);
         }
         add_points(stairs, branch);
-        status = branch->cut > 0 ? exit_worse(status, EXIT_UNKNOWN) : status;
+        status = branch->loop.cut > 0 ? exit_worse(status, EXIT_UNKNOWN) : status;
     }
-    printf("\n");
+    printf("%s\n", text_of(&text));
+    text_release(&text);
     status = exit_worse(status, experiment_report(stairs->experiment));
     return write_scenario(stairs, &err) ? status : exit_worse(status, fail(&err));
 }

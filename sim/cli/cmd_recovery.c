@@ -11,19 +11,16 @@
  * the fluid. Both grow without bound at the hidden capacity. */
 #include "sim/cli/experiment.h"
 
-#include "analysis/predict_laws.h"
+#include "analysis/recovery.h"
 #include "sim/base/base.h"
 
-#include <math.h>
 #include <string.h>
 
 #define LOADS      26
 #define TRIGGERS   4
 #define CURVE      240 /* points of a curve of theory */
 #define SERIES_MAX 6
-#define CONFIDENCE 0.95
 #define PER_1000S  1000.0
-#define LONGEST    1e6 /* s: longer times are no different from never */
 
 static const char doc[] =
     "Shows how long a system takes to come back from a trigger, over the load: it grows without "
@@ -56,22 +53,10 @@ struct arguments {
     const char *trigger;
 };
 
-/* One load and trigger. */
-struct point {
-    uint64_t runs;
-    uint64_t back;
-    uint64_t censored;
-    uint64_t unstable; /* the control arm failed: there is nothing to come back to */
-    uint64_t silent;   /* the run died, or its trigger never ended */
-    struct mean median;
-    double looked_s;    /* for how long the censored ones were looked at; NaN: there are none */
-    double predicted_s; /* infinite: never; NaN: theory says nothing */
-};
-
 struct recovery {
     struct experiment *experiment;
-    uint32_t trigger_count; /* cells of one load */
-    struct point *points;   /* of all cells */
+    uint32_t trigger_count;        /* cells of one load */
+    struct recovery_point *points; /* of all cells */
 };
 
 static error_t parse(int key, char *argument, struct argp_state *state)
@@ -92,62 +77,27 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     }
 }
 
-/* -------------------------------------------------------------------------------------- theory */
-
-/* The closed form is that of a server whose queue has no limit. */
-static bool has_closed_form(const struct predict_request *request)
-{
-    const struct predict_system *system = &request->system;
-    return system->retries == 1 && system->budget < 0 && system->queue_limit <= 0 &&
-           system->retry_delay_s <= 0 && request->trigger.capacity_factor <= 0 &&
-           request->trigger.duration_s > system->timeout_s;
-}
-
-static double predict(const struct predict_request *request)
-{
-    const struct predict_system *system = &request->system;
-    if (request->trigger.duration_s <= 0 || request->load_per_s <= 0) {
-        return NAN;
-    }
-    if (has_closed_form(request) && request->load_per_s < system->capacity_per_s) {
-        return law_recovery_time(request->load_per_s / system->capacity_per_s, system->timeout_s,
-                                 request->trigger.duration_s);
-    }
-    struct fluid_run run =
-        fluid_through(system, request->load_per_s, request->trigger, request->budget_burst);
-    return run.end == FLUID_UNDECIDED ? (double)NAN : run.late_until_s;
-}
-
 /* ------------------------------------------------------------------------------------ measuring */
 
 struct reading {
     struct vec times; /* struct lifetime */
-    struct point *point;
+    struct recovery_point *point;
 };
 
 static bool on_run(void *context, const struct results_row *row)
 {
     struct reading *reading = context;
     const struct results_value *values = row->values;
-    struct point *point = reading->point;
-    const char *verdict = values[0].text;
     bool is_back = values[1].type != RESULTS_NULL;
     double looked_s = values[2].real / 1e9;
-    point->runs++;
-    if (strcmp(verdict, "unstable") == 0) {
-        point->unstable++;
-        return true;
+    if (strcmp(values[0].text, "unstable") == 0) {
+        reading->point->unstable++;
+    } else if (!is_back && !(looked_s > 0)) {
+        reading->point->silent++;
+    } else {
+        struct lifetime *time = vec_push(&reading->times);
+        *time = (struct lifetime){is_back ? values[1].real / 1e9 : looked_s, !is_back};
     }
-    if (!is_back && !(looked_s > 0)) {
-        point->silent++;
-        return true;
-    }
-    struct lifetime *time = vec_push(&reading->times);
-    *time = (struct lifetime){is_back ? values[1].real / 1e9 : looked_s, !is_back};
-    point->back += is_back ? 1 : 0;
-    point->censored += is_back ? 0 : 1;
-    point->looked_s =
-        is_back ? point->looked_s : fmax(looked_s, isnan(point->looked_s) ? 0 : point->looked_s);
     return true;
 }
 
@@ -157,24 +107,20 @@ static bool measure_point(struct recovery *recovery, uint32_t cell, struct err *
         "SELECT ifnull(m.verdict,''), m.recovery_ns, m.censored_ns FROM run r LEFT JOIN "
         "metastability m USING(run_id) WHERE r.cell_id=?1 ORDER BY r.seed";
     struct experiment *experiment = recovery->experiment;
-    struct point *point = &recovery->points[cell];
+    struct recovery_point *point = &recovery->points[cell];
     struct reading reading = {.point = point};
     struct predict_request request;
     char id[24];
-    *point = (struct point){.looked_s = NAN, .predicted_s = NAN};
+    *point = (struct recovery_point){.predicted_s = __builtin_nan("")};
     vec_init(&reading.times, sizeof(struct lifetime), UINT32_MAX);
     snprintf(id, sizeof(id), "%lld", (long long)experiment->outcome.cell_ids[cell]);
     const char *const parameters[] = {id};
     bool is_fine = results_query(experiment->results, sql, parameters, 1, on_run, &reading, err);
     struct survival *steps =
         arena_alloc_array(&experiment->arena, reading.times.count + 1, sizeof(struct survival));
-    uint32_t count = kaplan_meier(reading.times.items, reading.times.count, CONFIDENCE, steps);
-    point->median = kaplan_meier_quantile(steps, count, 0.5);
-    if (count <= 1 && point->censored == 0) {
-        point->median.interval = (struct interval){NAN, NAN}; /* all the same, or none */
-    }
+    recovery_judge(point, reading.times.items, reading.times.count, steps);
     if (experiment_request(experiment, cell, &request)) {
-        point->predicted_s = predict(&request);
+        point->predicted_s = recovery_predict(&request);
     }
     vec_release(&reading.times);
     return is_fine;
@@ -184,7 +130,7 @@ static bool measure(struct recovery *recovery, struct err *err)
 {
     struct experiment *experiment = recovery->experiment;
     uint32_t cells = experiment->opened.plan.cell_count;
-    recovery->points = arena_alloc_array(&experiment->arena, cells, sizeof(struct point));
+    recovery->points = arena_alloc_array(&experiment->arena, cells, sizeof(*recovery->points));
     bool is_fine = true;
     for (uint32_t i = 0; i < cells && is_fine; i++) {
         is_fine = measure_point(recovery, i, err);
@@ -194,82 +140,44 @@ static bool measure(struct recovery *recovery, struct err *err)
 
 /* ------------------------------------------------------------------------------------- printing */
 
-static const char *format_time(double seconds, double looked_s, char *out, size_t size)
-{
-    if (isnan(seconds)) {
-        snprintf(out, size, "-");
-    } else if (isinf(seconds) && isnan(looked_s)) {
-        snprintf(out, size, "never");
-    } else if (isinf(seconds)) {
-        snprintf(out, size, "> %.4gs", looked_s);
-    } else {
-        snprintf(out, size, seconds < LONGEST ? "%.4gs" : "> 1e6s", seconds);
-    }
-    return out;
-}
-
-static const char *format_interval(const struct point *point, char *out, size_t size)
-{
-    const struct interval *interval = &point->median.interval;
-    if (point->back == 0 || isnan(interval->low)) {
-        snprintf(out, size, "%s", "");
-    } else if (isinf(interval->high) || isnan(interval->high)) {
-        snprintf(out, size, "[%.4g, -]", interval->low);
-    } else {
-        snprintf(out, size, "[%.4g, %.4g]", interval->low, interval->high);
-    }
-    return out;
-}
-
-static void print_point(const struct recovery *recovery, uint32_t load, uint32_t trigger)
+static const char *label_of(const struct recovery *recovery, uint32_t trigger)
 {
     const struct experiment *experiment = recovery->experiment;
-    const struct point *point = &recovery->points[load * recovery->trigger_count + trigger];
-    char median[32];
-    char interval[48];
-    char predicted[32];
-    char difference[32] = "";
-    bool is_told = point->back + point->censored > 0;
-    if (is_told && isfinite(point->median.mean) && isfinite(point->predicted_s)) {
-        snprintf(difference, sizeof(difference), "%+.2fs", point->median.mean - point->predicted_s);
-    } else if (is_told && isinf(point->median.mean) && isfinite(point->predicted_s)) {
-        snprintf(difference, sizeof(difference), "%s",
-                 point->predicted_s < point->looked_s ? "it should be back" : "as expected");
-    } else if (is_told && isinf(point->median.mean) && isinf(point->predicted_s)) {
-        snprintf(difference, sizeof(difference), "as expected");
-    }
-    printf("  %12s", experiment->axes[0].values[load]);
+    return experiment->axis_count > 1 ? experiment->axes[1].values[trigger] : "";
+}
+
+static void add_place(struct text *text, const struct recovery *recovery, const char *load,
+                      const char *trigger)
+{
+    text_printf(text, "  %12s", load);
     if (recovery->trigger_count > 1) {
-        printf("  %8s", experiment->axes[1].values[trigger]);
+        text_printf(text, "  %8s", trigger);
     }
-    printf("  %4llu of %-4llu  %10s  %-18s  %10s  %s%s\n", (unsigned long long)point->back,
-           (unsigned long long)(point->back + point->censored),
-           is_told ? format_time(point->median.mean, point->looked_s, median, sizeof(median)) : "-",
-           format_interval(point, interval, sizeof(interval)),
-           format_time(point->predicted_s, NAN, predicted, sizeof(predicted)), difference,
-           point->unstable > 0 ? "  unstable without a trigger" : "");
 }
 
 static void print_all(const struct recovery *recovery)
 {
     const struct experiment *experiment = recovery->experiment;
+    const struct experiment_axis *loads = &experiment->axes[0];
     double worst = 0;
     uint32_t compared = 0;
-    printf("\n  %12s", "load");
-    if (recovery->trigger_count > 1) {
-        printf("  %8s", "trigger");
+    struct text text;
+    text_init(&text);
+    add_place(&text, recovery, "load", "trigger");
+    recovery_add_head(&text);
+    for (uint32_t i = 0; i < loads->count * recovery->trigger_count; i++) {
+        uint32_t trigger = i / loads->count;
+        uint32_t load = i % loads->count;
+        const struct recovery_point *point =
+            &recovery->points[load * recovery->trigger_count + trigger];
+        add_place(&text, recovery, loads->values[load], label_of(recovery, trigger));
+        recovery_add_point(&text, point);
+        double difference = recovery_difference(point);
+        worst = difference > worst ? difference : worst;
+        compared += difference >= 0 ? 1 : 0;
     }
-    printf("  %12s  %10s  %-18s  %10s  %s\n", "back", "median", "95%", "theory", "difference");
-    for (uint32_t t = 0; t < recovery->trigger_count; t++) {
-        for (uint32_t i = 0; i < experiment->axes[0].count; i++) {
-            const struct point *point = &recovery->points[i * recovery->trigger_count + t];
-            print_point(recovery, i, t);
-            if (point->back > 0 && isfinite(point->median.mean) && isfinite(point->predicted_s)) {
-                worst = fmax(worst, fabs(point->median.mean - point->predicted_s));
-                compared++;
-            }
-        }
-    }
+    printf("\n%s", text_of(&text));
+    text_release(&text);
     if (compared > 0) {
         printf("\n  largest difference to theory %.4gs, over %u points that are back\n", worst,
                compared);
@@ -282,16 +190,10 @@ static void print_all(const struct recovery *recovery)
 
 /* ----------------------------------------------------------------------------------- the report */
 
-static const char *label_of(const struct recovery *recovery, uint32_t trigger)
-{
-    const struct experiment *experiment = recovery->experiment;
-    return experiment->axis_count > 1 ? experiment->axes[1].values[trigger] : "";
-}
-
 /* Theory between the loads, as far as it can be read off a cell with another load. */
 static void add_curve(struct recovery *recovery, uint32_t trigger)
 {
-    const struct interval none = {NAN, NAN};
+    const struct interval none = {__builtin_nan(""), __builtin_nan("")};
     struct experiment *experiment = recovery->experiment;
     const struct experiment_axis *loads = &experiment->axes[0];
     struct predict_request request;
@@ -306,32 +208,31 @@ static void add_curve(struct recovery *recovery, uint32_t trigger)
     double hidden = mean_field_hidden_capacity(&request.system);
     double end = last < hidden ? last : hidden;
     for (uint32_t i = 0; i < CURVE && end > first; i++) {
-        /* Ever closer points towards the end, where it is steep. */
-        double rest = pow(1 - (double)i / CURVE, 3);
-        request.load_per_s = end - (end - first) * rest;
-        double seconds = predict(&request);
-        if (isfinite(seconds)) {
+        request.load_per_s = recovery_load(first, end, i, CURVE);
+        double seconds = recovery_predict(&request);
+        if (seconds < 1e12) {
             experiment_point(experiment, "predicted", request.load_per_s, seconds, none,
                              label_of(recovery, trigger));
         }
     }
-    experiment_point(experiment, "hidden", hidden, NAN, none, label_of(recovery, trigger));
+    experiment_point(experiment, "hidden", hidden, __builtin_nan(""), none,
+                     label_of(recovery, trigger));
 }
 
 static void add_points(struct recovery *recovery)
 {
+    const struct interval none = {__builtin_nan(""), __builtin_nan("")};
     struct experiment *experiment = recovery->experiment;
     for (uint32_t t = 0; t < recovery->trigger_count; t++) {
         for (uint32_t i = 0; i < experiment->axes[0].count; i++) {
-            const struct point *point = &recovery->points[i * recovery->trigger_count + t];
+            const struct recovery_point *point = &recovery->points[i * recovery->trigger_count + t];
             double load = experiment->axes[0].numbers[i];
-            bool is_back = point->back > 0 && isfinite(point->median.mean);
-            if (is_back) {
+            if (recovery_is_back(point)) {
                 experiment_point(experiment, "median", load, point->median.mean,
                                  point->median.interval, label_of(recovery, t));
-            } else if (point->censored > 0) {
-                experiment_point(experiment, "censored", load, point->looked_s,
-                                 (struct interval){NAN, NAN}, label_of(recovery, t));
+            } else if (recovery_is_censored(point)) {
+                experiment_point(experiment, "censored", load, point->looked_s, none,
+                                 label_of(recovery, t));
             }
         }
         add_curve(recovery, t);

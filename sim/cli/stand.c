@@ -12,7 +12,6 @@
 #include "sim/base/units.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 #define PER_1000S 1000.0
@@ -21,6 +20,12 @@
 #define QUARTERS  4
 #define HEALTHY   0.95
 #define HOLD      5 /* time-outs */
+
+/* The nearest whole number of something that is not negative. */
+static int64_t whole_of(double value)
+{
+    return (int64_t)(value + 0.5);
+}
 
 static bool find_load(struct stand *stand, struct err *err)
 {
@@ -69,7 +74,8 @@ static const char *budget_of(const struct predict_request *request, struct arena
     if (request->system.budget < 0) {
         return "";
     }
-    double capacity = fmin(1e6, fmax(1000, request->budget_burst * 1000));
+    double capacity = request->budget_burst * 1000;
+    capacity = capacity > 1e6 ? 1e6 : capacity < 1000 ? 1000 : capacity;
     return arena_printf(arena,
                         ", budget: {type: token-bucket, capacity: %.0f, retryCost: 1000, "
                         "timeoutCost: 1000, successCredit: %.3f}",
@@ -84,13 +90,13 @@ static const char *scenario_text(const struct predict_request *request, const ch
     const char *backoff =
         system->retry_delay_s > 0
             ? arena_printf(arena, "backoff: fixed, initialBackoff: %" PRId64 "ns, jitter: none",
-                           (int64_t)llround(system->retry_delay_s * NS_IN_A_S))
+                           whole_of(system->retry_delay_s * NS_IN_A_S))
             : "backoff: none";
     return arena_printf(
-        arena, template, (int64_t)llround(system->servers * NS_IN_A_S / system->capacity_per_s),
+        arena, template, whole_of(system->servers * NS_IN_A_S / system->capacity_per_s),
         is_constant ? "deterministic" : "exponential", system->servers, system->queue_limit, extra,
         system->servers, is_constant ? "uniform" : "poisson",
-        (int64_t)llround(system->timeout_s * NS_IN_A_S), system->retries + 1, backoff,
+        whole_of(system->timeout_s * NS_IN_A_S), system->retries + 1, backoff,
         budget_of(request, arena));
 }
 
@@ -145,16 +151,15 @@ static void add_fault(const struct stand *stand, const struct stand_run *run, in
         .selector = {.nodes = nodes, .role = SQ_ROLE_NONE},
         .has_at = true,
         .at_ns = at_ns,
-        .duration = {.kind = DIST_CONSTANT,
-                     .a = (int64_t)llround(run->trigger.duration_s * NS_IN_A_S)},
-        .slowdown_milli = (uint32_t)llround(slowdown),
+        .duration = {.kind = DIST_CONSTANT, .a = whole_of(run->trigger.duration_s * NS_IN_A_S)},
+        .slowdown_milli = (uint32_t)whole_of(slowdown),
         .is_trigger = true,
     };
 }
 
 static int64_t rate_of(double per_s)
 {
-    int64_t rate = (int64_t)llround(per_s * PER_1000S);
+    int64_t rate = whole_of(per_s * PER_1000S);
     return rate > 0 ? rate : 1;
 }
 
@@ -181,7 +186,7 @@ static void set_loads(struct stand *stand, const struct stand_run *run, int64_t 
         more->name = "trigger";
         more->rate_per_1000s = rate_of(run->load_per_s * (run->trigger.load_factor - 1));
         more->start_ns = at_ns;
-        more->duration_ns = (int64_t)llround(run->trigger.duration_s * NS_IN_A_S);
+        more->duration_ns = whole_of(run->trigger.duration_s * NS_IN_A_S);
         more->is_trigger = true;
     }
 }
@@ -192,7 +197,7 @@ bool stand_run(struct stand *stand, const struct stand_run *run)
     arena_reset(&stand->arena);
     struct run_spec spec = *base;
     int64_t at_ns = STAND_BEFORE * stand->timeout_ns;
-    spec.limit_ns = (int64_t)llround(run->limit_s * NS_IN_A_S);
+    spec.limit_ns = whole_of(run->limit_s * NS_IN_A_S);
     spec.warmup_ns = 0;
     spec.window_ns = stand->timeout_ns / QUARTERS > 0 ? stand->timeout_ns / QUARTERS : 1;
     spec.check_count = 0;
@@ -246,13 +251,13 @@ static struct sums sums_of(const struct stand *stand, double from_s, double unti
 double stand_goodput(const struct stand *stand, double from_s, double until_s)
 {
     struct sums sums = sums_of(stand, from_s, until_s);
-    return sums.judged > 0 ? (double)sums.good / (double)sums.judged : (double)NAN;
+    return sums.judged > 0 ? (double)sums.good / (double)sums.judged : __builtin_nan("");
 }
 
 double stand_sends(const struct stand *stand, double from_s, double until_s)
 {
     struct sums sums = sums_of(stand, from_s, until_s);
-    return sums.offered > 0 ? (double)sums.attempts / (double)sums.offered : (double)NAN;
+    return sums.offered > 0 ? (double)sums.attempts / (double)sums.offered : __builtin_nan("");
 }
 
 double stand_recovery_s(const struct stand *stand, const struct stand_run *run)
@@ -271,5 +276,5 @@ double stand_recovery_s(const struct stand *stand, const struct stand_run *run)
             return (double)first->t_ns / NS_IN_A_S - end_s;
         }
     }
-    return INFINITY;
+    return __builtin_inf();
 }
