@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The staircase, and loops drawn by hand. */
-#include "analysis/hysteresis.h"
+#include "analysis/hysteresis_text.h"
 #include "analysis/result.h"
 #include "sim/base/units.h"
 #include "tests/unit/harness.h"
@@ -184,4 +184,80 @@ TEST(hysteresis, the_dwell_is_long_enough_for_what_theory_knows)
     CHECK(fabs(hysteresis_settling_s(&ramp, &system) - 36) < 1e-9);
     system.queue_limit = 0;
     CHECK(fabs(hysteresis_settling_s(&ramp, &system) - 5) < 1e-9);
+}
+
+/* Two seeds: one comes back at 20, the other at 10. */
+static struct hysteresis_branch branch_of_two(struct hysteresis_ramp *ramp,
+                                              struct hysteresis_step *all,
+                                              struct hysteresis_step *means,
+                                              struct interval *intervals, double *scratch)
+{
+    static const uint32_t percents[2][7] = {{100, 100, 100, 0, 0, 100, 100},
+                                            {100, 100, 100, 50, 0, 0, 100}};
+    *ramp = ramp_of_four();
+    judge(percents[0], all);
+    judge(percents[1], all + 7);
+    struct hysteresis_branch branch = {.label = "retries=1",
+                                       .ramp = ramp,
+                                       .all = all,
+                                       .steps = means,
+                                       .intervals = intervals,
+                                       .scratch = scratch,
+                                       .seeds = 2};
+    hysteresis_summarise(&branch, 0.9);
+    return branch;
+}
+
+TEST(hysteresis, seeds_come_down_to_means_medians_and_ranges)
+{
+    struct hysteresis_ramp ramp;
+    struct hysteresis_step all[14];
+    struct hysteresis_step means[7];
+    struct interval intervals[7];
+    double scratch[6];
+    struct hysteresis_branch branch = branch_of_two(&ramp, all, means, intervals, scratch);
+    CHECK_EQUAL(branch.tipping_median, 40);
+    CHECK_EQUAL(branch.back_median, 10);
+    CHECK_EQUAL(branch.back.low, 10);
+    CHECK_EQUAL(branch.back.high, 20);
+    CHECK_EQUAL(branch.left, 0);
+    CHECK(fabs(means[3].goodput_per_s - 10) < 1e-9);
+    CHECK(fabs(means[5].share - 0.5) < 1e-9);
+    CHECK(intervals[3].low >= 0);
+    CHECK(intervals[3].high <= 40);
+}
+
+TEST(hysteresis, the_text_has_theory_beside_it)
+{
+    struct hysteresis_ramp ramp;
+    struct hysteresis_step all[14];
+    struct hysteresis_step means[7];
+    struct interval intervals[7];
+    double scratch[6];
+    struct hysteresis_branch branch = branch_of_two(&ramp, all, means, intervals, scratch);
+    struct predict_request request = {.system = {.capacity_per_s = 39,
+                                                 .servers = 1,
+                                                 .timeout_s = 1,
+                                                 .retries = 1,
+                                                 .budget = -1,
+                                                 .service = PREDICT_CONSTANT}};
+    struct text text;
+    text_init(&text);
+    hysteresis_add_branch(&text, &branch, &request);
+    CHECK(strstr(text_of(&text), "tips at    40/s\n") != NULL);
+    CHECK(strstr(text_of(&text), "returns at 10/s (10/s to 20/s over 2 seeds)") != NULL);
+    CHECK(strstr(text_of(&text), "returns at 10/s (hidden capacity 19.5/s)") != NULL);
+    CHECK(strstr(text_of(&text), "0 levels of the return") != NULL);
+    text_clear(&text);
+    branch.cut = 1;
+    branch.left = 1;
+    hysteresis_add_branch(&text, &branch, NULL);
+    CHECK(strstr(text_of(&text), "says nothing") != NULL);
+    CHECK(strstr(text_of(&text), "1 of 2 seeds were not back") != NULL);
+    CHECK(strstr(text_of(&text), "1 run has no whole series") != NULL);
+    text_clear(&text);
+    hysteresis_add_table(&text, &branch);
+    CHECK(strstr(text_of(&text), "variance") != NULL);
+    CHECK(strstr(text_of(&text), "         -\n") != NULL); /* five windows have no lag */
+    text_release(&text);
 }

@@ -109,3 +109,55 @@ TEST(predict_beside, a_line_says_where_its_theory_does_not_hold)
     request.system.retry_delay_s = 1;
     CHECK(has(beside_limit(&request, BESIDE_SADDLE), "delay"));
 }
+
+TEST(predict_beside, the_plan_waits_long_enough_for_what_theory_expects)
+{
+    struct predict_request request = {.system = {.capacity_per_s = 300,
+                                                 .servers = 1,
+                                                 .timeout_s = 1,
+                                                 .retries = 1,
+                                                 .budget = -1,
+                                                 .service = PREDICT_CONSTANT},
+                                      .load_per_s = 240,
+                                      .trigger = {0, 1, 10}};
+    struct beside_plan plan = beside_plan_of(&request);
+    CHECK(fabs(plan.hidden_per_s - 150) < 1e-9);
+    CHECK(plan.freeze_s > 1.5); /* D* is 1.5 time-outs at the hidden capacity */
+    CHECK(plan.freeze_s < 2.5);
+    struct fluid_run run =
+        fluid_through(&request.system, 148.5, (struct fluid_trigger){0, 1, plan.freeze_s}, 0);
+    CHECK(plan.patience_s > run.late_until_s + 30);
+    CHECK(plan.class == PREDICT_VULNERABLE);
+    CHECK(fabs(plan.sends - 2) < 1e-9);
+    CHECK(fabs(plan.tipping_s - 1.0613 * (1 - 1.0 / 300)) < 1e-3);
+    CHECK(plan.class_freeze_s > 2 * plan.tipping_s);
+    CHECK(isinf(plan.back_s));
+    request.load_per_s = 120;
+    plan = beside_plan_of(&request);
+    CHECK(plan.class == PREDICT_STABLE);
+    CHECK(isnan(plan.sends));
+    CHECK(isinf(plan.tipping_s));
+    CHECK(fabs(plan.back_s - 33) < 0.01);
+    CHECK(plan.back_wait_s > 33 + 60);
+    CHECK(plan.tipping_wait_s > 33 + 60);
+    request.load_per_s = 0;
+    CHECK(fabs(beside_plan_of(&request).hidden_per_s - 150) < 1e-9);
+}
+
+TEST(predict_beside, the_values_of_a_search_rise_from_end_to_end)
+{
+    static double values[BESIDE_VALUES_MAX];
+    uint32_t count = beside_loads(30, 300, values);
+    CHECK(count > 900);
+    CHECK(fabs(values[0] - 30) < 1e-9);
+    CHECK(fabs(values[count - 1] - 300) < 1e-9);
+    for (uint32_t i = 1; i < count; i++) {
+        CHECK(values[i] > values[i - 1]);
+        CHECK(values[i] / values[i - 1] < 1.0026);
+    }
+    CHECK_EQUAL(beside_sizes(2, 1, values), 2001);
+    CHECK(fabs(values[1000] - 1) < 1e-12);
+    CHECK_EQUAL(beside_sizes(1e9, 1, values), BESIDE_VALUES_MAX);
+    CHECK_EQUAL(beside_sizes(1e-9, 1, values), 3);
+    CHECK_EQUAL(beside_loads(1, 1.0001, values), 3);
+}
