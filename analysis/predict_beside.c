@@ -93,6 +93,8 @@ static const char *difference_of(const struct beside_figure *figure, char *out, 
     case BESIDE_NUMBER:
         if (figure->predicted > 0) {
             snprintf(out, size, "%+.2f%%", 100 * delta / figure->predicted);
+        } else {
+            snprintf(out, size, "%+.3g", delta);
         }
         break;
     case BESIDE_COUNT:

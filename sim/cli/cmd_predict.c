@@ -30,7 +30,9 @@ static const char doc[] =
     "  cache       database hit [fanOut]             load that a flush survives\n"
     "  resync      size save send load [hard soft softTime]\n"
     "              full copies that begin again\n"
-    "  offered     load capacity attempts            an overload with retries\n\n"
+    "  offered     load capacity attempts            an overload with retries\n"
+    "  queue-bound capacity timeout                  the queue that cannot stick\n"
+    "  erlang      capacity [servers] load           waiting in M/M/c\n\n"
     "Examples:\n"
     "  squall predict --capacity 300/s --servers 30 --timeout 1s --retries 1\n"
     "  squall predict --capacity 300/s --timeout 1s --retries 1 --load 280/s \\\n"
@@ -91,7 +93,7 @@ static const struct argp_option options[] = {
     {"beside", KEY_SIMULATE, NULL, OPTION_ALIAS, NULL, 0},
     {"seeds", KEY_SEEDS, "N", 0, "seeds of each question to the simulation (default 5)", 0},
     {"law", KEY_LAW, "NAME", 0,
-     "a closed form instead: batch, error-path, cache, resync or offered", 0},
+     "a closed form instead: batch, error-path, cache, resync, offered, queue-bound or erlang", 0},
     {0},
 };
 
@@ -403,8 +405,8 @@ static int predict(struct arguments *arguments, struct text *text, struct text *
 {
     struct err err = {0};
     if (arguments->law != NULL) {
-        bool is_fine =
-            predict_law(arguments->law, arguments->words, arguments->word_count, text, &err);
+        bool is_fine = predict_law(arguments->law, arguments->words, arguments->word_count,
+                                   arguments->is_simulated, text, &err);
         return is_fine ? EXIT_HELD : fail(&err);
     }
     if (arguments->word_count > 0) {

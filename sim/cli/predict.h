@@ -16,10 +16,13 @@
 bool predict_from_spec(const struct run_spec *spec, struct predict_request *request,
                        struct text *notes, struct err *err);
 
-/* Appends what the law `name` gives for "KEY=VALUE" texts. False when the name or a value is
- * wrong; the text then lists what there is. */
-bool predict_law(const char *name, char *const *settings, uint32_t count, struct text *text,
-                 struct err *err);
+/* Appends what the law `name` gives for "KEY=VALUE" texts, and what a simulation gives. False when
+ * the name or a value is wrong, or nothing simulates it; the text then lists what there is. */
+bool predict_law(const char *name, char *const *settings, uint32_t count, bool is_simulated,
+                 struct text *text, struct err *err);
+/* Appends prediction beside simulation of a law, for the values of its parameters in order. */
+bool predict_law_simulate(const char *name, const double *values, struct text *text,
+                          struct err *err);
 
 #define STAND_SEEDS_MAX 100
 

@@ -293,8 +293,9 @@ bool predict_simulate(struct opened *opened, const struct predict_request *reque
         .seeds = seeds,
         .timeout_s = request->system.timeout_s,
     };
-    bool is_open = opened != NULL ? stand_open(&simulation.stand, opened, err)
-                                  : stand_open_system(&simulation.stand, request, "", err);
+    bool is_open = opened != NULL
+                       ? stand_open(&simulation.stand, opened, err)
+                       : stand_open_system(&simulation.stand, request, "onFull: drop", err);
     if (!is_open) {
         return false;
     }

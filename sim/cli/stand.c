@@ -58,7 +58,7 @@ static const char *const template =
     "squall: 1\nname: prediction\ntime: {warmup: 0s, limit: 1s}\n"
     "system:\n  model: server\n  nodes: 1\n"
     "  options: {serviceTime: %" PRId64 "ns, serviceLaw: %s, servers: %u, queueLimit: %.0f, "
-    "onFull: drop%s}\n"
+    "%s}\n"
     "  host: {cores: %u, queue: {limit: 100000000}, cpu: {perMessage: 0s, perByte: 0ns, perTimer: "
     "0s}}\n"
     "network:\n  default: {latency: 0s, bandwidth: unlimited}\n"
@@ -82,7 +82,7 @@ static const char *budget_of(const struct predict_request *request, struct arena
                         capacity, request->system.budget * 1000);
 }
 
-static const char *scenario_text(const struct predict_request *request, const char *extra,
+static const char *scenario_text(const struct predict_request *request, const char *full,
                                  struct arena *arena)
 {
     const struct predict_system *system = &request->system;
@@ -94,33 +94,38 @@ static const char *scenario_text(const struct predict_request *request, const ch
             : "backoff: none";
     return arena_printf(
         arena, template, whole_of(system->servers * NS_IN_A_S / system->capacity_per_s),
-        is_constant ? "deterministic" : "exponential", system->servers, system->queue_limit, extra,
+        is_constant ? "deterministic" : "exponential", system->servers, system->queue_limit, full,
         system->servers, is_constant ? "uniform" : "poisson",
         whole_of(system->timeout_s * NS_IN_A_S), system->retries + 1, backoff,
         budget_of(request, arena));
 }
 
-bool stand_open_system(struct stand *stand, const struct predict_request *request,
-                       const char *extra, struct err *err)
+bool stand_open_text(struct stand *stand, const char *text, struct err *err)
 {
     struct opened opened = {0};
-    struct arena arena;
     struct diag diag;
-    arena_init(&arena);
     diag_init(&diag);
-    const char *text = scenario_text(request, extra, &arena);
     struct plan_options options = {0};
     opened.scenario = scenario_parse("prediction", text, strlen(text), catalog_get(), &diag);
     bool is_fine =
         opened.scenario != NULL && plan_build(&opened.plan, opened.scenario, &options, &diag);
     if (!is_fine) {
-        err_set(err, ERR_INPUT, "this system cannot be simulated: %s",
+        err_set(err, ERR_INPUT, "this cannot be simulated: %s",
                 diag.kept > 0 ? diag.entries[0].text : "no scenario says it");
         scenario_free(opened.scenario);
     }
     diag_release(&diag);
-    arena_release(&arena);
     return is_fine && stand_open(stand, &opened, err);
+}
+
+bool stand_open_system(struct stand *stand, const struct predict_request *request, const char *full,
+                       struct err *err)
+{
+    struct arena arena;
+    arena_init(&arena);
+    bool is_open = stand_open_text(stand, scenario_text(request, full, &arena), err);
+    arena_release(&arena);
+    return is_open;
 }
 
 void stand_close(struct stand *stand)
@@ -180,6 +185,11 @@ static void set_loads(struct stand *stand, const struct stand_run *run, int64_t 
     load->start_ns = 0;
     load->duration_ns = INT64_MAX;
     load->stage_count = 0;
+    if (run->is_jittered) {
+        load->client.jitter = SPEC_JITTER_FULL;
+        load->client.backoff_initial_ns *= 2;
+        load->client.backoff_max_ns = load->client.backoff_initial_ns;
+    }
     if (run->has_trigger && run->trigger.load_factor > 1) {
         struct spec_load *more = &spec->loads[spec->load_count++];
         *more = *load;
@@ -220,6 +230,13 @@ bool stand_run(struct stand *stand, const struct stand_run *run)
     runner_begin_spec(&stand->runner, stand->cell, kept, run->seed);
     world_run(stand->runner.world, INT64_MAX, UINT64_MAX);
     runner_finish(&stand->runner, 0, &stand->result);
+    return !stand->result.is_cut;
+}
+
+bool stand_run_as_is(struct stand *stand, uint64_t seed)
+{
+    stand->runs++;
+    runner_run(&stand->runner, stand->cell, seed, &stand->result);
     return !stand->result.is_cut;
 }
 

@@ -23,10 +23,12 @@ struct stand {
 /* Takes over the scenario, which stand_close closes. False (ERR_INPUT): it has no load but
  * triggers; the scenario is closed then. */
 bool stand_open(struct stand *stand, struct opened *opened, struct err *err);
-/* A model server, and clients of one load, as the request has them. `extra`: more options of the
- * server, such as ", errorCost: 5ms", or "". False: some number cannot be written in a scenario. */
+/* A model server, and clients of one load, as the request has them. `full`: what a full queue does
+ * and costs, "onFull: drop". False: some number cannot be written in a scenario. */
 bool stand_open_system(struct stand *stand, const struct predict_request *request,
-                       const char *extra, struct err *err);
+                       const char *full, struct err *err);
+/* Any scenario, as text. */
+bool stand_open_text(struct stand *stand, const char *text, struct err *err);
 void stand_close(struct stand *stand);
 
 #define STAND_BEFORE 10 /* time-outs before the trigger */
@@ -36,11 +38,14 @@ struct stand_run {
     bool has_trigger;
     struct fluid_trigger trigger; /* begins STAND_BEFORE time-outs after the start */
     double limit_s;
+    bool is_jittered; /* retries wait anything up to twice their delay */
     uint64_t seed;
 };
 /* Runs it; stand->result has the series, in windows of a quarter of a time-out. False: a limit of
  * the scenario has cut it. */
 bool stand_run(struct stand *stand, const struct stand_run *run);
+/* Runs the scenario as it stands; the operations stay in the world until the next run. */
+bool stand_run_as_is(struct stand *stand, uint64_t seed);
 
 /* Of the last run: share of the operations that were meant to start in [from_s, until_s) and were
  * answered within one time-out; attempts for each of them. NaN: there were none. */
