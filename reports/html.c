@@ -800,6 +800,30 @@ static bool add_metastability(struct page *page, struct err *err)
     return true;
 }
 
+static bool is_of_experiment(const struct plot_figure *figure)
+{
+    for (const struct plot *plot = plots; plot->name != NULL; plot++) {
+        if (strcmp(plot->name, figure->plot) == 0) {
+            return plot->is_of_experiment;
+        }
+    }
+    return false;
+}
+
+/* What an experiment was run for comes first. */
+static void add_experiments(struct page *page)
+{
+    bool is_begun = false;
+    for (uint32_t i = 0; i < page->context->figures.count; i++) {
+        const struct plot_figure *figure = vec_at(&page->context->figures, i);
+        if (is_of_experiment(figure)) {
+            text_add(&page->text, is_begun ? "" : "<h2 id=\"experiment\">Experiment</h2>\n");
+            is_begun = true;
+            add_figure(page, figure);
+        }
+    }
+}
+
 /* Figures of the sweep, or the timelines. */
 static void add_figures(struct page *page, bool of_runs)
 {
@@ -807,7 +831,7 @@ static void add_figures(struct page *page, bool of_runs)
     for (uint32_t i = 0; i < page->context->figures.count; i++) {
         const struct plot_figure *figure = vec_at(&page->context->figures, i);
         if ((strcmp(figure->plot, "timeline") == 0) != of_runs ||
-            strcmp(figure->plot, "arms") == 0) {
+            strcmp(figure->plot, "arms") == 0 || is_of_experiment(figure)) {
             continue;
         }
         if (!is_begun) {
@@ -978,6 +1002,7 @@ bool html_write(struct plot_context *context, const struct html_options *options
     bool is_fine = find_command(&page, err);
     add_head(&page, options);
     add_outcome(&page);
+    add_experiments(&page);
     is_fine = is_fine && add_metastability(&page, err) && add_checks(&page, err);
     add_cells(&page);
     add_figures(&page, false);

@@ -20,6 +20,7 @@
 
 const struct plot plots[] = {
     {"map", "which triggers stick at which load, beside theory (squall map)", plot_map, true},
+    {"tip", "the smallest trigger that sticks, beside theory (squall tip)", plot_tip, true},
     {"arms", "control, trigger, doubled and probe arm of one seed: why the verdict is what it is",
      plot_arms, false},
     {"compare", "goodput over time, one line a cell, same seed", plot_compare, false},

@@ -297,12 +297,12 @@ static void add_strip(struct map_figure *map, struct figure *figure)
         const struct report_point *region = report_experiment_point(&map->experiment, "region", i);
         for (uint32_t k = 0; region != NULL && k < ARRAY_COUNT(names); k++) {
             if (strcmp(region->note, names[k]) == 0) {
-                text_printf(&figure->script,
-                            "set object rectangle from first %.9g, graph 1.008 to first %.9g, "
-                            "graph %.5f noclip fillcolor rgb '%s' fillstyle solid 1 border linecolor "
-                            "rgb '#FFFFFF'\n",
-                            edge_of(map->loads, i, false), edge_of(map->loads, i, true), top,
-                            colours[k]);
+                text_printf(
+                    &figure->script,
+                    "set object rectangle from first %.9g, graph 1.008 to first %.9g, "
+                    "graph %.5f noclip fillcolor rgb '%s' fillstyle solid 1 border linecolor "
+                    "rgb '#FFFFFF'\n",
+                    edge_of(map->loads, i, false), edge_of(map->loads, i, true), top, colours[k]);
             }
         }
     }

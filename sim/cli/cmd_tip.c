@@ -268,10 +268,14 @@ static void print_summary(const struct tip *tip, uint32_t load, const struct sum
     if (summary->told == 0) {
         printf("  %-9s  %-20s", median, "");
     } else {
-        char interval[80];
-        snprintf(interval, sizeof(interval), "[%s, %s]",
-                 format_size(tip, summary->median.interval.low, low, sizeof(low)),
-                 format_size(tip, summary->median.interval.high, high, sizeof(high)));
+        char interval[80] = "too few seeds";
+        bool has_interval = summary->median.interval.low >= summary->smallest &&
+                            summary->median.interval.high <= summary->largest;
+        if (has_interval) {
+            snprintf(interval, sizeof(interval), "[%s, %s]",
+                     format_size(tip, summary->median.interval.low, low, sizeof(low)),
+                     format_size(tip, summary->median.interval.high, high, sizeof(high)));
+        }
         printf("  %-9s  %-20s", format_size(tip, summary->median.mean, median, sizeof(median)),
                interval);
     }

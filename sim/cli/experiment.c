@@ -508,7 +508,9 @@ int experiment_run(struct experiment *experiment, const struct campaign_source *
                (long long)different);
         status = exit_worse(status, EXIT_NONDETERMINISM);
     }
-    if (outcome->skipped > 0 && !options->is_quiet) {
+    /* A search may come back to what it has run itself. */
+    bool is_resumed = outcome->skipped > 0 && (source == NULL || outcome->runs == 0);
+    if (is_resumed && !options->is_quiet) {
         printf("%llu of the runs were done before; --restart throws them away\n",
                (unsigned long long)outcome->skipped);
     }
