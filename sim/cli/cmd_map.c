@@ -32,12 +32,14 @@ static const char doc[] =
     "status: 0 done, 2 usage or scenario error, 3 not every point told anything, 4 "
     "nondeterminism, 5 squall's own failure, 130 interrupted.";
 
-enum { KEY_LOAD = 256, KEY_TRIGGER };
+enum { KEY_LOAD = 256, KEY_TRIGGER, KEY_ARMS };
 
 static const struct argp_option options[] = {
     {"load", KEY_LOAD, "[PATH=]FROM..TO[/COUNT]", 0, "loads, such as 150/s..290/s/20", 0},
     {"trigger", KEY_TRIGGER, "[PATH=]FROM..TO[/COUNT]", 0,
      "sizes of the trigger, such as 0.5s..5s/20", 0},
+    {"arms", KEY_ARMS, "all|stuck", 0,
+     "stuck: no probe, so that metastable and permanent stay one (faster; default all)", 0},
     {0},
 };
 
@@ -76,6 +78,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case KEY_TRIGGER:
         arguments->trigger = argument;
+        return 0;
+    case KEY_ARMS:
+        experiment_parse_arms(state, &arguments->options, argument);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -33,13 +33,15 @@ static const char doc[] =
     "status: 0 done, 2 usage or scenario error, 3 not found in every seed, 4 nondeterminism, 5 "
     "squall's own failure, 130 interrupted.";
 
-enum { KEY_LOAD = 256, KEY_TRIGGER, KEY_TOLERANCE };
+enum { KEY_LOAD = 256, KEY_TRIGGER, KEY_TOLERANCE, KEY_ARMS };
 
 static const struct argp_option options[] = {
     {"load", KEY_LOAD, "[PATH=]FROM..TO[/COUNT]", 0, "loads (default: that of the scenario)", 0},
     {"trigger", KEY_TRIGGER, "[PATH=]FROM..TO", 0, "sizes to search, such as 0.5s..5s", 0},
     {"tolerance", KEY_TOLERANCE, "SHARE|SIZE", 0,
      "distance of the sizes: of the range, such as 1% (the default), or as it is, such as 5ms", 0},
+    {"arms", KEY_ARMS, "all|stuck", 0,
+     "stuck: no probe, so that metastable and permanent stay one (faster; default all)", 0},
     {0},
 };
 
@@ -83,6 +85,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case KEY_TRIGGER:
         arguments->trigger = argument;
+        return 0;
+    case KEY_ARMS:
+        experiment_parse_arms(state, &arguments->options, argument);
         return 0;
     case KEY_TOLERANCE:
         arguments->tolerance = argument;

@@ -133,6 +133,19 @@ void experiment_options_init(struct experiment_options *options, const char *com
     }
 }
 
+void experiment_parse_arms(struct argp_state *state, struct experiment_options *options,
+                           const char *text)
+{
+    bool is_stuck = strcmp(text, "stuck") == 0;
+    if (!is_stuck && strcmp(text, "all") != 0) {
+        argp_error(state, "--arms takes 'all' or 'stuck', not '%s'", text);
+    }
+    if (is_stuck) {
+        add_setting(state, options->sets, EXPERIMENT_SETS_MAX, &options->set_count,
+                    "metastability.probe=none");
+    }
+}
+
 void experiment_options_release(struct experiment_options *options)
 {
     text_release(&options->command_line);

@@ -50,6 +50,9 @@ struct experiment_options {
 extern const struct argp experiment_argp;
 /* Before argp_parse; `command`: "squall map". */
 void experiment_options_init(struct experiment_options *options, const char *command, char **argv);
+/* --arms: 'all', or 'stuck', which does without the probe by a setting. */
+void experiment_parse_arms(struct argp_state *state, struct experiment_options *options,
+                           const char *text);
 void experiment_options_release(struct experiment_options *options);
 
 /* An axis that the command line does not give, or not whole. */
