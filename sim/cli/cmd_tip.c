@@ -20,7 +20,8 @@
 
 static const char doc[] =
     "Finds the smallest trigger that sticks, in each seed by bisection, and sets it beside what "
-    "theory expects.\v"
+    "theory expects. A trigger sticks when goodput is back neither in the run nor in one twice as "
+    "long, and the load is served without it.\v"
     "SCENARIO needs a 'metastability' block. The size of the trigger is the duration of the first "
     "one unless PATH names another key. FROM must not stick and TO must; without them the range "
     "comes from theory. With --load it is done at each load, else at that of the scenario.\n\n"
@@ -122,8 +123,10 @@ static bool next(void *context, uint32_t *cell, uint64_t *seed_index)
     return false;
 }
 
+/* At the edge a run may swing for longer than twice its time, neither well nor stuck: it did not
+ * come back, and that is the question here. */
 static void on_verdict(void *context, uint32_t cell, uint64_t seed_index,
-                       enum metastability verdict, bool is_stuck)
+                       enum metastability verdict, enum arm_outcome doubled)
 {
     struct tip *tip = context;
     uint32_t load = cell / tip->sizes->count;
@@ -131,10 +134,14 @@ static void on_verdict(void *context, uint32_t cell, uint64_t seed_index,
     ASSERT(search->is_running);
     search->is_running = false;
     search->is_unstable |= verdict == METASTABILITY_UNSTABLE;
-    bool sticks = is_stuck && verdict != METASTABILITY_UNSTABLE;
-    bisection_tell(&search->bisection, sticks                            ? BISECTION_STICKS
-                                       : verdict == METASTABILITY_STABLE ? BISECTION_RECOVERS
-                                                                         : BISECTION_TELLS_NOTHING);
+    enum bisection_answer answer = BISECTION_TELLS_NOTHING;
+    if (verdict == METASTABILITY_STABLE) {
+        answer = BISECTION_RECOVERS;
+    } else if (verdict != METASTABILITY_UNSTABLE &&
+               (doubled == ARM_STUCK || doubled == ARM_DEGRADED)) {
+        answer = BISECTION_STICKS;
+    }
+    bisection_tell(&search->bisection, answer);
 }
 
 /* ------------------------------------------------------------------------------------- results */

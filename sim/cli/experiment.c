@@ -430,6 +430,28 @@ static void share_controls(struct plan *plan)
     }
 }
 
+static bool is_on(const char *setting, const char *path)
+{
+    size_t length = strlen(path);
+    return strncmp(setting, path, length) == 0 && setting[length] == '=';
+}
+
+/* An axis cannot be fixed as well. */
+static bool check_sets(const struct experiment *experiment, struct err *err)
+{
+    for (uint32_t i = 0; i < experiment->options->set_count; i++) {
+        const char *setting = experiment->options->sets[i];
+        for (uint32_t k = 0; k < experiment->axis_count; k++) {
+            const struct experiment_axis *axis = &experiment->axes[k];
+            if (is_on(setting, axis->path)) {
+                return err_set(err, ERR_INPUT, "--set %s: '%s' is the axis --%s; give it one value",
+                               setting, axis->path, axis->name);
+            }
+        }
+    }
+    return true;
+}
+
 /* A sweep that is neither an axis nor fixed would be hidden in the picture. */
 static bool check_sweep(const struct experiment *experiment, struct err *err)
 {
@@ -441,9 +463,7 @@ static bool check_sweep(const struct experiment *experiment, struct err *err)
             is_known |= strcmp(experiment->axes[k].path, axes[i].path) == 0;
         }
         for (uint32_t k = 0; k < experiment->options->set_count; k++) {
-            const char *setting = experiment->options->sets[k];
-            size_t length = strlen(axes[i].path);
-            is_known |= strncmp(setting, axes[i].path, length) == 0 && setting[length] == '=';
+            is_known |= is_on(experiment->options->sets[k], axes[i].path);
         }
         if (!is_known) {
             return err_set(err, ERR_INPUT,
@@ -463,7 +483,7 @@ int experiment_open(struct experiment *experiment)
         const struct experiment_axis *axis = &experiment->axes[i];
         axes[i] = (struct plan_axis){axis->path, axis->values, axis->count};
     }
-    if (!check_sweep(experiment, &err)) {
+    if (!check_sets(experiment, &err) || !check_sweep(experiment, &err)) {
         return fail(&err);
     }
     int status = plan_experiment(experiment, axes, experiment->axis_count, &experiment->opened);

@@ -132,10 +132,11 @@ TEST(plan, axes_that_are_given_come_behind_the_sweep)
 
 TEST(plan, an_axis_that_is_given_takes_the_place_of_one_of_the_sweep)
 {
-    static const struct plan_axis axes[] = {{"system.nodes", nodes, 2}, {"load.a.rate", rates, 2}};
+    static const struct plan_axis axes[] = {{"load.a.rate", rates, 2}, {"system.nodes", nodes, 2}};
     REQUIRE(build_axes("sweep: {system.nodes: [1, 3, 5, 7]}\n", axes, 2));
     REQUIRE(plan.cell_count == 4);
-    CHECK_TEXT(plan.cells[3].label, "nodes=5 rate=2/s");
+    CHECK_TEXT(plan.cells[1].label, "rate=1/s nodes=5");
+    CHECK_TEXT(plan.cells[3].label, "rate=2/s nodes=5");
     release();
 }
 
