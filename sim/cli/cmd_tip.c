@@ -233,7 +233,7 @@ static struct summary summarise(const struct tip *tip, uint32_t load)
 /* "1.459s", "below 0.5s", "never". */
 static const char *format_size(const struct tip *tip, double size, char *out, size_t room)
 {
-    const char *unit = axis_unit_name(tip->sizes->unit);
+    const char *unit = experiment_unit(tip->sizes);
     const double *sizes = tip->sizes->numbers;
     if (size != size) {
         snprintf(out, room, "-");
@@ -269,7 +269,7 @@ static void print_summary(const struct tip *tip, uint32_t load, const struct sum
     char median[32] = "-";
     char low[32];
     char high[32];
-    const char *unit = axis_unit_name(tip->sizes->unit);
+    const char *unit = experiment_unit(tip->sizes);
     if (tip->loads != NULL) {
         printf("  %*s", width, tip->loads->values[load]);
     } else {
@@ -348,7 +348,7 @@ static int show(const struct tip *tip)
 {
     const struct experiment *experiment = tip->experiment;
     const struct plan *plan = &experiment->opened.plan;
-    const char *unit = axis_unit_name(tip->sizes->unit);
+    const char *unit = experiment_unit(tip->sizes);
     bool has_theory = experiment->has_theory;
     printf("%s: smallest %s that sticks, between %s and %s within %.4g%s\n\n", plan->name,
            tip->sizes->path, tip->sizes->values[0], tip->sizes->values[tip->sizes->count - 1],

@@ -550,6 +550,11 @@ int experiment_run(struct experiment *experiment, const struct campaign_source *
     return status;
 }
 
+const char *experiment_unit(const struct experiment_axis *axis)
+{
+    return axis->unit == AXIS_RATE ? "/s" : axis_unit_name(axis->unit);
+}
+
 uint32_t experiment_cell(const struct experiment *experiment, const uint32_t *indices)
 {
     uint32_t cell = 0;

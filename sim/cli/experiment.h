@@ -118,6 +118,8 @@ int experiment_open(struct experiment *experiment);
  * cell. */
 int experiment_run(struct experiment *experiment, const struct campaign_source *source);
 
+/* What stands behind a number of the axis in a text: "s", "/s", "". */
+const char *experiment_unit(const struct experiment_axis *axis);
 /* The cell of these values, one index for each axis. */
 uint32_t experiment_cell(const struct experiment *experiment, const uint32_t *indices);
 /* What theory is told of a cell; false where it says nothing. */
