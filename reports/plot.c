@@ -20,6 +20,7 @@
 
 const struct plot plots[] = {
     {"map", "which triggers stick at which load, beside theory (squall map)", plot_map, true},
+    {"tip", "the smallest trigger that sticks, beside theory (squall tip)", plot_tip, true},
     {"hysteresis", "goodput over load, on the way up and on the way down (squall hysteresis)",
      plot_hysteresis, true},
     {"recovery", "recovery time over load, beside theory (squall recovery)", plot_recovery, true},

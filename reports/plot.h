@@ -41,6 +41,7 @@ extern const struct plot plots[]; /* ends with a NULL name; in the order of the 
 
 bool plot_hysteresis(struct plot_context *context, struct err *err);
 bool plot_map(struct plot_context *context, struct err *err);
+bool plot_tip(struct plot_context *context, struct err *err);
 bool plot_recovery(struct plot_context *context, struct err *err);
 bool plot_arms(struct plot_context *context, struct err *err);
 bool plot_compare(struct plot_context *context, struct err *err);

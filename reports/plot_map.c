@@ -133,10 +133,17 @@ static bool write_tiles(struct map_figure *map, const struct figure *figure, str
     return is_fine;
 }
 
-static double value_of(const struct map_figure *map, const char *series, uint32_t index)
+/* What a curve has at that load; NaN: nothing. */
+static double value_at(const struct map_figure *map, const char *series, double load)
 {
-    const struct report_point *point = report_experiment_point(&map->experiment, series, index);
-    return point == NULL ? (double)NAN : point->y;
+    const struct report_point *point;
+    for (uint32_t i = 0; (point = report_experiment_point(&map->experiment, series, i)) != NULL;
+         i++) {
+        if (point->x == load) {
+            return point->y;
+        }
+    }
+    return (double)NAN;
 }
 
 /* One row for each load: what the curves and the strip show. */
@@ -152,14 +159,15 @@ static bool write_rows(struct map_figure *map, const struct figure *figure, stru
         if (tips == NULL || region == NULL) {
             break; /* the experiment was interrupted before anything was drawn from it */
         }
-        const double values[] = {map->loads->numbers[i],
-                                 edge_of(map->loads, i, false),
-                                 edge_of(map->loads, i, true),
-                                 tips->y,
-                                 tips->low,
-                                 tips->high,
-                                 value_of(map, "predicted-tipping", i),
-                                 value_of(map, "predicted-tipping-service", i)};
+        const double values[] = {
+            map->loads->numbers[i],
+            edge_of(map->loads, i, false),
+            edge_of(map->loads, i, true),
+            tips->y,
+            tips->low,
+            tips->high,
+            value_at(map, "predicted-tipping", map->loads->numbers[i]),
+            value_at(map, "predicted-tipping-service", map->loads->numbers[i])};
         add_numbers(&csv, values, ARRAY_COUNT(values));
         text_printf(&csv, ",%s,%s\n", tips->note, region->note);
     }
@@ -297,12 +305,12 @@ static void add_strip(struct map_figure *map, struct figure *figure)
         const struct report_point *region = report_experiment_point(&map->experiment, "region", i);
         for (uint32_t k = 0; region != NULL && k < ARRAY_COUNT(names); k++) {
             if (strcmp(region->note, names[k]) == 0) {
-                text_printf(&figure->script,
-                            "set object rectangle from first %.9g, graph 1.008 to first %.9g, "
-                            "graph %.5f noclip fillcolor rgb '%s' fillstyle solid 1 border linecolor "
-                            "rgb '#FFFFFF'\n",
-                            edge_of(map->loads, i, false), edge_of(map->loads, i, true), top,
-                            colours[k]);
+                text_printf(
+                    &figure->script,
+                    "set object rectangle from first %.9g, graph 1.008 to first %.9g, "
+                    "graph %.5f noclip fillcolor rgb '%s' fillstyle solid 1 border linecolor "
+                    "rgb '#FFFFFF'\n",
+                    edge_of(map->loads, i, false), edge_of(map->loads, i, true), top, colours[k]);
             }
         }
     }

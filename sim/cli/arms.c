@@ -72,7 +72,8 @@ void arms_run(struct arms *arms, const struct run_spec *spec, struct run_result 
     arena_reset(&arms->arena);
     metastability_add_arm(spec, ARM_TRIGGER, result, result);
     enum run_arm arm;
-    while (metastability_next(result, &arm)) {
+    bool has_probe = spec->metastability.probe != SPEC_PROBE_NONE;
+    while (metastability_next(result, &arm) && (arm != ARM_PROBE || has_probe)) {
         const struct run_result *kept =
             arm == ARM_CONTROL ? find_control(arms, result->seed) : NULL;
         if (kept != NULL) {

@@ -47,7 +47,7 @@ struct campaign {
 /* What the file says of a run. */
 struct stored {
     enum metastability verdict;
-    bool is_stuck;
+    enum arm_outcome doubled;
 };
 
 /* ----------------------------------------------------------------------------------------- rows */
@@ -157,7 +157,11 @@ static bool on_stored(void *context, const struct results_row *row)
             stored->verdict = (enum metastability)i;
         }
     }
-    stored->is_stuck = row->values[1].integer != 0;
+    for (uint32_t i = 0; i < ARM_OUTCOME_COUNT; i++) {
+        if (strcmp(row->values[1].text, arm_outcome_name((enum arm_outcome)i)) == 0) {
+            stored->doubled = (enum arm_outcome)i;
+        }
+    }
     return false;
 }
 
@@ -165,8 +169,8 @@ static bool on_stored(void *context, const struct results_row *row)
 static bool tell_stored(struct campaign *campaign, uint32_t cell, uint64_t seed_index)
 {
     static const char sql[] =
-        "SELECT m.verdict, EXISTS(SELECT 1 FROM arm a WHERE a.run_id=m.run_id AND a.arm='doubled' "
-        "AND a.outcome='stuck') FROM metastability m WHERE m.run_id=CAST(?1 AS INTEGER)";
+        "SELECT m.verdict, a.outcome FROM metastability m LEFT JOIN arm a ON a.run_id=m.run_id AND "
+        "a.arm='doubled' WHERE m.run_id=CAST(?1 AS INTEGER)";
     const struct campaign_source *source = campaign->options->source;
     if (source == NULL) {
         return true;
@@ -176,11 +180,11 @@ static bool tell_stored(struct campaign *campaign, uint32_t cell, uint64_t seed_
              (long long)results_run_id(campaign->outcome->cell_ids[cell],
                                        plan_seed(campaign->plan, seed_index)));
     const char *const parameters[] = {id};
-    struct stored stored = {METASTABILITY_NONE, false};
+    struct stored stored = {METASTABILITY_NONE, ARM_OUTCOME_COUNT};
     if (!results_query(campaign->results, sql, parameters, 1, on_stored, &stored, campaign->err)) {
         return false;
     }
-    source->on_verdict(source->context, cell, seed_index, stored.verdict, stored.is_stuck);
+    source->on_verdict(source->context, cell, seed_index, stored.verdict, stored.doubled);
     return true;
 }
 
@@ -218,10 +222,10 @@ static bool next_order(void *context, struct order *order)
     return false;
 }
 
-static bool is_stuck(const struct run_result *result)
+static enum arm_outcome doubled_of(const struct run_result *result)
 {
     const struct result_arm *doubled = result_arm_find(result, ARM_DOUBLED);
-    return doubled != NULL && doubled->outcome == ARM_STUCK;
+    return doubled != NULL ? doubled->outcome : ARM_OUTCOME_COUNT;
 }
 
 static void on_delivery(void *context, const struct delivery *delivery)
@@ -249,7 +253,7 @@ static void on_delivery(void *context, const struct delivery *delivery)
     const struct campaign_source *source = campaign->options->source;
     if (source != NULL) {
         source->on_verdict(source->context, delivery->order.cell, delivery->order.seed_index,
-                           result->metastability, is_stuck(result));
+                           result->metastability, doubled_of(result));
     }
 }
 

@@ -14,9 +14,10 @@ struct campaign_source {
     /* The next run; false: none before another result is there. */
     bool (*next)(void *context, uint32_t *cell, uint64_t *seed_index);
     /* Its verdict, from a worker or from the results file; METASTABILITY_NONE when there is none,
-     * as when the run died. `is_stuck`: goodput was not back in twice the time either. */
+     * as when the run died. `doubled`: how the arm of twice the time ended; ARM_OUTCOME_COUNT: it
+     * was not run. */
     void (*on_verdict)(void *context, uint32_t cell, uint64_t seed_index,
-                       enum metastability verdict, bool is_stuck);
+                       enum metastability verdict, enum arm_outcome doubled);
     void *context;
     uint64_t expected; /* about so many runs, for the progress */
 };

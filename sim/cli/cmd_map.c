@@ -32,12 +32,14 @@ static const char doc[] =
     "status: 0 done, 2 usage or scenario error, 3 not every point told anything, 4 "
     "nondeterminism, 5 squall's own failure, 130 interrupted.";
 
-enum { KEY_LOAD = 256, KEY_TRIGGER };
+enum { KEY_LOAD = 256, KEY_TRIGGER, KEY_ARMS };
 
 static const struct argp_option options[] = {
     {"load", KEY_LOAD, "[PATH=]FROM..TO[/COUNT]", 0, "loads, such as 150/s..290/s/20", 0},
     {"trigger", KEY_TRIGGER, "[PATH=]FROM..TO[/COUNT]", 0,
      "sizes of the trigger, such as 0.5s..5s/20", 0},
+    {"arms", KEY_ARMS, "all|stuck", 0,
+     "stuck: no probe, so that metastable and permanent stay one (faster; default all)", 0},
     {0},
 };
 
@@ -77,6 +79,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case KEY_TRIGGER:
         arguments->trigger = argument;
         return 0;
+    case KEY_ARMS:
+        experiment_parse_arms(state, &arguments->options, argument);
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -85,7 +90,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 /* -------------------------------------------------------------------------------------- theory */
 
 /* Of a trigger whose size is no duration: between the last size that theory sees come back and the
- * first that it does not. */
+ * first that it does not; -infinite: already the first does not. */
 static double predict_by_cells(const struct map_view *map, uint32_t load)
 {
     double before = __builtin_nan("");
@@ -98,7 +103,7 @@ static double predict_by_cells(const struct map_view *map, uint32_t load)
         struct fluid_run run = fluid_through(&request.system, request.load_per_s, request.trigger,
                                              request.budget_burst);
         if (run.end != FLUID_RECOVERED) {
-            return i == 0 ? map->sizes->numbers[0] : (before + map->sizes->numbers[i]) / 2;
+            return i == 0 ? -__builtin_inf() : (before + map->sizes->numbers[i]) / 2;
         }
         before = map->sizes->numbers[i];
     }
@@ -202,6 +207,8 @@ static void print_theory(double predicted, const char *unit)
     char text[32] = "";
     if (predicted > 1e12) {
         snprintf(text, sizeof(text), "never");
+    } else if (predicted < -1e12) {
+        snprintf(text, sizeof(text), "below");
     } else if (predicted == predicted) {
         snprintf(text, sizeof(text), "%.3f%s", predicted, unit);
     }
@@ -268,7 +275,7 @@ static void print_rows(const struct map_view *map)
     int width = longest_value(map->loads);
     width = width < 4 ? 4 : width;
     print_head(map, has_cells, width);
-    const char *unit = axis_unit_name(map->sizes->unit);
+    const char *unit = experiment_unit(map->sizes);
     for (uint32_t i = map->loads->count; i > 0; i--) {
         printf("  %*s", width, map->loads->values[i - 1]);
         printf(has_cells ? "  " : "");
@@ -291,7 +298,7 @@ static void print_rows(const struct map_view *map)
 static void format_bracket(const struct map_view *map, struct bracket bracket, char *out,
                            size_t size)
 {
-    const char *unit = map->loads->unit == AXIS_RATE ? "/s" : axis_unit_name(map->loads->unit);
+    const char *unit = experiment_unit(map->loads);
     bool has_low = bracket.low == bracket.low;
     bool has_high = bracket.high == bracket.high;
     if (has_low && has_high) {

@@ -422,6 +422,12 @@ static int replay(struct arguments *arguments, struct opened *opened)
 {
     const struct run_spec *spec = &opened->plan.cells[arguments->cell].spec;
     struct run_spec derived = *spec;
+    if (arguments->arm == ARM_PROBE && spec->metastability.is_asked &&
+        spec->metastability.probe == SPEC_PROBE_NONE) {
+        fprintf(stderr, "squall: '%s' has no probe arm: its probe is 'none'\n",
+                arguments->scenario);
+        return EXIT_USAGE;
+    }
     if (spec->metastability.is_asked) {
         metastability_derive(spec, arguments->arm, &opened->plan.arena, &derived);
     } else if (arguments->arm != ARM_TRIGGER) {

@@ -20,7 +20,8 @@
 
 static const char doc[] =
     "Finds the smallest trigger that sticks, in each seed by bisection, and sets it beside what "
-    "theory expects.\v"
+    "theory expects. A trigger sticks when goodput is back neither in the run nor in one twice as "
+    "long, and the load is served without it.\v"
     "SCENARIO needs a 'metastability' block. The size of the trigger is the duration of the first "
     "one unless PATH names another key. FROM must not stick and TO must; without them the range "
     "comes from theory. With --load it is done at each load, else at that of the scenario.\n\n"
@@ -33,13 +34,15 @@ static const char doc[] =
     "status: 0 done, 2 usage or scenario error, 3 not found in every seed, 4 nondeterminism, 5 "
     "squall's own failure, 130 interrupted.";
 
-enum { KEY_LOAD = 256, KEY_TRIGGER, KEY_TOLERANCE };
+enum { KEY_LOAD = 256, KEY_TRIGGER, KEY_TOLERANCE, KEY_ARMS };
 
 static const struct argp_option options[] = {
     {"load", KEY_LOAD, "[PATH=]FROM..TO[/COUNT]", 0, "loads (default: that of the scenario)", 0},
     {"trigger", KEY_TRIGGER, "[PATH=]FROM..TO", 0, "sizes to search, such as 0.5s..5s", 0},
     {"tolerance", KEY_TOLERANCE, "SHARE|SIZE", 0,
      "distance of the sizes: of the range, such as 1% (the default), or as it is, such as 5ms", 0},
+    {"arms", KEY_ARMS, "all|stuck", 0,
+     "stuck: no probe, so that metastable and permanent stay one (faster; default all)", 0},
     {0},
 };
 
@@ -84,6 +87,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case KEY_TRIGGER:
         arguments->trigger = argument;
         return 0;
+    case KEY_ARMS:
+        experiment_parse_arms(state, &arguments->options, argument);
+        return 0;
     case KEY_TOLERANCE:
         arguments->tolerance = argument;
         return 0;
@@ -117,8 +123,10 @@ static bool next(void *context, uint32_t *cell, uint64_t *seed_index)
     return false;
 }
 
+/* At the edge a run may swing for longer than twice its time, neither well nor stuck: it did not
+ * come back, and that is the question here. */
 static void on_verdict(void *context, uint32_t cell, uint64_t seed_index,
-                       enum metastability verdict, bool is_stuck)
+                       enum metastability verdict, enum arm_outcome doubled)
 {
     struct tip *tip = context;
     uint32_t load = cell / tip->sizes->count;
@@ -126,10 +134,14 @@ static void on_verdict(void *context, uint32_t cell, uint64_t seed_index,
     ASSERT(search->is_running);
     search->is_running = false;
     search->is_unstable |= verdict == METASTABILITY_UNSTABLE;
-    bool sticks = is_stuck && verdict != METASTABILITY_UNSTABLE;
-    bisection_tell(&search->bisection, sticks                            ? BISECTION_STICKS
-                                       : verdict == METASTABILITY_STABLE ? BISECTION_RECOVERS
-                                                                         : BISECTION_TELLS_NOTHING);
+    enum bisection_answer answer = BISECTION_TELLS_NOTHING;
+    if (verdict == METASTABILITY_STABLE) {
+        answer = BISECTION_RECOVERS;
+    } else if (verdict != METASTABILITY_UNSTABLE &&
+               (doubled == ARM_STUCK || doubled == ARM_DEGRADED)) {
+        answer = BISECTION_STICKS;
+    }
+    bisection_tell(&search->bisection, answer);
 }
 
 /* ------------------------------------------------------------------------------------- results */
@@ -221,7 +233,7 @@ static struct summary summarise(const struct tip *tip, uint32_t load)
 /* "1.459s", "below 0.5s", "never". */
 static const char *format_size(const struct tip *tip, double size, char *out, size_t room)
 {
-    const char *unit = axis_unit_name(tip->sizes->unit);
+    const char *unit = experiment_unit(tip->sizes);
     const double *sizes = tip->sizes->numbers;
     if (size != size) {
         snprintf(out, room, "-");
@@ -257,7 +269,7 @@ static void print_summary(const struct tip *tip, uint32_t load, const struct sum
     char median[32] = "-";
     char low[32];
     char high[32];
-    const char *unit = axis_unit_name(tip->sizes->unit);
+    const char *unit = experiment_unit(tip->sizes);
     if (tip->loads != NULL) {
         printf("  %*s", width, tip->loads->values[load]);
     } else {
@@ -268,10 +280,14 @@ static void print_summary(const struct tip *tip, uint32_t load, const struct sum
     if (summary->told == 0) {
         printf("  %-9s  %-20s", median, "");
     } else {
-        char interval[80];
-        snprintf(interval, sizeof(interval), "[%s, %s]",
-                 format_size(tip, summary->median.interval.low, low, sizeof(low)),
-                 format_size(tip, summary->median.interval.high, high, sizeof(high)));
+        char interval[80] = "too few seeds";
+        bool has_interval = summary->median.interval.low >= summary->smallest &&
+                            summary->median.interval.high <= summary->largest;
+        if (has_interval) {
+            snprintf(interval, sizeof(interval), "[%s, %s]",
+                     format_size(tip, summary->median.interval.low, low, sizeof(low)),
+                     format_size(tip, summary->median.interval.high, high, sizeof(high)));
+        }
         printf("  %-9s  %-20s", format_size(tip, summary->median.mean, median, sizeof(median)),
                interval);
     }
@@ -332,7 +348,7 @@ static int show(const struct tip *tip)
 {
     const struct experiment *experiment = tip->experiment;
     const struct plan *plan = &experiment->opened.plan;
-    const char *unit = axis_unit_name(tip->sizes->unit);
+    const char *unit = experiment_unit(tip->sizes);
     bool has_theory = experiment->has_theory;
     printf("%s: smallest %s that sticks, between %s and %s within %.4g%s\n\n", plan->name,
            tip->sizes->path, tip->sizes->values[0], tip->sizes->values[tip->sizes->count - 1],

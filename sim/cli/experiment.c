@@ -133,6 +133,19 @@ void experiment_options_init(struct experiment_options *options, const char *com
     }
 }
 
+void experiment_parse_arms(struct argp_state *state, struct experiment_options *options,
+                           const char *text)
+{
+    bool is_stuck = strcmp(text, "stuck") == 0;
+    if (!is_stuck && strcmp(text, "all") != 0) {
+        argp_error(state, "--arms takes 'all' or 'stuck', not '%s'", text);
+    }
+    if (is_stuck) {
+        add_setting(state, options->sets, EXPERIMENT_SETS_MAX, &options->set_count,
+                    "metastability.probe=none");
+    }
+}
+
 void experiment_options_release(struct experiment_options *options)
 {
     text_release(&options->command_line);
@@ -417,6 +430,28 @@ static void share_controls(struct plan *plan)
     }
 }
 
+static bool is_on(const char *setting, const char *path)
+{
+    size_t length = strlen(path);
+    return strncmp(setting, path, length) == 0 && setting[length] == '=';
+}
+
+/* An axis cannot be fixed as well. */
+static bool check_sets(const struct experiment *experiment, struct err *err)
+{
+    for (uint32_t i = 0; i < experiment->options->set_count; i++) {
+        const char *setting = experiment->options->sets[i];
+        for (uint32_t k = 0; k < experiment->axis_count; k++) {
+            const struct experiment_axis *axis = &experiment->axes[k];
+            if (is_on(setting, axis->path)) {
+                return err_set(err, ERR_INPUT, "--set %s: '%s' is the axis --%s; give it one value",
+                               setting, axis->path, axis->name);
+            }
+        }
+    }
+    return true;
+}
+
 /* A sweep that is neither an axis nor fixed would be hidden in the picture. */
 static bool check_sweep(const struct experiment *experiment, struct err *err)
 {
@@ -428,9 +463,7 @@ static bool check_sweep(const struct experiment *experiment, struct err *err)
             is_known |= strcmp(experiment->axes[k].path, axes[i].path) == 0;
         }
         for (uint32_t k = 0; k < experiment->options->set_count; k++) {
-            const char *setting = experiment->options->sets[k];
-            size_t length = strlen(axes[i].path);
-            is_known |= strncmp(setting, axes[i].path, length) == 0 && setting[length] == '=';
+            is_known |= is_on(experiment->options->sets[k], axes[i].path);
         }
         if (!is_known) {
             return err_set(err, ERR_INPUT,
@@ -450,7 +483,10 @@ int experiment_open(struct experiment *experiment)
         const struct experiment_axis *axis = &experiment->axes[i];
         axes[i] = (struct plan_axis){axis->path, axis->values, axis->count};
     }
-    if (!experiment->options->is_series && !check_sweep(experiment, &err)) {
+    bool is_fine =
+        check_sets(experiment, &err) &&
+        (experiment->options->is_series || check_sweep(experiment, &err));
+    if (!is_fine) {
         return fail(&err);
     }
     int status = plan_experiment(experiment, axes, experiment->axis_count, &experiment->opened);
@@ -508,11 +544,18 @@ int experiment_run(struct experiment *experiment, const struct campaign_source *
                (long long)different);
         status = exit_worse(status, EXIT_NONDETERMINISM);
     }
-    if (outcome->skipped > 0 && !options->is_quiet) {
+    /* A search may come back to what it has run itself. */
+    bool is_resumed = outcome->skipped > 0 && (source == NULL || outcome->runs == 0);
+    if (is_resumed && !options->is_quiet) {
         printf("%llu of the runs were done before; --restart throws them away\n",
                (unsigned long long)outcome->skipped);
     }
     return status;
+}
+
+const char *experiment_unit(const struct experiment_axis *axis)
+{
+    return axis->unit == AXIS_RATE ? "/s" : axis_unit_name(axis->unit);
 }
 
 uint32_t experiment_cell(const struct experiment *experiment, const uint32_t *indices)

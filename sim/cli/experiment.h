@@ -53,6 +53,9 @@ struct experiment_options {
 extern const struct argp experiment_argp;
 /* Before argp_parse; `command`: "squall map". */
 void experiment_options_init(struct experiment_options *options, const char *command, char **argv);
+/* --arms: 'all', or 'stuck', which does without the probe by a setting. */
+void experiment_parse_arms(struct argp_state *state, struct experiment_options *options,
+                           const char *text);
 void experiment_options_release(struct experiment_options *options);
 
 /* An axis that the command line does not give, or not whole. */
@@ -118,6 +121,8 @@ int experiment_open(struct experiment *experiment);
  * cell. */
 int experiment_run(struct experiment *experiment, const struct campaign_source *source);
 
+/* What stands behind a number of the axis in a text: "s", "/s", "". */
+const char *experiment_unit(const struct experiment_axis *axis);
 /* The cell of these values, one index for each axis. */
 uint32_t experiment_cell(const struct experiment *experiment, const uint32_t *indices);
 /* What theory is told of a cell; false where it says nothing. */

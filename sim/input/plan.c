@@ -88,7 +88,17 @@ static const char *shorten(const struct grid *grid, uint32_t axis)
     return at;
 }
 
-/* Those of the scenario, and those of the options. */
+static bool is_given(const struct plan_options *options, const char *path)
+{
+    for (uint32_t index = 0; index < options->axis_count; index++) {
+        if (strcmp(options->axes[index].path, path) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Those of the scenario, and behind them those of the options. */
 static bool read_axes(struct plan *plan, const struct plan_options *options, struct grid *grid,
                       struct diag *diag)
 {
@@ -96,7 +106,9 @@ static bool read_axes(struct plan *plan, const struct plan_options *options, str
     const struct scenario_axis *axes = scenario_axes(plan->scenario, &own);
     grid->axes = arena_alloc_array(&plan->arena, own + options->axis_count + 1, sizeof(*axes));
     for (uint32_t index = 0; index < own; index++) {
-        grid->axes[grid->axis_count++] = axes[index];
+        if (!is_given(options, axes[index].path)) {
+            grid->axes[grid->axis_count++] = axes[index];
+        }
     }
     for (uint32_t index = 0; index < options->axis_count; index++) {
         const struct plan_axis *given = &options->axes[index];
@@ -111,12 +123,7 @@ static bool read_axes(struct plan *plan, const struct plan_options *options, str
             }
             values[i] = setting.value;
         }
-        uint32_t at = 0;
-        while (at < grid->axis_count && strcmp(grid->axes[at].path, given->path) != 0) {
-            at++;
-        }
-        grid->axis_count += at == grid->axis_count ? 1 : 0;
-        grid->axes[at] =
+        grid->axes[grid->axis_count++] =
             (struct scenario_axis){given->path, setting.place, values, given->value_count};
     }
     return true;
