@@ -65,6 +65,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &arguments->options;
+        experiment_parse_arms(state, &arguments->options, "stuck"); /* no relief is of interest */
         return 0;
     case KEY_LOAD:
         arguments->load = argument;
