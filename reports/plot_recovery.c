@@ -216,7 +216,9 @@ static bool draw(struct curves *curves, struct err *err)
     plot_label_add(&figure, LEFT, 20, 15, "left",
                    arena_printf(&data->arena, "%s: how long until it is back?", data->scenario));
     plot_label_add(&figure, LEFT, 42, 11, "left textcolor rgb '#555555'",
-                   "the same trigger at each load; bars are 95% intervals over the seeds");
+                   "the same trigger at each load; bars are 95% intervals over the seeds, open "
+                   "above where the "
+                   "seeds are too few");
     add_axes(&figure, curves);
     add_hidden(&figure, curves);
     add_notes(&figure, curves);

@@ -156,11 +156,11 @@ expect 0 '^Usage: squall COMMAND' '  run ' '  doctor ' -- squall --help
 expect 0 '^squall [0-9]+\.[0-9]+\.[0-9]+$' -- squall --version
 expect 2 "unknown command 'rum'; did you mean 'run'\?" -- squall rum
 expect 2 "unknown command 'frobnicate'" '!did you mean' -- squall frobnicate
-for command in run replay report map tip predict check list explain doctor; do
+for command in run replay report map tip hysteresis recovery predict check list explain doctor; do
     expect 0 "^Usage: squall $command" '--help' -- squall $command --help
     expect 2 "squall $command: unrecognized option '--bogus'" -- squall $command --bogus
 done
-for command in run replay map tip check doctor; do
+for command in run replay map tip hysteresis recovery check doctor; do
     expect 2 'no scenario given' -- squall $command
     expect 2 'nowhere.yaml: error: cannot open the file' '1 error' -- squall $command nowhere.yaml
 done
@@ -328,6 +328,26 @@ faults: [{name: freeze, kind: NodeChaos, action: pause, mode: all, at: 10s, dura
 checks: [{eventually: {predicate: "goodput >= 0.9 * baseline", after: last-fault, within: 60s, for: 20s}}]
 seeds: 1..1
 END
+expect 0 '^hidden capacity +150.02/s +149\.[0-9]+/s +-0\.[0-9]+%' '^saddle-node +300.03/s +30[01]\.?[0-9]*/s' \
+    '^class of 200/s +vulnerable +vulnerable +agree' '^sends when stuck +2 +2 ' '^tipping trigger +1.21[89].* of T$' \
+    '^back after 1.2s +[a-z0-9.]+ ' 'one seed is all' -- squall predict clockwork.yaml --simulate
+expect 0 '^class of 120/s +stable +stable +agree' '^tipping trigger +never +never +agree' '^back after 10s +33s +33.[0-9]+s' -- \
+    squall predict --capacity 300/s --timeout 1s --retries 1 --service constant --load 120/s --duration 10s --simulate
+expect 0 '^saddle-node .* over|tips below it by chance' '2 [a-z]* ?seeds|median over the seeds' -- \
+    squall predict --capacity 10/s --timeout 4s --retries 3 --queue 100 --simulate --seeds 2
+expect 2 'change the rest by --set' -- squall predict clockwork.yaml --simulate --retries 3
+expect 2 "--seeds: '0' is not between 1 and 100" -- squall predict clockwork.yaml --simulate --seeds 0
+expect 0 '^longest that recovers +300 +300 +\+0$' -- squall predict --law queue-bound capacity=300/s timeout=1s --simulate
+expect 0 '^batch of 1200 +collapses +collapses +agree' '^done of 1199 +1199 +1199 +\+0' -- \
+    squall predict --law batch items=1200 service=10ms timeout=6s --simulate
+expect 0 '^answered well +20/s +(19.9|20)[0-9.]*/s' -- \
+    squall predict --law error-path capacity=100/s cost=80% load=120/s --simulate
+expect 0 'wait +47.14%' '^share that waits +0.4714 +0.4[67]' -- \
+    squall predict --law erlang capacity=300/s servers=30 load=270/s --simulate
+expect 0 '^offered in equilibrium +146.08/s +14[4-9]' -- \
+    squall predict --law offered load=101/s capacity=100/s attempts=4 --simulate
+expect 2 "'cache' is not of a single server" -- squall predict --law cache database=300/s hit=90% --simulate
+expect 2 'more than 100000 items' -- squall predict --law batch items=1200000 service=10ms timeout=6s --simulate
 expect 0 'tipping duration +1.2223s' 'with own service +1.2190?s' -- squall predict clockwork.yaml
 expect 0 '^PASS' -- squall run clockwork.yaml --set faults.freeze.duration=1210ms --out cw1
 expect 1 '^FAIL' -- squall run clockwork.yaml --set faults.freeze.duration=1228ms --out cw2
@@ -677,6 +697,54 @@ holds 'tip: a search is short' [ "$runs_before" -le 22 ]
 expect 3 'sticks at the smallest' -- squall tip clock.yaml --trigger 1.5s..2s --seeds 1 --out tip1
 expect 3 'does not stick at the largest' -- squall tip clock.yaml --trigger 0.5s..1s --seeds 1 --out tip2
 expect 3 'fails without the trigger' -- squall tip clock.yaml --trigger 0.5s..2s --set load.web.rate=320/s --seeds 1 --out tip3
+
+# A loop: beyond the capacity it goes, below half of it or a third of it it comes back.
+loop=$root/scenarios/metastable/hysteresis.yaml
+expect 0 '5 levels, 85/s to 310/s and back, 65s each  2 cells × 1 seed' '^ +tips at +310/s$' '^ +returns at 135/s$' '^ +returns at 85/s$' \
+    'returns at 135/s \(hidden capacity 150/s\)' 'difference 0 levels' '^ +135 +135 +135 +1 +1 +0 +-$' -- \
+    squall hysteresis "$loop" --load 85/s,100/s,135/s,200/s,310/s --seeds 1 --table
+loop_digest=$(sed -n 's/.*results\.sqlite  digest \([0-9a-f]*\)$/\1/p' "$log")
+loop_run=$(sed -n 's/^  a run     //p' "$log")
+expect 0 'digest is the stored one' -- sh -c "$loop_run"
+expect 0 '2 of the runs were done before' "digest $loop_digest" -- \
+    squall hysteresis "$loop" --load 85/s,100/s,135/s,200/s,310/s --seeds 1 -j1
+holds 'hysteresis: a picture for each cell' [ "$(ls out/hysteresis-hysteresis/report/img | grep -c hysteresis-)" -eq 2 ]
+holds 'hysteresis: its data' grep -q '^310,0,0,' out/hysteresis-hysteresis/report/data/hysteresis-1-up.csv
+cp -r out/hysteresis-hysteresis/report first-loop
+expect 0 'index.html' -- squall report out/hysteresis-hysteresis
+holds 'hysteresis: the report is the same again' diff -r first-loop out/hysteresis-hysteresis/report
+expect 0 'warning: in half a dwell of 10s' '--dwell 65s is enough' -- \
+    squall hysteresis "$loop" --load 100/s,310/s --seeds 1 --dwell 10s --out loop1
+expect 0 'warning: the queue has no limit' 'returns at none' '1 of 1 seeds were not back' -- \
+    squall hysteresis clock.yaml --load 100/s,310/s --seeds 1 --out loop2
+expect 0 'theory     says nothing of this scenario' 'tips at +none' '!returns at' -- \
+    squall hysteresis storm.yaml --set system.model=sqlite-single --set system.options={} --set system.nodes=1 \
+    --load 5/s,10/s --seeds 1 --set client.retry.maxAttempts=1 --out loop3
+expect 3 '1 run has no whole series' -- \
+    squall hysteresis clock.yaml --load 100/s,310/s --seeds 1 --dwell 20s --set time.eventLimit=1000 --out loop4
+expect 2 'give --load FROM' -- squall hysteresis tiny.yaml
+expect 2 'rates, such as 50/s' -- squall hysteresis clock.yaml --load 50/s
+expect 2 'rates, such as 50/s' -- squall hysteresis clock.yaml --load 5s..10s
+expect 2 "the ramp is of 'load.web.rate', not of 'load.app.rate'" -- squall hysteresis clock.yaml --load load.app.rate=5/s..9/s
+expect 2 '--dwell: duration .5. has no unit' -- squall hysteresis clock.yaml --dwell 5
+expect 2 'is shorter than 1ms' -- squall hysteresis clock.yaml --dwell 5us
+expect 2 'is not above 0% and at most 100%' -- squall hysteresis clock.yaml --ratio 101%
+expect 2 'more than one scenario' -- squall hysteresis clock.yaml tiny.yaml
+
+# Recovery takes [rho (2D - T) - T] / (1 - 2 rho), and a window or two.
+expect 0 '^ +120/s +1 of 1 +3[3-5][.5]*s +33s +\+[012]\.' '^ +135/s +1 of 1 +7[5-7][.5]*s +75.5s +\+[012]\.' \
+    '^ +160/s +0 of 1 +> 250s +never +as expected' 'largest difference to theory [0-2]\.?[0-9]*s, over 2 points' -- \
+    squall recovery clock.yaml --load 120/s,135/s,160/s --trigger 10s --seeds 1 --set time.limit=135s
+recovery_digest=$(sed -n 's/.*results\.sqlite  digest \([0-9a-f]*\)$/\1/p' "$log")
+expect 0 '3 of the runs were done before' "digest $recovery_digest" -- \
+    squall recovery clock.yaml --load 120/s,135/s,160/s --trigger 10s --seeds 1 --set time.limit=135s -j1
+holds 'recovery: its data' grep -q '^120,3[345]' out/clock-recovery/report/data/recovery-median-1.csv
+holds 'recovery: what is not back' grep -q '^160,250,' out/clock-recovery/report/data/recovery-censored-1.csv
+expect 0 '^ +60/s +2s +1 of 1' '^ +60/s +4s +1 of 1' -- squall recovery clock.yaml --load 60/s --trigger 2s,4s --seeds 1 --out recovery2
+expect 0 'unstable without a trigger' -- squall recovery clock.yaml --load 320/s --seeds 1 --out recovery3
+expect 2 'has no .metastability. block' -- squall recovery tiny.yaml
+expect 2 'at most 6 sizes' -- squall recovery clock.yaml --load 60/s --trigger 1s..7s/7
+expect 2 "'load.web.rate' is the axis --load already" -- squall recovery clock.yaml --trigger load.web.rate=1/s
 
 # ---------------------------------------------------------------------------------------------- doctor
 expect 0 'same [0-9]+ records' '8 seeds with -j1 and -j4 +same results' '^deterministic: nothing leaked' -- \

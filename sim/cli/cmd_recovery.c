@@ -65,7 +65,6 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &arguments->options;
-        experiment_parse_arms(state, &arguments->options, "stuck"); /* no relief is of interest */
         return 0;
     case KEY_LOAD:
         arguments->load = argument;
@@ -290,12 +289,17 @@ static int conclude(struct recovery *recovery, int status)
     return exit_worse(status, experiment_report(recovery->experiment));
 }
 
-static int run(struct recovery *recovery, const struct arguments *arguments)
+static int run(struct recovery *recovery, struct arguments *arguments)
 {
     struct experiment *experiment = recovery->experiment;
     struct err err = {0};
     if (!add_axes(experiment, arguments, &err)) {
         return fail(&err);
+    }
+    /* Only now, since it would make a block where there is none. No relief is of interest. */
+    struct experiment_options *given = &arguments->options;
+    if (given->set_count < EXPERIMENT_SETS_MAX) {
+        given->sets[given->set_count++] = "metastability.probe=none";
     }
     int status = experiment_open(experiment);
     if (status != EXIT_HELD) {
