@@ -171,7 +171,9 @@ const char *beside_limit(const struct predict_request *request, enum beside_line
                    ? "few requests fit into a time-out: chance helps a small system back"
                    : "";
     case BESIDE_CLASS:
-        return is_close ? "close to the saddle-node chance may tip it in a long run" : "";
+        return is_close && mean_field_class(system, request->load_per_s) == PREDICT_VULNERABLE
+                   ? "close to the saddle-node chance may tip it in a long run"
+                   : "";
     case BESIDE_TIPPING:
         if (is_service_long(system)) {
             return "the service is not short against the time-out, which the fluid takes it to be";

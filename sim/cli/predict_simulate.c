@@ -35,6 +35,7 @@ struct simulation {
     double timeout_s;
     double *values; /* of the search in progress */
     bool is_cut;
+    bool is_clockwork; /* every seed is the same */
 };
 
 typedef enum bisection_answer (*question)(struct simulation *simulation, double value,
@@ -274,8 +275,8 @@ static void compare(struct simulation *simulation, struct text *text)
         add_recovery(simulation, text);
     }
     text_printf(text, "%u runs, %s\n", simulation->stand.runs,
-                simulation->seeds > 1 ? "the median over the seeds beside their range"
-                                      : "nothing in them is left to chance, so one seed is all");
+                simulation->is_clockwork ? "nothing in them is left to chance, so one seed is all"
+                                         : "the median over the seeds beside their range");
     if (simulation->is_cut) {
         text_add(text, "some runs were cut by a limit of the scenario (time.eventLimit, "
                        "time.cpuLimit) and told nothing\n");
@@ -301,9 +302,8 @@ bool predict_simulate(struct opened *opened, const struct predict_request *reque
     }
     simulation.values = calloc(BESIDE_VALUES_MAX, sizeof(double));
     ASSERT(simulation.values != NULL);
-    if (is_clockwork(&simulation.stand, request)) {
-        simulation.seeds = 1;
-    }
+    simulation.is_clockwork = is_clockwork(&simulation.stand, request);
+    simulation.seeds = simulation.is_clockwork ? 1 : seeds;
     compare(&simulation, text);
     free(simulation.values);
     stand_close(&simulation.stand);

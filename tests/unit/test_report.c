@@ -849,5 +849,5 @@ TEST(report, plots_are_listed_by_name)
         CHECK(name[0] != '\0' && summary[0] != '\0');
         count++;
     }
-    CHECK_EQUAL(count, 8);
+    CHECK_EQUAL(count, 10);
 }
