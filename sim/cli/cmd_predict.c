@@ -120,6 +120,7 @@ struct arguments {
     uint32_t seeds;
     struct opened opened; /* with is_simulated, the scenario */
     bool is_open;
+    bool is_capacity_open; /* the scenario's model does not state it */
     const char *law;
     char **words; /* scenario, or what the law is given */
     uint32_t word_count;
@@ -377,10 +378,15 @@ static bool check_simulated(const struct arguments *arguments, struct err *err)
 {
     for (uint32_t i = 0; i < arguments->given_count && arguments->word_count > 0; i++) {
         int key = arguments->given[i].key;
-        if (key != KEY_LOAD && key != KEY_TRIGGER && key != KEY_FACTOR && key != KEY_DURATION) {
+        bool is_of_run =
+            key == KEY_LOAD || key == KEY_TRIGGER || key == KEY_FACTOR || key == KEY_DURATION;
+        bool is_of_server =
+            key == KEY_CAPACITY || key == KEY_SERVERS || key == KEY_SERVICE || key == KEY_QUEUE;
+        if (!is_of_run && !(is_of_server && arguments->is_capacity_open)) {
             return err_set(err, ERR_INPUT,
                            "with a scenario --simulate takes --load, --trigger, --factor and "
-                           "--duration; change the rest by --set");
+                           "--duration (and --capacity of a model that states none); change the "
+                           "rest by --set");
         }
     }
     return predict_system_is_valid(&arguments->request.system) ||
@@ -415,6 +421,7 @@ static int predict(struct arguments *arguments, struct text *text, struct text *
             return status;
         }
     }
+    arguments->is_capacity_open = arguments->request.system.capacity_per_s <= 0;
     if (!read_given(arguments, &err) || !complete(arguments, &err)) {
         fputs(text_of(notes), stderr);
         return fail(&err);

@@ -26,10 +26,11 @@ bool predict_law_simulate(const char *name, const double *values, struct text *t
 
 #define STAND_SEEDS_MAX 100
 
-/* Runs what the request predicts and appends both columns and their difference. `opened`: the
- * scenario, which it takes over and closes; NULL: a model server with the numbers of the request.
- * `seeds` of each question, 1 .. STAND_SEEDS_MAX; one where nothing is left to chance. False: it
- * cannot be run. */
+/* Runs what the request predicts and prints `text`, and behind it both columns and their
+ * difference, line by line as they are known; what is left in `text` at the end has not been
+ * printed. `opened`: the scenario, which it takes over and closes; NULL: a model server with the
+ * numbers of the request. `seeds` of each question, 1 .. STAND_SEEDS_MAX; one where nothing is left
+ * to chance. False: it cannot be run. */
 bool predict_simulate(struct opened *opened, const struct predict_request *request, uint32_t seeds,
                       struct text *text, struct err *err);
 

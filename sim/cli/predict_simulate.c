@@ -255,6 +255,15 @@ static bool is_clockwork(const struct stand *stand, const struct predict_request
            stand->cell->spec.loads[stand->load].arrivals == SPEC_ARRIVALS_UNIFORM;
 }
 
+/* Lines come as they are known: some take a while. */
+static void show(struct text *text)
+{
+    fputs(text_of(text), stdout);
+    fflush(stdout);
+    text_clear(text);
+    text_add(text, "");
+}
+
 static void compare(struct simulation *simulation, struct text *text)
 {
     const struct predict_request *request = simulation->request;
@@ -263,13 +272,18 @@ static void compare(struct simulation *simulation, struct text *text)
         has_load && mean_field_class(&request->system, request->load_per_s) == PREDICT_UNSTABLE;
     text_add(text, "\n");
     beside_add_head(text);
+    show(text);
     add_hidden(simulation, text);
+    show(text);
     add_saddle(simulation, text);
+    show(text);
     if (has_load) {
         add_class(simulation, text);
+        show(text);
     }
     if (has_load && !is_unstable) {
         add_tipping(simulation, text);
+        show(text);
     }
     if (has_load && !is_unstable && request->trigger.duration_s > 0) {
         add_recovery(simulation, text);
