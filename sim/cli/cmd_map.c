@@ -284,7 +284,8 @@ static void print_rows(const struct map_view *map)
         }
         print_tipping(&map->rows[i - 1], unit);
     }
-    printf("\n");
+    printf("\n  P = 0.5 at: by logistic regression with its 95%% interval where the runs of a load "
+           "overlap, else between\n  the two neighbouring sizes that differ\n");
     if (map->experiment->has_theory) {
         printf("  theory: the fluid; -service: with one mean service taken off the time-out\n");
     }
