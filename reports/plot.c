@@ -285,3 +285,21 @@ const char *plot_left_out_text(struct report_data *data, uint32_t count, uint32_
     }
     return arena_printf(&data->arena, " The first %u of %u cells.", count, count + left_out);
 }
+
+const char *plot_theory_text(struct report_data *data, const char *lines, bool has_curve)
+{
+    struct text out;
+    text_init(&out);
+    text_add(&out, has_curve ? "" : " Theory draws nothing here");
+    for (const char *at = lines; *at != '\0';) {
+        size_t length = strcspn(at, "\n");
+        size_t lead = strspn(at, " -");
+        text_add(&out, at != lines ? "; " : has_curve ? " Theory: " : ": ");
+        text_add_bytes(&out, at + lead, length > lead ? length - lead : 0);
+        at += length + (at[length] == '\n' ? 1 : 0);
+    }
+    text_add(&out, has_curve && *lines == '\0' ? "" : ".");
+    const char *kept = arena_strdup(&data->arena, text_of(&out));
+    text_release(&out);
+    return kept;
+}

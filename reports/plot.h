@@ -112,6 +112,8 @@ void plot_note(struct plot_context *context, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* "a bin is 500ms" or so: how much time a point of the series stands for. */
 const char *plot_bin_text(struct report_data *data, const struct report_series *series);
+/* " Theory: ..." from the lines that an experiment stored about it, or why it draws nothing. */
+const char *plot_theory_text(struct report_data *data, const char *lines, bool has_curve);
 /* " The first 8 of 12 cells." when some were left out of a plot, else "". */
 const char *plot_left_out_text(struct report_data *data, uint32_t count, uint32_t left_out);
 

@@ -374,9 +374,8 @@ static const char *caption_of(struct map_figure *map)
         "Classes: unstable when at least half of the runs of a load fail without a trigger; "
         "vulnerable when any run sticks. Intervals of each tile (Wilson) are in data/map.csv.%s",
         seeds,
-        has_values(map, "predicted-tipping")
-            ? ""
-            : arena_printf(arena, " Theory draws no curve: %s", map->experiment.theory));
+        plot_theory_text(map->context->data, map->experiment.theory,
+                         has_values(map, "predicted-tipping")));
 }
 
 static bool draw(struct map_figure *map, struct err *err)

@@ -278,10 +278,8 @@ static const char *caption_of(struct tip_figure *tip)
         "statistics.%s",
         sizes->values[0], sizes->values[sizes->count - 1], sizes->count - 1, tip->found_count,
         tip->seed_count,
-        has_theory(tip, "predicted-tipping")
-            ? ""
-            : arena_printf(&tip->context->data->arena, " Theory draws nothing: %s",
-                           tip->experiment.theory));
+        plot_theory_text(tip->context->data, tip->experiment.theory,
+                         has_theory(tip, "predicted-tipping")));
 }
 
 static bool draw(struct tip_figure *tip, struct err *err)

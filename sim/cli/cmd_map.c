@@ -284,7 +284,8 @@ static void print_rows(const struct map_view *map)
         }
         print_tipping(&map->rows[i - 1], unit);
     }
-    printf("\n");
+    printf("\n  P = 0.5 at: by logistic regression with its 95%% interval where the runs of a load "
+           "overlap, else between\n  the two neighbouring sizes that differ\n");
     if (map->experiment->has_theory) {
         printf("  theory: the fluid; -service: with one mean service taken off the time-out\n");
     }
@@ -367,9 +368,10 @@ static void warn_of_slow(const struct map_view *map, uint32_t load)
     const struct run_spec *spec = &map->experiment->opened.plan.cells[cell].spec;
     double limit_s = 2 * (double)spec->limit_ns / 1e9;
     if (run.end == FLUID_RECOVERED && run.late_until_s > 0.5 * limit_s) {
-        printf("  at %s theory expects goodput back %.0f s after the longest trigger, which runs "
-               "of %.0f s may not show: raise time.limit\n",
-               map->loads->values[load], run.late_until_s, limit_s);
+        text_printf(&map->experiment->theory,
+                    "  - at %s goodput should be back %.0f s after the longest trigger, which runs "
+                    "of %.0f s may not show: raise time.limit\n",
+                    map->loads->values[load], run.late_until_s, limit_s);
     }
 }
 
@@ -392,8 +394,7 @@ static void print_capacities(const struct map_view *map)
         warn_of_slow(map, i);
     }
     if (experiment->theory.length > 0) {
-        printf("  %s:\n%s",
-               experiment->has_theory ? "how theory read the scenario" : "theory says nothing",
+        printf("  %s:\n%s", experiment->has_theory ? "what theory is about" : "theory says nothing",
                text_of(&experiment->theory));
     }
     printf("\n");

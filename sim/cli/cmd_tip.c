@@ -370,7 +370,7 @@ static int show(const struct tip *tip)
         silent += tip->seed_count - summary.found;
     }
     if (experiment->theory.length > 0) {
-        printf("\n  %s:\n%s", has_theory ? "how theory read the scenario" : "theory says nothing",
+        printf("\n  %s:\n%s", has_theory ? "what theory is about" : "theory says nothing",
                text_of(&experiment->theory));
     }
     printf("\n");
