@@ -499,6 +499,8 @@ static const char *relief_text(const struct spec_metastability *asked)
         return "a while with less load";
     case SPEC_PROBE_RESTART:
         return "a restart of all nodes";
+    case SPEC_PROBE_NONE:
+        break; /* no verdict that says so */
     }
     UNREACHABLE();
 }

@@ -53,7 +53,8 @@ void metastability_derive(const struct run_spec *spec, enum run_arm arm, struct 
  * before doubled and probe. */
 void metastability_add_arm(const struct run_spec *spec, enum run_arm arm,
                            const struct run_result *run, struct run_result *result);
-/* Which arm must be run next; false: `result` has all that the verdict needs. */
+/* Which arm must be run next; false: `result` has all that the verdict needs. A scenario whose
+ * probe is none does without ARM_PROBE: what is stuck is undecided then. */
 bool metastability_next(const struct run_result *result, enum run_arm *arm);
 /* Sets the verdict, is_metastable, the check row, and the violation when it is not stable. */
 void metastability_decide(const struct run_spec *spec, struct run_result *result);

@@ -418,6 +418,7 @@ enum spec_probe {
     SPEC_PROBE_RETRIES_OFF, /* clients send every operation once */
     SPEC_PROBE_SHED,        /* loads start only a share of their operations */
     SPEC_PROBE_RESTART,     /* every node is killed and started again, once */
+    SPEC_PROBE_NONE,        /* nothing: there is no probe arm, and what is stuck is undecided */
 };
 
 struct spec_metastability {

@@ -6,6 +6,7 @@
 
 #include "analysis/predict_laws.h"
 #include "analysis/predict_refill.h"
+#include "analysis/predict_mean_field.h"
 #include "sim/base/base.h"
 #include "sim/base/units.h"
 
@@ -106,6 +107,21 @@ static void print_offered(const double *values, struct text *text)
                 load / values[0]);
 }
 
+static void print_queue_bound(const double *values, struct text *text)
+{
+    text_printf(text, "%-22s %12.6g   longer ones can hold a server stuck\n", "queue bound",
+                law_queue_bound(values[0], values[1]));
+}
+
+static void print_erlang(const double *values, struct text *text)
+{
+    double load = values[2] / values[0];
+    double wait = load < 1 ? mean_field_erlang_c((uint32_t)values[1], load) : 1;
+    text_printf(text, "%-22s %11.4g%%   of the arrivals (Erlang C)\n", "wait", 100 * wait);
+    add_time(text, "mean time",
+             load < 1 ? values[1] / values[0] + wait / (values[0] - values[2]) : __builtin_inf());
+}
+
 static const struct law laws[] = {
     {"batch",
      {{"items", UNIT_NUMBER, NULL},
@@ -146,6 +162,12 @@ static const struct law laws[] = {
     {"offered",
      {{"load", UNIT_RATE, NULL}, {"capacity", UNIT_RATE, NULL}, {"attempts", UNIT_NUMBER, NULL}},
      print_offered},
+    {"queue-bound",
+     {{"capacity", UNIT_RATE, NULL}, {"timeout", UNIT_TIME, NULL}},
+     print_queue_bound},
+    {"erlang",
+     {{"capacity", UNIT_RATE, NULL}, {"servers", UNIT_NUMBER, "1"}, {"load", UNIT_RATE, NULL}},
+     print_erlang},
 };
 
 static bool read_value(enum unit unit, const char *text, double *value, struct err *err)
@@ -228,8 +250,8 @@ static const struct law *find_law(const char *name, struct err *err)
     return NULL;
 }
 
-bool predict_law(const char *name, char *const *settings, uint32_t count, struct text *text,
-                 struct err *err)
+bool predict_law(const char *name, char *const *settings, uint32_t count, bool is_simulated,
+                 struct text *text, struct err *err)
 {
     const struct law *law = find_law(name, err);
     if (law == NULL) {
@@ -254,5 +276,5 @@ bool predict_law(const char *name, char *const *settings, uint32_t count, struct
         }
     }
     law->print(values, text);
-    return true;
+    return !is_simulated || predict_law_simulate(name, values, text, err);
 }

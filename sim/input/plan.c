@@ -103,16 +103,80 @@ static void find_leaders(struct plan *plan, struct grid *grid)
     }
 }
 
+static bool is_given(const struct plan_options *options, const char *path)
+{
+    for (uint32_t index = 0; index < options->axis_count; index++) {
+        if (strcmp(options->axes[index].path, path) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Those of the scenario, and behind them those of the options. */
+static bool read_axes(struct plan *plan, const struct plan_options *options, struct grid *grid,
+                      struct diag *diag)
+{
+    uint32_t own = 0;
+    const struct scenario_axis *axes = scenario_axes(plan->scenario, &own);
+    grid->axes = arena_alloc_array(&plan->arena, own + options->axis_count + 1, sizeof(*axes));
+    for (uint32_t index = 0; index < own; index++) {
+        if (!is_given(options, axes[index].path)) {
+            grid->axes[grid->axis_count++] = axes[index];
+        }
+    }
+    for (uint32_t index = 0; index < options->axis_count; index++) {
+        const struct plan_axis *given = &options->axes[index];
+        ASSERT(given->value_count > 0);
+        const struct yaml_node **values =
+            arena_alloc_array(&plan->arena, given->value_count, sizeof(const struct yaml_node *));
+        struct scenario_setting setting = {0};
+        for (uint32_t i = 0; i < given->value_count; i++) {
+            const char *text = arena_printf(&plan->arena, "%s=%s", given->path, given->values[i]);
+            if (!scenario_setting_parse(text, &plan->arena, &setting, diag)) {
+                return false;
+            }
+            values[i] = setting.value;
+        }
+        grid->axes[grid->axis_count++] =
+            (struct scenario_axis){.path = given->path,
+                                   .place = setting.place,
+                                   .values = values,
+                                   .value_count = given->value_count};
+    }
+    return true;
+}
+
+/* An override that takes away the key of an axis takes away the axis. */
+static bool drop_axes(struct plan *plan, const struct plan_options *options, struct grid *grid,
+                      struct diag *diag)
+{
+    for (uint32_t index = 0; index < options->set_count; index++) {
+        struct scenario_setting setting;
+        if (!scenario_setting_parse(options->sets[index], &plan->arena, &setting, diag)) {
+            return false;
+        }
+        uint32_t kept = 0;
+        for (uint32_t axis = 0; axis < grid->axis_count; axis++) {
+            bool is_gone =
+                yaml_is_removal(setting.value) && strcmp(grid->axes[axis].path, setting.path) == 0;
+            grid->axes[kept] = grid->axes[axis];
+            kept += is_gone ? 0 : 1;
+        }
+        grid->axis_count = kept;
+    }
+    return true;
+}
+
 static bool make_grid(struct plan *plan, const struct plan_options *options, struct grid *grid,
                       struct diag *diag)
 {
-    uint32_t count = 0;
-    const struct scenario_axis *axes = scenario_axes(plan->scenario, &count);
-    *grid = (struct grid){.axis_count = count, .setting_count = count};
-    grid->axes = arena_alloc_array(&plan->arena, count + 1, sizeof(*grid->axes));
-    for (uint32_t index = 0; index < count; index++) {
-        grid->axes[index] = axes[index];
+    *grid = (struct grid){0};
+    if (!read_axes(plan, options, grid, diag) || !drop_axes(plan, options, grid, diag)) {
+        return false;
     }
+    uint32_t count = grid->axis_count;
+    grid->setting_count = count;
     grid->settings =
         arena_alloc_array(&plan->arena, count + options->set_count + 1, sizeof(*grid->settings));
     if (!read_sets(plan, options, grid, diag)) {
@@ -128,7 +192,7 @@ static bool make_grid(struct plan *plan, const struct plan_options *options, str
         cells *= grid->leaders[index] == index ? axis->value_count : 1;
         if (cells > PLAN_CELLS_MAX) {
             return diag_error(diag, axis->place, (uint32_t)strlen(axis->path),
-                              "the sweep has more than %d cells", PLAN_CELLS_MAX);
+                              "there are more than %d cells", PLAN_CELLS_MAX);
         }
     }
     plan->cell_count = (uint32_t)cells;

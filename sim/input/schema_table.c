@@ -1484,10 +1484,11 @@ static const struct schema_object availability_object = OBJECT("availability", a
 static const struct schema_key probe_keys[] = {
     {.name = "kind",
      .type = SCHEMA_CHOICE,
-     .choices = "retries-off|shed|restart",
+     .choices = "retries-off|shed|restart|none",
      .initial = "retries-off",
      .description = "retries-off: every operation is sent once; shed: only a share of the "
-                    "operations is started; restart: every node is killed and started again",
+                    "operations is started; restart: every node is killed and started again; none: "
+                    "what is stuck is not relieved, and stays undecided",
      .example = "shed"},
     {.name = "to",
      .type = SCHEMA_PERCENT,
@@ -1516,7 +1517,7 @@ static const struct schema_key metastability_keys[] = {
     {.name = "probe",
      .form = SCHEMA_EITHER,
      .type = SCHEMA_CHOICE,
-     .choices = "retries-off|shed|restart",
+     .choices = "retries-off|shed|restart|none",
      .object = &probe_object,
      .initial = "retries-off",
      .description = "what relieves a run that is stuck: what comes back when it is over was held "

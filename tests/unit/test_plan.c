@@ -100,6 +100,70 @@ TEST(plan, labels_grow_where_they_collide)
     release();
 }
 
+static const char *const rates[] = {"1/s", "2/s", "3/s"};
+static const char *const nodes[] = {"1", "5"};
+
+/* Builds with axes of an experiment. */
+static bool build_axes(const char *extra, const struct plan_axis *axes, uint32_t count)
+{
+    char text[4096];
+    snprintf(text, sizeof(text), "%s%s", body, extra);
+    diag_init(&diag);
+    is_built = false;
+    scenario = scenario_parse("t.yaml", text, strlen(text), &test_catalog, &diag);
+    if (scenario != NULL) {
+        struct plan_options options = {.axes = axes, .axis_count = count};
+        is_built = plan_build(&plan, scenario, &options, &diag);
+    }
+    return is_built;
+}
+
+TEST(plan, axes_that_are_given_come_behind_the_sweep)
+{
+    static const struct plan_axis axes[] = {{"load.a.rate", rates, 3}};
+    REQUIRE(build_axes("sweep: {system.nodes: [1, 3]}\n", axes, 1));
+    REQUIRE(plan.cell_count == 6);
+    CHECK_TEXT(plan.cells[0].label, "nodes=1 rate=1/s");
+    CHECK_TEXT(plan.cells[5].label, "nodes=3 rate=3/s");
+    CHECK_EQUAL(plan.cells[5].spec.loads[0].rate_per_1000s, 3000);
+    CHECK_TEXT(plan.cells[5].sets[1], "load.a.rate=3/s");
+    release();
+}
+
+TEST(plan, an_axis_that_is_given_takes_the_place_of_one_of_the_sweep)
+{
+    static const struct plan_axis axes[] = {{"load.a.rate", rates, 2}, {"system.nodes", nodes, 2}};
+    REQUIRE(build_axes("sweep: {system.nodes: [1, 3, 5, 7]}\n", axes, 2));
+    REQUIRE(plan.cell_count == 4);
+    CHECK_TEXT(plan.cells[1].label, "rate=1/s nodes=5");
+    CHECK_TEXT(plan.cells[3].label, "rate=2/s nodes=5");
+    release();
+}
+
+TEST(plan, the_same_scenario_with_other_axes_is_the_same_work)
+{
+    static const struct plan_axis one[] = {{"load.a.rate", rates, 1}};
+    static const struct plan_axis more[] = {{"load.a.rate", rates, 3}};
+    REQUIRE(build_axes("", one, 1));
+    struct sha256 id = plan.id;
+    release();
+    REQUIRE(build_axes("", more, 1));
+    CHECK_TEXT(plan.id.hex, id.hex);
+    release();
+}
+
+TEST(plan, an_axis_that_does_not_fit_is_refused)
+{
+    static const struct plan_axis unknown[] = {{"load.b.rate", rates, 2}};
+    static const struct plan_axis wrong[] = {{"system.nodes", rates, 2}};
+    CHECK(!build_axes("", unknown, 1));
+    CHECK(diag.kept > 0);
+    release();
+    CHECK(!build_axes("", wrong, 1));
+    CHECK(diag.kept > 0);
+    release();
+}
+
 TEST(plan, an_axis_may_hold_lists)
 {
     REQUIRE(build("sweep: {client.retry.retryOn: [[timeout], [timeout, crash]]}\n", NULL, 0, NULL,
@@ -138,6 +202,26 @@ TEST(plan, an_override_beside_an_axis_holds_in_every_cell)
     CHECK_EQUAL(plan.cells[0].spec.loads[0].client.attempts_max, 7);
     CHECK_EQUAL(plan.cells[1].spec.loads[0].client.attempts_max, 7);
     CHECK_EQUAL(plan.cells[1].replicas, 5);
+    release();
+}
+
+TEST(plan, an_override_that_takes_a_key_away_takes_its_axis_away)
+{
+    static const char sweep[] =
+        "sweep: {client.retry.maxAttempts: [4, 5, 6], system.nodes: [1, 3]}\n";
+    static const char *const sets[] = {"client.retry.maxAttempts=null"};
+    REQUIRE(build(sweep, sets, 1, NULL, false));
+    CHECK_EQUAL(plan.cell_count, 2);
+    CHECK_TEXT(plan.cells[1].label, "nodes=3");
+    CHECK(plan.cells[0].spec.loads[0].client.attempts_max < 9);
+    CHECK(strstr(plan.canonical, "maxAttempts: [") == NULL);
+    CHECK(strstr(plan.canonical, "sweep") != NULL);
+    release();
+    static const char *const both[] = {"client.retry.maxAttempts=null", "system.nodes=null"};
+    REQUIRE(build(sweep, both, 2, NULL, false));
+    CHECK_EQUAL(plan.cell_count, 1);
+    CHECK_TEXT(plan.cells[0].label, "");
+    CHECK(strstr(plan.canonical, "sweep") == NULL);
     release();
 }
 

@@ -958,6 +958,30 @@ TEST(scenario, settings_override_the_file)
     release();
 }
 
+TEST(scenario, a_setting_of_null_takes_the_key_away)
+{
+    static const char *const sets[] = {"client.retry.maxAttempts=null",
+                                       "faults.f=null",
+                                       "load.b=null",
+                                       "load.a.rate=null",
+                                       "load.a.rate=3/s",
+                                       "metastability=null"};
+    REQUIRE(compile_with(
+        "system: {model: raft}\nload: {a: {rate: 1/s}, b: {rate: 2/s}}\n"
+        "client: {retry: {preset: grpc, maxAttempts: 8}}\n"
+        "faults: [{name: e, kind: NodeChaos, action: kill, at: 1s, duration: 1s}, {name: f, "
+        "kind: NodeChaos, action: kill, at: 1s, duration: 1s}]\n"
+        "metastability: {trigger: f}\n",
+        sets, ARRAY_COUNT(sets)));
+    CHECK(spec.loads[0].client.attempts_max != 8);
+    REQUIRE(spec.fault_count == 1);
+    CHECK_TEXT(spec.faults[0].name, "e");
+    REQUIRE(spec.load_count == 1);
+    CHECK_EQUAL(spec.loads[0].rate_per_1000s, 3000);
+    CHECK(!spec.metastability.is_asked);
+    release();
+}
+
 TEST(scenario, a_wrong_setting_points_into_its_text)
 {
     static const struct {
@@ -969,7 +993,8 @@ TEST(scenario, a_wrong_setting_points_into_its_text)
         {"system.nodes", 1, "PATH=VALUE"},      {"=5", 1, "PATH=VALUE"},
         {"system.nodes=", 14, "has no value"},  {"system.nodes=[1}", 16, "not YAML"},
         {"seeds=5", 1, "cannot be set"},        {"extends=x.yaml", 1, "cannot be set"},
-        {"system.nodes=~", 14, "has no value"},
+        {"system.nodes=~", 14, "has no value"}, {"system.nods=null", 1, "did you mean"},
+        {"load.a=null", 1, "unknown key 'a'"},
     };
     for (uint32_t index = 0; index < ARRAY_COUNT(rows); index++) {
         CHECK(!compile_with("system: {model: raft}\n", &rows[index].set, 1));
