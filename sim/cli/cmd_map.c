@@ -367,7 +367,7 @@ static void warn_of_slow(const struct map_view *map, uint32_t load)
         fluid_through(&request.system, request.load_per_s, request.trigger, request.budget_burst);
     const struct run_spec *spec = &map->experiment->opened.plan.cells[cell].spec;
     double limit_s = 2 * (double)spec->limit_ns / 1e9;
-    if (run.end == FLUID_RECOVERED && run.late_until_s > 0.5 * limit_s) {
+    if (run.end == FLUID_RECOVERED && run.late_until_s > 0.25 * limit_s) {
         text_printf(&map->experiment->theory,
                     "  - at %s goodput should be back %.0f s after the longest trigger, which runs "
                     "of %.0f s may not show: raise time.limit\n",
