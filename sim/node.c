@@ -549,12 +549,24 @@ void node_resume(struct node *node)
     }
 }
 
+/* The first policy has the node's own name for its streams, each further one also its target's: a
+ * policy that is added moves no draw of those before it. */
 struct stub *node_stub(struct node *node, uint32_t group)
 {
+    const struct spec_group *own = node->group;
+    uint32_t index = 0;
+    while (index < own->client_count && own->clients[index].target_group != group) {
+        index++;
+    }
+    ASSERT(index < own->client_count);
     if (node->stubs[group] == NULL) {
-        ASSERT(node->group->client != NULL);
-        node->stubs[group] = stub_new(node->world, node->index, group, node->group->client,
-                                      node->env.name, node->env.incarnation);
+        const char *name = node->env.name;
+        if (index > 0) {
+            name = arena_printf(&node->world->arena, "%s/%s", name,
+                                node->world->spec->groups[group].name);
+        }
+        node->stubs[group] = stub_new(node->world, node->index, group, &own->clients[index], name,
+                                      node->env.incarnation);
     }
     return node->stubs[group];
 }

@@ -91,7 +91,9 @@ struct spec_group {
     uint32_t count;
     uint32_t nodes_per_host;
     struct spec_host host;
-    struct spec_client *client; /* policy of calls that this group makes; NULL: it makes none */
+    struct spec_client *clients; /* policies of the calls that this group makes, one for each group
+                                    that it calls */
+    uint32_t client_count;
 };
 
 struct spec_zone {

@@ -222,7 +222,8 @@ static void field_init(struct field *field, const struct sq_model *tier)
                                                       .count = 1,
                                                       .nodes_per_host = 1,
                                                       .host = host,
-                                                      .client = &field->clients[0]};
+                                                      .clients = &field->clients[0],
+                                                      .client_count = 1};
     field->groups[GROUP_TIER] = (struct spec_group){.name = "tier",
                                                     .model = tier,
                                                     .model_name = tier->name,
@@ -231,7 +232,8 @@ static void field_init(struct field *field, const struct sq_model *tier)
                                                     .count = 1,
                                                     .nodes_per_host = 1,
                                                     .host = host,
-                                                    .client = &field->clients[1]};
+                                                    .clients = &field->clients[1],
+                                                    .client_count = 1};
     field->groups[GROUP_STORE] = (struct spec_group){.name = "store",
                                                      .model = &store,
                                                      .model_name = "store",
