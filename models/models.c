@@ -13,5 +13,7 @@ const struct sq_model *const models_builtin[] = {
 #endif
     &model_proxy,
     &model_cache,
+    &model_memcache,
+    &model_look_aside,
     NULL,
 };

@@ -181,7 +181,7 @@ enum { GROUP_DRIVER, GROUP_TIER, GROUP_STORE, GROUP_COUNT };
 struct field {
     struct spec_group groups[GROUP_COUNT];
     struct spec_client clients[2]; /* of driver and tier */
-    struct sq_value options[4];
+    struct sq_value options[8];
     struct spec_load load;
     struct spec_check check;
     struct spec_fault fault;
@@ -270,6 +270,7 @@ static void cache_init(struct field *field, int64_t capacity, bool has_lease)
     field->options[1].number = capacity;
     field->options[2].number = has_lease;
     field->options[3].number = 10000;
+    field->options[5].number = true;
 }
 
 static void script(const struct step *steps, uint32_t count)
