@@ -15,5 +15,8 @@ const struct sq_model *const models_builtin[] = {
     &model_cache,
     &model_memcache,
     &model_look_aside,
+    &model_scatter,
+    &model_pool,
+    &model_balancer,
     NULL,
 };
