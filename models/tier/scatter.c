@@ -17,6 +17,9 @@
  * read fails, with the status of the first that failed. The value is that of the shard that has the
  * key; with a quorum below the number of shards it may be missing, and then reads as absent.
  *
+ * The signal `fan-out v` changes fanOut in mid-run, for reads that come later: 1 is one, any other
+ * value all.
+ *
  * Not here: answers that are merged, shards that move, replicas of shards (make a shard a proxy in
  * front of a group). */
 #include "../models.h"
@@ -64,6 +67,7 @@ struct gather {
 
 struct scatter {
     uint32_t shards;
+    bool asks_all;
     int64_t in_flight;
 };
 
@@ -147,8 +151,7 @@ static void on_request(struct sq_env *env, const struct sq_request *request)
         env->call->reply(env, request->reply_to, SQ_E_OVERLOADED, SQ_NODE_NONE, NULL, 0);
         return;
     }
-    const bool is_scattered =
-        kv.kind == SQ_KV_READ && env->options[OPTION_FAN_OUT].number == FAN_OUT_ALL;
+    const bool is_scattered = kv.kind == SQ_KV_READ && scatter->asks_all;
     const uint32_t legs = is_scattered ? scatter->shards : 1;
     const uint32_t owner = tier_shard(kv.key, scatter->shards);
     struct gather *gather = gather_new(env, request, legs);
@@ -167,11 +170,20 @@ static void on_request(struct sq_env *env, const struct sq_request *request)
     }
 }
 
+static void on_signal(struct sq_env *env, const char *name, int64_t value)
+{
+    struct scatter *scatter = env->state;
+    if (strcmp(name, "fan-out") == 0) {
+        scatter->asks_all = value != FAN_OUT_ONE;
+    }
+}
+
 static enum sq_status boot(struct sq_env *env)
 {
     struct scatter *scatter = env->mem->alloc(env, sizeof(*scatter));
     *scatter = (struct scatter){
         .shards = env->call->group_size(env, env->options[OPTION_TARGET].text),
+        .asks_all = env->options[OPTION_FAN_OUT].number == FAN_OUT_ALL,
     };
     env->state = scatter;
     if (scatter->shards == 0) {
@@ -191,4 +203,5 @@ const struct sq_model model_scatter = {
     .option_count = OPTION_COUNT,
     .boot = boot,
     .request = on_request,
+    .signal = on_signal,
 };
