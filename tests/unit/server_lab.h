@@ -28,6 +28,7 @@ struct lab_options {
     const char *groups; /* instead of the one server: lines under `system` */
     double pause_at_s;  /* pause_s 0: none */
     double pause_s;
+    const char *faults; /* instead of the pause: items of the list */
     uint64_t seed;
 };
 
@@ -73,6 +74,9 @@ static inline void lab_print(char *text, size_t size, const struct lab_options *
                  "faults:\n  - {name: freeze, kind: NodeChaos, action: pause, mode: all, at: "
                  "%.0fus, duration: %.0fus}\n",
                  options->pause_at_s * 1e6, options->pause_s * 1e6);
+    }
+    if (options->faults != NULL) {
+        snprintf(pause, sizeof(pause), "faults:\n%s", options->faults);
     }
     char load[512];
     snprintf(load, sizeof(load),
