@@ -443,6 +443,82 @@ TEST(tier, a_call_to_one_node_stays_with_it)
     CHECK_EQUAL(pins.status[3], SQ_E_NODE_NOT_FOUND);
 }
 
+/* Calls in turn to one group and, where there is a policy for it, to the other. */
+static struct {
+    uint64_t nodes[2][20]; /* that answered */
+    uint32_t counts[2];
+} picks;
+
+static void pick_answer(struct sq_env *env, void *argument, enum sq_status status, const void *data,
+                        size_t size)
+{
+    (void)env;
+    const uint32_t group = (uint32_t)(uintptr_t)argument;
+    if (status == SQ_OK && size == sizeof(uint64_t) && picks.counts[group] < 20) {
+        memcpy(&picks.nodes[group][picks.counts[group]], data, size);
+        picks.counts[group]++;
+    }
+}
+
+static enum sq_status pick_boot(struct sq_env *env)
+{
+    for (uint32_t i = 0; i < 20; i++) {
+        env->call->call(env, "tier", "x", 1, pick_answer, (void *)(uintptr_t)0);
+        env->call->call(env, "store", "x", 1, pick_answer, (void *)(uintptr_t)1);
+    }
+    return SQ_OK;
+}
+
+static void number_answer(struct sq_env *env, const struct sq_request *request)
+{
+    uint64_t number = env->self - env->group_first;
+    env->call->reply(env, request->reply_to, SQ_OK, SQ_NODE_NONE, &number, sizeof(number));
+}
+
+static void play_picks(uint32_t clients)
+{
+    static const struct sq_model picker = {.abi_version = SQ_ABI_VERSION,
+                                           .size = sizeof(struct sq_model),
+                                           .name = "picker",
+                                           .boot = pick_boot};
+    static const struct sq_model number = {.abi_version = SQ_ABI_VERSION,
+                                           .size = sizeof(struct sq_model),
+                                           .name = "number",
+                                           .boot = store_boot,
+                                           .request = number_answer};
+    struct field field;
+    field_init(&field, &number);
+    memset(&picks, 0, sizeof(picks));
+    field.groups[GROUP_DRIVER].model = &picker;
+    field.groups[GROUP_DRIVER].client_count = clients;
+    field.clients[1] = client_of("store", GROUP_STORE, 1);
+    field.groups[GROUP_TIER].client_count = 0;
+    field.groups[GROUP_TIER].count = 4;
+    field.groups[GROUP_STORE].model = &number;
+    field.groups[GROUP_STORE].first = 5;
+    field.groups[GROUP_STORE].count = 4;
+    field.spec.node_count = 9;
+    struct world *world = world_new();
+    world_reset(world, &field.spec, 1, NULL);
+    world_run(world, INT64_MAX, UINT64_MAX);
+    world_finish(world);
+    world_free(world);
+}
+
+TEST(tier, a_further_policy_moves_no_draw_of_the_first)
+{
+    uint64_t alone[20];
+    play_picks(1);
+    CHECK_EQUAL(picks.counts[0], 20);
+    CHECK_EQUAL(picks.counts[1], 0);
+    memcpy(alone, picks.nodes[0], sizeof(alone));
+    play_picks(2);
+    CHECK_EQUAL(picks.counts[0], 20);
+    CHECK_EQUAL(picks.counts[1], 20);
+    CHECK(memcmp(alone, picks.nodes[0], sizeof(alone)) == 0);
+    CHECK(memcmp(alone, picks.nodes[1], sizeof(alone)) != 0); /* streams of its own */
+}
+
 TEST(tier, proxy_passes_requests_and_answers_unchanged)
 {
     struct field field;
