@@ -128,8 +128,8 @@ static double share_of_busiest(const char *front)
                       "{node: links-3}, at: 3s, duration: 700ms}\n"},
         &observer);
     CHECK(is_fine);
-           lab_free(&lab);
-           return (double)seen.share / 1000;
+    lab_free(&lab);
+    return (double)seen.share / 1000;
 }
 
 TEST(pool, with_mru_the_link_that_was_congested_gets_everything_for_good)
