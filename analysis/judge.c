@@ -24,6 +24,7 @@
 #include "analysis/judge.h"
 
 #include "analysis/check.h"
+#include "analysis/gauges.h"
 #include "analysis/metrics.h"
 #include "sim/base/base.h"
 #include "sim/base/units.h"
@@ -57,6 +58,7 @@ struct judge {
     struct check checks[CHECK_COUNT]; /* instances, in the order of check_table */
     struct check_run run;
     struct metrics metrics;
+    struct gauges gauges;
     struct sq_node_info nodes[NODES_MAX];
     char node_names[NODES_MAX][RESULT_NAME_SIZE];
     uint64_t seed;
@@ -246,6 +248,10 @@ static void on_seen(void *context, const struct sq_seen *seen)
         struct check *check = judge->seers[seen->what][i];
         check->ops->on_seen(check, seen);
     }
+    if (seen->what == SQ_SEE_GAUGE || seen->what == SQ_SEE_COUNTER) {
+        gauges_on_seen(&judge->gauges, seen);
+        return;
+    }
     if (judge->needs_view) {
         raft_view_on_seen(&judge->run.raft, seen);
     }
@@ -339,6 +345,7 @@ struct judge *judge_new(void)
         .on_unwanted = on_unwanted,
     };
     metrics_init(&judge->metrics);
+    gauges_init(&judge->gauges);
     raft_view_init(&judge->run.raft);
     kv_history_init(&judge->run.history);
     vec_init(&judge->violations, sizeof(struct result_violation), RESULT_VIOLATIONS_MAX);
@@ -367,6 +374,7 @@ void judge_free(struct judge *judge)
         free(check->state);
     }
     metrics_release(&judge->metrics);
+    gauges_release(&judge->gauges);
     raft_view_release(&judge->run.raft);
     kv_history_release(&judge->run.history);
     vec_release(&judge->violations);
@@ -494,6 +502,7 @@ void judge_begin(struct judge *judge, const struct run_spec *spec, uint64_t seed
     raft_view_begin(&judge->run.raft, judge->nodes, spec->node_count);
     kv_history_begin(&judge->run.history, spec);
     metrics_begin(&judge->metrics, spec);
+    gauges_begin(&judge->gauges, judge->metrics.window_ns, spec->limit_ns);
     for (uint32_t i = 0; i < spec->check_count; i++) {
         const struct spec_check *check = &spec->checks[i];
         if (check->word == SPEC_ALWAYS) {
@@ -549,8 +558,7 @@ static const char *format_rate(int64_t per_1000s, char *out, size_t size)
 static void judge_recovery(struct judge *judge, const struct spec_check *asked,
                            const struct judge_end *end, struct result_check *row)
 {
-    struct recovery_question question = {asked->ratio_millionths, asked->within_ns,
-                                         asked->hold_ns};
+    struct recovery_question question = {asked->ratio_millionths, asked->within_ns, asked->hold_ns};
     struct recovery recovery = metrics_recovery(&judge->metrics, &question);
     char before[32];
     char best[32];
@@ -699,6 +707,42 @@ static void decide(const struct judge *judge, const struct judge_end *end,
     result_copy_text(result->reason, sizeof(result->reason), reason);
 }
 
+static bool has_metric(const struct run_result *result, const char *name)
+{
+    for (uint32_t i = 0; i < result->metrics.count; i++) {
+        const struct result_metric *metric = vec_at(&result->metrics, i);
+        if (strcmp(metric->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What the thresholds on gauges and counters will be judged by. */
+static void finish_gauges(struct judge *judge, int64_t sim_ns, struct run_result *result)
+{
+    const struct run_spec *spec = judge->run.spec;
+    gauges_finish(&judge->gauges);
+    for (uint32_t i = 0; i < spec->threshold_count; i++) {
+        const struct spec_threshold *asked = &spec->thresholds[i];
+        struct threshold threshold;
+        if (asked->gauge.name == NULL || result->metrics.count == RESULT_METRICS_MAX) {
+            continue;
+        }
+        bool is_sound = threshold_parse(asked->metric, asked->expression, &threshold, NULL);
+        ASSERT(is_sound);
+        struct gauges_question question = {&asked->gauge, threshold.metric == THRESHOLD_COUNTER,
+                                           threshold.aggregation, judge->nodes,
+                                           sim_ns < spec->limit_ns ? sim_ns : spec->limit_ns};
+        struct result_metric metric = {0};
+        threshold_metric_name(&threshold, asked->text, metric.name, sizeof(metric.name));
+        if (!has_metric(result, metric.name) &&
+            gauges_value(&judge->gauges, &question, &metric.value)) {
+            vec_append(&result->metrics, &metric);
+        }
+    }
+}
+
 void judge_finish(struct judge *judge, const struct judge_end *end, struct run_result *result)
 {
     ASSERT(judge->is_running);
@@ -724,6 +768,7 @@ void judge_finish(struct judge *judge, const struct judge_end *end, struct run_r
     finish_checks(judge, end, result);
     mark_violated(judge, result);
     finish_probes(judge, result);
+    finish_gauges(judge, end->sim_ns, result);
     for (uint32_t i = 0; i < judge->violations.count; i++) {
         vec_append(&result->violations, vec_at(&judge->violations, i));
     }
@@ -732,5 +777,6 @@ void judge_finish(struct judge *judge, const struct judge_end *end, struct run_r
                      (judge->keep == JUDGE_WINDOWS_FAILING && result->verdict != VERDICT_PASS);
     if (is_wanted) {
         metrics_windows(&judge->metrics, &result->windows);
+        gauges_export(&judge->gauges, judge->nodes, result);
     }
 }

@@ -19,7 +19,7 @@
 #include <string.h>
 
 #define MAGIC         0x6c757173u /* "squl" */
-#define VERSION       2
+#define VERSION       3
 #define CHECKSUM_SIZE 8
 #define BYTES_MAX     (UINT32_C(1) << 30)
 
@@ -28,8 +28,8 @@ static_assert(ARRAY_COUNT(verdict_names) == VERDICT_COUNT, "one name for each ve
 
 static const char *const arm_names[] = {"trigger", "control", "doubled", "probe"};
 static_assert(ARRAY_COUNT(arm_names) == ARM_COUNT, "one name for each arm");
-static const char *const arm_outcome_names[] = {"held",  "failed",   "recovered",
-                                                "stuck", "degraded", "draining", "cut"};
+static const char *const arm_outcome_names[] = {"held",     "failed",   "recovered", "stuck",
+                                                "degraded", "draining", "cut"};
 static_assert(ARRAY_COUNT(arm_outcome_names) == ARM_OUTCOME_COUNT, "one name for each outcome");
 static const char *const metastability_names[] = {"",         "stable",    "metastable",
                                                   "unstable", "permanent", "undecided"};
@@ -46,6 +46,9 @@ void result_init(struct run_result *result)
     vec_init(&result->windows, sizeof(struct result_window), RESULT_WINDOWS_MAX);
     vec_init(&result->arms, sizeof(struct result_arm), ARM_COUNT);
     vec_init(&result->arm_windows, sizeof(struct result_arm_window), RESULT_ARM_WINDOWS_MAX);
+    vec_init(&result->metrics, sizeof(struct result_metric), RESULT_METRICS_MAX);
+    vec_init(&result->gauges, sizeof(struct result_gauge), RESULT_GAUGES_MAX);
+    vec_init(&result->gauge_windows, sizeof(struct result_gauge_window), RESULT_GAUGE_WINDOWS_MAX);
     result_clear(result);
 }
 
@@ -59,6 +62,9 @@ void result_release(struct run_result *result)
     vec_release(&result->windows);
     vec_release(&result->arms);
     vec_release(&result->arm_windows);
+    vec_release(&result->metrics);
+    vec_release(&result->gauges);
+    vec_release(&result->gauge_windows);
 }
 
 void result_clear(struct run_result *result)
@@ -74,6 +80,9 @@ void result_clear(struct run_result *result)
         .windows = result->windows,
         .arms = result->arms,
         .arm_windows = result->arm_windows,
+        .metrics = result->metrics,
+        .gauges = result->gauges,
+        .gauge_windows = result->gauge_windows,
     };
     *result = empty;
     vec_clear(&result->violations);
@@ -83,6 +92,9 @@ void result_clear(struct run_result *result)
     vec_clear(&result->windows);
     vec_clear(&result->arms);
     vec_clear(&result->arm_windows);
+    vec_clear(&result->metrics);
+    vec_clear(&result->gauges);
+    vec_clear(&result->gauge_windows);
     histogram_clear(&result->latency);
 }
 
@@ -269,6 +281,43 @@ static void put_scalars(struct vec *out, const struct run_result *result)
     put_u64(out, (uint64_t)result->cpu_ns);
 }
 
+static uint64_t bits_of(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof(bits));
+    return bits;
+}
+
+static void put_gauges(struct vec *out, const struct run_result *result)
+{
+    put_u64(out, result->metrics.count);
+    for (uint32_t i = 0; i < result->metrics.count; i++) {
+        const struct result_metric *metric = vec_at(&result->metrics, i);
+        put_text(out, metric->name);
+        put_u64(out, bits_of(metric->value));
+    }
+    put_u64(out, result->gauges.count);
+    for (uint32_t i = 0; i < result->gauges.count; i++) {
+        const struct result_gauge *gauge = vec_at(&result->gauges, i);
+        put_text(out, gauge->name);
+        put_text(out, gauge->node);
+        put_u64(out, gauge->is_counter);
+        put_u64(out, (uint64_t)gauge->window_ns);
+    }
+    put_u64(out, result->gauge_windows.count);
+    for (uint32_t i = 0; i < result->gauge_windows.count; i++) {
+        const struct result_gauge_window *window = vec_at(&result->gauge_windows, i);
+        put_u64(out, window->gauge);
+        put_u64(out, (uint64_t)window->t_ns);
+        put_u64(out, window->count);
+        put_u64(out, (uint64_t)window->sum);
+        put_u64(out, (uint64_t)window->minimum);
+        put_u64(out, (uint64_t)window->maximum);
+        put_u64(out, (uint64_t)window->last);
+        put_u64(out, (uint64_t)window->last_ns);
+    }
+}
+
 static void put_vectors(struct vec *out, const struct run_result *result)
 {
     put_u64(out, result->violations.count);
@@ -309,6 +358,7 @@ static void put_vectors(struct vec *out, const struct run_result *result)
         put_u64(out, (uint64_t)one->arm);
         put_window(out, &one->window);
     }
+    put_gauges(out, result);
 }
 
 static void put_histogram(struct vec *out, const struct histogram *histogram)
@@ -503,6 +553,43 @@ static void get_scalars(struct reader *reader, struct run_result *result)
     result->cpu_ns = get_i64(reader);
 }
 
+static double double_of(uint64_t bits)
+{
+    double value;
+    memcpy(&value, &bits, sizeof(value));
+    return value;
+}
+
+static void get_gauges(struct reader *reader, struct run_result *result)
+{
+    uint64_t count = get_up_to(reader, RESULT_METRICS_MAX);
+    for (uint64_t i = 0; i < count && !reader->is_bad; i++) {
+        struct result_metric *metric = vec_push(&result->metrics);
+        get_text(reader, metric->name, sizeof(metric->name));
+        metric->value = double_of(get_u64(reader));
+    }
+    uint64_t gauges = get_up_to(reader, RESULT_GAUGES_MAX);
+    for (uint64_t i = 0; i < gauges && !reader->is_bad; i++) {
+        struct result_gauge *gauge = vec_push(&result->gauges);
+        get_text(reader, gauge->name, sizeof(gauge->name));
+        get_text(reader, gauge->node, sizeof(gauge->node));
+        gauge->is_counter = get_bool(reader);
+        gauge->window_ns = get_i64(reader);
+    }
+    count = get_up_to(reader, gauges == 0 ? 0 : RESULT_GAUGE_WINDOWS_MAX);
+    for (uint64_t i = 0; i < count && !reader->is_bad; i++) {
+        struct result_gauge_window *window = vec_push(&result->gauge_windows);
+        window->gauge = (uint32_t)get_up_to(reader, gauges - 1);
+        window->t_ns = get_i64(reader);
+        window->count = get_u64(reader);
+        window->sum = get_i64(reader);
+        window->minimum = get_i64(reader);
+        window->maximum = get_i64(reader);
+        window->last = get_i64(reader);
+        window->last_ns = get_i64(reader);
+    }
+}
+
 static void get_vectors(struct reader *reader, struct run_result *result)
 {
     uint64_t count = get_up_to(reader, RESULT_VIOLATIONS_MAX);
@@ -543,6 +630,7 @@ static void get_vectors(struct reader *reader, struct run_result *result)
         one->arm = (enum run_arm)get_up_to(reader, ARM_COUNT - 1);
         get_window(reader, &one->window);
     }
+    get_gauges(reader, result);
 }
 
 static void get_histogram(struct reader *reader, struct histogram *histogram)

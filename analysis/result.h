@@ -27,6 +27,7 @@ enum verdict {
 #define RESULT_NAME_SIZE    64
 #define RESULT_TARGET_SIZE  128
 #define RESULT_MESSAGE_SIZE 512
+#define RESULT_METRIC_SIZE  192
 #define RESULT_EVENT_NONE   UINT64_MAX
 
 struct result_violation {
@@ -149,6 +150,32 @@ struct result_arm_window {
     struct result_window window;
 };
 
+/* What a model shows of itself (analysis/gauges.h). */
+struct result_gauge {
+    char name[RESULT_NAME_SIZE];
+    char node[RESULT_NAME_SIZE];
+    bool is_counter;
+    int64_t window_ns;
+};
+
+/* Samples of gauge number `gauge` in the window that begins at t_ns. */
+struct result_gauge_window {
+    uint32_t gauge;
+    int64_t t_ns;
+    uint64_t count;
+    int64_t sum;
+    int64_t minimum;
+    int64_t maximum;
+    int64_t last;
+    int64_t last_ns; /* when */
+};
+
+/* One number of the run, for a threshold on a gauge or counter: "<threshold's metric> <agg>". */
+struct result_metric {
+    char name[RESULT_METRIC_SIZE];
+    double value;
+};
+
 struct run_result {
     uint64_t seed;
     enum verdict verdict;
@@ -185,7 +212,10 @@ struct run_result {
     struct vec windows;    /* struct result_window, in order of time; empty unless kept */
     struct vec arms;       /* struct result_arm, in the order in which they were run */
     struct vec
-        arm_windows; /* struct result_arm_window, in order of arm and time; empty unless kept */
+        arm_windows;    /* struct result_arm_window, in order of arm and time; empty unless kept */
+    struct vec metrics; /* struct result_metric, in order of the spec */
+    struct vec gauges;  /* struct result_gauge; empty unless windows are kept */
+    struct vec gauge_windows; /* struct result_gauge_window, in order of gauge and time; likewise */
     struct histogram latency; /* of OK operations that count, ns */
 };
 
@@ -197,6 +227,9 @@ struct run_result {
 #define RESULT_CHECKS_MAX        256
 #define RESULT_WINDOWS_MAX       (1u << 20)
 #define RESULT_ARM_WINDOWS_MAX   (1u << 22)
+#define RESULT_METRICS_MAX       256
+#define RESULT_GAUGES_MAX        256
+#define RESULT_GAUGE_WINDOWS_MAX (1u << 20)
 
 void result_init(struct run_result *result);
 void result_release(struct run_result *result);

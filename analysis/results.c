@@ -58,6 +58,7 @@ enum statement {
     STATEMENT_VERDICT,
     STATEMENT_ARM,
     STATEMENT_ARM_WINDOW,
+    STATEMENT_GAUGE,
     STATEMENT_BEGIN_SHARD,
     STATEMENT_END_SHARD,
     STATEMENT_COUNT
@@ -99,6 +100,7 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_ARM] =
         "INSERT INTO arm VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)",
     [STATEMENT_ARM_WINDOW] = "INSERT INTO arm_window VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
+    [STATEMENT_GAUGE] = "INSERT INTO gauge VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
     [STATEMENT_BEGIN_SHARD] = "INSERT INTO shard(campaign,idx,of,engine,host,argv,started_at) "
                               "VALUES(?1,?2,?3,?4,?5,?6,?7)",
     [STATEMENT_END_SHARD] =
@@ -352,7 +354,7 @@ static bool check_file(struct results *results, struct err *err)
     }
     /* A file of an older squall gets the tables that came since; there is none to read in one that
      * is only read. */
-    if (results->mode == RESULTS_APPEND && !has_table(results, "arm_window") &&
+    if (results->mode == RESULTS_APPEND && !has_table(results, "gauge") &&
         !create_schema(results, err)) {
         return false;
     }
@@ -856,6 +858,10 @@ static bool add_metrics(struct results *results, int64_t run_id, const struct ru
         is_fine = add_metric(results, run_id, "baseline_per_s",
                              (double)result->baseline_per_1000s / 1000, err);
     }
+    for (uint32_t i = 0; i < result->metrics.count && is_fine; i++) {
+        const struct result_metric *metric = vec_at(&result->metrics, i);
+        is_fine = add_metric(results, run_id, metric->name, metric->value, err);
+    }
     return is_fine;
 }
 
@@ -977,6 +983,34 @@ static bool add_windows(struct results *results, int64_t run_id, const struct ru
     return true;
 }
 
+static bool add_gauges(struct results *results, int64_t run_id, const struct run_result *result,
+                       struct err *err)
+{
+    for (uint32_t i = 0; i < result->gauge_windows.count; i++) {
+        const struct result_gauge_window *window = vec_at(&result->gauge_windows, i);
+        const struct result_gauge *gauge = vec_at(&result->gauges, window->gauge);
+        sqlite3_stmt *statement = prepare_write(results, STATEMENT_GAUGE, err);
+        if (statement == NULL) {
+            return false;
+        }
+        bind_integer(statement, 1, run_id);
+        bind_text(statement, 2, gauge->name);
+        bind_text(statement, 3, gauge->node);
+        bind_text(statement, 4, gauge->is_counter ? "counter" : "gauge");
+        bind_integer(statement, 5, window->t_ns);
+        bind_integer(statement, 6, gauge->window_ns);
+        bind_count(statement, 7, window->count);
+        bind_integer(statement, 8, window->sum);
+        bind_integer(statement, 9, window->minimum);
+        bind_integer(statement, 10, window->maximum);
+        bind_integer(statement, 11, window->last);
+        if (!finish(results, statement, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool add_faults(struct results *results, int64_t run_id, const struct run_result *result,
                        struct err *err)
 {
@@ -1037,7 +1071,8 @@ bool results_add_run(struct results *results, int64_t cell_id, const struct run_
         !add_violations(results, run_id, result, false, &ord, err) ||
         !add_violations(results, run_id, result, true, &ord, err) ||
         !add_metrics(results, run_id, result, err) || !add_windows(results, run_id, result, err) ||
-        !add_faults(results, run_id, result, err) || !add_verdict(results, run_id, result, err) ||
+        !add_faults(results, run_id, result, err) || !add_gauges(results, run_id, result, err) ||
+        !add_verdict(results, run_id, result, err) ||
         (cost != NULL && !add_cost(results, run_id, result, cost, err))) {
         return false;
     }
@@ -1298,6 +1333,8 @@ static const char *const digest_queries_arms[] = {
     "SELECT * FROM arm_window ORDER BY run_id,arm,t_ns",
 };
 
+static const char digest_query_gauges[] = "SELECT * FROM gauge ORDER BY run_id,name,node,kind,t_ns";
+
 static bool add_row(void *context, const struct results_row *row)
 {
     uint64_t *digest = context;
@@ -1335,6 +1372,15 @@ bool results_digest(struct results *results, char hex[17], struct err *err)
         if (!results_query(results, digest_queries_arms[i], NULL, 0, add_row, &digest, err)) {
             return false;
         }
+    }
+    int64_t gauges = 0;
+    if (has_table(results, "gauge") &&
+        !results_query_integer(results, "SELECT count(*) FROM gauge", 0, &gauges, err)) {
+        return false;
+    }
+    if (gauges > 0 &&
+        !results_query(results, digest_query_gauges, NULL, 0, add_row, &digest, err)) {
+        return false;
     }
     snprintf(hex, 17, "%016" PRIx64, digest);
     return true;

@@ -54,16 +54,23 @@ static const struct metric_rule rules[THRESHOLD_METRIC_COUNT] = {
     [THRESHOLD_GOODPUT] = {VALUE_RATE, BIT(THRESHOLD_RATE) | BIT(THRESHOLD_VALUE),
                            BIT(THRESHOLD_RATE) | BIT(THRESHOLD_VALUE), "rate or value"},
     [THRESHOLD_AMPLIFICATION] = {VALUE_NUMBER, BIT(THRESHOLD_VALUE), BIT(THRESHOLD_VALUE), "value"},
+    [THRESHOLD_GAUGE] = {VALUE_NUMBER,
+                         BIT(THRESHOLD_AVG) | BIT(THRESHOLD_MIN) | BIT(THRESHOLD_MAX) |
+                             BIT(THRESHOLD_LAST),
+                         BIT(THRESHOLD_AVG) | BIT(THRESHOLD_LAST), "avg, min, max or last"},
+    [THRESHOLD_COUNTER] = {VALUE_NUMBER, BIT(THRESHOLD_COUNT) | BIT(THRESHOLD_RATE),
+                           BIT(THRESHOLD_COUNT) | BIT(THRESHOLD_RATE), "count or rate"},
 };
 
 const char *const threshold_metrics[] = {
-    "latency",  "recovery", "availability",  "success", "metastable",
-    "failures", "goodput",  "amplification", NULL,
+    "latency", "recovery",      "availability", "success", "metastable", "failures",
+    "goodput", "amplification", "gauge",        "counter", NULL,
 };
 static_assert(ARRAY_COUNT(threshold_metrics) == THRESHOLD_METRIC_COUNT + 1,
               "one name for each metric");
 
-static const char *const aggregation_names[] = {"avg", "min", "max", "med", "p", "rate", "value"};
+static const char *const aggregation_names[] = {"avg",  "min",   "max",  "med",  "p",
+                                                "rate", "value", "last", "count"};
 /* Longer ones before their beginnings; in the order of `operators`. */
 static const char *const operator_texts[] = {"<=", ">=", "==", "!=", "<", ">"};
 static const enum threshold_operator operators[] = {
@@ -275,6 +282,7 @@ void threshold_data_init(struct threshold_data *data)
 {
     ASSERT(data != NULL);
     vec_init(&data->runs, sizeof(struct threshold_run), RUNS_MAX);
+    vec_init(&data->values, sizeof(double), RUNS_MAX);
     histogram_clear(&data->latency);
 }
 
@@ -282,12 +290,14 @@ void threshold_data_release(struct threshold_data *data)
 {
     ASSERT(data != NULL);
     vec_release(&data->runs);
+    vec_release(&data->values);
 }
 
 void threshold_data_clear(struct threshold_data *data)
 {
     ASSERT(data != NULL);
     vec_clear(&data->runs);
+    vec_clear(&data->values);
     histogram_clear(&data->latency);
 }
 
@@ -362,6 +372,33 @@ bool threshold_data_load(struct threshold_data *data, struct results *results, i
                          "SELECT lo, n FROM hist WHERE cell_id=CAST(?1 AS INTEGER) AND "
                          "metric='latency' AND phase=''",
                          parameters, 1, take_bin, data, err);
+}
+
+void threshold_metric_name(const struct threshold *threshold, const char *text, char *out,
+                           size_t size)
+{
+    snprintf(out, size, "%s %s", text, aggregation_names[threshold->aggregation]);
+}
+
+static bool take_value(void *context, const struct results_row *row)
+{
+    struct threshold_data *data = context;
+    vec_append(&data->values, &row->values[0].real);
+    return true;
+}
+
+bool threshold_data_load_values(struct threshold_data *data, struct results *results,
+                                int64_t cell_id, const char *name, struct err *err)
+{
+    char id[24];
+    snprintf(id, sizeof(id), "%lld", (long long)cell_id);
+    const char *parameters[] = {id, name};
+    vec_clear(&data->values);
+    return results_query(results,
+                         "SELECT m.value FROM metric m JOIN run r USING(run_id) WHERE "
+                         "r.cell_id=CAST(?1 AS INTEGER) AND m.name=?2 AND m.value IS NOT NULL "
+                         "ORDER BY run_id",
+                         parameters, 2, take_value, data, err);
 }
 
 /* -------------------------------------------------------------------------------------- judging */
@@ -516,10 +553,27 @@ static struct threshold_outcome trend(const struct threshold *threshold, const d
         return outcome_of(quantile_of_sorted(
             sorted, count, (double)threshold->percentile_milli / 100000, two_sided(threshold)));
     case THRESHOLD_RATE:
+    case THRESHOLD_LAST:
+    case THRESHOLD_COUNT:
+        return outcome_of(mean_of(sorted, count, two_sided(threshold)));
     case THRESHOLD_VALUE:
         break;
     }
     UNREACHABLE();
+}
+
+static struct threshold_outcome shown(const struct threshold *threshold,
+                                      const struct threshold_data *data)
+{
+    struct vec values;
+    vec_init(&values, sizeof(double), RUNS_MAX);
+    for (uint32_t i = 0; i < data->values.count; i++) {
+        vec_append(&values, vec_at(&data->values, i));
+    }
+    vec_sort(&values, compare_doubles);
+    struct threshold_outcome outcome = trend(threshold, values.items, values.count);
+    vec_release(&values);
+    return outcome;
 }
 
 static struct threshold_outcome recovery(const struct threshold *threshold,
@@ -616,6 +670,9 @@ static struct threshold_outcome observe(const struct threshold *threshold,
     case THRESHOLD_GOODPUT:
     case THRESHOLD_AMPLIFICATION:
         return ratio(threshold, data);
+    case THRESHOLD_GAUGE:
+    case THRESHOLD_COUNTER:
+        return shown(threshold, data);
     case THRESHOLD_METRIC_COUNT:
         break;
     }
@@ -671,6 +728,8 @@ const char *threshold_format(const struct threshold *threshold, double value, ch
         snprintf(out, size, "%.*g%%", is_near_one ? 7 : 4, value * 100);
     } else if (kind == VALUE_RATE) {
         snprintf(out, size, "%.4g/s", value);
+    } else if (threshold->metric == THRESHOLD_GAUGE || threshold->metric == THRESHOLD_COUNTER) {
+        snprintf(out, size, "%.7g", value);
     } else {
         snprintf(out, size, "%.3g", value);
     }

@@ -14,6 +14,11 @@
  *     failures       rate (of runs that fail)   %            yes, exact
  *     goodput        rate, value (per second)   rates        yes
  *     amplification  value                      numbers      yes
+ *     gauge          avg min max last           numbers      avg, last
+ *     counter        count rate (per second)    numbers      yes
+ *
+ * Each run gives one number of a gauge or counter of a model (analysis/gauges.h); min and max are
+ * the extreme ones of all runs, the others their mean.
  *
  * Operators: < <= > >= == !=. A run that never recovered counts as an infinite recovery; one
  * without a fault not at all. */
@@ -37,6 +42,8 @@ enum threshold_metric {
     THRESHOLD_FAILURES,
     THRESHOLD_GOODPUT,
     THRESHOLD_AMPLIFICATION,
+    THRESHOLD_GAUGE,
+    THRESHOLD_COUNTER,
     THRESHOLD_METRIC_COUNT
 };
 extern const char *const threshold_metrics[]; /* names, NULL-terminated */
@@ -49,6 +56,8 @@ enum threshold_aggregation {
     THRESHOLD_PERCENTILE,
     THRESHOLD_RATE,
     THRESHOLD_VALUE,
+    THRESHOLD_LAST,
+    THRESHOLD_COUNT,
 };
 
 enum threshold_operator {
@@ -85,7 +94,9 @@ struct threshold_run {
     int64_t recovery_ns; /* as in run_result: -1 never, -2 no fault */
 };
 struct threshold_data {
-    struct vec runs; /* struct threshold_run */
+    struct vec runs;   /* struct threshold_run */
+    struct vec values; /* double: of the gauge or counter that is asked about, one for each run that
+                          showed it */
     struct histogram latency;
 };
 void threshold_data_init(struct threshold_data *data);
@@ -97,6 +108,14 @@ void threshold_data_add(struct threshold_data *data, const struct run_result *re
  * only. */
 bool threshold_data_load(struct threshold_data *data, struct results *results, int64_t cell_id,
                          struct err *err);
+
+/* The name of the run's metric that a threshold on a gauge or counter is judged by; `text`: the
+ * metric as written. Cut to fit. */
+void threshold_metric_name(const struct threshold *threshold, const char *text, char *out,
+                           size_t size);
+/* Replaces `values` by that metric of the runs of a cell. */
+bool threshold_data_load_values(struct threshold_data *data, struct results *results,
+                                int64_t cell_id, const char *name, struct err *err);
 
 enum threshold_verdict {
     THRESHOLD_HELD,

@@ -27,6 +27,8 @@ const struct plot plots[] = {
      plot_availability},
     {"latency", "latency at every percentile, one line a cell", plot_latency},
     {"timeline", "one run: faults, throughput and latency over time", plot_timeline},
+    {"gauges", "one run: what its nodes showed of themselves (queues, bytes, hits) over time",
+     plot_gauges},
     {NULL, NULL, NULL},
 };
 

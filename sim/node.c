@@ -460,6 +460,7 @@ void node_reset(struct node *node, const struct spec_group *group, uint32_t grou
         .group_index = group_index,
         .index = node->index,
         .host = host,
+        .policies = group->clients,
         .heap = node->heap,
         .has_heap = true,
         .disk = node->disk,
@@ -560,9 +561,8 @@ void node_resume(struct node *node)
     }
 }
 
-/* The first policy has the node's own name for its streams, each further one also its target's: a
- * policy that is added moves no draw of those before it. */
-struct stub *node_stub(struct node *node, uint32_t group)
+/* Which of the group's policies is for calls to `group`. */
+static uint32_t policy_index(const struct node *node, uint32_t group)
 {
     const struct spec_group *own = node->group;
     uint32_t index = 0;
@@ -570,13 +570,32 @@ struct stub *node_stub(struct node *node, uint32_t group)
         index++;
     }
     ASSERT(index < own->client_count);
+    return index;
+}
+
+void node_set_policies(struct node *node, const struct spec_client *policies)
+{
+    ASSERT(policies != NULL);
+    node->policies = policies;
+    for (uint32_t group = 0; group < node->stub_count; group++) {
+        if (node->stubs[group] != NULL) {
+            stub_set_policy(node->stubs[group], &policies[policy_index(node, group)]);
+        }
+    }
+}
+
+/* The first policy has the node's own name for its streams, each further one also its target's: a
+ * policy that is added moves no draw of those before it. */
+struct stub *node_stub(struct node *node, uint32_t group)
+{
     if (node->stubs[group] == NULL) {
+        const uint32_t index = policy_index(node, group);
         const char *name = node->env.name;
         if (index > 0) {
             name = arena_printf(&node->world->arena, "%s/%s", name,
                                 node->world->spec->groups[group].name);
         }
-        node->stubs[group] = stub_new(node->world, node->index, group, &own->clients[index], name,
+        node->stubs[group] = stub_new(node->world, node->index, group, &node->policies[index], name,
                                       node->env.incarnation);
     }
     return node->stubs[group];

@@ -320,7 +320,7 @@ static bool is_about(const struct cell *cell)
 }
 
 static void judge_threshold(struct summary *summary, uint32_t index,
-                            const struct spec_threshold *spec, const struct threshold_data *data)
+                            const struct spec_threshold *spec, struct threshold_data *data)
 {
     static const enum mark marks[] = {MARK_GOOD, MARK_BAD, MARK_OPEN};
     static const int statuses[] = {EXIT_HELD, EXIT_THRESHOLD, EXIT_UNKNOWN};
@@ -328,10 +328,17 @@ static void judge_threshold(struct summary *summary, uint32_t index,
     struct threshold threshold;
     bool is_sound = threshold_parse(spec->metric, spec->expression, &threshold, summary->err);
     ASSERT(is_sound);
+    if (spec->gauge.name != NULL) {
+        char metric[RESULT_METRIC_SIZE];
+        threshold_metric_name(&threshold, spec->text, metric, sizeof(metric));
+        summary->is_fine = summary->is_fine && threshold_data_load_values(data, summary->results,
+                                                                          summary->cell_ids[index],
+                                                                          metric, summary->err);
+    }
     struct threshold_outcome outcome = threshold_judge(&threshold, data);
     char name[512];
     char observed[64];
-    snprintf(name, sizeof(name), "%s: %s", spec->metric, spec->expression);
+    snprintf(name, sizeof(name), "%s: %s", spec->text, spec->expression);
     struct results_threshold row = {summary->cell_ids[index], name, outcome.observed,
                                     outcome.verdict == THRESHOLD_HELD, spec->place.line};
     summary->is_fine =
@@ -343,7 +350,7 @@ static void judge_threshold(struct summary *summary, uint32_t index,
         return;
     }
     fprintf(summary->out, "    %s ", mark(summary, marks[outcome.verdict]));
-    dotted(summary, spec->metric, spec->expression);
+    dotted(summary, spec->text, spec->expression);
     fprintf(summary->out, "%s",
             threshold_format(&threshold, outcome.observed, observed, sizeof(observed)));
     if (outcome.trials_needed > 0) {

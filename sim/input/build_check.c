@@ -329,11 +329,14 @@ static void read_thresholds(struct build *build)
         for (uint32_t at = 0; at < map->items[index]->count; at++) {
             const struct yaml_node *text = map->items[index]->items[at];
             struct err err = {0};
-            if (!predicate_threshold(metric->text, text->text, &err)) {
+            struct spec_threshold threshold = {
+                .text = metric->text, .expression = text->text, .place = text->place};
+            if (!predicate_metric(build->arena, metric->text, &threshold, &err)) {
+                diag_error(build->diag, metric->place, metric->width, "%s", err.text);
+            } else if (!predicate_threshold(threshold.metric, text->text, &err)) {
                 diag_error(build->diag, text->place, text->width, "%s: %s", metric->text, err.text);
             }
-            spec->thresholds[spec->threshold_count++] =
-                (struct spec_threshold){metric->text, text->text, text->place};
+            spec->thresholds[spec->threshold_count++] = threshold;
         }
     }
     ASSERT(spec->threshold_count == total);

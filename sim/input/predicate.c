@@ -186,6 +186,8 @@ static const struct metric metrics[] = {
     {"failures", " rate ", " rate ", VALUE_SHARE, "rate < 1%"},
     {"goodput", " rate value ", " rate value ", VALUE_RATE, "value >= 150/s"},
     {"amplification", " value ", " value ", VALUE_NUMBER, "value < 1.5"},
+    {"gauge", " avg min max last ", " avg last ", VALUE_NUMBER, "avg < 100"},
+    {"counter", " count rate ", " count rate ", VALUE_NUMBER, "count > 0"},
 };
 
 static const struct metric *find_metric(const char *name, struct err *err)
@@ -203,10 +205,66 @@ static const struct metric *find_metric(const char *name, struct err *err)
     } else {
         err_set(err, ERR_INPUT,
                 "unknown metric '%s': write latency, recovery, availability, success, metastable, "
-                "failures, goodput or amplification",
+                "failures, goodput, amplification, gauge{name:...} or counter{name:...}",
                 name);
     }
     return NULL;
+}
+
+/* One "key:value" of the tags of a gauge. */
+static bool read_tag(struct arena *arena, const char *tag, size_t length, struct spec_gauge *gauge,
+                     struct err *err)
+{
+    const char *written = arena_strndup(arena, tag + strspn(tag, " "), length - strspn(tag, " "));
+    const char *colon = strchr(written, ':');
+    const char *value = colon == NULL ? "" : colon + 1 + strspn(colon + 1, " ");
+    size_t key = colon == NULL ? strlen(written) : (size_t)(colon - written);
+    bool is_fine = *value != '\0';
+    if (is_fine && strncmp(written, "name", key) == 0 && key == 4) {
+        gauge->name = value;
+    } else if (is_fine && strncmp(written, "node", key) == 0 && key == 4) {
+        gauge->node = value;
+    } else if (is_fine && strncmp(written, "from", key) == 0 && key == 4) {
+        return units_duration(value, &gauge->from_ns, err);
+    } else if (is_fine && strncmp(written, "until", key) == 0 && key == 5) {
+        return units_duration(value, &gauge->until_ns, err);
+    } else {
+        return err_set(err, ERR_INPUT,
+                       "'%s' is no tag: write name:, node:, from: or until:, with a value",
+                       written);
+    }
+    return true;
+}
+
+bool predicate_metric(struct arena *arena, const char *text, struct spec_threshold *threshold,
+                      struct err *err)
+{
+    size_t length = strcspn(text, "{");
+    threshold->metric = arena_strndup(arena, text, length);
+    threshold->gauge = (struct spec_gauge){.until_ns = INT64_MAX};
+    bool is_shown =
+        strcmp(threshold->metric, "gauge") == 0 || strcmp(threshold->metric, "counter") == 0;
+    const char *at = text + length;
+    if (!is_shown) {
+        return *at == '\0'
+                   ? true
+                   : err_set(err, ERR_INPUT, "'%s' takes no tags: only gauge and counter do",
+                             threshold->metric);
+    }
+    while (*at == '{' || *at == ',') {
+        at++;
+        size_t size = strcspn(at, ",}");
+        if (!read_tag(arena, at, size, &threshold->gauge, err)) {
+            return false;
+        }
+        at += size;
+    }
+    if (strcmp(at, "}") != 0 || threshold->gauge.name == NULL) {
+        return err_set(err, ERR_INPUT, "'%s' is not understood: write '%s{name:...}'", text,
+                       threshold->metric);
+    }
+    return threshold->gauge.from_ns < threshold->gauge.until_ns ||
+           err_set(err, ERR_INPUT, "'%s' looks at no time: 'from' is not before 'until'", text);
 }
 
 static bool has_word(const char *list, const char *word)

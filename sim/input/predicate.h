@@ -5,6 +5,7 @@
 #ifndef SQUALL_INPUT_PREDICATE_H
 #define SQUALL_INPUT_PREDICATE_H
 
+#include "sim/base/arena.h"
 #include "sim/spec.h"
 
 /* "goodput >= 0.9 * baseline", "goodput >= 90% * baseline", "goodput >= baseline". */
@@ -14,6 +15,12 @@ bool predicate_goodput(const char *text, int64_t *ratio_millionths, struct err *
 /* "success_rate >= 99% and p(99) <= 500ms", or one of the two: success_min and p99_max_ns; what is
  * not asked is 0 and INT64_MAX. */
 bool predicate_up(const char *text, struct spec_availability *availability, struct err *err);
+/* Reads the key of a threshold: a metric, or "gauge{name:x,node:n1,from:30s,until:40s}" or
+ * "counter{...}" with the same tags, of which `name` is needed. Sets metric and gauge; texts are
+ * `text` itself or in `arena`. */
+bool predicate_metric(struct arena *arena, const char *text, struct spec_threshold *threshold,
+                      struct err *err);
+
 /* Is `metric` known, and `text` a threshold for it: "<aggregation> <operator> <value> [@ N%]"? What
  * passes here, analysis/threshold.h can read. */
 bool predicate_threshold(const char *metric, const char *text, struct err *err);

@@ -702,7 +702,8 @@ static const struct schema_key stage_keys[] = {
     {.name = "target",
      .type = SCHEMA_RATE,
      .is_required = true,
-     .description = "rate at the end of the stage, reached in a straight line",
+     .description = "rate (ramping-vus: number of users) at the end of the stage, reached in a "
+                    "straight line",
      .example = "2000/s"},
     {.name = "duration",
      .type = SCHEMA_DURATION,
@@ -756,8 +757,9 @@ static const struct schema_key load_keys[] = {
     {.name = "executor",
      .type = SCHEMA_CHOICE,
      .initial = "constant-arrival-rate",
-     .choices = "constant-arrival-rate|ramping-arrival-rate|constant-vus",
-     .description = "open loop at a constant or changing rate, or a closed loop of users",
+     .choices = "constant-arrival-rate|ramping-arrival-rate|constant-vus|ramping-vus",
+     .description = "open loop at a constant or changing rate, or a closed loop of a constant or "
+                    "changing number of users",
      .example = "ramping-arrival-rate"},
     {.name = "rate",
      .type = SCHEMA_RATE,
@@ -795,8 +797,15 @@ static const struct schema_key load_keys[] = {
     {.name = "stages",
      .form = SCHEMA_LIST,
      .object = &stage_object,
-     .description = "ramping-arrival-rate: the course of the rate",
+     .description = "ramping-arrival-rate: the course of the rate; ramping-vus: of the number of "
+                    "users",
      .example = "[{target: 2000/s, duration: 2s}, {target: 0, duration: 1s}]"},
+    {.name = "startVUs",
+     .type = SCHEMA_COUNT,
+     .min = 0,
+     .max = 1000000,
+     .description = "ramping-vus: users at the start, 1 when absent",
+     .example = "10"},
     {.name = "vus",
      .type = SCHEMA_COUNT,
      .min = 1,
@@ -808,7 +817,8 @@ static const struct schema_key load_keys[] = {
      .type = SCHEMA_DURATION,
      .object = &law_object,
      .max = DAY,
-     .description = "constant-vus: pause of a user between operations, none when absent",
+     .description = "constant-vus, ramping-vus: pause of a user between operations, none when "
+                    "absent",
      .example = "100ms"},
     {.name = "target",
      .type = SCHEMA_NAME,
@@ -898,25 +908,26 @@ static const struct schema_key fault_keys[] = {
      .type = SCHEMA_CHOICE,
      .is_required = true,
      .example = "NodeChaos",
-     .choices = "NodeChaos|NetworkChaos|IOChaos|TimeChaos|StressChaos|AppChaos",
+     .choices = "NodeChaos|NetworkChaos|IOChaos|TimeChaos|StressChaos|AppChaos|LoadChaos|"
+                "ClientChaos",
      .description = "what is hit"},
     {.name = "action",
      .type = SCHEMA_CHOICE,
      .example = "pause",
      .choices = "kill|pause|restart|power-loss|wipe|partition|delay|loss|duplicate|bandwidth|"
-                "latency|fault|lostFsync|bitRot|clock|cpu|signal",
+                "latency|fault|lostFsync|bitRot|clock|cpu|signal|capacity|scale|policy",
      .description =
          "NodeChaos: kill, pause, restart, power-loss, wipe; NetworkChaos: partition, "
          "delay, loss, duplicate, bandwidth; IOChaos: latency, fault, lostFsync, bitRot; "
-         "TimeChaos: clock; StressChaos: cpu; AppChaos: signal; what is the only one may be left "
-         "out"},
+         "TimeChaos: clock; StressChaos: cpu, capacity; AppChaos: signal; LoadChaos: scale; "
+         "ClientChaos: policy; cpu, and what is the only one, may be left out"},
     {.name = "mode",
      .type = SCHEMA_CHOICE,
      .initial = "one",
      .example = "all",
-     .choices = "one|all|each|fixed|fixed-percent|random-max-percent|minority|majority",
+     .choices = "one|all|each|fixed|fixed-percent|random-max-percent|minority|majority|rolling",
      .description = "how many of the selected nodes; 'each' strikes them one by one, with a timing "
-                    "of its own"},
+                    "of its own; 'rolling' all of them, one batch after the other"},
     {.name = "value",
      .type = SCHEMA_SHARE,
      .description = "number for mode 'fixed', percentage for the percent modes; AppChaos: what the "
@@ -1036,9 +1047,42 @@ static const struct schema_key fault_keys[] = {
      .max = 1000000,
      .description = "StressChaos: everything takes this many times as long",
      .example = "3x"},
+    {.name = "batch",
+     .type = SCHEMA_SHARE,
+     .description = "mode rolling: nodes at a time, or a percentage of the selected ones; 1 when "
+                    "absent",
+     .example = "25%"},
+    {.name = "interval",
+     .type = SCHEMA_DURATION,
+     .max = 365 * DAY,
+     .description = "mode rolling: from the end of one batch to the beginning of the next",
+     .example = "5s"},
+    {.name = "factor",
+     .type = SCHEMA_RATIO,
+     .max = 100000000,
+     .description = "action capacity: what is left of the processors' speed, also for what is in "
+                    "service; action scale: operations, as a share of those without it",
+     .example = "20%"},
+    {.name = "loads",
+     .form = SCHEMA_LIST,
+     .type = SCHEMA_NAME,
+     .description = "LoadChaos, ClientChaos: names of the loads; all when absent (of ClientChaos: "
+                    "when 'groups' is too)",
+     .example = "[steady]"},
+    {.name = "groups",
+     .form = SCHEMA_LIST,
+     .type = SCHEMA_NAME,
+     .description = "ClientChaos: names of groups whose calls it is about",
+     .example = "[web]"},
+    {.name = "client",
+     .form = SCHEMA_OBJECT,
+     .object = &client_object,
+     .is_overlay = true,
+     .description = "ClientChaos: the policy; what is not written stays as it is",
+     .example = "{retry: {preset: aws-standard}}"},
     {.name = "signal",
      .type = SCHEMA_NAME,
-     .description = "AppChaos: what the models of the struck nodes are told, by the name they know",
+     .description = "AppChaos: what the models of the struck nodes are told",
      .example = "flush"},
     {.name = "endValue",
      .type = SCHEMA_COUNT,
@@ -1415,7 +1459,9 @@ static const struct schema_key root_keys[] = {
     {.name = "thresholds",
      .form = SCHEMA_MAP_OF_LISTS,
      .type = SCHEMA_TEXT,
-     .description = "limits of metrics, as in k6; '@ 95%' judges the end of the interval",
+     .description = "limits of metrics, as in k6; '@ 95%' judges the end of the interval; what a "
+                    "model shows is gauge{name:x} (avg, min, max, last) or counter{name:x} (count, "
+                    "rate per second), with node:, from: and until: to look closer",
      .example = "{latency: [\"p(99) < 250ms\"], availability: [\"rate >= 99.9% @ 95%\"]}"},
     {.name = "seeds",
      .form = SCHEMA_EITHER,
@@ -1429,6 +1475,12 @@ static const struct schema_key root_keys[] = {
      .type = SCHEMA_TEXT,
      .description = "paths of keys, each with values to try; every combination is a cell",
      .example = "{system.nodes: [1, 3, 5]}"},
+    {.name = "zip",
+     .form = SCHEMA_MAP_OF_LISTS,
+     .type = SCHEMA_TEXT,
+     .description = "names for paths of the sweep that go hand in hand: their first values "
+                    "together, their second values together, and so on",
+     .example = "{patience: [client.timeout, client.deadline]}"},
 };
 static const struct schema_object root_object = OBJECT("scenario", root_keys);
 

@@ -188,6 +188,29 @@ static void add_windows(struct run_result *result, bool is_stuck)
     }
 }
 
+/* A queue on two nodes that grows by five decades, and a counter. */
+static void add_gauges(struct run_result *result)
+{
+    static const char *const names[] = {"a.queue", "a.queue", "b <i>hits</i> 'x'"};
+    for (uint32_t i = 0; i < ARRAY_COUNT(names); i++) {
+        struct result_gauge *gauge = vec_push(&result->gauges);
+        *gauge = (struct result_gauge){.is_counter = i == 2, .window_ns = S / 2};
+        result_copy_text(gauge->name, sizeof(gauge->name), names[i]);
+        result_copy_text(gauge->node, sizeof(gauge->node), i == 1 ? "n2" : "n1");
+        for (uint32_t w = 0; w < 40; w++) {
+            struct result_gauge_window *window = vec_push(&result->gauge_windows);
+            int64_t value = i == 2 ? 5 : (int64_t)1 << w / 2;
+            *window = (struct result_gauge_window){.gauge = i,
+                                                   .t_ns = w * S / 2,
+                                                   .count = 2,
+                                                   .sum = 2 * value,
+                                                   .minimum = value,
+                                                   .maximum = value,
+                                                   .last = value};
+        }
+    }
+}
+
 struct run_shape {
     int64_t cell_id;
     uint64_t seed;
@@ -237,6 +260,7 @@ static void add_run(struct lab *lab, const struct run_shape *shape)
         histogram_record(&result->latency, i * i * 500);
     }
     if (shape->has_windows) {
+        add_gauges(result);
         add_windows(result, shape->is_failing);
     }
     struct results_cost cost = {lab->shard_id, 1, 1};
@@ -300,11 +324,28 @@ TEST(report, folder_holds_page_pictures_scripts_and_data)
     for (uint32_t i = 0; i < ARRAY_COUNT(names); i++) {
         CHECK(has_file(lab.report, names[i]));
     }
-    CHECK_EQUAL(count_files(lab.report, "img", ".svg"), 5);
-    CHECK_EQUAL(count_files(lab.report, "plot", ".gp"), 5);
+    CHECK_EQUAL(count_files(lab.report, "img", ".svg"), 7);
+    CHECK_EQUAL(count_files(lab.report, "plot", ".gp"), 7);
     CHECK_EQUAL(count_files(lab.report, "img", ".new"), 0);
     /* The cells do not differ in replicas. */
     CHECK(!has_file(lab.report, "img/availability.svg"));
+    lab_close(&lab);
+}
+
+TEST(report, what_nodes_showed_has_a_panel_for_each_name)
+{
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "storm"));
+    add_storm(&lab, "naive", NULL);
+    struct err err = {0};
+    CHECK(write_to(&lab, lab.report, &err));
+    CHECK(has_file(lab.report, "img/gauges-1.svg"));
+    CHECK(file_has(lab.report, "data/gauges-1-1-2.csv", "t_s,mean,min,max"));
+    CHECK(file_has(lab.report, "data/gauges-1-2-1.csv", "0.25,20,20,20"));
+    CHECK(!has_file(lab.report, "data/gauges-1-2-2.csv"));
+    CHECK(file_has(lab.report, "plot/gauges-1.gp", "'n2'"));
+    CHECK(file_has(lab.report, "plot/gauges-1.gp", "\nset logscale y"));
+    CHECK(file_has(lab.report, "plot/gauges-1.gp", "unset logscale y"));
     lab_close(&lab);
 }
 
@@ -748,5 +789,5 @@ TEST(report, plots_are_listed_by_name)
         CHECK(name[0] != '\0' && summary[0] != '\0');
         count++;
     }
-    CHECK_EQUAL(count, 6);
+    CHECK(count >= 7);
 }

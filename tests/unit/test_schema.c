@@ -513,6 +513,43 @@ static bool judges(const char *metric, const char *text)
     return is_fine;
 }
 
+TEST(predicate, only_what_a_model_shows_has_tags)
+{
+    struct arena memory;
+    struct spec_threshold threshold;
+    arena_init(&memory);
+    err = (struct err){0};
+    CHECK(predicate_metric(&memory, "gauge{name:a.b}", &threshold, &err));
+    CHECK_TEXT(threshold.metric, "gauge");
+    CHECK_TEXT(threshold.gauge.name, "a.b");
+    CHECK(predicate_metric(&memory, "counter{name: c, node: store-1, from: 1s}", &threshold, &err));
+    CHECK_TEXT(threshold.gauge.node, "store-1");
+    CHECK_EQUAL(threshold.gauge.from_ns, NS_PER_S);
+    CHECK(predicate_metric(&memory, "latency", &threshold, &err));
+    CHECK(threshold.gauge.name == NULL);
+    CHECK(!predicate_metric(&memory, "latency{phase:after}", &threshold, &err));
+    CHECK(says("takes no tags"));
+    static const char *const bad[] = {"gauge",
+                                      "gauge{}",
+                                      "gauge{node:n1}",
+                                      "gauge{name:}",
+                                      "gauge{name:a",
+                                      "gauge{name:a}x",
+                                      "gauge{nam:a}",
+                                      "gauge{name:a,}",
+                                      "gauge{name:a,from:7}",
+                                      "gauge{name}",
+                                      "gauge{name:a}}",
+                                      "counter{,name:a}",
+                                      "gauge{name:a,from:2s,until:1s}"};
+    for (uint32_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        err = (struct err){0};
+        CHECK(!predicate_metric(&memory, bad[i], &threshold, &err));
+        CHECK_EQUAL(err.code, ERR_INPUT);
+    }
+    arena_release(&memory);
+}
+
 TEST(predicate, thresholds_fit_their_metric)
 {
     err = (struct err){0};
@@ -527,6 +564,12 @@ TEST(predicate, thresholds_fit_their_metric)
     CHECK(judges("recovery", "p(95) < 10s @ 90%"));
     CHECK(judges("failures", "rate == 0%"));
     CHECK(judges("success", "rate > 99%"));
+    CHECK(judges("gauge", "avg < 8030814.5 @ 95%"));
+    CHECK(judges("gauge", "last == 7"));
+    CHECK(judges("counter", "count > 0"));
+    CHECK(!judges("gauge", "p(99) < 7"));
+    CHECK(!judges("gauge", "max < 7 @ 95%"));
+    CHECK(!judges("counter", "avg > 0"));
     CHECK(!judges("latncy", "p(99) < 250ms"));
     CHECK(says("did you mean 'latency'?"));
     CHECK(!judges("zzzzzzzz", "p(99) < 250ms"));

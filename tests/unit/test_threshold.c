@@ -50,6 +50,31 @@ TEST(threshold, the_grammar_is_that_of_k6)
     CHECK_EQUAL(parsed("recovery", "p(95) < 10s").metric, THRESHOLD_RECOVERY);
     CHECK_EQUAL(parsed("recovery", "rate == 100%").aggregation, THRESHOLD_RATE);
     CHECK_EQUAL(parsed("latency", "med != 5ms").operator, THRESHOLD_NOT_EQUAL);
+    CHECK_EQUAL(parsed("gauge", "last <= 3").aggregation, THRESHOLD_LAST);
+    CHECK_EQUAL(parsed("counter", "count > 0").aggregation, THRESHOLD_COUNT);
+}
+
+TEST(threshold, a_gauge_is_judged_over_the_runs_that_showed_it)
+{
+    struct threshold_data data;
+    threshold_data_init(&data);
+    struct threshold threshold = parsed("gauge", "avg < 5");
+    CHECK_EQUAL(threshold_judge(&threshold, &data).verdict, THRESHOLD_UNDECIDED);
+    static const double values[] = {8, 1, 3};
+    for (uint32_t i = 0; i < 3; i++) {
+        vec_append(&data.values, &values[i]);
+    }
+    CHECK(threshold_judge(&threshold, &data).observed == 4);
+    CHECK_EQUAL(threshold_judge(&threshold, &data).verdict, THRESHOLD_HELD);
+    threshold = parsed("gauge", "max < 5");
+    CHECK(threshold_judge(&threshold, &data).observed == 8);
+    CHECK_EQUAL(threshold_judge(&threshold, &data).verdict, THRESHOLD_CROSSED);
+    threshold = parsed("counter", "rate < 5 @ 95%");
+    CHECK_EQUAL(threshold_judge(&threshold, &data).verdict, THRESHOLD_UNDECIDED);
+    char name[64];
+    threshold_metric_name(&threshold, "counter{name:x}", name, sizeof(name));
+    CHECK_TEXT(name, "counter{name:x} rate");
+    threshold_data_release(&data);
 }
 
 TEST(threshold, what_is_wrong_is_named)
@@ -72,6 +97,7 @@ TEST(threshold, what_is_wrong_is_named)
     check_refused("availability", "rate > 99% @ 5%", "not between 50% and 100%");
     check_refused("availability", "rate > 99% @", "confidence after '@' is missing");
     check_refused("latency", "", "begins with");
+    check_refused("gauge", "rate > 1", "begins with avg, min, max or last, not 'rate'");
 }
 
 static void add_run(struct threshold_data *data, enum verdict verdict, int64_t up_ns,
