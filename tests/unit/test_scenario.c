@@ -152,6 +152,30 @@ TEST(scenario, groups_zones_and_hosts)
     release();
 }
 
+TEST(scenario, a_policy_for_a_while_is_laid_over_each_client_of_a_group)
+{
+    REQUIRE(compile_body("system:\n"
+                         "  groups:\n"
+                         "    - name: gate\n"
+                         "      model: echo\n"
+                         "      nodes: 1\n"
+                         "      clients: [{target: store, timeout: 70ms}, {target: cache}]\n"
+                         "    - {name: cache, model: echo, nodes: 1}\n"
+                         "    - {name: store, model: raft, nodes: 3}\n"
+                         "client: {timeout: 90ms}\n"
+                         "faults:\n"
+                         "  - {name: f, kind: ClientChaos, client: {retry: {maxAttempts: 5}}, "
+                         "groups: [gate], at: 1s, duration: 1s}\n"));
+    const struct spec_client *policies = spec.faults[0].group_policies[0];
+    CHECK_EQUAL(policies[0].target_group, 2);
+    CHECK_EQUAL(policies[0].timeout_ns, 70 * NS_PER_MS);
+    CHECK_EQUAL(policies[0].attempts_max, 5);
+    CHECK_EQUAL(policies[1].target_group, 1);
+    CHECK_EQUAL(policies[1].timeout_ns, 90 * NS_PER_MS);
+    CHECK_EQUAL(policies[1].attempts_max, 5);
+    release();
+}
+
 TEST(scenario, a_group_may_call_several_others_each_with_a_policy_of_its_own)
 {
     REQUIRE(compile_body("system:\n"
