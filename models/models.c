@@ -17,5 +17,10 @@ const struct sq_model *const models_builtin[] = {
     &model_cache,
     &model_publisher,
     &model_bolt_log,
+    &model_memcache,
+    &model_look_aside,
+    &model_scatter,
+    &model_pool,
+    &model_balancer,
     NULL,
 };
