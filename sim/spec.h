@@ -306,6 +306,23 @@ enum spec_expect {
                              be violated */
 };
 
+/* Verdicts of the four arms that an expectation can be about; what is undecided never is. */
+enum spec_verdict {
+    SPEC_VERDICT_STABLE,
+    SPEC_VERDICT_METASTABLE,
+    SPEC_VERDICT_UNSTABLE,
+    SPEC_VERDICT_PERMANENT,
+    SPEC_VERDICT_COUNT
+};
+
+/* Cells that are to have one of these verdicts: those whose label contains one of the texts; for
+ * the text "all", those that no other text of any verdict is about. */
+struct spec_verdict_cells {
+    const char **texts;
+    uint32_t count;
+    struct spec_place place;
+};
+
 struct spec_threshold {
     const char *metric;     /* "latency", "availability", "goodput", "amplification", "recovery" */
     const char *expression; /* "p(99) < 250ms" as written */
@@ -387,6 +404,10 @@ struct run_spec {
     uint32_t expect_cell_count;
     const char *expect_library; /* the expectation holds for this library version only (else the
                                    scenario is skipped) */
+    struct spec_verdict_cells expect_verdicts[SPEC_VERDICT_COUNT];
+    uint64_t expect_share;      /* of the seeds of a cell, at least, out of 2^32 */
+    uint32_t verdicts_expected; /* of this cell, bits (1 << enum spec_verdict), set by the plan; 0:
+                                   no expectation is about it, so only `stable` passes */
     struct spec_threshold *thresholds;
     uint32_t threshold_count;
     struct spec_availability availability;

@@ -123,7 +123,7 @@ void build_checks(struct build *build)
 /* ------------------------------------------------------------------------------- expectations */
 
 /* What the verdict of the four arms violates. */
-static const char *const verdict_names[] = {"metastable", "permanent", "unstable"};
+static const char *const verdict_names[] = {"metastable", "permanent", "unstable", "verdict"};
 
 /* Complains about a name that is nearly, but not quite, that of a check. */
 static void check_name(struct build *build, const struct yaml_node *node)
@@ -154,6 +154,35 @@ static void check_name(struct build *build, const struct yaml_node *node)
     }
 }
 
+static void read_verdicts(struct build *build, struct view view)
+{
+    static const char *const words[] = {"stable", "metastable", "unstable", "permanent"};
+    static_assert(ARRAY_COUNT(words) == SPEC_VERDICT_COUNT, "one word for each");
+    struct run_spec *spec = build->spec;
+    bool has_any = false;
+    spec->expect_share = (uint64_t)view_number(view, "share", INT64_C(1) << 32);
+    for (uint32_t verdict = 0; verdict < SPEC_VERDICT_COUNT; verdict++) {
+        struct spec_verdict_cells *cells = &spec->expect_verdicts[verdict];
+        uint32_t count = view_count(view, words[verdict]);
+        cells->texts = arena_alloc_array(build->arena, count + 1, sizeof(*cells->texts));
+        cells->count = count;
+        for (uint32_t index = 0; index < count; index++) {
+            cells->texts[index] = view_item_text(view, words[verdict], index);
+            cells->place = view_node(view, words[verdict])->place;
+        }
+        has_any |= count > 0;
+    }
+    if (view.node == NULL) {
+        return;
+    }
+    if (!spec->metastability.is_asked) {
+        build_complain(build, view, NULL, "verdicts are of scenarios with 'metastability'");
+    } else if (!has_any) {
+        build_complain(build, view, NULL,
+                       "which cells must be stable, metastable, unstable or permanent?");
+    }
+}
+
 static void read_expect(struct build *build, struct view view)
 {
     struct run_spec *spec = build->spec;
@@ -166,6 +195,7 @@ static void read_expect(struct build *build, struct view view)
     for (uint32_t index = 0; index < spec->expect_cell_count; index++) {
         spec->expect_cells[index] = view_item_text(view, "cells", index);
     }
+    read_verdicts(build, view_at(view, "verdicts"));
     if (!view_has(view, "violated")) {
         return;
     }

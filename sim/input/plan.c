@@ -164,6 +164,54 @@ static void describe_cell(struct plan *plan, const struct grid *grid, struct cel
     text_release(&params);
 }
 
+/* ------------------------------------------------------------------------------- verdicts */
+
+static bool is_all(const char *text)
+{
+    return strcmp(text, "all") == 0;
+}
+
+/* Bits of the verdicts that a text other than "all" (or "all") gives the cell. */
+static uint32_t verdicts_of(const struct cell *cell, bool by_all)
+{
+    uint32_t verdicts = 0;
+    for (uint32_t verdict = 0; verdict < SPEC_VERDICT_COUNT; verdict++) {
+        const struct spec_verdict_cells *cells = &cell->spec.expect_verdicts[verdict];
+        for (uint32_t index = 0; index < cells->count; index++) {
+            const char *text = cells->texts[index];
+            bool is_about = is_all(text) ? by_all : !by_all && strstr(cell->label, text) != NULL;
+            verdicts |= is_about ? 1u << verdict : 0;
+        }
+    }
+    return verdicts;
+}
+
+static void expect_verdicts(struct cell *cell)
+{
+    uint32_t verdicts = verdicts_of(cell, false);
+    cell->spec.verdicts_expected = verdicts != 0 ? verdicts : verdicts_of(cell, true);
+}
+
+/* Complains about a text that no cell's label contains: it would expect nothing. With overrides
+ * the cells that it is about may be left out. */
+static void check_texts(const struct plan *plan, struct diag *diag)
+{
+    for (uint32_t verdict = 0; verdict < SPEC_VERDICT_COUNT; verdict++) {
+        const struct spec_verdict_cells *cells = &plan->cells[0].spec.expect_verdicts[verdict];
+        for (uint32_t index = 0; index < cells->count; index++) {
+            const char *text = cells->texts[index];
+            bool is_found = is_all(text);
+            for (uint32_t cell = 0; cell < plan->cell_count && !is_found; cell++) {
+                is_found = strstr(plan->cells[cell].label, text) != NULL;
+            }
+            if (!is_found) {
+                diag_error(diag, cells->place, 1, "no cell of the sweep has '%s' in its label",
+                           text);
+            }
+        }
+    }
+}
+
 /* Complains when an earlier cell is the same. */
 static bool check_new(const struct plan *plan, const struct grid *grid, uint32_t index,
                       struct map *seen, struct diag *diag)
@@ -194,7 +242,7 @@ static void turn(const struct grid *grid, uint32_t *at)
     }
 }
 
-static bool make_cells(struct plan *plan, const struct grid *grid, struct diag *diag)
+static bool make_cells(struct plan *plan, const struct grid *grid, bool is_whole, struct diag *diag)
 {
     uint32_t before = diag->count;
     plan->cells = arena_alloc_array(&plan->arena, plan->cell_count, sizeof(*plan->cells));
@@ -206,11 +254,15 @@ static bool make_cells(struct plan *plan, const struct grid *grid, struct diag *
         if (scenario_compile(plan->scenario, grid->settings, grid->setting_count, &plan->arena,
                              &cell->spec, diag)) {
             describe_cell(plan, grid, cell);
+            expect_verdicts(cell);
             check_new(plan, grid, index, &seen, diag);
         }
         turn(grid, at);
     }
     map_release(&seen);
+    if (is_whole && diag->count == before) {
+        check_texts(plan, diag);
+    }
     return diag->count == before;
 }
 
@@ -268,7 +320,8 @@ bool plan_build(struct plan *plan, const struct scenario *scenario,
     arena_init(&plan->arena);
     struct grid grid;
     bool has_seeds = read_seeds(plan, options, diag);
-    bool is_built = make_grid(plan, options, &grid, diag) && make_cells(plan, &grid, diag) &&
+    bool is_built = make_grid(plan, options, &grid, diag) &&
+                    make_cells(plan, &grid, options->set_count == 0, diag) &&
                     make_canonical(plan, options, diag);
     if (!has_seeds || !is_built) {
         plan_release(plan);
