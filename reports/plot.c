@@ -19,6 +19,8 @@
 #define AXIS_LABEL 18 /* CSS pixels from the left edge */
 
 const struct plot plots[] = {
+    {"verdicts", "verdicts of the four arms over a sweep of two axes, with the seeds counted",
+     plot_verdicts},
     {"arms", "control, trigger, doubled and probe arm of one seed: why the verdict is what it is",
      plot_arms},
     {"compare", "goodput over time, one line a cell, same seed", plot_compare},

@@ -37,6 +37,7 @@ struct plot {
 };
 extern const struct plot plots[]; /* ends with a NULL name; in the order of the page */
 
+bool plot_verdicts(struct plot_context *context, struct err *err);
 bool plot_arms(struct plot_context *context, struct err *err);
 bool plot_compare(struct plot_context *context, struct err *err);
 bool plot_cells(struct plot_context *context, struct err *err);
