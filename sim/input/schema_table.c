@@ -1127,7 +1127,6 @@ static const struct schema_key verdicts_keys[] = {
     {.name = "share",
      .type = SCHEMA_PERCENT,
      .initial = "100%",
-     .min = 1,
      .description = "share of the seeds of each of these cells that must have a verdict that is "
                     "expected of it; a cell may be named under several",
      .example = "90%"},
