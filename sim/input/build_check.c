@@ -181,7 +181,7 @@ static void read_verdicts(struct build *build, struct view view)
         build_complain(build, view, NULL,
                        "which cells must be stable, metastable, unstable or permanent?");
     } else if (spec->expect_share == 0) {
-        build_complain(build, view, "share", "a share of 0% expects nothing");
+        build_complain(build, view, "share", "a share of 0%% expects nothing");
     }
 }
 
