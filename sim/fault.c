@@ -122,6 +122,9 @@ static uint64_t candidates(const struct world *world, const struct spec_fault *f
             mask &= ~bit(i);
         }
     }
+    for (sq_node i = 0; i < world->node_count && fault->kind == SPEC_APP_CHAOS; i++) {
+        mask &= world->nodes[i].state == NODE_UP ? ~UINT64_C(0) : ~bit(i);
+    }
     return mask;
 }
 
@@ -432,6 +435,9 @@ static void node_strike(struct fault_process *process, struct node *node)
     case SPEC_ACTION_CPU:
         set_speed(process->set, node->host);
         break;
+    case SPEC_ACTION_SIGNAL:
+        node_signal(node, fault->signal, fault->signal_value);
+        break;
     default:
         UNREACHABLE();
     }
@@ -466,6 +472,11 @@ static void node_revert(struct fault_process *process, struct node *node)
     case SPEC_ACTION_CPU:
         set_speed(process->set, node->host);
         break;
+    case SPEC_ACTION_SIGNAL:
+        if (fault->has_end_value) {
+            node_signal(node, fault->signal, fault->signal_end_value);
+        }
+        break;
     default:
         UNREACHABLE();
     }
@@ -499,11 +510,12 @@ static void tell(struct fault_process *process)
     }
 }
 
-static const char *const kind_names[] = {"NodeChaos", "NetworkChaos", "IOChaos", "TimeChaos",
-                                         "StressChaos"};
+static const char *const kind_names[] = {"NodeChaos", "NetworkChaos", "IOChaos",
+                                         "TimeChaos", "StressChaos",  "AppChaos"};
 static const char *const action_names[] = {
-    "kill",      "pause",     "restart", "power-loss", "wipe",      "partition", "delay", "loss",
-    "duplicate", "bandwidth", "latency", "fault",      "lostFsync", "bitRot",    "clock", "cpu",
+    "kill",      "pause",  "restart",   "power-loss", "wipe",    "partition",
+    "delay",     "loss",   "duplicate", "bandwidth",  "latency", "fault",
+    "lostFsync", "bitRot", "clock",     "cpu",        "signal",
 };
 
 uint32_t fault_next_id(struct fault_set *set)

@@ -101,16 +101,27 @@ static void work_done(struct cpu_job *job)
     task_wake(CONTAINER_OF(job, struct task, job));
 }
 
-void task_work(struct task *task, int64_t ns)
+static void spend(struct task *task, int64_t ns, bool has_no_core)
 {
     if (ns <= 0) {
         return;
     }
     task->job.ns = ns;
+    task->job.has_no_core = has_no_core;
     task->job.node = task->node->index;
     task->job.on_done = work_done;
     cpu_submit(&task->node->host->cpu, &task->job);
     task_block(task);
+}
+
+void task_work(struct task *task, int64_t ns)
+{
+    spend(task, ns, false);
+}
+
+void task_pass(struct task *task, int64_t ns)
+{
+    spend(task, ns, true);
 }
 
 static void task_main(void *argument)

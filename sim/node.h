@@ -132,6 +132,8 @@ void task_block(struct task *task);
 void task_sleep(struct task *task, int64_t ns, enum trace_kind kind);
 /* Blocks until the host's processor has done `ns` of work. */
 void task_work(struct task *task, int64_t ns);
+/* The same without a core. */
+void task_pass(struct task *task, int64_t ns);
 void task_wake(struct task *task);
 struct task *task_spawn(struct node *node, void (*entry)(struct sq_env *env, void *argument),
                         void *argument);

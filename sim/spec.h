@@ -183,6 +183,7 @@ enum spec_fault_kind {
     SPEC_IO_CHAOS,
     SPEC_TIME_CHAOS,
     SPEC_STRESS_CHAOS,
+    SPEC_APP_CHAOS,
 };
 
 enum spec_fault_action {
@@ -202,6 +203,7 @@ enum spec_fault_action {
     SPEC_ACTION_BIT_ROT,    /* a bit of what is read from the device flips */
     SPEC_ACTION_CLOCK,      /* TimeChaos: offset and drift */
     SPEC_ACTION_CPU,        /* StressChaos: everything takes `slowdown` times as long */
+    SPEC_ACTION_SIGNAL,     /* AppChaos: the model is told `signal` */
 };
 
 enum spec_mode {
@@ -266,9 +268,13 @@ struct spec_fault {
     const char *path;     /* glob of file names */
     int64_t clock_offset_ns;
     int64_t clock_drift_ppm;
-    uint32_t slowdown_milli; /* CPU: 3000 = three times slower */
-    bool is_swarm;           /* on or off by a coin of the seed */
-    bool is_trigger;         /* of the four arms: the control arm does without it */
+    uint32_t slowdown_milli;  /* CPU: 3000 = three times slower */
+    const char *signal;       /* SIGNAL: its name ... */
+    int64_t signal_value;     /* ... what it carries when the fault strikes ... */
+    bool has_end_value;       /* ... and is it sent again at the end, ... */
+    int64_t signal_end_value; /* ... with this? */
+    bool is_swarm;            /* on or off by a coin of the seed */
+    bool is_trigger;          /* of the four arms: the control arm does without it */
     struct spec_place place;
 };
 

@@ -370,7 +370,7 @@ static void spend(struct server *server, sq_time ns)
     if (option(server, OPTION_USES) == USES_PROCESSOR) {
         env->cpu->work(env, ns);
     } else {
-        env->clock->sleep(env, ns);
+        env->cpu->pass(env, ns);
     }
     while (server->stall_total > seen) {
         const sq_time owed = server->stall_total - seen;

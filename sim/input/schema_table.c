@@ -892,17 +892,18 @@ static const struct schema_key fault_keys[] = {
      .type = SCHEMA_CHOICE,
      .is_required = true,
      .example = "NodeChaos",
-     .choices = "NodeChaos|NetworkChaos|IOChaos|TimeChaos|StressChaos",
+     .choices = "NodeChaos|NetworkChaos|IOChaos|TimeChaos|StressChaos|AppChaos",
      .description = "what is hit"},
     {.name = "action",
      .type = SCHEMA_CHOICE,
      .example = "pause",
      .choices = "kill|pause|restart|power-loss|wipe|partition|delay|loss|duplicate|bandwidth|"
-                "latency|fault|lostFsync|bitRot|clock|cpu",
+                "latency|fault|lostFsync|bitRot|clock|cpu|signal",
      .description =
          "NodeChaos: kill, pause, restart, power-loss, wipe; NetworkChaos: partition, "
          "delay, loss, duplicate, bandwidth; IOChaos: latency, fault, lostFsync, bitRot; "
-         "TimeChaos: clock; StressChaos: cpu; the last two may be left out"},
+         "TimeChaos: clock; StressChaos: cpu; AppChaos: signal; what is the only one may be left "
+         "out"},
     {.name = "mode",
      .type = SCHEMA_CHOICE,
      .initial = "one",
@@ -912,8 +913,13 @@ static const struct schema_key fault_keys[] = {
                     "of its own"},
     {.name = "value",
      .type = SCHEMA_SHARE,
-     .description = "number for mode 'fixed', percentage for the percent modes",
+     .description = "number for mode 'fixed', percentage for the percent modes; AppChaos: what the "
+                    "signal carries, 0 when absent",
      .example = "20%"},
+    {.name = "count",
+     .type = SCHEMA_SHARE,
+     .description = "AppChaos: number or percentage of the mode",
+     .example = "2"},
     {.name = "selector",
      .form = SCHEMA_OBJECT,
      .object = &selector_object,
@@ -1024,6 +1030,14 @@ static const struct schema_key fault_keys[] = {
      .max = 1000000,
      .description = "StressChaos: everything takes this many times as long",
      .example = "3x"},
+    {.name = "signal",
+     .type = SCHEMA_NAME,
+     .description = "AppChaos: what the models of the struck nodes are told, by the name they know",
+     .example = "flush"},
+    {.name = "endValue",
+     .type = SCHEMA_COUNT,
+     .description = "AppChaos: the signal is sent again at the end, and carries this",
+     .example = "0"},
     {.name = "swarm",
      .type = SCHEMA_BOOLEAN,
      .description = "a coin of the seed decides whether the fault is on; as the file's 'swarm' "

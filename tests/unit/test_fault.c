@@ -436,3 +436,67 @@ TEST(fault, a_storm_of_short_faults_needs_no_more_memory_with_time)
     CHECK(world->arena.used_bytes < used + 4096);
     world_free(world);
 }
+
+/* -------------------------------------------------------------------------------------- signals */
+
+static char signal_names[16][16];
+
+static void signal_notes(struct sq_env *env, const char *name, int64_t value)
+{
+    if (note_count < 16) {
+        snprintf(signal_names[note_count], sizeof(signal_names[0]), "%s", name);
+    }
+    note(env, (uint64_t)value);
+}
+
+static struct spec_fault signal_of(uint64_t nodes, int64_t at_ms, int64_t ms)
+{
+    struct spec_fault fault = fault_of(SPEC_APP_CHAOS, SPEC_ACTION_SIGNAL, nodes, at_ms, ms);
+    fault.signal = "flush";
+    fault.signal_value = 1000;
+    return fault;
+}
+
+TEST(fault, a_signal_is_told_once_unless_it_has_a_value_for_the_end)
+{
+    struct spec_fault list[] = {signal_of(3, 100, 0), signal_of(4, 200, 300),
+                                signal_of(4, 700, 100)};
+    list[1].has_end_value = true;
+    list[1].signal_end_value = 7;
+    struct world_fixture fixture;
+    struct world *world = strike(&fixture, 3, (struct script){.signal = signal_notes}, list, 3);
+    run(world, &fixture, 1, NS_PER_S);
+    static const struct note expected[] = {{100 * MS, 0, 1000},
+                                           {100 * MS, 1, 1000},
+                                           {200 * MS, 2, 1000},
+                                           {500 * MS, 2, 7},
+                                           {700 * MS, 2, 1000}};
+    REQUIRE(note_count == ARRAY_COUNT(expected));
+    for (uint32_t i = 0; i < note_count; i++) {
+        CHECK_EQUAL(notes[i].time, expected[i].time);
+        CHECK_EQUAL(notes[i].node, expected[i].node);
+        CHECK_EQUAL(notes[i].what, expected[i].what);
+        CHECK_TEXT(signal_names[i], "flush");
+    }
+    REQUIRE(fault_count == 6); /* three begin, three end */
+    CHECK_TEXT(faults[0].kind, "AppChaos");
+    CHECK_TEXT(faults[0].action, "signal");
+    CHECK_TEXT(fault_targets[0], "n1,n2");
+    world_free(world);
+}
+
+/* A process that is not there hears nothing, and what tells nobody did not happen. */
+TEST(fault, a_signal_finds_only_nodes_that_are_up)
+{
+    struct spec_fault list[] = {fault_of(SPEC_NODE_CHAOS, SPEC_ACTION_KILL, 1, 100, 100),
+                                signal_of(3, 150, 0), signal_of(1, 150, 0)};
+    struct world_fixture fixture;
+    struct world *world = strike(&fixture, 2, (struct script){.signal = signal_notes}, list, 3);
+    run(world, &fixture, 1, NS_PER_S);
+    REQUIRE(note_count == 2);
+    CHECK_EQUAL(notes[0].node, 1);
+    CHECK_EQUAL(notes[0].time, 150 * MS);
+    CHECK_EQUAL(notes[1].node, 0); /* tried again until there was one */
+    CHECK_EQUAL(notes[1].time, 250 * MS);
+    world_free(world);
+}

@@ -405,6 +405,28 @@ TEST(scenario, a_fault_strikes_once_or_in_renewals_or_for_a_span)
     release();
 }
 
+TEST(scenario, a_signal_has_a_name_and_values_and_may_take_no_time)
+{
+    REQUIRE(
+        compile_fault("kind: AppChaos, action: signal, signal: flush, value: 1000, mode: fixed, "
+                      "count: 2, at: 30s"));
+    CHECK_EQUAL(spec.faults[0].kind, SPEC_APP_CHAOS);
+    CHECK_EQUAL(spec.faults[0].action, SPEC_ACTION_SIGNAL);
+    CHECK_TEXT(spec.faults[0].signal, "flush");
+    CHECK_EQUAL(spec.faults[0].signal_value, 1000);
+    CHECK(!spec.faults[0].has_end_value);
+    CHECK_EQUAL(spec.faults[0].mode_value, 2);
+    CHECK_EQUAL(spec.faults[0].duration.a, 0);
+    CHECK(!spec.faults[0].has_no_end);
+    release();
+    REQUIRE(compile_fault("kind: AppChaos, signal: slow, value: 1, endValue: 0, every: 9s, "
+                          "duration: 2s"));
+    CHECK(spec.faults[0].has_end_value);
+    CHECK_EQUAL(spec.faults[0].signal_end_value, 0);
+    CHECK_EQUAL(spec.faults[0].duration.a, 2 * NS_PER_S);
+    release();
+}
+
 TEST(scenario, network_faults_have_sides)
 {
     REQUIRE(compile_fault("kind: NetworkChaos, action: partition, mode: all, selector: {zone: a}, "
