@@ -333,6 +333,9 @@ struct spec_threshold {
     const char *metric;     /* "latency", "availability", "goodput", "amplification", "recovery" */
     const char *expression; /* "p(99) < 250ms" as written */
     struct spec_place place;
+    const char *cell;  /* "rate=9/s", of the tag {cell:rate=9/s}: only of cells whose label contains
+                          it; NULL: of all */
+    bool is_elsewhere; /* not of this cell; set by the plan */
 };
 
 /* The question of the four arms (analysis/metastability.h): does a run that its trigger has pushed

@@ -460,7 +460,9 @@ static bool judge_thresholds(struct summary *summary, uint32_t index, bool is_he
         heading(summary, "THRESHOLDS");
     }
     for (uint32_t i = 0; i < spec->threshold_count && summary->is_fine; i++) {
-        judge_threshold(summary, index, &spec->thresholds[i], &data);
+        if (!spec->thresholds[i].is_elsewhere) {
+            judge_threshold(summary, index, &spec->thresholds[i], &data);
+        }
     }
     threshold_data_release(&data);
     return true;

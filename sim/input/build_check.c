@@ -347,6 +347,30 @@ static void read_availability(struct build *build)
     }
 }
 
+/* Takes the tag "cell" out of "metric{cell:rate=9/s,name:x}" and leaves the rest, without empty
+ * braces; returns its value, NULL when there is none. */
+static const char *take_cell(struct arena *arena, const char **metric)
+{
+    static const char tag[] = "cell:";
+    const char *open = strchr(*metric, '{');
+    const char *at = open == NULL ? NULL : strstr(open, tag);
+    if (at == NULL || (at[-1] != '{' && at[-1] != ',')) {
+        return NULL;
+    }
+    size_t length = strcspn(at, ",}");
+    const char *value = arena_strndup(arena, at + strlen(tag), length - strlen(tag));
+    const char *rest = at + length;
+    bool is_first = at[-1] == '{';
+    if (is_first && strcmp(rest, "}") == 0) {
+        *metric = arena_strndup(arena, *metric, (size_t)(open - *metric));
+    } else {
+        size_t before = (size_t)(at - *metric) - (is_first ? 0 : 1);
+        *metric = arena_printf(arena, "%.*s%s", (int)before, *metric,
+                               rest + (is_first && *rest == ',' ? 1 : 0));
+    }
+    return value;
+}
+
 static void read_thresholds(struct build *build)
 {
     struct run_spec *spec = build->spec;
@@ -357,15 +381,16 @@ static void read_thresholds(struct build *build)
     }
     spec->thresholds = arena_alloc_array(build->arena, total + 1, sizeof(*spec->thresholds));
     for (uint32_t index = 0; map != NULL && index < map->count; index++) {
-        const struct yaml_node *metric = map->keys[index];
+        const char *metric = map->keys[index]->text;
+        const char *cell = take_cell(build->arena, &metric);
         for (uint32_t at = 0; at < map->items[index]->count; at++) {
             const struct yaml_node *text = map->items[index]->items[at];
             struct err err = {0};
-            if (!predicate_threshold(metric->text, text->text, &err)) {
-                diag_error(build->diag, text->place, text->width, "%s: %s", metric->text, err.text);
+            if (!predicate_threshold(metric, text->text, &err)) {
+                diag_error(build->diag, text->place, text->width, "%s: %s", metric, err.text);
             }
-            spec->thresholds[spec->threshold_count++] =
-                (struct spec_threshold){metric->text, text->text, text->place};
+            spec->thresholds[spec->threshold_count++] = (struct spec_threshold){
+                .metric = metric, .expression = text->text, .place = text->place, .cell = cell};
         }
     }
     ASSERT(spec->threshold_count == total);

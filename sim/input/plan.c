@@ -164,7 +164,7 @@ static void describe_cell(struct plan *plan, const struct grid *grid, struct cel
     text_release(&params);
 }
 
-/* ------------------------------------------------------------------------------- verdicts */
+/* ------------------------------------------------------------------------------- expectations */
 
 static bool is_all(const char *text)
 {
@@ -186,28 +186,44 @@ static uint32_t verdicts_of(const struct cell *cell, bool by_all)
     return verdicts;
 }
 
-static void expect_verdicts(struct cell *cell)
+/* What is said of some cells only: is it said of this one? */
+static void expect_of_cell(struct cell *cell)
 {
     uint32_t verdicts = verdicts_of(cell, false);
     cell->spec.verdicts_expected = verdicts != 0 ? verdicts : verdicts_of(cell, true);
+    for (uint32_t index = 0; index < cell->spec.threshold_count; index++) {
+        struct spec_threshold *threshold = &cell->spec.thresholds[index];
+        threshold->is_elsewhere =
+            threshold->cell != NULL && strstr(cell->label, threshold->cell) == NULL;
+    }
 }
 
-/* Complains about a text that no cell's label contains: it would expect nothing. With overrides
- * the cells that it is about may be left out. */
+/* Complains when no cell's label contains the text: it would expect nothing. */
+static void check_text(const struct plan *plan, const char *text, struct spec_place place,
+                       struct diag *diag)
+{
+    bool is_found = is_all(text);
+    for (uint32_t cell = 0; cell < plan->cell_count && !is_found; cell++) {
+        is_found = strstr(plan->cells[cell].label, text) != NULL;
+    }
+    if (!is_found) {
+        diag_error(diag, place, 1, "no cell of the sweep has '%s' in its label", text);
+    }
+}
+
+/* Not with overrides: the cells that a text is about may be left out. */
 static void check_texts(const struct plan *plan, struct diag *diag)
 {
+    const struct run_spec *spec = &plan->cells[0].spec;
     for (uint32_t verdict = 0; verdict < SPEC_VERDICT_COUNT; verdict++) {
-        const struct spec_verdict_cells *cells = &plan->cells[0].spec.expect_verdicts[verdict];
+        const struct spec_verdict_cells *cells = &spec->expect_verdicts[verdict];
         for (uint32_t index = 0; index < cells->count; index++) {
-            const char *text = cells->texts[index];
-            bool is_found = is_all(text);
-            for (uint32_t cell = 0; cell < plan->cell_count && !is_found; cell++) {
-                is_found = strstr(plan->cells[cell].label, text) != NULL;
-            }
-            if (!is_found) {
-                diag_error(diag, cells->place, 1, "no cell of the sweep has '%s' in its label",
-                           text);
-            }
+            check_text(plan, cells->texts[index], cells->place, diag);
+        }
+    }
+    for (uint32_t index = 0; index < spec->threshold_count; index++) {
+        if (spec->thresholds[index].cell != NULL) {
+            check_text(plan, spec->thresholds[index].cell, spec->thresholds[index].place, diag);
         }
     }
 }
@@ -254,7 +270,7 @@ static bool make_cells(struct plan *plan, const struct grid *grid, bool is_whole
         if (scenario_compile(plan->scenario, grid->settings, grid->setting_count, &plan->arena,
                              &cell->spec, diag)) {
             describe_cell(plan, grid, cell);
-            expect_verdicts(cell);
+            expect_of_cell(cell);
             check_new(plan, grid, index, &seen, diag);
         }
         turn(grid, at);

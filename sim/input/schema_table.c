@@ -1441,7 +1441,8 @@ static const struct schema_key root_keys[] = {
     {.name = "thresholds",
      .form = SCHEMA_MAP_OF_LISTS,
      .type = SCHEMA_TEXT,
-     .description = "limits of metrics, as in k6; '@ 95%' judges the end of the interval",
+     .description = "limits of metrics, as in k6; '@ 95%' judges the end of the interval; the tag "
+                    "{cell:TEXT} limits one to cells whose label contains the text",
      .example = "{latency: [\"p(99) < 250ms\"], availability: [\"rate >= 99.9% @ 95%\"]}"},
     {.name = "seeds",
      .form = SCHEMA_EITHER,

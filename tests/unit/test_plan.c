@@ -138,6 +138,27 @@ TEST(plan, an_expected_verdict_of_no_cell_is_refused)
                   "verdicts are of scenarios with 'metastability'");
 }
 
+TEST(plan, a_threshold_may_be_of_some_cells)
+{
+    REQUIRE(build("thresholds: {\"amplification{cell:nodes=3}\": \"value > 2\", latency: \"avg < "
+                  "1s\"}\nsweep: {system.nodes: [1, 3]}\n",
+                  NULL, 0, NULL, false));
+    for (uint32_t index = 0; index < 2; index++) {
+        const struct run_spec *spec = &plan.cells[index].spec;
+        REQUIRE(spec->threshold_count == 2);
+        CHECK_TEXT(spec->thresholds[0].metric, "amplification");
+        CHECK_EQUAL(spec->thresholds[0].is_elsewhere, index == 0);
+        CHECK(!spec->thresholds[1].is_elsewhere);
+    }
+    release();
+    check_refused("thresholds: {\"latency{cell:nodes=4}\": \"avg < 1s\"}\n", NULL, 0, NULL,
+                  "no cell of the sweep has 'nodes=4'");
+    check_refused("thresholds: {\"latency{cell:nodes=4,name:x}\": \"avg < 1s\"}\n", NULL, 0, NULL,
+                  "'latency{name:x}'");
+    check_refused("thresholds: {\"latency{name:x,cell:n}\": \"avg < 1s\"}\n", NULL, 0, NULL,
+                  "'latency{name:x}'");
+}
+
 TEST(plan, labels_grow_where_they_collide)
 {
     REQUIRE(build("sweep: {network.default.latency: [1ms, 2ms], network.clients.latency: [1ms, "
