@@ -460,6 +460,7 @@ void node_reset(struct node *node, const struct spec_group *group, uint32_t grou
         .group_index = group_index,
         .index = node->index,
         .host = host,
+        .policy = group->client,
         .heap = node->heap,
         .has_heap = true,
         .disk = node->disk,
@@ -560,11 +561,22 @@ void node_resume(struct node *node)
     }
 }
 
+void node_set_policy(struct node *node, const struct spec_client *policy)
+{
+    ASSERT(policy != NULL);
+    node->policy = policy;
+    for (uint32_t i = 0; i < node->stub_count; i++) {
+        if (node->stubs[i] != NULL) {
+            stub_set_policy(node->stubs[i], policy);
+        }
+    }
+}
+
 struct stub *node_stub(struct node *node, uint32_t group)
 {
     if (node->stubs[group] == NULL) {
-        ASSERT(node->group->client != NULL);
-        node->stubs[group] = stub_new(node->world, node->index, group, node->group->client,
+        ASSERT(node->policy != NULL);
+        node->stubs[group] = stub_new(node->world, node->index, group, node->policy,
                                       node->env.name, node->env.incarnation);
     }
     return node->stubs[group];

@@ -22,6 +22,8 @@ struct action_row {
     const char *allowed;
 };
 
+#define RATIO_ONE 1000000
+
 #define SIDES " target direction clients "
 
 static const struct action_row action_rows[] = {
@@ -41,11 +43,14 @@ static const struct action_row action_rows[] = {
     {SPEC_IO_CHAOS, SPEC_ACTION_BIT_ROT, "bitRot", "", " path percent "},
     {SPEC_TIME_CHAOS, SPEC_ACTION_CLOCK, "clock", "", " timeOffset drift "},
     {SPEC_STRESS_CHAOS, SPEC_ACTION_CPU, "cpu", " slowdown ", " slowdown "},
+    {SPEC_STRESS_CHAOS, SPEC_ACTION_CAPACITY, "capacity", " factor ", " factor "},
     {SPEC_APP_CHAOS, SPEC_ACTION_SIGNAL, "signal", " signal ", " signal endValue count "},
+    {SPEC_LOAD_CHAOS, SPEC_ACTION_SCALE, "scale", " factor ", " factor loads "},
+    {SPEC_CLIENT_CHAOS, SPEC_ACTION_POLICY, "policy", " client ", " client loads groups "},
 };
 
-static const char *const kind_names[] = {"NodeChaos", "NetworkChaos", "IOChaos",
-                                         "TimeChaos", "StressChaos",  "AppChaos"};
+static const char *const kind_names[] = {"NodeChaos",   "NetworkChaos", "IOChaos",   "TimeChaos",
+                                         "StressChaos", "AppChaos",     "LoadChaos", "ClientChaos"};
 
 /* "a, b or c": the actions of a kind. */
 static const char *list_actions(struct build *build, enum spec_fault_kind kind)
@@ -76,9 +81,9 @@ static const struct action_row *find_action(struct build *build, struct view vie
     const char *action = view_text(view, "action");
     for (uint32_t index = 0; index < ARRAY_COUNT(action_rows); index++) {
         const struct action_row *row = &action_rows[index];
-        bool is_only =
-            kind == SPEC_TIME_CHAOS || kind == SPEC_STRESS_CHAOS || kind == SPEC_APP_CHAOS;
-        bool is_meant = action == NULL ? is_only : strcmp(action, row->name) == 0;
+        bool has_usual =
+            kind != SPEC_NODE_CHAOS && kind != SPEC_NETWORK_CHAOS && kind != SPEC_IO_CHAOS;
+        bool is_meant = action == NULL ? has_usual : strcmp(action, row->name) == 0;
         if (row->kind == kind && is_meant) {
             return row;
         }
@@ -102,10 +107,10 @@ static bool has_word(const char *list, const char *word)
 
 static void check_action_keys(struct build *build, struct view view, const struct action_row *row)
 {
-    static const char *const keys[] = {"target",    "direction",  "clients", "delay",    "loss",
-                                       "duplicate", "bandwidth",  "methods", "path",     "errno",
-                                       "percent",   "timeOffset", "drift",   "slowdown", "signal",
-                                       "endValue",  "count"};
+    static const char *const keys[] = {
+        "target",  "direction", "clients", "delay",   "loss",       "duplicate", "bandwidth",
+        "methods", "path",      "errno",   "percent", "timeOffset", "drift",     "slowdown",
+        "signal",  "endValue",  "count",   "factor",  "loads",      "groups",    "client"};
     for (uint32_t index = 0; index < ARRAY_COUNT(keys); index++) {
         bool is_there = view_has(view, keys[index]);
         if (is_there && !has_word(row->allowed, keys[index])) {
@@ -155,6 +160,56 @@ static void read_mode(struct build *build, struct view view, const char *key,
         build_complain(build, view, key, "the mode '%s' needs %s, such as %s", mode,
                        is_number ? "a number from 1 to 64" : "a whole percentage from 1% to 100%",
                        example);
+    }
+}
+
+/* Nodes at a time: a number, or a percentage. */
+static void read_batch(struct build *build, struct view view, struct spec_fault *fault)
+{
+    const char *text = view_text(view, "batch");
+    uint64_t number = 0;
+    int64_t millionths = 0;
+    fault->batch = 1;
+    if (text == NULL) {
+        return;
+    }
+    if (units_u64(text, &number, NULL) && number >= 1 && number <= 64) {
+        fault->batch = (uint32_t)number;
+    } else if (units_ratio(text, &millionths, NULL) && millionths % 10000 == 0 &&
+               millionths >= 10000 && millionths <= 1000000) {
+        fault->batch = (uint32_t)(millionths / 10000);
+        fault->is_batch_percent = true;
+    } else {
+        build_complain(build, view, "batch",
+                       "a batch is 1 to 64 nodes, or a whole percentage from 1%% to 100%%");
+    }
+}
+
+static void read_rolling(struct build *build, struct view view, struct spec_fault *fault)
+{
+    static const char *const keys[] = {"interval", "batch"};
+    bool is_rolling = fault->mode == SPEC_MODE_ROLLING;
+    for (uint32_t index = 0; index < ARRAY_COUNT(keys) && !is_rolling; index++) {
+        if (view_has(view, keys[index])) {
+            build_complain(build, view, keys[index], "'%s' goes with 'mode: rolling'", keys[index]);
+        }
+    }
+    if (!is_rolling) {
+        return;
+    }
+    read_batch(build, view, fault);
+    fault->interval_ns = view_number(view, "interval", 0);
+    if (fault->kind != SPEC_NODE_CHAOS && fault->kind != SPEC_APP_CHAOS) {
+        build_complain(build, view, "mode", "the mode 'rolling' is for NodeChaos and AppChaos");
+    } else if (!view_has(view, "interval")) {
+        build_complain(build, view, "mode",
+                       "the mode 'rolling' needs the time between batches: write 'interval: 5s'");
+    } else if (fault->has_no_end) {
+        build_complain(build, view, "duration", "the first batch would never end");
+    } else if (view_has(view, "between") && !view_has(view, "every")) {
+        build_complain(build, view, "between",
+                       "the mode 'rolling' lasts as long as it takes: write 'at' or 'every', and "
+                       "for a batch a 'duration'");
     }
 }
 
@@ -347,6 +402,20 @@ static void read_delay(struct build *build, struct view view, struct spec_fault 
     build_delay(build, delay, &fault->delay);
 }
 
+static void read_others(struct build *build, struct view view, struct spec_fault *fault)
+{
+    fault->factor = (uint32_t)view_number(view, "factor", RATIO_ONE);
+    if (fault->action == SPEC_ACTION_SIGNAL) {
+        read_signal(build, view, fault);
+    } else if (fault->action == SPEC_ACTION_SCALE) {
+        build_scale(build, view, fault);
+    } else if (fault->action == SPEC_ACTION_POLICY) {
+        build_policy(build, view, fault);
+    } else if (fault->action == SPEC_ACTION_CAPACITY && fault->factor > RATIO_ONE) {
+        build_complain(build, view, "factor", "a fault leaves at most 100%% of the capacity");
+    }
+}
+
 static void build_fault(struct build *build, struct view view, struct spec_fault *fault)
 {
     const char *name = view_text(view, "name");
@@ -369,12 +438,13 @@ static void build_fault(struct build *build, struct view view, struct spec_fault
     read_mode(build, view, has_value ? "count" : "value", fault);
     build_selector(build, view_at(view, "selector"), &fault->selector);
     read_when(build, view, row, fault);
+    read_rolling(build, view, fault);
     if (row != NULL && row->kind == SPEC_NETWORK_CHAOS) {
         read_network(build, view, fault);
     } else if (row != NULL && row->kind == SPEC_IO_CHAOS) {
         read_disk(view, fault);
-    } else if (row != NULL && row->action == SPEC_ACTION_SIGNAL) {
-        read_signal(build, view, fault);
+    } else if (row != NULL) {
+        read_others(build, view, fault);
     }
     read_delay(build, view, fault);
 }
