@@ -344,21 +344,37 @@ static void take_verdict_counts(struct summary *summary, void *user, const struc
 
 #define TABLE_COLUMNS_MAX 12
 
-static void print_verdict_row(struct summary *summary, uint32_t first, uint32_t columns,
-                              const int widths[TABLE_COLUMNS_MAX + 1])
+/* The widths of the row's name and of each column grow to what cell `index` needs. */
+static void widen(const struct plan *plan, uint32_t index, const struct text *text,
+                  int widths[TABLE_COLUMNS_MAX + 1], uint32_t columns)
 {
-    const struct cell *cell = &summary->plan->cells[first];
-    int length = (int)(last_part(cell) - cell->label) - 1;
-    fprintf(summary->out, "    %-*.*s", widths[0], length, cell->label);
+    const struct cell *cell = &plan->cells[index];
+    int *column = &widths[1 + index % columns];
+    const int needed[] = {(int)(last_part(cell) - cell->label) - 1, (int)strlen(last_part(cell)),
+                          (int)text->length};
+    widths[0] = needed[0] > widths[0] ? needed[0] : widths[0];
+    *column = needed[1] > *column ? needed[1] : *column;
+    *column = needed[2] > *column ? needed[2] : *column;
+}
+
+static void print_table(struct summary *summary, const struct text *texts, uint32_t columns)
+{
+    const struct cell *cells = summary->plan->cells;
+    int widths[TABLE_COLUMNS_MAX + 1] = {0};
+    for (uint32_t i = 0; i < summary->plan->cell_count; i++) {
+        widen(summary->plan, i, &texts[i], widths, columns);
+    }
+    fprintf(summary->out, "\n  VERDICTS, runs of each\n    %-*s", widths[0], "");
     for (uint32_t i = 0; i < columns; i++) {
-        struct text text;
-        text_init(&text);
-        ask(summary, take_verdict_counts, &text,
-            "SELECT m.verdict, count(*) FROM metastability m JOIN run r USING(run_id) WHERE "
-            "r.cell_id=%lld GROUP BY 1 ORDER BY 2 DESC, 1",
-            (long long)summary->cell_ids[first + i]);
-        fprintf(summary->out, "  %-*s", widths[1 + i], text.length > 0 ? text_of(&text) : "-");
-        text_release(&text);
+        fprintf(summary->out, "  %-*s", widths[1 + i], last_part(&cells[i]));
+    }
+    for (uint32_t i = 0; i < summary->plan->cell_count; i++) {
+        if (i % columns == 0) {
+            int length = (int)(last_part(&cells[i]) - cells[i].label) - 1;
+            fprintf(summary->out, "\n    %-*.*s", widths[0], length, cells[i].label);
+        }
+        fprintf(summary->out, "  %-*s", widths[1 + i % columns],
+                texts[i].length > 0 ? text_of(&texts[i]) : "-");
     }
     fputc('\n', summary->out);
 }
@@ -376,21 +392,21 @@ static void print_verdict_table(struct summary *summary)
     if (summary->options->is_quiet || !cells[0].spec.metastability.is_asked || !is_table) {
         return;
     }
-    int widths[TABLE_COLUMNS_MAX + 1] = {0};
-    for (uint32_t i = 0; i < plan->cell_count; i += columns) {
-        int length = (int)(last_part(&cells[i]) - cells[i].label) - 1;
-        widths[0] = length > widths[0] ? length : widths[0];
+    struct arena arena;
+    arena_init(&arena);
+    struct text *texts = arena_alloc_array(&arena, plan->cell_count, sizeof(*texts));
+    for (uint32_t i = 0; i < plan->cell_count; i++) {
+        text_init(&texts[i]);
+        ask(summary, take_verdict_counts, &texts[i],
+            "SELECT m.verdict, count(*) FROM metastability m JOIN run r USING(run_id) WHERE "
+            "r.cell_id=%lld GROUP BY 1 ORDER BY 2 DESC, 1",
+            (long long)summary->cell_ids[i]);
     }
-    fprintf(summary->out, "\n  VERDICTS, runs of each\n    %-*s", widths[0], "");
-    for (uint32_t i = 0; i < columns; i++) {
-        int length = (int)strlen(last_part(&cells[i]));
-        widths[1 + i] = length > 14 ? length : 14;
-        fprintf(summary->out, "  %-*s", widths[1 + i], last_part(&cells[i]));
+    print_table(summary, texts, columns);
+    for (uint32_t i = 0; i < plan->cell_count; i++) {
+        text_release(&texts[i]);
     }
-    fputc('\n', summary->out);
-    for (uint32_t i = 0; i < plan->cell_count; i += columns) {
-        print_verdict_row(summary, i, columns, widths);
-    }
+    arena_release(&arena);
 }
 
 /* ------------------------------------------------------------------------------------------------
