@@ -313,8 +313,8 @@ static const char *write_limit(const struct schema_key *key, int64_t limit, char
 static bool has_range(enum schema_type type)
 {
     return type == SCHEMA_COUNT || type == SCHEMA_DURATION || type == SCHEMA_FINE ||
-           type == SCHEMA_SIZE || type == SCHEMA_RATIO || type == SCHEMA_BANDWIDTH || type == SCHEMA_PPM ||
-           type == SCHEMA_FACTOR || type == SCHEMA_DECIMAL;
+           type == SCHEMA_SIZE || type == SCHEMA_RATIO || type == SCHEMA_BANDWIDTH ||
+           type == SCHEMA_PPM || type == SCHEMA_FACTOR || type == SCHEMA_DECIMAL;
 }
 
 static bool check_range(const struct schema_key *key, const char *text, int64_t number,

@@ -1054,8 +1054,8 @@ static const struct schema_key fault_keys[] = {
     {.name = "factor",
      .type = SCHEMA_RATIO,
      .max = 100000000,
-     .description = "action capacity: what is left of the processors' speed, for what is in service "
-                    "too; action scale: operations, as a share of those without it",
+     .description = "action capacity: what is left of the processors' speed, also for what is in "
+                    "service; action scale: operations, as a share of those without it",
      .example = "20%"},
     {.name = "loads",
      .form = SCHEMA_LIST,
@@ -1076,7 +1076,7 @@ static const struct schema_key fault_keys[] = {
      .example = "{retry: {preset: aws-standard}}"},
     {.name = "signal",
      .type = SCHEMA_NAME,
-     .description = "AppChaos: what the models of the struck nodes are told, by the name they know",
+     .description = "AppChaos: what the models of the struck nodes are told",
      .example = "flush"},
     {.name = "endValue",
      .type = SCHEMA_COUNT,
@@ -1500,6 +1500,12 @@ static const struct schema_key root_keys[] = {
      .type = SCHEMA_TEXT,
      .description = "paths of keys, each with values to try; every combination is a cell",
      .example = "{system.nodes: [1, 3, 5]}"},
+    {.name = "zip",
+     .form = SCHEMA_MAP_OF_LISTS,
+     .type = SCHEMA_TEXT,
+     .description = "names for paths of the sweep that go hand in hand: their first values "
+                    "together, their second values together, and so on",
+     .example = "{patience: [client.timeout, client.deadline]}"},
 };
 static const struct schema_object root_object = OBJECT("scenario", root_keys);
 
