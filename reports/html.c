@@ -290,7 +290,9 @@ static void add_expectation(struct page *page)
             text_add_bytes(&one, at, 1);
         }
     }
-    text_add(&page->text, "<br>The scenario is meant to show a failure. It expects: <code>");
+    text_add(&page->text, strstr(expect, "violated") != NULL
+                              ? "<br>The scenario is meant to show a failure. It expects: <code>"
+                              : "<br>The scenario expects: <code>");
     html_escape(&page->text, text_of(&one) + strspn(text_of(&one), " ;"));
     text_add(&page->text, "</code>");
     text_release(&one);
@@ -787,6 +789,12 @@ static bool on_verdicts(void *context, const struct results_row *row)
     return true;
 }
 
+/* Is the figure shown beside the verdicts? */
+static bool is_of_verdicts(const struct plot_figure *figure)
+{
+    return strcmp(figure->plot, "arms") == 0 || strcmp(figure->plot, "verdicts") == 0;
+}
+
 static bool add_metastability(struct page *page, struct err *err)
 {
     static const char sql[] =
@@ -820,7 +828,7 @@ static bool add_metastability(struct page *page, struct err *err)
         "among it, is <b>undecided</b>.</p>\n");
     for (uint32_t i = 0; i < page->context->figures.count; i++) {
         const struct plot_figure *figure = vec_at(&page->context->figures, i);
-        if (strcmp(figure->plot, "arms") == 0) {
+        if (is_of_verdicts(figure)) {
             add_figure(page, figure);
         }
     }
@@ -863,8 +871,8 @@ static void add_figures(struct page *page, bool of_runs)
     bool is_begun = false;
     for (uint32_t i = 0; i < page->context->figures.count; i++) {
         const struct plot_figure *figure = vec_at(&page->context->figures, i);
-        if ((strcmp(figure->plot, "timeline") == 0) != of_runs ||
-            strcmp(figure->plot, "arms") == 0 || is_of_experiment(figure)) {
+        if ((strcmp(figure->plot, "timeline") == 0) != of_runs || is_of_verdicts(figure) ||
+            is_of_experiment(figure)) {
             continue;
         }
         if (!is_begun) {

@@ -24,6 +24,8 @@ const struct plot plots[] = {
     {"hysteresis", "goodput over load, on the way up and on the way down (squall hysteresis)",
      plot_hysteresis, true},
     {"recovery", "recovery time over load, beside theory (squall recovery)", plot_recovery, true},
+    {"verdicts", "verdicts of the four arms over a sweep of two axes, with the seeds counted",
+     plot_verdicts, false},
     {"arms", "control, trigger, doubled and probe arm of one seed: why the verdict is what it is",
      plot_arms, false},
     {"compare", "goodput over time, one line a cell, same seed", plot_compare, false},

@@ -43,6 +43,7 @@ bool plot_hysteresis(struct plot_context *context, struct err *err);
 bool plot_map(struct plot_context *context, struct err *err);
 bool plot_tip(struct plot_context *context, struct err *err);
 bool plot_recovery(struct plot_context *context, struct err *err);
+bool plot_verdicts(struct plot_context *context, struct err *err);
 bool plot_arms(struct plot_context *context, struct err *err);
 bool plot_compare(struct plot_context *context, struct err *err);
 bool plot_cells(struct plot_context *context, struct err *err);

@@ -407,12 +407,32 @@ struct spec_gauge {
     int64_t until_ns; /* INT64_MAX: the end of the run */
 };
 
+/* Verdicts of the four arms that an expectation can be about; what is undecided never is. */
+enum spec_verdict {
+    SPEC_VERDICT_STABLE,
+    SPEC_VERDICT_METASTABLE,
+    SPEC_VERDICT_UNSTABLE,
+    SPEC_VERDICT_PERMANENT,
+    SPEC_VERDICT_COUNT
+};
+
+/* Cells that are to have one of these verdicts: those whose label contains one of the texts; for
+ * the text "all", those that no other text of any verdict is about. */
+struct spec_verdict_cells {
+    const char **texts;
+    uint32_t count;
+    struct spec_place place;
+};
+
 struct spec_threshold {
     const char *metric;      /* "latency", "availability", "goodput", "gauge", "counter", ... */
     const char *text;        /* as written: "gauge{name:bolt.bytes-per-commit,from:30s}" */
     struct spec_gauge gauge; /* of gauge and counter */
     const char *expression;  /* "p(99) < 250ms" as written */
     struct spec_place place;
+    const char *cell;  /* "rate=9/s", of the tag {cell:rate=9/s}: only of cells whose label contains
+                          it; NULL: of all */
+    bool is_elsewhere; /* not of this cell; set by the plan */
 };
 
 /* The question of the four arms (analysis/metastability.h): does a run that its trigger has pushed
@@ -491,6 +511,10 @@ struct run_spec {
     uint32_t expect_cell_count;
     const char *expect_library; /* the expectation holds for this library version only (else the
                                    scenario is skipped) */
+    struct spec_verdict_cells expect_verdicts[SPEC_VERDICT_COUNT];
+    uint64_t expect_share;      /* of the seeds of a cell, at least, out of 2^32 */
+    uint32_t verdicts_expected; /* of this cell, bits (1 << enum spec_verdict), set by the plan; 0:
+                                   no expectation is about it, so only `stable` passes */
     struct spec_threshold *thresholds;
     uint32_t threshold_count;
     struct spec_availability availability;

@@ -595,6 +595,12 @@ metastability: {probe: {kind: shed, to: 25%, for: 60s}, within: 20s}
 expect: {violated: metastable, cells: [maxAttempts=2]}
 sweep: {client.retry.maxAttempts: [1, 2]}
 EOF
+sed -e '/^expect:/d' -e '/^sweep:/d' storm.yaml >table.yaml
+cat >>table.yaml <<'EOF'
+expect: {verdicts: {metastable: rate=60/s maxAttempts=2, unstable: rate=120/s, stable: all}}
+sweep: {load.steady.rate: [60/s, 120/s], client.retry.maxAttempts: [1, 2]}
+EOF
+sed 's/verdicts: {metastable: rate=60/verdicts: {metastable: rate=6/' table.yaml >table-wrong.yaml
 expect 0 'maxAttempts=1 +5 +0 +0 +0 +0 +0.00 \[0.00, 0.43\] .*open, 44 more seeds' \
     'maxAttempts=2 +0 +5 +0 +0 +0 +1.00 \[0.57, 1.00\] .*> +101s +rejected' 'always +metastable .* violated in 5' \
     'expected violation in maxAttempts=2: seen in 5 of 5' -- squall run storm.yaml --seed 1..5 -j1 --out storm1
@@ -611,10 +617,18 @@ expect 1 'always +unstable .* violated in 2' 'collapses by itself' -- \
     squall run storm.yaml --seed 1..2 --set load.steady.rate=120/s --set client.retry.maxAttempts=2 --out storm-unstable
 expect 0 'expected violation in maxAttempts=2: seen in 2 of 2' -- squall run storm.yaml --seed 1..2 --set load.steady.rate=120/s \
     --set client.retry.maxAttempts=2 --set 'expect={violated: [unstable]}' --out storm-meant
+expect 0 'expected verdicts in 2 of 2 cells' -- squall run storm.yaml --seed 1..2 --out storm-verdicts \
+    --set 'expect={verdicts: {metastable: maxAttempts=2, stable: all}}'
+expect 1 'always +verdict .* violated in 4' 'maxAttempts=1: expected verdict metastable or unstable: 0 of 2 runs' \
+    'stable, and metastable or unstable was expected: goodput is back' -- squall run storm.yaml --seed 1..2 \
+    --out storm-wrong --set 'expect={verdicts: {metastable: maxAttempts=1, unstable: maxAttempts=1, stable: all}}'
+expect 0 'expected verdicts in 4 of 4 cells' '^    rate=60/s +stable 1 +metastable 1 *$' '^    rate=120/s +unstable 1 +unstable 1' -- \
+    squall run table.yaml --seed 1 --out storm-table
+expect 2 "no cell of the sweep has 'rate=6/s" -- squall check table-wrong.yaml
 expect 2 "did you mean 'spike'" -- squall check storm.yaml --set 'metastability.trigger=spik'
 expect 2 'has no arms' -- squall replay tiny.yaml --arm control
 expect 2 "'sideways'" -- squall replay storm.yaml --arm sideways
-expect 0 '^metastable ' '^permanent ' '^unstable ' -- squall list checks
+expect 0 '^metastable ' '^permanent ' '^unstable ' '^verdict ' -- squall list checks
 
 # ---------------------------------------------------------------------------------------------- experiments
 scenario clock.yaml <<'END'

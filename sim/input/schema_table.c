@@ -1427,6 +1427,31 @@ static const struct schema_key check_keys[] = {
 };
 static const struct schema_object check_object = OBJECT("check", check_keys);
 
+#define VERDICT_CELLS(name_, description_, example_)                                               \
+    {                                                                                              \
+        .name = (name_), .form = SCHEMA_ONE_OR_MANY, .type = SCHEMA_TEXT,                          \
+        .description = (description_), .example = (example_)                                       \
+    }
+
+static const struct schema_key verdicts_keys[] = {
+    VERDICT_CELLS("stable",
+                  "cells whose runs come back by themselves: each text is part of a "
+                  "cell's label, 'all' means every cell that is not named here",
+                  "[maxAttempts=1]"),
+    VERDICT_CELLS("metastable", "cells whose runs come back when relieved, and only then",
+                  "[rate=280/s maxAttempts=2]"),
+    VERDICT_CELLS("unstable", "cells whose load is not served even without the trigger", "all"),
+    VERDICT_CELLS("permanent", "cells whose runs do not come back when relieved either",
+                  "[action=wipe]"),
+    {.name = "share",
+     .type = SCHEMA_PERCENT,
+     .initial = "100%",
+     .description = "share of the seeds of each of these cells that must have a verdict that is "
+                    "expected of it; a cell may be named under several",
+     .example = "90%"},
+};
+static const struct schema_object verdicts_object = OBJECT("verdicts", verdicts_keys);
+
 static const struct schema_key expect_keys[] = {
     {.name = "verdict",
      .type = SCHEMA_CHOICE,
@@ -1445,6 +1470,13 @@ static const struct schema_key expect_keys[] = {
      .description =
          "only in cells of the sweep whose label contains one of these texts; the others must pass",
      .example = "[maxAttempts=unlimited]"},
+    {.name = "verdicts",
+     .form = SCHEMA_OBJECT,
+     .object = &verdicts_object,
+     .description = "with 'metastability': the verdict that the runs of a cell must have; a run "
+                    "with another violates the check verdict, cells that are not named must be "
+                    "stable",
+     .example = "{metastable: [preset=naive], stable: all}"},
     {.name = "library",
      .type = SCHEMA_TEXT,
      .description = "only for versions of the model that contain this text; skipped for others",
@@ -1715,9 +1747,10 @@ static const struct schema_key root_keys[] = {
     {.name = "thresholds",
      .form = SCHEMA_MAP_OF_LISTS,
      .type = SCHEMA_TEXT,
-     .description = "limits of metrics, as in k6; '@ 95%' judges the end of the interval; what a "
-                    "model shows is gauge{name:x} (avg, min, max, last) or counter{name:x} (count, "
-                    "rate per second), with node:, from: and until: to look closer",
+     .description = "limits of metrics, as in k6; '@ 95%' judges the end of the interval; the tag "
+                    "{cell:TEXT} limits one to cells whose label contains the text; what a model "
+                    "shows is gauge{name:x} (avg, min, max, last) or counter{name:x} (count, rate "
+                    "per second), with node:, from: and until: to look closer",
      .example = "{latency: [\"p(99) < 250ms\"], availability: [\"rate >= 99.9% @ 95%\"]}"},
     {.name = "seeds",
      .form = SCHEMA_EITHER,

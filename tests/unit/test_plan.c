@@ -91,6 +91,74 @@ TEST(plan, the_last_axis_turns_fastest)
     release();
 }
 
+/* What is expected of the cells of nodes [1, 3, 5]. */
+static bool build_expecting(const char *verdicts, const char *const *sets, uint32_t set_count)
+{
+    char extra[512];
+    snprintf(extra, sizeof(extra),
+             "faults: [{name: f, kind: NodeChaos, action: pause, at: 5s, duration: 1s}]\n"
+             "metastability: {}\nexpect: {verdicts: %s}\nsweep: {system.nodes: [1, 3, 5]}\n",
+             verdicts);
+    return build(extra, sets, set_count, NULL, false);
+}
+
+TEST(plan, expected_verdicts_are_told_by_parts_of_labels)
+{
+    static const uint32_t stable = 1 << SPEC_VERDICT_STABLE;
+    static const uint32_t metastable = 1 << SPEC_VERDICT_METASTABLE;
+    static const uint32_t permanent = 1 << SPEC_VERDICT_PERMANENT;
+    REQUIRE(build_expecting("{metastable: [nodes=3, nodes=5], permanent: nodes=5, stable: all}",
+                            NULL, 0));
+    CHECK_EQUAL(plan.cells[0].spec.verdicts_expected, stable);
+    CHECK_EQUAL(plan.cells[1].spec.verdicts_expected, metastable);
+    CHECK_EQUAL(plan.cells[2].spec.verdicts_expected, metastable | permanent);
+    CHECK(plan.cells[0].spec.expect_share == UINT64_C(1) << 32);
+    release();
+    REQUIRE(build_expecting("{unstable: nodes=3, share: 75%}", NULL, 0));
+    CHECK_EQUAL(plan.cells[0].spec.verdicts_expected, 0);
+    CHECK_EQUAL(plan.cells[1].spec.verdicts_expected, 1 << SPEC_VERDICT_UNSTABLE);
+    CHECK(plan.cells[0].spec.expect_share == UINT64_C(3) << 30);
+    release();
+}
+
+TEST(plan, an_expected_verdict_of_no_cell_is_refused)
+{
+    CHECK(!build_expecting("{stable: [nodes=1, nodes=7]}", NULL, 0));
+    REQUIRE(diag.kept == 1);
+    CHECK(strstr(diag.entries[0].text, "no cell of the sweep has 'nodes=7'") != NULL);
+    release();
+    static const char *const sets[] = {"system.nodes=1"};
+    CHECK(build_expecting("{stable: nodes=1, metastable: nodes=3}", sets, 1));
+    release();
+    CHECK(!build_expecting("{}", NULL, 0));
+    release();
+    CHECK(!build_expecting("{stable: all, share: 0%}", NULL, 0));
+    release();
+    check_refused("expect: {verdicts: {stable: all}}\n", NULL, 0, NULL,
+                  "verdicts are of scenarios with 'metastability'");
+}
+
+TEST(plan, a_threshold_may_be_of_some_cells)
+{
+    REQUIRE(build("thresholds: {\"amplification{cell:nodes=3}\": \"value > 2\", latency: \"avg < "
+                  "1s\"}\nsweep: {system.nodes: [1, 3]}\n",
+                  NULL, 0, NULL, false));
+    for (uint32_t index = 0; index < 2; index++) {
+        const struct run_spec *spec = &plan.cells[index].spec;
+        REQUIRE(spec->threshold_count == 2);
+        CHECK_TEXT(spec->thresholds[0].metric, "amplification");
+        CHECK_EQUAL(spec->thresholds[0].is_elsewhere, index == 0);
+        CHECK(!spec->thresholds[1].is_elsewhere);
+    }
+    release();
+    check_refused("thresholds: {\"latency{cell:nodes=4}\": \"avg < 1s\"}\n", NULL, 0, NULL,
+                  "no cell of the sweep has 'nodes=4'");
+    check_refused("thresholds: {\"latency{cell:nodes=4,name:x}\": \"avg < 1s\"}\n", NULL, 0, NULL,
+                  "'latency' takes no tags");
+    check_refused("thresholds: {\"latency{name:x,cell:n}\": \"avg < 1s\"}\n", NULL, 0, NULL,
+                  "'latency' takes no tags");
+}
+
 TEST(plan, labels_grow_where_they_collide)
 {
     REQUIRE(build("sweep: {network.default.latency: [1ms, 2ms], network.clients.latency: [1ms, "

@@ -450,6 +450,60 @@ TEST(report, what_nodes_showed_has_a_panel_for_each_name)
     lab_close(&lab);
 }
 
+/* A run with nothing but a verdict. */
+static void add_verdict(struct lab *lab, int64_t cell_id, uint64_t seed, enum metastability verdict)
+{
+    struct run_result *result = lab->result;
+    result_clear(result);
+    result->seed = seed;
+    result->digest = seed;
+    result->metastability = verdict;
+    struct result_arm *arm = vec_push(&result->arms);
+    *arm = (struct result_arm){.arm = ARM_TRIGGER, .offered = 10, .good = 5, .attempts = 10};
+    struct results_cost cost = {lab->shard_id, 1, 1};
+    CHECK(results_add_run(lab->results, cell_id, result, &cost, NULL, NULL));
+}
+
+TEST(report, verdicts_of_a_sweep_are_drawn_as_a_table)
+{
+    struct lab lab;
+    struct err err = {0};
+    REQUIRE(lab_open(&lab, "storm"));
+    for (int64_t nodes = 1; nodes <= 3; nodes += 2) {
+        int64_t naive = add_cell(&lab, "naive", nodes);
+        int64_t aws = add_cell(&lab, "aws", nodes);
+        for (uint64_t seed = 1; seed <= 4; seed++) {
+            bool is_open = seed > 3 && nodes == 3;
+            add_verdict(&lab, aws, seed, METASTABILITY_STABLE);
+            add_verdict(&lab, naive, seed,
+                        is_open ? METASTABILITY_UNDECIDED : METASTABILITY_METASTABLE);
+        }
+    }
+    CHECK(write_to(&lab, lab.report, &err));
+    CHECK(file_has(lab.report, "data/verdicts.csv",
+                   "down,across,stable,metastable,unstable,permanent,undecided\n"
+                   "naive,1,0,4,0,0,0\nnaive,3,0,3,0,0,1\naws,1,4,0,0,0,0\naws,3,4,0,0,0,0\n"));
+    CHECK(file_has(lab.report, "plot/verdicts.gp", "'4 of 4 seeds'"));
+    CHECK(file_has(lab.report, "plot/verdicts.gp", "'metastable 3 of 4'"));
+    CHECK(file_has(lab.report, "plot/verdicts.gp", "'undecided 1 of 4'"));
+    CHECK(!file_has(lab.report, "plot/verdicts.gp", "collapses without any trigger"));
+    CHECK(has_file(lab.report, "img/verdicts.svg"));
+    CHECK(file_has(lab.report, "index.html", "img/verdicts.svg"));
+    lab_close(&lab);
+}
+
+TEST(report, verdicts_on_one_axis_have_no_table)
+{
+    struct lab lab;
+    struct err err = {0};
+    REQUIRE(lab_open(&lab, "storm"));
+    add_verdict(&lab, add_cell(&lab, "naive", 3), 1, METASTABILITY_METASTABLE);
+    add_verdict(&lab, add_cell(&lab, "aws", 3), 1, METASTABILITY_STABLE);
+    CHECK(write_to(&lab, lab.report, &err));
+    CHECK(!has_file(lab.report, "plot/verdicts.gp"));
+    lab_close(&lab);
+}
+
 TEST(report, page_says_what_failed_and_how_to_repeat_it)
 {
     struct lab lab;
@@ -890,5 +944,5 @@ TEST(report, plots_are_listed_by_name)
         CHECK(name[0] != '\0' && summary[0] != '\0');
         count++;
     }
-    CHECK(count >= 11);
+    CHECK(count >= 12);
 }
