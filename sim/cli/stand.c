@@ -54,7 +54,7 @@ bool stand_open(struct stand *stand, struct opened *opened, struct err *err)
     return true;
 }
 
-static const char *const template =
+static const char template[] =
     "squall: 1\nname: prediction\ntime: {warmup: 0s, limit: 1s}\n"
     "system:\n  model: server\n  nodes: 1\n"
     "  options: {serviceTime: %" PRId64 "ns, serviceLaw: %s, servers: %u, queueLimit: %.0f, "
