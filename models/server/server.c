@@ -24,6 +24,11 @@
  * costs errorCost, done by a worker before any waiting request is looked at, and only then is
  * answered. What is dropped silently because the queue is full costs nothing: nobody ran.
  *
+ * The pool of workers. Whom an idle pool calls matters when workers leave after keepAlive and new
+ * ones cost startCost: the one that came back last (mru) lets the others go and a burst finds a
+ * cold pool; the one that has waited longest (lru) keeps all of them. Those that are to leave do so
+ * when the next request comes.
+ *
  * Stalls. A heap of gcHeap requests fills by one with every request; when one does not fit beside
  * what was live at the last collection and was allocated since, everything stops for gcPause +
  * gcPausePerRequest * live. A service delayed by a stall is delayed by all of it: after its time
@@ -35,9 +40,9 @@
  * nothing begins or ends its hold before that is done. On one core the capacity is then exactly
  * 1 / (service + pause / (gcHeap - live)) (analysis/predict_laws.h: law_gc_capacity).
  *
- * What it shows: gauges server.queue (requests that wait) and, when there is a heap,
- * server.gc-share (of the time from the last but one collection to the last, in thousandths, at
- * each).
+ * What it shows: gauges server.queue (requests that wait), with keepAlive server.workers, and, when
+ * there is a heap, server.gc-share (of the time from the last but one collection to the last, in
+ * thousandths, at each).
  *
  * Not here: work that is taken back in the middle (a cancellation finds only requests that wait),
  * priorities, connections, more than one target. */
@@ -56,6 +61,9 @@ enum option {
     OPTION_SERVICE_LAW,
     OPTION_SERVICE_SPREAD,
     OPTION_SERVERS,
+    OPTION_WORKER_SELECTION,
+    OPTION_KEEP_ALIVE,
+    OPTION_START_COST,
     OPTION_USES,
     OPTION_HOLD_TIME,
     OPTION_LOAD_FACTOR,
@@ -94,6 +102,13 @@ static const struct sq_option options[OPTION_COUNT] = {
                                "deviation of the logarithm, 100% = 1"},
     [OPTION_SERVERS] = {"servers", SQ_OPTION_COUNT, "1", NULL,
                         "requests served at once; each needs a core of the host (uses: processor)"},
+    [OPTION_WORKER_SELECTION] = {"workerSelection", SQ_OPTION_CHOICE, "mru", "mru|lru|random",
+                                 "which idle worker is called: the one that has been idle for the "
+                                 "shortest time, for the longest, or any"},
+    [OPTION_KEEP_ALIVE] = {"keepAlive", SQ_OPTION_DURATION, "0s", NULL,
+                           "a worker that has been idle for so long is gone; 0s: it stays"},
+    [OPTION_START_COST] = {"startCost", SQ_OPTION_DURATION, "0s", NULL,
+                           "work of a worker that is new, before its first request"},
     [OPTION_USES] = {"uses", SQ_OPTION_CHOICE, "processor", "processor|time",
                      "what a service takes: the host's processor, or time that just passes"},
     [OPTION_HOLD_TIME] = {"holdTime", SQ_OPTION_DURATION, "0s", NULL,
@@ -156,6 +171,7 @@ static const struct sq_option options[OPTION_COUNT] = {
 enum { ON_FULL_DROP, ON_FULL_REJECT };
 enum { CANCELLATION_NONE, CANCELLATION_CLIENT, CANCELLATION_DEADLINE };
 enum { USES_PROCESSOR, USES_TIME };
+enum { SELECT_MRU, SELECT_LRU, SELECT_RANDOM };
 enum { GC_USES_TIME, GC_USES_PROCESSOR };
 
 #define ONE_REQUEST (UINT64_C(1) << 32) /* of memory */
@@ -171,6 +187,8 @@ struct worker {
     struct worker *next_idle;
     struct worker *next_stopped;
     sq_fiber fiber;
+    sq_time idle_since;
+    bool is_dismissed; /* it ends when it is called */
 };
 
 struct server {
@@ -181,11 +199,13 @@ struct server {
     struct job *failed_first; /* wait for their error path */
     struct job *failed_last;
     struct worker *idle; /* the last to park on top */
+    uint32_t idle_count;
     uint32_t worker_count;
-    uint32_t in_system; /* admitted, neither answered nor dropped */
-    uint64_t live;      /* memory of admitted requests, in parts of a request */
-    uint64_t used;      /* what was live at the last collection, and was allocated since */
-    bool is_collecting; /* gcUses: processor */
+    uint32_t workers_shown; /* the gauge server.workers */
+    uint32_t in_system;     /* admitted, neither answered nor dropped */
+    uint64_t live;          /* memory of admitted requests, in parts of a request */
+    uint64_t used;          /* what was live at the last collection, and was allocated since */
+    bool is_collecting;     /* gcUses: processor */
     struct worker *stopped_first; /* wait for the end of the collection */
     struct worker *stopped_last;
     sq_time collected_at; /* begin of the last collection; -1: there was none */
@@ -547,7 +567,10 @@ static void work(struct sq_env *env, void *argument)
     struct server *server = env->state;
     struct worker *worker = argument;
     worker->fiber = env->fiber->self(env);
-    for (;;) {
+    if (option(server, OPTION_START_COST) > 0) {
+        spend(server, worker, option(server, OPTION_START_COST));
+    }
+    while (!worker->is_dismissed) {
         run_error_paths(server, worker);
         struct job *job = next_job(server);
         show_queue(server);
@@ -556,9 +579,64 @@ static void work(struct sq_env *env, void *argument)
             serve(server, worker, job);
         } else {
             worker->next_idle = server->idle;
+            worker->idle_since = now_of(server);
             server->idle = worker;
+            server->idle_count++;
             env->fiber->park(env);
         }
+    }
+    env->mem->free(env, worker);
+}
+
+/* Takes the worker that `link` points to out of the idle ones and calls it. */
+static void call_worker(struct server *server, struct worker **link)
+{
+    struct worker *worker = *link;
+    *link = worker->next_idle;
+    server->idle_count--;
+    server->env->fiber->unpark(server->env, worker->fiber);
+}
+
+/* Who has been idle for too long leaves; they are at the bottom. */
+static void dismiss(struct server *server)
+{
+    const sq_time keep_alive = option(server, OPTION_KEEP_ALIVE);
+    if (keep_alive == 0) {
+        return;
+    }
+    struct worker **link = &server->idle;
+    while (*link != NULL && now_of(server) - (*link)->idle_since < keep_alive) {
+        link = &(*link)->next_idle;
+    }
+    while (*link != NULL) {
+        (*link)->is_dismissed = true;
+        server->worker_count--;
+        call_worker(server, link);
+    }
+}
+
+/* The idle worker that the selection means; there is one. */
+static struct worker **select_worker(struct server *server)
+{
+    uint64_t skipped = 0;
+    if (option(server, OPTION_WORKER_SELECTION) == SELECT_LRU) {
+        skipped = server->idle_count - 1;
+    } else if (option(server, OPTION_WORKER_SELECTION) == SELECT_RANDOM) {
+        skipped = server->env->rand->below(server->env, server->idle_count);
+    }
+    struct worker **link = &server->idle;
+    for (; skipped > 0; skipped--) {
+        link = &(*link)->next_idle;
+    }
+    return link;
+}
+
+static void show_workers(struct server *server)
+{
+    if (option(server, OPTION_KEEP_ALIVE) > 0 && server->worker_count != server->workers_shown) {
+        server->workers_shown = server->worker_count;
+        server->env->trace->see(server->env, SQ_SEE_GAUGE, server->worker_count, 0, 0,
+                                "server.workers");
     }
 }
 
@@ -566,16 +644,16 @@ static void work(struct sq_env *env, void *argument)
 static void wake_worker(struct server *server)
 {
     struct sq_env *env = server->env;
-    struct worker *worker = server->idle;
-    if (worker != NULL) {
-        server->idle = worker->next_idle;
-        env->fiber->unpark(env, worker->fiber);
+    dismiss(server);
+    if (server->idle != NULL) {
+        call_worker(server, select_worker(server));
     } else if (server->worker_count < option(server, OPTION_SERVERS)) {
         server->worker_count++;
-        worker = env->mem->alloc(env, sizeof(*worker));
+        struct worker *worker = env->mem->alloc(env, sizeof(*worker));
         *worker = (struct worker){0};
         env->fiber->spawn(env, work, worker);
     }
+    show_workers(server);
 }
 
 /* ------------------------------------------------------------------------------------- arrivals */

@@ -1221,3 +1221,45 @@ TEST(server, a_batch_collapses_when_its_work_is_two_time_outs)
     CHECK_EQUAL(batch(1199), 1199);
     CHECK_EQUAL(batch(1200), 600);
 }
+
+/* ------------------------------------------------------------------------------ pool of workers */
+
+/* Ten requests at once, then one every 100 ms for 20 s, then ten at once again: how many of these
+ * had to wait for a worker to start. */
+static uint32_t cold_starts(const char *selection)
+{
+    char options[256];
+    snprintf(
+        options, sizeof(options),
+        "serviceTime: 10ms, serviceLaw: deterministic, uses: time, servers: 10, keepAlive: 2s, "
+        "startCost: 50ms, workerSelection: %s",
+        selection);
+    struct lab lab;
+    uint32_t cold = 0;
+    CHECK(lab_run(&lab,
+                  (struct lab_options){
+                      .server = options,
+                      .load = "{executor: ramping-arrival-rate, startRate: 100000/s, arrivals: "
+                              "uniform, stages: [{target: 100000/s, duration: 100us}, {target: "
+                              "10/s, duration: 0s}, {target: 10/s, duration: 20s}, {target: "
+                              "100000/s, duration: 0s}, {target: 100000/s, duration: 100us}, "
+                              "{target: 0, duration: 0s}], workload: {recordCount: 1, "
+                              "readProportion: 100%, updateProportion: 0%}}",
+                      .limit_s = 22,
+                      .seed = 1,
+                  },
+                  NULL));
+    for (uint32_t i = 0; i < lab.count; i++) {
+        bool is_late = lab.operations[i].intended > 20 * NS_PER_S;
+        cold += is_late && lab_sojourn_s(&lab.operations[i]) > .055 ? 1 : 0;
+    }
+    lab_free(&lab);
+    return cold;
+}
+
+TEST(server, a_pool_that_calls_the_last_idle_worker_is_cold_at_the_next_burst)
+{
+    CHECK(cold_starts("mru") >= 4); /* the one that is warm serves the others meanwhile */
+    CHECK_EQUAL(cold_starts("lru"), 0);
+    CHECK_EQUAL(cold_starts("random"), 0);
+}
