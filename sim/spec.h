@@ -352,6 +352,51 @@ struct spec_relief {
     uint64_t shed_to;    /* out of 2^32 */
 };
 
+/* The fleet: machines that fail and are repaired, whatever runs on them. It decides when machines
+ * are there; which service is up then is a question of its own. */
+enum spec_estimator {
+    SPEC_ESTIMATOR_AUTO, /* exact when it can be, else is, else restart */
+    SPEC_ESTIMATOR_EXACT,
+    SPEC_ESTIMATOR_CRUDE,
+    SPEC_ESTIMATOR_IS, /* importance sampling: balanced failure biasing on the jump chain */
+    SPEC_ESTIMATOR_RESTART,
+    SPEC_ESTIMATOR_DECOMPOSE, /* with the real code, in episodes around each transition */
+};
+
+/* Up while at least `needed` machines are available, and, with a fail-over time, a leader is known.
+ */
+struct spec_service {
+    const char *name;
+    uint32_t needed;     /* 1 .. machines */
+    int64_t failover_ns; /* mean time until the next leader is known, exponential; 0: no leader */
+    struct spec_place place;
+};
+
+struct spec_fleet {
+    bool is_asked;     /* the scenario says how machines fail; the rest is meaningless otherwise */
+    uint32_t machines; /* 1 .. 64; machine i is node i of the first group */
+    struct dist life;  /* of a machine, from the end of its repair */
+    struct dist repair;
+    uint32_t crews;         /* that repair, groups first; 0: one for each machine and group */
+    uint64_t shock_share;   /* of the failures of a machine, those that come to all machines that
+                               are up at once (Marshall-Olkin; beta factor), out of 2^32 */
+    uint64_t correlation;   /* rho of a beta-binomial number of machines that are down, out of
+                               2^32: a still picture without dynamics */
+    const char *group_name; /* "rack"; NULL: no groups */
+    uint32_t group_count;   /* machines are dealt out to them in turn */
+    struct dist group_life; /* a group that is down takes its machines away, as they are */
+    struct dist group_repair;
+    int64_t maintenance_every_ns; /* every machine in turn is taken away for maintenance_ns, and no
+                                     two at once; 0: never */
+    int64_t maintenance_ns;
+    struct spec_service *services;
+    uint32_t service_count; /* >= 1 */
+    enum spec_estimator estimator;
+    int64_t half_width_millionths; /* of the interval, relative to the estimate */
+    int64_t confidence_millionths;
+    struct spec_place place;
+};
+
 struct spec_availability {
     int64_t window_ns;
     uint64_t success_min; /* share of operations that succeed, out of 2^32 */
@@ -400,6 +445,7 @@ struct run_spec {
     struct spec_threshold *thresholds;
     uint32_t threshold_count;
     struct spec_availability availability;
+    struct spec_fleet fleet;
     struct spec_metastability metastability;
     struct spec_relief relief;
 };

@@ -304,17 +304,6 @@ static void read_metastability(struct build *build)
     }
 }
 
-static void read_availability(struct build *build)
-{
-    struct view view = view_at(build->root, "availability");
-    struct spec_availability *availability = &build->spec->availability;
-    availability->window_ns = view_number(view, "window", 1);
-    struct err err = {0};
-    if (!predicate_up(view_text(view, "up"), availability, &err)) {
-        build_complain(build, view, "up", "%s", err.text);
-    }
-}
-
 static void read_thresholds(struct build *build)
 {
     struct run_spec *spec = build->spec;
@@ -347,6 +336,6 @@ void build_judging(struct build *build)
     read_metastability(build);
     read_expect(build, view_at(build->root, "expect"));
     read_known(build);
-    read_availability(build);
+    build_availability(build);
     read_thresholds(build);
 }

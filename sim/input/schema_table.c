@@ -18,8 +18,9 @@
 #include "sim/base/base.h"
 #include "sim/base/units.h"
 
-#define HOUR (3600 * NS_PER_S)
-#define DAY  (24 * HOUR)
+#define HOUR    (3600 * NS_PER_S)
+#define DAY     (24 * HOUR)
+#define CENTURY (100 * 365 * DAY)
 #define OBJECT(name_, keys_)                                                                       \
     {                                                                                              \
         .name = (name_), .keys = (keys_), .key_count = ARRAY_COUNT(keys_)                          \
@@ -48,7 +49,7 @@ static const struct schema_key point_keys[] = {
     {.name = "value",
      .type = SCHEMA_DURATION,
      .is_required = true,
-     .max = 365 * DAY,
+     .max = CENTURY,
      .example = "5ms",
      .description = "duration at this quantile"},
 };
@@ -63,37 +64,37 @@ static const struct schema_key law_keys[] = {
                     "mean exponential, points empirical"},
     {.name = "value",
      .type = SCHEMA_DURATION,
-     .max = 365 * DAY,
+     .max = CENTURY,
      .example = "5ms",
      .description = "constant: the duration itself"},
     {.name = "latency",
      .type = SCHEMA_DURATION,
-     .max = 365 * DAY,
+     .max = CENTURY,
      .example = "800us",
      .description = "another word for median, or without p99 for value"},
     {.name = "median",
      .type = SCHEMA_DURATION,
-     .max = 365 * DAY,
+     .max = CENTURY,
      .example = "800us",
      .description = "lognormal: half of the values are below"},
     {.name = "mean",
      .type = SCHEMA_DURATION,
-     .max = 365 * DAY,
+     .max = CENTURY,
      .example = "30s",
      .description = "exponential, or lognormal with p99: the mean"},
     {.name = "min",
      .type = SCHEMA_DURATION,
-     .max = 365 * DAY,
+     .max = CENTURY,
      .example = "1ms",
      .description = "uniform and pareto: the least value"},
     {.name = "max",
      .type = SCHEMA_DURATION,
-     .max = 365 * DAY,
+     .max = CENTURY,
      .example = "10ms",
      .description = "uniform: the largest value; pareto: where the tail is cut"},
     {.name = "p99",
      .type = SCHEMA_DURATION,
-     .max = 365 * DAY,
+     .max = CENTURY,
      .example = "6ms",
      .description = "lognormal: 99 % of the values are below"},
     {.name = "shape",
@@ -1152,6 +1153,100 @@ static const struct schema_key known_keys[] = {
 };
 static const struct schema_object known_object = OBJECT("knownDefect", known_keys);
 
+static const struct schema_key fleet_group_keys[] = {
+    {.name = "name",
+     .type = SCHEMA_NAME,
+     .initial = "rack",
+     .description = "what the groups are",
+     .example = "rack"},
+    {.name = "count",
+     .type = SCHEMA_COUNT,
+     .is_required = true,
+     .min = 1,
+     .max = 16,
+     .description = "number of groups; machines are dealt out to them in turn",
+     .example = "3"},
+    {.name = "life",
+     .form = SCHEMA_EITHER,
+     .type = SCHEMA_DURATION,
+     .object = &law_object,
+     .is_required = true,
+     .description = "of a group, from the end of its repair",
+     .example = "{mean: 10000h}"},
+    {.name = "repair",
+     .form = SCHEMA_EITHER,
+     .type = SCHEMA_DURATION,
+     .object = &law_object,
+     .is_required = true,
+     .description = "how long a group is down",
+     .example = "{mean: 4h}"},
+};
+static const struct schema_object fleet_group_object = OBJECT("groups", fleet_group_keys);
+
+static const struct schema_key shock_keys[] = {
+    {.name = "share",
+     .type = SCHEMA_PERCENT,
+     .is_required = true,
+     .description = "of a machine's failures, those that strike all machines at once (the beta "
+                    "factor); it leaves the availability of one machine as it is",
+     .example = "1%"},
+};
+static const struct schema_object shock_object = OBJECT_SHORT("shocks", shock_keys, "share");
+
+static const struct schema_key maintenance_keys[] = {
+    {.name = "every",
+     .type = SCHEMA_DURATION,
+     .is_required = true,
+     .min = 1,
+     .max = CENTURY,
+     .description = "pause between two maintenances of one machine",
+     .example = "720h"},
+    {.name = "duration",
+     .type = SCHEMA_DURATION,
+     .is_required = true,
+     .min = 1,
+     .max = CENTURY,
+     .description = "how long the machine is away",
+     .example = "1h"},
+};
+static const struct schema_object maintenance_object = OBJECT("maintenance", maintenance_keys);
+
+static const struct schema_key service_keys[] = {
+    {.name = "name",
+     .type = SCHEMA_NAME,
+     .is_required = true,
+     .description = "of the service in tables and plots",
+     .example = "writes"},
+    {.name = "needed",
+     .type = SCHEMA_TEXT,
+     .initial = "majority",
+     .description = "machines that must be available: a number, any, majority or all",
+     .example = "majority"},
+    {.name = "failover",
+     .type = SCHEMA_DURATION,
+     .initial = "0s",
+     .max = DAY,
+     .description = "mean time until the next leader is known when the leader's machine is lost, "
+                    "or the quorum is back; 0s: there is no leader",
+     .example = "10s"},
+};
+static const struct schema_object service_object = OBJECT("service", service_keys);
+
+static const struct schema_key precision_keys[] = {
+    {.name = "halfWidth",
+     .type = SCHEMA_PERCENT,
+     .initial = "10%",
+     .description = "of the interval, relative to the estimate",
+     .example = "10%"},
+    {.name = "confidence",
+     .type = SCHEMA_PERCENT,
+     .initial = "95%",
+     .description = "of the interval",
+     .example = "95%"},
+};
+static const struct schema_object precision_object =
+    OBJECT_SHORT("precision", precision_keys, "halfWidth");
+
 static const struct schema_key availability_keys[] = {
     {.name = "window",
      .type = SCHEMA_DURATION,
@@ -1165,6 +1260,73 @@ static const struct schema_key availability_keys[] = {
      .initial = "success_rate >= 99%",
      .description = "when a window counts as up",
      .example = "success_rate >= 99% and p(99) <= 500ms"},
+    {.name = "machines",
+     .type = SCHEMA_COUNT,
+     .min = 1,
+     .max = 64,
+     .description = "machines of the fleet; as many as the first group has nodes when absent",
+     .example = "5"},
+    {.name = "life",
+     .form = SCHEMA_EITHER,
+     .type = SCHEMA_DURATION,
+     .object = &law_object,
+     .description = "how long a machine lives; with it the scenario asks for the availability of a "
+                    "fleet of machines that fail and are repaired",
+     .example = "{mean: 99h}"},
+    {.name = "repair",
+     .form = SCHEMA_EITHER,
+     .type = SCHEMA_DURATION,
+     .object = &law_object,
+     .description = "how long its repair takes",
+     .example = "{mean: 1h}"},
+    {.name = "crews",
+     .type = SCHEMA_COUNT,
+     .word = "unlimited",
+     .min = 1,
+     .max = 64,
+     .description = "repair crews; what waits for one is down; unlimited when absent",
+     .example = "1"},
+    {.name = "groups",
+     .form = SCHEMA_OBJECT,
+     .object = &fleet_group_object,
+     .description = "racks, zones or power feeds that fail by themselves and take their machines "
+                    "away",
+     .example = "{name: rack, count: 3, life: {mean: 10000h}, repair: {mean: 4h}}"},
+    {.name = "shocks",
+     .form = SCHEMA_EITHER,
+     .type = SCHEMA_PERCENT,
+     .object = &shock_object,
+     .description = "failures with a common cause",
+     .example = "1%"},
+    {.name = "correlation",
+     .type = SCHEMA_PERCENT,
+     .description =
+         "between two machines, of a beta-binomial number that is down (a still picture: "
+         "estimator exact only)",
+     .example = "5%"},
+    {.name = "maintenance",
+     .form = SCHEMA_OBJECT,
+     .object = &maintenance_object,
+     .description = "planned: every machine in turn, no two at once",
+     .example = "{every: 720h, duration: 1h}"},
+    {.name = "services",
+     .form = SCHEMA_LIST,
+     .object = &service_object,
+     .description = "what is asked of the fleet; one that needs a majority when absent",
+     .example = "[{name: any-copy, needed: any}, {name: writes, needed: majority, failover: 10s}]"},
+    {.name = "estimator",
+     .type = SCHEMA_CHOICE,
+     .choices = "auto|exact|crude|is|restart|decompose",
+     .description = "how the unavailability is found: a Markov chain, plain simulation, importance "
+                    "sampling, RESTART splitting, or episodes of the real code around each "
+                    "transition of the fleet; auto when absent",
+     .example = "exact"},
+    {.name = "precision",
+     .form = SCHEMA_EITHER,
+     .type = SCHEMA_PERCENT,
+     .object = &precision_object,
+     .description = "when an estimate is good enough: 10% at 95% when absent",
+     .example = "{halfWidth: 10%, confidence: 95%}"},
 };
 static const struct schema_object availability_object = OBJECT("availability", availability_keys);
 

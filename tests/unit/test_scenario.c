@@ -539,6 +539,74 @@ TEST(scenario, checks_expectations_and_thresholds)
     release();
 }
 
+TEST(scenario, a_fleet_of_machines_that_fail)
+{
+    REQUIRE(compile_body(
+        "system: {model: raft, nodes: 5}\n"
+        "availability: {life: {mean: 99h}, repair: 1h, crews: 2, shocks: 25%, correlation: 50%,\n"
+        "  groups: {count: 3, life: {mean: 10000h}, repair: {mean: 4h}}, maintenance: {every: "
+        "720h, "
+        "duration: 1h},\n"
+        "  services: [{name: any, needed: any}, {name: w, failover: 10s}, {name: x, needed: 4}],\n"
+        "  estimator: restart, precision: {halfWidth: 5%, confidence: 90%}}\n"));
+    const struct spec_fleet *fleet = &spec.fleet;
+    CHECK(fleet->is_asked);
+    CHECK_EQUAL(fleet->machines, 5);
+    CHECK_EQUAL(fleet->life.kind, DIST_EXPONENTIAL);
+    CHECK_EQUAL(dist_mean(&fleet->life), 99 * 3600 * NS_PER_S);
+    CHECK_EQUAL(dist_mean(&fleet->repair), 3600 * NS_PER_S);
+    CHECK_EQUAL(fleet->crews, 2);
+    CHECK_EQUAL(fleet->shock_share, UINT64_C(1) << 30);
+    CHECK_EQUAL(fleet->correlation, UINT64_C(1) << 31);
+    CHECK_EQUAL(fleet->group_count, 3);
+    CHECK_TEXT(fleet->group_name, "rack");
+    CHECK_EQUAL(dist_mean(&fleet->group_repair), 4 * 3600 * NS_PER_S);
+    CHECK_EQUAL(fleet->maintenance_ns, 3600 * NS_PER_S);
+    REQUIRE(fleet->service_count == 3);
+    CHECK_EQUAL(fleet->services[0].needed, 1);
+    CHECK_EQUAL(fleet->services[1].needed, 3);
+    CHECK_EQUAL(fleet->services[1].failover_ns, 10 * NS_PER_S);
+    CHECK_EQUAL(fleet->services[2].needed, 4);
+    CHECK_EQUAL(fleet->estimator, SPEC_ESTIMATOR_RESTART);
+    CHECK_EQUAL(fleet->half_width_millionths, 50000);
+    CHECK_EQUAL(fleet->confidence_millionths, 900000);
+    release();
+    REQUIRE(
+        compile_body("system: {model: raft, nodes: 4}\navailability: {life: 9h, repair: 1h}\n"));
+    REQUIRE(fleet->service_count == 1);
+    CHECK_EQUAL(fleet->services[0].needed, 3);
+    CHECK_EQUAL(fleet->half_width_millionths, 100000);
+    CHECK_EQUAL(fleet->confidence_millionths, 950000);
+    CHECK_EQUAL(fleet->crews, 0);
+    release();
+    REQUIRE(compile_body("system: {model: raft}\n"));
+    CHECK(!fleet->is_asked);
+    release();
+}
+
+TEST(scenario, what_a_fleet_lacks_is_said)
+{
+    static const char *const bad[] = {
+        "crews: 1",
+        "life: 9h",
+        "life: 9h, repair: 0s",
+        "life: 0s, repair: 1h",
+        "life: 9h, repair: 1h, services: [{name: a, needed: 9}]",
+        "life: 9h, repair: 1h, services: [{name: a, needed: most}]",
+        "life: 9h, repair: 1h, services: [{name: a}, {name: a}]",
+        "life: 9h, repair: 1h, groups: {count: 9, life: 1h, repair: 1h}",
+        "life: 9h, repair: 1h, precision: 0%",
+        "life: 9h, repair: 1h, precision: {confidence: 9%}",
+        "life: 9h, repair: 1h, machines: 65"};
+    for (uint32_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        char body[256];
+        snprintf(body, sizeof(body), "system: {model: raft, nodes: 3}\navailability: {%s}\n",
+                 bad[i]);
+        CHECK(!compile_body(body));
+        release();
+    }
+}
+
 TEST(scenario, a_model_may_have_invariants_of_its_own)
 {
     REQUIRE(compile_body("system: {model: raft}\nexpect: {violated: [my-own.invariant]}\n"));
