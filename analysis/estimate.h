@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Estimates of unavailability: what a replication (one seed) adds up, how replications are put
+ * together, and what is printed beside the number so that it can be believed.
+ *
+ * All estimators but the exact one give pairs of (time down, time) over cycles, batches or
+ * replications, and the unavailability is a ratio of two means. Importance sampling measures the
+ * two on different cycles (measure-specific dynamic importance sampling: Goyal, Shahabuddin,
+ * Heidelberger, Nicola and Glynn, IEEE Trans. Computers 41, 1992). Hours throughout. */
+#ifndef SQUALL_ANALYSIS_ESTIMATE_H
+#define SQUALL_ANALYSIS_ESTIMATE_H
+
+#include "analysis/statistics.h"
+#include "sim/spec.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ESTIMATE_NAME_SIZE 64
+
+enum estimate_method {
+    ESTIMATE_EXACT,    /* Markov chain */
+    ESTIMATE_BINOMIAL, /* independent machines, any laws: renewal theory */
+    ESTIMATE_BETA_BINOMIAL,
+    ESTIMATE_CRUDE,
+    ESTIMATE_IS,
+    ESTIMATE_RESTART,
+    ESTIMATE_DECOMPOSE,
+    ESTIMATE_METHOD_COUNT
+};
+
+/* Sums over the cycles of a replication, for one service. */
+struct estimate_sums {
+    char service[ESTIMATE_NAME_SIZE];
+    enum estimate_method method;
+    bool is_paired;   /* the two means are of the same cycles */
+    uint64_t count;   /* cycles in which time down was measured */
+    double down;      /* sums over them of (weighted) hours down, ... */
+    double down2;     /* their squares, ... */
+    double outages;   /* (weighted) outages that began, ... */
+    double cross;     /* paired: hours down times hours */
+    uint64_t lengths; /* cycles in which hours were measured */
+    double hours;
+    double hours2;
+    uint64_t hits;  /* cycles with an outage */
+    double weights; /* of the cycles with an outage, at the end of the first: sum, ... */
+    double weights2;
+    double weight_max;
+    uint64_t events; /* of the fleet that were simulated */
+    double simulated_h;
+    /* Exact methods: the answer itself; the sums above are 0. */
+    double unavailability;
+    double outages_per_h;
+    double mttf_h; /* from all up; NaN: not known */
+};
+
+void estimate_begin(struct estimate_sums *sums, const char *service, enum estimate_method method);
+/* Adds the sums of another replication of the same service by the same method. */
+void estimate_merge(struct estimate_sums *sums, const struct estimate_sums *other);
+/* One cycle in which both were measured. */
+void estimate_add_pair(struct estimate_sums *sums, double down_h, double hours, double outages);
+/* One cycle under a change of measure: `weight` is that at the first outage, 0: none happened. */
+void estimate_add_weighted(struct estimate_sums *sums, double down_h, double outages,
+                           double weight);
+/* One cycle for its length alone. */
+void estimate_add_length(struct estimate_sums *sums, double hours);
+
+struct estimate {
+    double unavailability; /* NaN: nothing was measured */
+    /* NaN where there is none; an exact one has its value at both ends. With no hit the upper end
+     * is a one-sided bound: 3 outages in the time that was seen. */
+    struct interval interval;
+    const char *interval_method;
+    bool is_bound;     /* no hit: only the upper end means something */
+    double half_width; /* relative; infinite for a bound */
+    double outages_per_h;
+    double outage_h;     /* mean length; NaN: none seen */
+    double mttf_h;       /* NaN: not known */
+    double effective;    /* sample size of the hits: (sum w)^2 / sum w^2 */
+    double weight_share; /* of the largest weight; above 5 % the interval is not to be believed */
+    uint64_t hits;
+    uint64_t events;
+    double simulated_h;
+};
+struct estimate estimate_of(const struct estimate_sums *sums, double confidence);
+
+/* "exact", "binomial", "beta-binomial", "crude", "is", "restart", "decompose". */
+const char *estimate_method_name(enum estimate_method method);
+/* False: there is no such method. */
+bool estimate_method_find(const char *name, enum estimate_method *method);
+
+/* One replication of every service of the fleet: fills `sums[service]`. What is exact ignores the
+ * seed. `digest` gets that of all that was simulated. False (ERR_INPUT): this fleet is not for this
+ * estimator, and why. SPEC_ESTIMATOR_AUTO takes exact if it can, else is, else restart. */
+bool estimate_run(const struct spec_fleet *fleet, uint64_t seed, struct estimate_sums *sums,
+                  uint64_t *digest, uint64_t *events, struct err *err);
+
+#endif

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * RESTART (Villen-Altamirano and Villen-Altamirano, "RESTART: a method for accelerating rare event
+ * simulations", ITC-13, 1991): whenever one machine more is away, the trajectory is split into
+ * several that go on independently, each with a part of the weight; a copy ends when it comes back
+ * below the level at which it was made, and the original goes on and has its weight again. Any laws
+ * will do.
+ *
+ * Levels are the numbers of machines away, 1 .. machines - needed + 1 of the service. The factor at
+ * level k is about 1 / P(level k is reached from k - 1), from mean rates: it decides the price and
+ * not the result. Where several levels are passed at once (a shock, a rack), the trajectory is
+ * split at the last of them only: they were not rare one by one.
+ *
+ * A split redraws every clock by its age (sim/fleet.h). Copies are named by the path of branches
+ * that leads to them, 42/3/0/1: each is a function of its path alone, so any of them can be had
+ * again by going the path from the start, without snapshots. The first branch is the number of the
+ * replication.
+ *
+ * A replication is LIVES mean lives of warm-up and as many that are measured: cycles do not begin
+ * anew with laws that remember. */
+#include "analysis/estimators.h"
+
+#include "sim/base/base.h"
+#include "sim/base/hash.h"
+
+#include <stdlib.h>
+
+#define NS_IN_AN_HOUR 3.6e12
+#define LIVES         20
+#define REPLICATIONS  20 /* of one seed */
+#define FACTOR_MAX    1000
+#define EVENTS_MAX    400000000 /* of one replication: a plan that explodes */
+
+/* A trajectory, or copies of it that are still to be run. */
+struct trial {
+    struct fleet fleet;
+    uint32_t birth;                    /* level at which it was made; 0: the original */
+    uint32_t level;                    /* now */
+    uint32_t branches;                 /* of it so far */
+    uint32_t copies;                   /* of this state that are left to run */
+    double weight[FLEET_MACHINES + 1]; /* at each level up to the present one */
+    bool was_up;
+};
+
+struct plan {
+    const struct spec_fleet *spec;
+    uint32_t service;
+    uint32_t levels;
+    uint32_t factor[FLEET_MACHINES + 1];
+    int64_t begin_ns; /* of what is measured */
+    int64_t end_ns;
+};
+
+struct sums {
+    double down_h;
+    double outages;
+    uint64_t events;
+    uint64_t digest;
+};
+
+/* -------------------------------------------------------------------------------------- the plan
+ */
+
+static uint32_t factor_of(const struct spec_fleet *spec, uint32_t level)
+{
+    const double life = (double)dist_mean(&spec->life);
+    const double repair = (double)dist_mean(&spec->repair);
+    const uint32_t down = level - 1;
+    const uint32_t crews = spec->crews == 0 || spec->crews > down ? down : spec->crews;
+    const double up_rate = (spec->machines - down) / life;
+    const double chance = down == 0 ? 1 : up_rate / (up_rate + crews / repair);
+    const double factor = 1 / chance;
+    return factor < 1.5 ? 1 : factor > FACTOR_MAX ? FACTOR_MAX : (uint32_t)(factor + .5);
+}
+
+static struct plan plan_of(const struct spec_fleet *spec, uint32_t service)
+{
+    const int64_t cycle_ns = dist_mean(&spec->life) + dist_mean(&spec->repair);
+    const int64_t span_ns = cycle_ns > FLEET_NEVER / 8 / LIVES ? FLEET_NEVER / 8 : LIVES * cycle_ns;
+    struct plan plan = {.spec = spec,
+                        .service = service,
+                        .levels = spec->machines - spec->services[service].needed + 1,
+                        .begin_ns = span_ns,
+                        .end_ns = 2 * span_ns};
+    for (uint32_t level = 1; level <= plan.levels; level++) {
+        plan.factor[level] = factor_of(spec, level);
+    }
+    return plan;
+}
+
+/* ------------------------------------------------------------------------------------- the trials
+ */
+
+static uint32_t level_of(const struct plan *plan, const struct fleet *fleet)
+{
+    const uint32_t away = plan->spec->machines - fleet_available_count(fleet);
+    return away < plan->levels ? away : plan->levels;
+}
+
+/* Hours of [from, until) that are measured. */
+static double measured(const struct plan *plan, int64_t from_ns, int64_t until_ns)
+{
+    from_ns = from_ns < plan->begin_ns ? plan->begin_ns : from_ns;
+    until_ns = until_ns > plan->end_ns ? plan->end_ns : until_ns;
+    return until_ns > from_ns ? (double)(until_ns - from_ns) / NS_IN_AN_HOUR : 0;
+}
+
+/* The trial has come to a higher level: its weight there, and how many copies are to be made. */
+static uint32_t rise(const struct plan *plan, struct trial *trial, uint32_t level)
+{
+    for (uint32_t i = trial->level + 1; i <= level; i++) {
+        trial->weight[i] = trial->weight[i - 1] / (i == level ? plan->factor[i] : 1);
+    }
+    trial->level = level;
+    return plan->factor[level] - 1;
+}
+
+/* One event; false: the trial is over. *copies: of the new state, to be run later. */
+static bool advance(const struct plan *plan, struct trial *trial, struct sums *sums,
+                    uint32_t *copies)
+{
+    struct fleet *fleet = &trial->fleet;
+    const int64_t next_ns = fleet_next(fleet);
+    const double weight = trial->weight[trial->level];
+    *copies = 0;
+    if (!trial->was_up) {
+        sums->down_h += weight * measured(plan, fleet->now_ns, next_ns);
+    }
+    if (next_ns >= plan->end_ns) {
+        return false;
+    }
+    const uint64_t before = fleet->digest;
+    fleet_step(fleet);
+    sums->events++;
+    sums->digest = hash_mix(sums->digest, before ^ fleet->digest);
+    const uint32_t level = level_of(plan, fleet);
+    if (level < trial->birth) {
+        return false;
+    }
+    if (level > trial->level) {
+        *copies = rise(plan, trial, level);
+    }
+    trial->level = level;
+    const bool is_up = fleet_is_up(fleet, plan->service);
+    if (trial->was_up && !is_up && fleet->now_ns >= plan->begin_ns) {
+        /* Copies are made from the state after the event: all of them share this outage. */
+        sums->outages += trial->weight[level] * (*copies + 1);
+    }
+    trial->was_up = is_up;
+    return sums->events < EVENTS_MAX;
+}
+
+/* Makes the next copy of the trial on top of the stack, above it. */
+static void make_copy(struct trial *from, struct trial *copy)
+{
+    ASSERT(from->copies > 0);
+    from->copies--;
+    *copy = *from;
+    copy->birth = from->level;
+    copy->copies = 0;
+    copy->branches = 0;
+    fleet_branch(&copy->fleet, from->branches);
+    from->branches++;
+}
+
+/* Runs the original and all its copies, the deepest first. A trial waits on the stack, in the state
+ * in which it was split, until its copies are done. */
+static void run_trials(const struct plan *plan, struct trial *stack, struct sums *sums)
+{
+    uint32_t depth = 1;
+    while (depth > 0) {
+        struct trial *top = &stack[depth - 1];
+        if (top->copies > 0) {
+            ASSERT(depth <= plan->levels);
+            make_copy(top, &stack[depth]);
+            depth++;
+            continue;
+        }
+        uint32_t copies = 0;
+        if (!advance(plan, top, sums, &copies)) {
+            depth--;
+            continue;
+        }
+        top->copies = copies;
+    }
+}
+
+static void begin_trial(const struct plan *plan, struct trial *trial, uint64_t seed,
+                        uint32_t replication)
+{
+    *trial = (struct trial){.weight = {1}};
+    fleet_begin(&trial->fleet, plan->spec, seed);
+    fleet_branch(&trial->fleet, replication);
+    trial->was_up = fleet_is_up(&trial->fleet, plan->service);
+}
+
+bool estimate_restart(const struct spec_fleet *fleet, struct estimators_run *run, struct err *err)
+{
+    for (uint32_t i = 0; i < fleet->service_count; i++) {
+        struct plan plan = plan_of(fleet, i);
+        struct trial *stack = calloc(plan.levels + 2, sizeof(*stack));
+        ASSERT(stack != NULL);
+        struct sums sums = {0};
+        const double hours = (double)(plan.end_ns - plan.begin_ns) / NS_IN_AN_HOUR;
+        estimate_begin(&run->sums[i], fleet->services[i].name, ESTIMATE_RESTART);
+        for (uint32_t r = 0; r < REPLICATIONS && sums.events < EVENTS_MAX; r++) {
+            begin_trial(&plan, &stack[0], run->seed, r);
+            run_trials(&plan, stack, &sums);
+            estimate_add_pair(&run->sums[i], sums.down_h, hours, sums.outages);
+            run->sums[i].simulated_h += 2 * hours;
+            sums.down_h = 0;
+            sums.outages = 0;
+        }
+        free(stack);
+        if (sums.events >= EVENTS_MAX) {
+            return err_set(err, ERR_INPUT,
+                           "service '%s' is too much for RESTART: more than %d "
+                           "events in one replication",
+                           fleet->services[i].name, EVENTS_MAX);
+        }
+        run->sums[i].events = sums.events;
+        run->events += sums.events;
+        run->digest = hash_mix(run->digest, sums.digest);
+    }
+    return true;
+}
