@@ -54,6 +54,15 @@ struct estimate_sums {
     double mttf_h; /* from all up; NaN: not known */
 };
 
+/* All its doubles, for what writes and reads them: ESTIMATE_NUMBERS(sums) are values,
+ * ESTIMATE_NUMBERS(&sums) their addresses. */
+#define ESTIMATE_NUMBERS(sums_)                                                                    \
+    {                                                                                              \
+        sums_->down, sums_->down2, sums_->outages, sums_->cross, sums_->hours, sums_->hours2,      \
+            sums_->weights, sums_->weights2, sums_->weight_max, sums_->simulated_h,                \
+            sums_->unavailability, sums_->outages_per_h, sums_->mttf_h                             \
+    }
+
 void estimate_begin(struct estimate_sums *sums, const char *service, enum estimate_method method);
 /* Adds the sums of another replication of the same service by the same method. */
 void estimate_merge(struct estimate_sums *sums, const struct estimate_sums *other);

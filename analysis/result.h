@@ -6,6 +6,7 @@
 #ifndef SQUALL_ANALYSIS_RESULT_H
 #define SQUALL_ANALYSIS_RESULT_H
 
+#include "analysis/estimate.h"
 #include "sim/base/err.h"
 #include "sim/base/histogram.h"
 #include "sim/base/vec.h"
@@ -216,6 +217,7 @@ struct run_result {
     struct vec metrics; /* struct result_metric, in order of the spec */
     struct vec gauges;  /* struct result_gauge; empty unless windows are kept */
     struct vec gauge_windows; /* struct result_gauge_window, in order of gauge and time; likewise */
+    struct vec estimates;     /* struct estimate_sums, of a run that is an estimate of a fleet */
     struct histogram latency; /* of OK operations that count, ns */
 };
 
@@ -228,6 +230,7 @@ struct run_result {
 #define RESULT_WINDOWS_MAX       (1u << 20)
 #define RESULT_ARM_WINDOWS_MAX   (1u << 22)
 #define RESULT_METRICS_MAX       256
+#define RESULT_ESTIMATES_MAX     64
 #define RESULT_GAUGES_MAX        256
 #define RESULT_GAUGE_WINDOWS_MAX (1u << 20)
 

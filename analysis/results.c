@@ -59,6 +59,7 @@ enum statement {
     STATEMENT_ARM,
     STATEMENT_ARM_WINDOW,
     STATEMENT_GAUGE,
+    STATEMENT_ESTIMATE,
     STATEMENT_BEGIN_SHARD,
     STATEMENT_END_SHARD,
     STATEMENT_COUNT
@@ -100,6 +101,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_ARM] =
         "INSERT INTO arm VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)",
     [STATEMENT_ARM_WINDOW] = "INSERT INTO arm_window VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
+    [STATEMENT_ESTIMATE] = "INSERT INTO estimate VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,"
+                           "?14,?15,?16,?17,?18,?19,?20,?21,?22)",
     [STATEMENT_GAUGE] = "INSERT INTO gauge VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
     [STATEMENT_BEGIN_SHARD] = "INSERT INTO shard(campaign,idx,of,engine,host,argv,started_at) "
                               "VALUES(?1,?2,?3,?4,?5,?6,?7)",
@@ -354,7 +357,7 @@ static bool check_file(struct results *results, struct err *err)
     }
     /* A file of an older squall gets the tables that came since; there is none to read in one that
      * is only read. */
-    if (results->mode == RESULTS_APPEND && !has_table(results, "gauge") &&
+    if (results->mode == RESULTS_APPEND && !has_table(results, "estimate") &&
         !create_schema(results, err)) {
         return false;
     }
@@ -1011,6 +1014,35 @@ static bool add_gauges(struct results *results, int64_t run_id, const struct run
     return true;
 }
 
+static bool add_estimates(struct results *results, int64_t run_id, const struct run_result *result,
+                          struct err *err)
+{
+    for (uint32_t i = 0; i < result->estimates.count; i++) {
+        const struct estimate_sums *sums = vec_at(&result->estimates, i);
+        const double numbers[] = ESTIMATE_NUMBERS(sums);
+        sqlite3_stmt *statement = prepare_write(results, STATEMENT_ESTIMATE, err);
+        if (statement == NULL) {
+            return false;
+        }
+        bind_integer(statement, 1, run_id);
+        bind_text(statement, 2, sums->service);
+        bind_text(statement, 3, estimate_method_name(sums->method));
+        bind_integer(statement, 4, i);
+        bind_integer(statement, 5, sums->is_paired);
+        bind_count(statement, 6, sums->count);
+        bind_count(statement, 7, sums->lengths);
+        bind_count(statement, 8, sums->hits);
+        bind_count(statement, 9, sums->events);
+        for (uint32_t n = 0; n < ARRAY_COUNT(numbers); n++) {
+            bind_real(statement, 10 + (int)n, numbers[n]);
+        }
+        if (!finish(results, statement, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool add_faults(struct results *results, int64_t run_id, const struct run_result *result,
                        struct err *err)
 {
@@ -1072,6 +1104,7 @@ bool results_add_run(struct results *results, int64_t cell_id, const struct run_
         !add_violations(results, run_id, result, true, &ord, err) ||
         !add_metrics(results, run_id, result, err) || !add_windows(results, run_id, result, err) ||
         !add_faults(results, run_id, result, err) || !add_gauges(results, run_id, result, err) ||
+        !add_estimates(results, run_id, result, err) ||
         !add_verdict(results, run_id, result, err) ||
         (cost != NULL && !add_cost(results, run_id, result, cost, err))) {
         return false;
@@ -1333,7 +1366,12 @@ static const char *const digest_queries_arms[] = {
     "SELECT * FROM arm_window ORDER BY run_id,arm,t_ns",
 };
 
-static const char digest_query_gauges[] = "SELECT * FROM gauge ORDER BY run_id,name,node,kind,t_ns";
+/* Likewise, each by itself. */
+static const char *const digest_tables[] = {"gauge", "estimate"};
+static const char *const digest_table_queries[] = {
+    "SELECT * FROM gauge ORDER BY run_id,name,node,kind,t_ns",
+    "SELECT * FROM estimate ORDER BY run_id,service,method",
+};
 
 static bool add_row(void *context, const struct results_row *row)
 {
@@ -1373,14 +1411,11 @@ bool results_digest(struct results *results, char hex[17], struct err *err)
             return false;
         }
     }
-    int64_t gauges = 0;
-    if (has_table(results, "gauge") &&
-        !results_query_integer(results, "SELECT count(*) FROM gauge", 0, &gauges, err)) {
-        return false;
-    }
-    if (gauges > 0 &&
-        !results_query(results, digest_query_gauges, NULL, 0, add_row, &digest, err)) {
-        return false;
+    for (uint32_t i = 0; i < ARRAY_COUNT(digest_tables); i++) {
+        if (has_table(results, digest_tables[i]) &&
+            !results_query(results, digest_table_queries[i], NULL, 0, add_row, &digest, err)) {
+            return false;
+        }
     }
     snprintf(hex, 17, "%016" PRIx64, digest);
     return true;

@@ -109,6 +109,10 @@ static void run_watched(struct runner *runner, const struct cell *cell, const st
 {
     int64_t limit_ns = spec->cpu_limit_ns;
     watch(limit_ns > 0 ? limit_ns + NS_PER_S : 0);
+    if (runner_estimate(spec, seed, result)) {
+        watch(0);
+        return;
+    }
     int64_t started_ns = real_cpu_ns();
     runner_begin_spec(runner, cell, spec, seed);
     world_run(runner->world, INT64_MAX, UINT64_MAX);

@@ -6,6 +6,7 @@
 
 #include "sim/base/base.h"
 #include "sim/base/units.h"
+#include "sim/fleet.h"
 
 #include <string.h>
 
@@ -145,10 +146,35 @@ void runner_finish(struct runner *runner, int64_t cpu_ns, struct run_result *res
     runner->cell = NULL;
 }
 
+bool runner_estimate(const struct run_spec *spec, uint64_t seed, struct run_result *result)
+{
+    const struct spec_fleet *fleet = &spec->fleet;
+    struct err err = {0};
+    struct estimate_sums sums[FLEET_SERVICES];
+    if (!fleet->is_asked || fleet->estimator == SPEC_ESTIMATOR_DECOMPOSE) {
+        return false;
+    }
+    const int64_t started_ns = real_cpu_ns();
+    result_clear(result);
+    result->seed = seed;
+    if (!estimate_run(fleet, seed, sums, &result->digest, &result->events, &err)) {
+        result_set_error(result, seed, err.text);
+        return true;
+    }
+    for (uint32_t i = 0; i < fleet->service_count; i++) {
+        vec_append(&result->estimates, &sums[i]);
+    }
+    result->cpu_ns = real_cpu_ns() - started_ns;
+    return true;
+}
+
 void runner_run(struct runner *runner, const struct cell *cell, uint64_t seed,
                 struct run_result *result)
 {
     int64_t started = real_cpu_ns();
+    if (runner_estimate(&cell->spec, seed, result)) {
+        return;
+    }
     runner_begin(runner, cell, seed);
     world_run(runner->world, INT64_MAX, UINT64_MAX);
     runner_finish(runner, real_cpu_ns() - started, result);

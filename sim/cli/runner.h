@@ -33,6 +33,9 @@ void runner_begin_spec(struct runner *runner, const struct cell *cell, const str
 /* Runs to the end and judges; `result` is initialised. */
 void runner_run(struct runner *runner, const struct cell *cell, uint64_t seed,
                 struct run_result *result);
+/* A run that estimates the availability of the fleet by its clocks, and runs no code at all. False:
+ * the spec does not ask for one. */
+bool runner_estimate(const struct run_spec *spec, uint64_t seed, struct run_result *result);
 /* Ends a run that runner_begin began. */
 void runner_finish(struct runner *runner, int64_t cpu_ns, struct run_result *result);
 

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Replications are added up here and nowhere else: the file keeps each of them, so a resumed
+ * campaign is the same as one that was never stopped. */
+#include "analysis/estimate_store.h"
+
+#include "sim/base/base.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct loader {
+    struct estimate_sums *sums;
+    uint32_t count;
+};
+
+static struct estimate_sums *find(struct loader *loader, const struct estimate_sums *row)
+{
+    for (uint32_t i = 0; i < loader->count; i++) {
+        if (loader->sums[i].method == row->method &&
+            strcmp(loader->sums[i].service, row->service) == 0) {
+            return &loader->sums[i];
+        }
+    }
+    return NULL;
+}
+
+static bool on_row(void *context, const struct results_row *row)
+{
+    struct loader *loader = context;
+    const struct results_value *values = row->values;
+    struct estimate_sums sums;
+    enum estimate_method method = ESTIMATE_EXACT;
+    if (!estimate_method_find(values[1].text, &method)) {
+        return true; /* of a newer squall */
+    }
+    estimate_begin(&sums, values[0].text, method);
+    sums.is_paired = values[2].integer != 0;
+    sums.count = (uint64_t)values[3].integer;
+    sums.lengths = (uint64_t)values[4].integer;
+    sums.hits = (uint64_t)values[5].integer;
+    sums.events = (uint64_t)values[6].integer;
+    struct estimate_sums *at = &sums;
+    double *const numbers[] = ESTIMATE_NUMBERS(&at);
+    for (uint32_t i = 0; i < ARRAY_COUNT(numbers); i++) {
+        *numbers[i] = values[7 + i].real;
+    }
+    struct estimate_sums *known = find(loader, &sums);
+    if (known != NULL) {
+        estimate_merge(known, &sums);
+    } else if (loader->count < ESTIMATE_STORE_MAX) {
+        loader->sums[loader->count++] = sums;
+    }
+    return true;
+}
+
+bool estimate_load(struct results *results, int64_t cell_id,
+                   struct estimate_sums sums[ESTIMATE_STORE_MAX], uint32_t *count, struct err *err)
+{
+    struct loader loader = {.sums = sums};
+    char id[24];
+    int64_t has_table = 0;
+    snprintf(id, sizeof(id), "%lld", (long long)cell_id);
+    const char *parameters[] = {id};
+    bool is_fine =
+        results_query_integer(results, "SELECT count(*) FROM sqlite_master WHERE name='estimate'",
+                              0, &has_table, err) &&
+        (has_table == 0 ||
+         results_query(
+             results,
+             "SELECT e.service, e.method, paired, n, lengths, hits, e.events, down, down2, "
+             "outages, cross_sum, hours, hours2, weights, weights2, weight_max, "
+             "simulated_h, unavailability, outages_per_h, mttf_h FROM estimate e JOIN run "
+             "r USING(run_id) WHERE r.cell_id=CAST(?1 AS INTEGER) ORDER BY ord, run_id",
+             parameters, 1, on_row, &loader, err));
+    *count = loader.count;
+    return is_fine;
+}
