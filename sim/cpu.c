@@ -1,8 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * First come, first served over all nodes of the host; no time slices. A job started before a
- * slowdown begins or ends keeps the speed that it started with. A job of a node that is paused
- * stops, and gives its core to others. */
+ * First come, first served over all nodes of the host; no time slices. A job of a node that is
+ * paused stops, and gives its core to others.
+ *
+ * Two things make a host slow. Under a slowdown a job takes a multiple of its time, fixed when it
+ * starts: it keeps the speed that it started with. Capacity is a rate at which all that runs gets
+ * on, and a change of it reaches what is in service: of a job of 10 ms that has run for 4 ms when
+ * the capacity falls to a fifth, 30 ms are left, and at no capacity it stands still, on its core.
+ *
+ * Work is counted in millionths of a nanosecond, as the capacity is in millionths, so what a job
+ * has left is exact through any number of changes. It ends at the first whole nanosecond at which
+ * nothing is left. What the core has done by then beyond that is carried over to the job that
+ * starts at this instant: a busy core does as much as its capacity says, to the millionth, and
+ * rounding does not add up. At full capacity all of these fractions are zero.
+ *
+ * Not here: time slices, priorities, cores of different speed; work that costs no processor time
+ * goes on at no capacity. */
 #include "sim/cpu.h"
 
 #include "sim/base/base.h"
@@ -11,10 +24,15 @@
 void cpu_init(struct cpu *cpu, struct world *world, uint32_t cores)
 {
     ASSERT(cores >= 1);
-    *cpu = (struct cpu){.world = world, .cores = cores, .slowdown_milli = 1000};
+    *cpu = (struct cpu){
+        .world = world,
+        .cores = cores,
+        .slowdown_milli = 1000,
+        .capacity = CPU_CAPACITY_FULL,
+    };
 }
 
-static void start(struct cpu *cpu, struct cpu_job *job);
+static void fire(void *context, struct sched_event *event);
 
 /* Takes `job` out of the list, where it must be. */
 static void list_remove(struct cpu_job **at, const struct cpu_job *job)
@@ -65,6 +83,61 @@ static void queue_remove(struct cpu *cpu, struct cpu_job *job)
     job->is_queued = false;
 }
 
+/* Sets when the job will be done, if ever, at the present capacity. */
+static void schedule_end(struct cpu *cpu, struct cpu_job *job)
+{
+    ASSERT(job->event == 0);
+    if (cpu->capacity == 0 && job->left > 0) {
+        return;
+    }
+    const uint32_t capacity = cpu->capacity > 0 ? cpu->capacity : CPU_CAPACITY_FULL;
+    const cpu_amount up = job->left + (capacity - 1);
+    const cpu_amount wait = up <= UINT64_MAX ? (uint64_t)up / capacity : up / capacity;
+    const int64_t ns = wait < INT64_MAX ? (int64_t)wait : INT64_MAX;
+    struct sched_event *event =
+        sched_push(&cpu->world->sched, time_add(world_now(cpu->world), ns), &job->event);
+    event->fire = fire;
+    event->context = job;
+    event->kind = TRACE_CPU;
+    event->words[0] = (uint64_t)ns;
+}
+
+/* Brings a running job's account up to now; what was done beyond it is carried over. */
+static void settle(struct cpu_job *job)
+{
+    struct cpu *cpu = job->cpu;
+    ASSERT(job->is_running);
+    const int64_t now = world_now(cpu->world);
+    const int64_t ns = now - job->since_ns;
+    const cpu_amount done = (cpu_amount)(uint64_t)ns * cpu->capacity;
+    const cpu_amount beyond = done > job->left ? done - job->left : 0;
+    job->left -= done - beyond;
+    job->since_ns = now;
+    cpu->carried = (cpu->carried_ns == now ? cpu->carried : 0) + beyond;
+    cpu->carried_ns = now;
+    cpu->busy_ns += job->has_no_core ? 0 : ns;
+}
+
+static void start(struct cpu *cpu, struct cpu_job *job)
+{
+    const int64_t now = world_now(cpu->world);
+    if (cpu->slowdown_milli != 1000 && !job->has_no_core) {
+        job->left = job->left * cpu->slowdown_milli / 1000;
+        job->left -= job->left % CPU_CAPACITY_FULL;
+    }
+    if (cpu->carried > 0) {
+        const bool is_now = cpu->carried_ns == now;
+        const cpu_amount taken = job->left < cpu->carried ? job->left : cpu->carried;
+        job->left -= is_now ? taken : 0;
+        cpu->carried = is_now ? cpu->carried - taken : 0;
+    }
+    cpu->busy += job->has_no_core ? 0 : 1;
+    job->is_running = true;
+    job->since_ns = now;
+    list_append(&cpu->running, job);
+    schedule_end(cpu, job);
+}
+
 static void release_core(struct cpu *cpu)
 {
     ASSERT(cpu->busy > 0);
@@ -79,31 +152,27 @@ static void release_core(struct cpu *cpu)
 static void fire(void *context, struct sched_event *event)
 {
     struct cpu_job *job = context;
-    ASSERT(job->is_running);
-    world_trace(job->cpu->world, TRACE_CPU, job->node, event->words[0], 0);
+    struct cpu *cpu = job->cpu;
+    world_trace(cpu->world, TRACE_CPU, job->node, event->words[0], 0);
+    job->event = 0;
+    settle(job);
+    ASSERT(job->left == 0);
     job->is_running = false;
-    list_remove(&job->cpu->running, job);
-    release_core(job->cpu);
+    list_remove(&cpu->running, job);
+    if (!job->has_no_core) {
+        release_core(cpu);
+    }
     job->on_done(job);
 }
 
-static void start(struct cpu *cpu, struct cpu_job *job)
+/* What is left of the job waits for a core, or goes on. */
+static void enqueue(struct cpu *cpu, struct cpu_job *job)
 {
-    int64_t ns = job->ns;
-    if (cpu->slowdown_milli != 1000) {
-        __int128 slow_ns = (__int128)ns * cpu->slowdown_milli / 1000;
-        ns = slow_ns < INT64_MAX ? (int64_t)slow_ns : INT64_MAX;
+    if (job->has_no_core || cpu->busy < cpu->cores) {
+        start(cpu, job);
+    } else {
+        queue_put(cpu, job);
     }
-    cpu->busy++;
-    cpu->busy_ns = time_add(cpu->busy_ns, ns);
-    job->is_running = true;
-    job->end_ns = time_add(world_now(cpu->world), ns);
-    list_append(&cpu->running, job);
-    struct sched_event *event = sched_push(&cpu->world->sched, job->end_ns, &job->event);
-    event->fire = fire;
-    event->context = job;
-    event->kind = TRACE_CPU;
-    event->words[0] = (uint64_t)ns;
 }
 
 void cpu_submit(struct cpu *cpu, struct cpu_job *job)
@@ -113,18 +182,20 @@ void cpu_submit(struct cpu *cpu, struct cpu_job *job)
     ASSERT(!job->is_running);
     ASSERT(!job->is_stopped);
     job->cpu = cpu;
-    if (cpu->busy < cpu->cores) {
-        start(cpu, job);
-    } else {
-        queue_put(cpu, job);
-    }
+    job->event = 0;
+    job->left = (cpu_amount)(uint64_t)job->ns * CPU_CAPACITY_FULL;
+    enqueue(cpu, job);
 }
 
 /* Takes a running job off its core; the core is still counted as busy. */
 static void take_off(struct cpu_job *job)
 {
-    bool was_pending = sched_cancel(&job->cpu->world->sched, job->event);
-    ASSERT(was_pending);
+    if (job->event != 0) {
+        bool was_pending = sched_cancel(&job->cpu->world->sched, job->event);
+        ASSERT(was_pending);
+        job->event = 0;
+    }
+    settle(job);
     job->is_running = false;
     list_remove(&job->cpu->running, job);
 }
@@ -133,7 +204,9 @@ void cpu_cancel(struct cpu_job *job)
 {
     if (job->is_running) {
         take_off(job);
-        release_core(job->cpu);
+        if (!job->has_no_core) {
+            release_core(job->cpu);
+        }
     } else if (job->is_queued) {
         queue_remove(job->cpu, job);
     } else if (job->is_stopped) {
@@ -142,16 +215,16 @@ void cpu_cancel(struct cpu_job *job)
     }
 }
 
+/* What is left is counted without the slowdown, for it may have changed when the job goes on. */
 static void stop_running(struct cpu *cpu, struct cpu_job *job)
 {
-    const int64_t left_ns = job->end_ns - world_now(cpu->world);
-    ASSERT(left_ns >= 0);
     take_off(job);
-    cpu->busy_ns -= left_ns;
-    job->ns = left_ns;
-    if (cpu->slowdown_milli != 1000) {
-        job->ns = (int64_t)((__int128)left_ns * 1000 / cpu->slowdown_milli);
+    if (cpu->slowdown_milli != 1000 && !job->has_no_core) {
+        job->left = job->left * 1000 / cpu->slowdown_milli;
+        job->left -= job->left % CPU_CAPACITY_FULL;
     }
+    job->is_stopped = true;
+    list_append(&cpu->stopped, job);
 }
 
 void cpu_stop(struct cpu *cpu, uint32_t node)
@@ -161,10 +234,8 @@ void cpu_stop(struct cpu *cpu, uint32_t node)
     for (struct cpu_job *job = cpu->running; job != NULL; job = next) {
         next = job->next;
         if (job->node == node) {
+            freed += job->has_no_core ? 0 : 1;
             stop_running(cpu, job);
-            job->is_stopped = true;
-            list_append(&cpu->stopped, job);
-            freed++;
         }
     }
     for (struct cpu_job *job = cpu->first; job != NULL; job = next) {
@@ -189,7 +260,27 @@ void cpu_continue(struct cpu *cpu, uint32_t node)
         if (job->node == node) {
             list_remove(&cpu->stopped, job);
             job->is_stopped = false;
-            cpu_submit(cpu, job);
+            enqueue(cpu, job);
         }
+    }
+}
+
+void cpu_set_capacity(struct cpu *cpu, uint32_t capacity)
+{
+    ASSERT(capacity <= CPU_CAPACITY_FULL);
+    if (capacity == cpu->capacity) {
+        return;
+    }
+    for (struct cpu_job *job = cpu->running; job != NULL; job = job->next) {
+        settle(job);
+        if (job->event != 0) {
+            bool was_pending = sched_cancel(&cpu->world->sched, job->event);
+            ASSERT(was_pending);
+            job->event = 0;
+        }
+    }
+    cpu->capacity = capacity;
+    for (struct cpu_job *job = cpu->running; job != NULL; job = job->next) {
+        schedule_end(cpu, job);
     }
 }

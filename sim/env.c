@@ -241,7 +241,12 @@ static void cpu_charge(struct sq_env *env, uint32_t operations, size_t bytes)
     task_work(self(env), ns);
 }
 
-static const struct sq_cpu_ops cpu_ops = {cpu_work, cpu_charge};
+static void cpu_pass(struct sq_env *env, sq_time ns)
+{
+    task_pass(self(env), ns);
+}
+
+static const struct sq_cpu_ops cpu_ops = {cpu_work, cpu_charge, cpu_pass};
 
 static sq_fiber fiber_spawn(struct sq_env *env, void (*entry)(struct sq_env *env, void *argument),
                             void *argument)

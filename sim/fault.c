@@ -8,12 +8,19 @@
  *
  * Faults may overlap in any way, and none undoes another. Filters stack. A node starts again when
  * the last fault that holds it down has ended and its host is on; a stopped process goes on when
- * the last pause that stopped this very process has ended; slowdowns multiply; drifts add up. None
- * of that is kept in counters: at the end of an instance the others that are active are looked at.
+ * the last pause that stopped this very process has ended; slowdowns, capacities and scales
+ * multiply; drifts add up; of several policies for one caller the latest to strike counts. None of
+ * that is kept in counters: at the end of an instance the others that are active are looked at.
  *
  * A strike at one instant that finds nobody to strike (no leader, say) tries again for a while.
  * One that draws nobody (random-max-percent), or that would change nothing (a partition of
  * everybody from nobody), does not happen, and nobody is told of it.
+ *
+ * A rolling fault is one instance that strikes those it picked batch after batch: each batch holds
+ * for the duration, ends, and after the interval comes the next; so it ends when the last is back.
+ * Whoever cannot be struck when its turn comes (it is down already) is left out.
+ *
+ * A signal that is to be sent again at the end reaches who is up then, and nobody else.
  *
  * Without a target, a partition cuts the struck nodes off from all the others, and they keep
  * seeing each other; the other network faults are on every link of a struck node.
@@ -61,8 +68,10 @@ struct fault_process {
     sched_handle event;
     uint32_t tries; /* in vain so far, of a strike at one instant */
     bool is_active;
-    uint64_t struck; /* nodes of the instance */
-    uint64_t other;  /* other side of a network fault */
+    uint64_t struck;  /* nodes of the instance; rolling: of its batch */
+    uint64_t waiting; /* rolling: those to come */
+    uint32_t batch;   /* rolling: nodes at a time */
+    uint64_t other;   /* other side of a network fault */
     struct fault_link *links;
     struct fault_disk *disks;
     uint32_t *lives; /* PAUSE: node->life of each node when it was stopped */
@@ -113,14 +122,18 @@ static uint64_t selected(const struct world *world, const struct spec_selector *
 }
 
 /* Of the selected nodes, those that the fault can strike. */
-static uint64_t candidates(const struct world *world, const struct spec_fault *fault)
+static uint64_t strikeable(const struct world *world, const struct spec_fault *fault,
+                           const struct spec_selector *selector)
 {
-    uint64_t mask = selected(world, &fault->selector);
+    uint64_t mask = selected(world, selector);
     for (sq_node i = 0; i < world->node_count && fault->kind == SPEC_NODE_CHAOS; i++) {
         const struct node *node = &world->nodes[i];
         if (is_power(fault) ? node->host->is_off : node->state == NODE_DOWN) {
             mask &= ~bit(i);
         }
+    }
+    for (sq_node i = 0; i < world->node_count && fault->kind == SPEC_APP_CHAOS; i++) {
+        mask &= world->nodes[i].state == NODE_UP ? ~UINT64_C(0) : ~bit(i);
     }
     return mask;
 }
@@ -153,6 +166,7 @@ static uint32_t strength(const struct spec_fault *fault, struct rng *rng, uint32
         return 1;
     case SPEC_MODE_ALL:
     case SPEC_MODE_EACH:
+    case SPEC_MODE_ROLLING:
         return total;
     case SPEC_MODE_FIXED:
         return fault->mode_value;
@@ -387,10 +401,11 @@ static bool is_stopped(const struct fault_set *set, const struct node *node)
     return is_stopped;
 }
 
-/* The product of all slowdowns that are active on the host. */
+/* The products of all slowdowns and of all capacities that are active on the host. */
 static void set_speed(const struct fault_set *set, struct host *host)
 {
     uint64_t milli = 1000;
+    uint64_t capacity = CPU_CAPACITY_FULL;
     for (uint32_t i = 0; i < set->count; i++) {
         const struct fault_process *process = &set->processes[i];
         bool is_here = false;
@@ -402,8 +417,12 @@ static void set_speed(const struct fault_set *set, struct host *host)
             milli = milli * process->fault->slowdown_milli / 1000;
             milli = milli < UINT32_MAX ? milli : UINT32_MAX;
         }
+        if (process->is_active && process->fault->action == SPEC_ACTION_CAPACITY && is_here) {
+            capacity = capacity * process->fault->factor / CPU_CAPACITY_FULL;
+        }
     }
     host->cpu.slowdown_milli = (uint32_t)milli;
+    cpu_set_capacity(&host->cpu, (uint32_t)capacity);
 }
 
 static void node_strike(struct fault_process *process, struct node *node)
@@ -430,18 +449,22 @@ static void node_strike(struct fault_process *process, struct node *node)
                     fault->clock_drift_ppm);
         break;
     case SPEC_ACTION_CPU:
+    case SPEC_ACTION_CAPACITY:
         set_speed(process->set, node->host);
+        break;
+    case SPEC_ACTION_SIGNAL:
+        node_signal(node, fault->signal, fault->signal_value);
         break;
     default:
         UNREACHABLE();
     }
 }
 
-/* The instance is not active any more. */
+/* The node is not struck any more. */
 static void node_revert(struct fault_process *process, struct node *node)
 {
     const struct spec_fault *fault = process->fault;
-    ASSERT(!process->is_active);
+    ASSERT(!process->is_active || (process->struck & bit(node->index)) == 0);
     switch (fault->action) {
     case SPEC_ACTION_POWER_LOSS:
     case SPEC_ACTION_WIPE:
@@ -464,14 +487,144 @@ static void node_revert(struct fault_process *process, struct node *node)
                     -fault->clock_drift_ppm);
         break;
     case SPEC_ACTION_CPU:
+    case SPEC_ACTION_CAPACITY:
         set_speed(process->set, node->host);
+        break;
+    case SPEC_ACTION_SIGNAL:
+        if (fault->has_end_value) {
+            node_signal(node, fault->signal, fault->signal_end_value);
+        }
         break;
     default:
         UNREACHABLE();
     }
 }
 
+static void nodes_strike(struct fault_process *process)
+{
+    struct world *world = process->set->world;
+    for (sq_node i = 0; i < world->node_count; i++) {
+        if (process->struck & bit(i)) {
+            node_strike(process, &world->nodes[i]);
+        }
+    }
+}
+
+static void nodes_revert(struct fault_process *process, uint64_t nodes)
+{
+    struct world *world = process->set->world;
+    for (sq_node i = 0; i < world->node_count; i++) {
+        if (nodes & bit(i)) {
+            node_revert(process, &world->nodes[i]);
+        }
+    }
+}
+
+/* -------------------------------------------------------------------------------------- callers */
+
+static bool is_about_callers(const struct spec_fault *fault)
+{
+    return fault->kind == SPEC_LOAD_CHAOS || fault->kind == SPEC_CLIENT_CHAOS;
+}
+
+/* The product of all scales that are active on the load. */
+static void set_scale(const struct fault_set *set, uint32_t load)
+{
+    uint64_t factor = LOAD_SCALE_ONE;
+    for (uint32_t i = 0; i < set->count; i++) {
+        const struct fault_process *process = &set->processes[i];
+        const struct spec_fault *fault = process->fault;
+        if (process->is_active && fault->action == SPEC_ACTION_SCALE && fault->loads[load]) {
+            factor = factor * fault->factor / LOAD_SCALE_ONE;
+            factor = factor < LOAD_SCALE_MAX ? factor : LOAD_SCALE_MAX;
+        }
+    }
+    load_set_scale(set->world->loads[load], (uint32_t)factor);
+}
+
+/* The active policy fault that struck the caller last; NULL: none. */
+static const struct spec_fault *latest_policy(const struct fault_set *set, bool is_load,
+                                              uint32_t index)
+{
+    const struct fault_process *latest = NULL;
+    for (uint32_t i = 0; i < set->count; i++) {
+        const struct fault_process *process = &set->processes[i];
+        const struct spec_fault *fault = process->fault;
+        if (!process->is_active || fault->action != SPEC_ACTION_POLICY) {
+            continue;
+        }
+        bool is_here = is_load ? fault->loads[index] : fault->groups[index];
+        if (is_here && (latest == NULL || process->told.id > latest->told.id)) {
+            latest = process;
+        }
+    }
+    return latest != NULL ? latest->fault : NULL;
+}
+
+static void set_load_policy(const struct fault_set *set, uint32_t index)
+{
+    const struct spec_load *load = &set->world->spec->loads[index];
+    const struct spec_fault *fault = latest_policy(set, true, index);
+    stub_set_policy(load_stub(set->world->loads[index]),
+                    fault != NULL ? &fault->load_policies[index] : &load->client);
+}
+
+static void set_group_policy(const struct fault_set *set, uint32_t index)
+{
+    struct world *world = set->world;
+    const struct spec_group *group = &world->spec->groups[index];
+    const struct spec_fault *fault = latest_policy(set, false, index);
+    for (uint32_t i = 0; i < group->count; i++) {
+        node_set_policy(&world->nodes[group->first + i],
+                        fault != NULL ? &fault->group_policies[index] : group->client);
+    }
+}
+
+/* Sets what the fault is about anew, as those say that are active now. */
+static void callers_update(const struct fault_process *process)
+{
+    const struct run_spec *spec = process->set->world->spec;
+    const struct spec_fault *fault = process->fault;
+    const bool is_scale = fault->action == SPEC_ACTION_SCALE;
+    for (uint32_t i = 0; i < spec->load_count; i++) {
+        if (fault->loads[i] && is_scale) {
+            set_scale(process->set, i);
+        } else if (fault->loads[i]) {
+            set_load_policy(process->set, i);
+        }
+    }
+    for (uint32_t i = 0; i < spec->group_count && !is_scale; i++) {
+        if (fault->groups[i]) {
+            set_group_policy(process->set, i);
+        }
+    }
+}
+
 /* ------------------------------------------------------------------------------------ instances */
+
+/* Adds `name` to `text`, after a comma unless it is the first; returns where it ends. */
+static size_t add_name(const struct fault_set *set, char *text, size_t at, const char *name)
+{
+    int length = snprintf(text + at, set->target_bytes - at, "%s%s", at > 0 ? "," : "", name);
+    ASSERT(length > 0);
+    at += (size_t)length;
+    ASSERT(at < set->target_bytes);
+    return at;
+}
+
+static void name_callers(const struct fault_process *process)
+{
+    const struct run_spec *spec = process->set->world->spec;
+    const struct spec_fault *fault = process->fault;
+    char *text = process->target;
+    size_t at = 0;
+    for (uint32_t i = 0; i < spec->load_count; i++) {
+        at = fault->loads[i] ? add_name(process->set, text, at, spec->loads[i].name) : at;
+    }
+    for (uint32_t i = 0; i < spec->group_count && fault->groups != NULL; i++) {
+        at = fault->groups[i] ? add_name(process->set, text, at, spec->groups[i].name) : at;
+    }
+}
 
 /* Writes names into `text` of target_bytes, from `at` on; returns where they end. */
 static size_t add_names(const struct fault_set *set, char *text, size_t at, uint64_t mask)
@@ -499,11 +652,12 @@ static void tell(struct fault_process *process)
     }
 }
 
-static const char *const kind_names[] = {"NodeChaos", "NetworkChaos", "IOChaos", "TimeChaos",
-                                         "StressChaos"};
+static const char *const kind_names[] = {"NodeChaos",   "NetworkChaos", "IOChaos",   "TimeChaos",
+                                         "StressChaos", "AppChaos",     "LoadChaos", "ClientChaos"};
 static const char *const action_names[] = {
-    "kill",      "pause",     "restart", "power-loss", "wipe",      "partition", "delay", "loss",
-    "duplicate", "bandwidth", "latency", "fault",      "lostFsync", "bitRot",    "clock", "cpu",
+    "kill",  "pause",     "restart",   "power-loss", "wipe",  "partition", "delay",
+    "loss",  "duplicate", "bandwidth", "latency",    "fault", "lostFsync", "bitRot",
+    "clock", "cpu",       "signal",    "capacity",   "scale", "policy",
 };
 
 uint32_t fault_next_id(struct fault_set *set)
@@ -515,6 +669,9 @@ static void announce(struct fault_process *process)
 {
     struct world *world = process->set->world;
     size_t end = add_names(process->set, process->target, 0, process->struck);
+    if (is_about_callers(process->fault)) {
+        name_callers(process);
+    }
     if (process->fault->kind == SPEC_NETWORK_CHAOS && process->fault->has_target) {
         memcpy(process->target + end, " | ", 4);
         add_names(process->set, process->target, end + 3, process->other);
@@ -543,12 +700,11 @@ static void end_instance(struct fault_process *process)
     disk_unlink(process);
     process->told.end = world_now(world);
     tell(process);
-    if (process->fault->kind != SPEC_NETWORK_CHAOS && process->fault->kind != SPEC_IO_CHAOS) {
-        for (sq_node i = 0; i < world->node_count; i++) {
-            if (process->struck & bit(i)) {
-                node_revert(process, &world->nodes[i]);
-            }
-        }
+    if (is_about_callers(process->fault)) {
+        callers_update(process);
+    } else if (process->fault->kind != SPEC_NETWORK_CHAOS &&
+               process->fault->kind != SPEC_IO_CHAOS) {
+        nodes_revert(process, process->struck);
     }
 }
 
@@ -571,12 +727,58 @@ static void push(struct fault_process *process, int64_t time_ns,
     event->words[0] = process->index;
 }
 
+static void strike_batch(struct fault_process *process);
+
+static void fire_batch(void *context, struct sched_event *event)
+{
+    (void)event;
+    struct fault_process *process = context;
+    process->event = 0;
+    strike_batch(process);
+}
+
+/* The batch is over; the instance ends with the last. */
+static void fire_batch_end(void *context, struct sched_event *event)
+{
+    (void)event;
+    struct fault_process *process = context;
+    process->event = 0;
+    if (process->waiting == 0) {
+        end_instance(process);
+        schedule_next(process);
+        return;
+    }
+    const uint64_t batch = process->struck;
+    process->struck = 0;
+    nodes_revert(process, batch);
+    push(process, time_add(world_now(process->set->world), process->fault->interval_ns),
+         fire_batch);
+}
+
+/* Strikes the next of those that wait, in order of index. */
+static void strike_batch(struct fault_process *process)
+{
+    struct world *world = process->set->world;
+    const struct spec_fault *fault = process->fault;
+    const struct spec_selector those = {.nodes = process->waiting, .role = SQ_ROLE_NONE};
+    process->waiting = strikeable(world, fault, &those);
+    process->struck = 0;
+    for (uint32_t i = 0; i < process->batch && process->waiting != 0; i++) {
+        const uint64_t lowest = process->waiting & (~process->waiting + 1);
+        process->struck |= is_power(fault) ? whole_hosts(world, lowest) : lowest;
+        process->waiting &= ~process->struck;
+    }
+    nodes_strike(process);
+    const int64_t duration_ns = dist_sample(&fault->duration, &process->when);
+    push(process, time_add(world_now(world), duration_ns), fire_batch_end);
+}
+
 /* Chooses whom to strike; false when there is nobody, and is_early when that may change soon. */
 static bool pick(struct fault_process *process, bool *is_early)
 {
     struct world *world = process->set->world;
     const struct spec_fault *fault = process->fault;
-    uint64_t all = candidates(world, fault);
+    uint64_t all = strikeable(world, fault, &fault->selector);
     uint64_t mask = all & process->only;
     uint32_t total = (uint32_t)__builtin_popcountll(
         fault->mode == SPEC_MODE_EACH ? mask : selected(world, &fault->selector));
@@ -585,6 +787,7 @@ static bool pick(struct fault_process *process, bool *is_early)
     if (is_power(fault)) {
         process->struck = whole_hosts(world, process->struck);
     }
+    process->batch = fault->is_batch_percent ? (total * fault->batch + 99) / 100 : fault->batch;
     if (fault->kind != SPEC_NETWORK_CHAOS) {
         return process->struck != 0;
     }
@@ -617,12 +820,14 @@ static void strike(struct fault_process *process)
         network_strike(process);
     } else if (fault->kind == SPEC_IO_CHAOS) {
         disk_strike(process);
+    } else if (is_about_callers(fault)) {
+        callers_update(process);
+    } else if (fault->mode == SPEC_MODE_ROLLING) {
+        process->waiting = process->struck;
+        strike_batch(process);
+        return;
     } else {
-        for (sq_node i = 0; i < world->node_count; i++) {
-            if (process->struck & bit(i)) {
-                node_strike(process, &world->nodes[i]);
-            }
-        }
+        nodes_strike(process);
     }
     if (!fault->has_no_end) {
         int64_t end_ns = time_add(world_now(world), dist_sample(&fault->duration, &process->when));
@@ -640,7 +845,7 @@ static void fire_start(void *context, struct sched_event *event)
     if (world_now(process->set->world) >= span_end(process->fault)) {
         return;
     }
-    if (pick(process, &is_early)) {
+    if (is_about_callers(process->fault) || pick(process, &is_early)) {
         strike(process);
         return;
     }
@@ -710,6 +915,12 @@ struct fault_set *fault_new(struct world *world)
     set->target_bytes = 4; /* " | " and the end */
     for (sq_node i = 0; i < world->node_count; i++) {
         set->target_bytes += 2 * (strlen(world->nodes[i].env.name) + 1); /* both sides, commas */
+    }
+    for (uint32_t i = 0; i < spec->load_count; i++) {
+        set->target_bytes += strlen(spec->loads[i].name) + 1;
+    }
+    for (uint32_t i = 0; i < spec->group_count; i++) {
+        set->target_bytes += strlen(spec->groups[i].name) + 1;
     }
     uint32_t capacity = 0;
     for (uint32_t i = 0; i < spec->fault_count; i++) {

@@ -27,8 +27,17 @@
  * starts its share of them, by a stream of its own; of a closed load, users beyond the share rest.
  * So what is asked afterwards is what would have been asked without it.
  *
+ * Scale (a fault). Below one, an open load draws every operation as ever and a coin of its own
+ * stream decides which of them start. Above one, a second arrival process runs beside the first, at
+ * the rate that is missing, and its operations come from a second source: the superposition of two
+ * Poisson processes is one of the sum of the rates. Each scale starts it anew, with a whole gap.
+ * Neither touches a stream of the first, so two runs that differ in the scale agree on all else.
+ *
  * Virtual users (closed loop) are sources of operations, each with streams of its own, so what one
- * draws does not depend on how fast another is. An open load is one source.
+ * draws does not depend on how fast another is. An open load is one source, two when it is scaled
+ * up. The number of users may change, by stages or by a scale: user i acts while the number is
+ * above i. One that is to stop ends its operation, and rests when it would start the next; a ramp
+ * has changed by a user when the straight line has reached the next whole number.
  *
  * Not here: workloads other than reads and updates of single keys; sessions that outlive a
  * time-out. */
@@ -48,6 +57,12 @@ typedef unsigned __int128 wide;
 #define IDENTITY_BITS 24
 #define ORDINAL_BITS  40
 #define LAWS_INITIAL  4
+#define USERS_MAX     1000000
+
+enum {
+    SOURCE_ALL = 0,   /* of an open load: what it does anyhow */
+    SOURCE_EXTRA = 1, /* and what it does when it is scaled up */
+};
 
 static_assert(IDENTITY_BITS <= 24, "a load's index fits above it in 32 bits");
 
@@ -73,6 +88,8 @@ struct source {
     struct rng keys;
     struct rng kinds;
     struct rng think;
+    struct rng shed;
+    bool is_resting; /* a user who is one too many */
 };
 
 struct identity {
@@ -87,11 +104,18 @@ struct load {
     int64_t end_ns;
     struct stub *stub;
     struct arrivals arrivals;
-    struct source *sources;
-    uint32_t source_count;
-    struct rng shed;
+    uint32_t factor;       /* millionths */
+    struct rng thin;       /* a factor below one: who stays */
+    struct arrivals extra; /* above one: beside `arrivals` */
+    struct rng extra_rng;
+    sched_handle extra_event;
+    struct vec sources;    /* struct source */
+    uint32_t user_count;   /* closed loop: who act, before the factor */
+    uint32_t active_count; /* and after it */
     struct zipf law;
+    const char *name; /* of its streams */
     uint64_t arrival_count;
+    uint64_t extra_count;
     uint64_t operation_count;
     struct vec identities; /* struct identity */
     struct vec idle;       /* uint32_t, the last used on top */
@@ -257,17 +281,24 @@ static void arrivals_init(struct arrivals *arrivals, const struct spec_load *spe
     };
 }
 
-/* Time of the next arrival since the load's start, INT64_MAX when no more will come. */
-static int64_t arrivals_next(struct arrivals *arrivals)
+/* By how much the measure grows until the next arrival. */
+static uint64_t draw_gap(struct arrivals *arrivals)
 {
     static const struct dist exponential = {.kind = DIST_EXPONENTIAL, .a = EVENT};
     const struct spec_load *spec = arrivals->spec;
-    if (spec->arrivals == SPEC_ARRIVALS_POISSON) {
-        arrivals->amount += (uint64_t)dist_sample(&exponential, &arrivals->rng);
-    } else if (arrivals->is_begun || spec->executor == SPEC_RAMPING_ARRIVAL_RATE) {
-        arrivals->amount += (uint64_t)EVENT;
-    }
+    const bool is_first = !arrivals->is_begun;
     arrivals->is_begun = true;
+    if (spec->arrivals == SPEC_ARRIVALS_POISSON) {
+        return (uint64_t)dist_sample(&exponential, &arrivals->rng);
+    }
+    return is_first && spec->executor != SPEC_RAMPING_ARRIVAL_RATE ? 0 : (uint64_t)EVENT;
+}
+
+/* Moves on by `gap`: the time of the arrival since the load's start, INT64_MAX when no more will
+ * come. */
+static int64_t arrivals_advance(struct arrivals *arrivals, wide gap)
+{
+    arrivals->amount += gap;
     for (;;) {
         wide total = stage_measure(&arrivals->stage);
         if (total > 0 && arrivals->amount <= total) {
@@ -281,6 +312,23 @@ static int64_t arrivals_next(struct arrivals *arrivals)
     }
 }
 
+/* Begins in the middle, at_ns after the load's start: what came before is left out. */
+static void arrivals_seek(struct arrivals *arrivals, int64_t at_ns)
+{
+    bool is_more = true;
+    while (is_more && at_ns - arrivals->stage_start_ns >= arrivals->stage.duration_ns) {
+        is_more = next_stage(arrivals);
+    }
+    const int64_t inside_ns = at_ns - arrivals->stage_start_ns;
+    const int64_t length_ns = arrivals->stage.duration_ns;
+    arrivals->is_begun = true;
+    arrivals->amount = 0;
+    if (inside_ns > 0 && length_ns > 0) {
+        arrivals->amount =
+            measure_until(&arrivals->stage, inside_ns < length_ns ? inside_ns : length_ns);
+    }
+}
+
 /* ----------------------------------------------------------------------------------- operations */
 
 static uint32_t take_identity(struct load *load)
@@ -291,6 +339,33 @@ static uint32_t take_identity(struct load *load)
     uint32_t identity = load->identities.count;
     vec_push(&load->identities);
     return identity;
+}
+
+static bool is_closed(const struct load *load)
+{
+    return load->spec->executor == SPEC_CONSTANT_VUS || load->spec->executor == SPEC_RAMPING_VUS;
+}
+
+static struct source *source_at(const struct load *load, uint32_t index)
+{
+    return vec_at(&load->sources, index);
+}
+
+/* A source that is not there yet draws what it would have drawn. */
+static void grow_sources(struct load *load, uint32_t count)
+{
+    const uint64_t seed = load->world->seed;
+    for (uint32_t i = load->sources.count; i < count; i++) {
+        const bool is_extra = !is_closed(load) && i == SOURCE_EXTRA;
+        struct source *source = vec_push(&load->sources);
+        *source = (struct source){
+            .keys = rng_stream(seed, load->name, i, is_extra ? "extra keys" : "keys"),
+            .kinds = rng_stream(seed, load->name, i, is_extra ? "extra kinds" : "kinds"),
+            .think = rng_stream(seed, load->name, i, "think"),
+            .shed = rng_stream(seed, load->name, i, is_extra ? "extra shed" : "shed"),
+            .is_resting = true,
+        };
+    }
 }
 
 static void on_vu(void *context, struct sched_event *event);
@@ -347,9 +422,9 @@ static void on_done(void *context, uint64_t word, const struct stub_result *resu
     if (operation->outcome != SQ_OUTCOME_INFO) {
         vec_append(&load->idle, &identity);
     }
-    if (load->spec->executor == SPEC_CONSTANT_VUS) {
+    if (is_closed(load)) {
         const struct identity *user = vec_at(&load->identities, identity);
-        int64_t think_ns = dist_sample(&load->spec->think, &load->sources[user->source].think);
+        int64_t think_ns = dist_sample(&load->spec->think, &source_at(load, user->source)->think);
         push(load, add_saturated(world_now(world), think_ns), on_vu, user->source);
     }
 }
@@ -368,7 +443,7 @@ static void fill_padding(unsigned char *padding, uint32_t size, uint64_t value)
 /* The operation that the source wants next, without its process. */
 static struct sq_operation draw_operation(struct load *load, uint32_t source_index)
 {
-    struct source *source = &load->sources[source_index];
+    struct source *source = source_at(load, source_index);
     uint64_t key = load->law.count > 0 ? zipf_sample(&load->law, &source->keys)
                                        : rng_below(&source->keys, load->spec->record_count);
     bool is_update = rng_chance(&source->kinds, load->spec->update_proportion);
@@ -389,14 +464,28 @@ static bool is_shedding(const struct load *load)
     return relief->is_shed && now >= relief->from_ns && now < relief->until_ns;
 }
 
+/* Does an operation of an open load start, or is it left out? */
+static bool is_let_in(struct load *load, uint32_t source)
+{
+    bool is_in = true;
+    if (source == SOURCE_ALL && load->factor < LOAD_SCALE_ONE) {
+        is_in = rng_below(&load->thin, LOAD_SCALE_ONE) < load->factor;
+    }
+    if (is_shedding(load)) {
+        bool is_kept =
+            rng_chance(&source_at(load, source)->shed, load->world->spec->relief.shed_to);
+        is_in = is_in && is_kept;
+    }
+    return is_in;
+}
+
 /* Starts the source's next operation, intended now. */
 static void start_operation(struct load *load, uint32_t source)
 {
     struct world *world = load->world;
     const int64_t now = world_now(world);
     struct sq_operation operation = draw_operation(load, source);
-    if (load->spec->executor != SPEC_CONSTANT_VUS && is_shedding(load) &&
-        !rng_chance(&load->shed, world->spec->relief.shed_to)) {
+    if (!is_closed(load) && !is_let_in(load, source)) {
         return;
     }
     uint32_t index = take_identity(load);
@@ -437,7 +526,11 @@ static void on_vu(void *context, struct sched_event *event)
         return;
     }
     const struct spec_relief *relief = &world->spec->relief;
-    uint64_t kept = (uint64_t)load->source_count * (relief->shed_to >> 16) >> 16;
+    if (source >= load->active_count) {
+        source_at(load, source)->is_resting = true;
+        return;
+    }
+    uint64_t kept = (uint64_t)load->active_count * (relief->shed_to >> 16) >> 16;
     if (is_shedding(load) && source >= kept) {
         push(load, relief->until_ns, on_vu, source);
         return;
@@ -449,7 +542,7 @@ static void on_arrival(void *context, struct sched_event *event);
 
 static void push_arrival(struct load *load)
 {
-    int64_t time_ns = arrivals_next(&load->arrivals);
+    int64_t time_ns = arrivals_advance(&load->arrivals, draw_gap(&load->arrivals));
     push(load, add_saturated(load->spec->start_ns, time_ns), on_arrival, load->arrival_count);
     load->arrival_count++;
 }
@@ -464,25 +557,123 @@ static void on_arrival(void *context, struct sched_event *event)
         return;
     }
     push_arrival(load);
-    start_operation(load, 0);
+    start_operation(load, SOURCE_ALL);
+}
+
+/* ---------------------------------------------------------------------------------------- scale */
+
+static void on_extra(void *context, struct sched_event *event);
+
+static void push_extra(struct load *load)
+{
+    ASSERT(load->factor > LOAD_SCALE_ONE);
+    const wide gap = (wide)draw_gap(&load->extra) * LOAD_SCALE_ONE;
+    const int64_t since_ns = arrivals_advance(&load->extra, gap / (load->factor - LOAD_SCALE_ONE));
+    const int64_t time_ns = add_saturated(load->spec->start_ns, since_ns);
+    if (time_ns < load->end_ns) {
+        struct sched_event *event = sched_push(&load->world->sched, time_ns, &load->extra_event);
+        event->fire = on_extra;
+        event->context = load;
+        event->kind = TRACE_LOAD;
+        event->words[0] = load->extra_count;
+    }
+    load->extra_count++;
+}
+
+static void on_extra(void *context, struct sched_event *event)
+{
+    struct load *load = context;
+    struct world *world = load->world;
+    load->extra_event = 0;
+    world_trace(world, TRACE_LOAD, world->node_count + load->index, event->words[0],
+                load->operation_count);
+    if (world->is_auditing) {
+        return;
+    }
+    push_extra(load);
+    start_operation(load, SOURCE_EXTRA);
+}
+
+/* The second arrival process, from now on. */
+static void scale_arrivals(struct load *load)
+{
+    if (load->extra_event != 0) {
+        sched_cancel(&load->world->sched, load->extra_event);
+        load->extra_event = 0;
+    }
+    if (load->factor <= LOAD_SCALE_ONE) {
+        return;
+    }
+    grow_sources(load, SOURCE_EXTRA + 1);
+    const int64_t since_ns = world_now(load->world) - load->spec->start_ns;
+    const struct rng rng = load->extra.spec != NULL ? load->extra.rng : load->extra_rng;
+    arrivals_init(&load->extra, load->spec, rng);
+    arrivals_seek(&load->extra, since_ns > 0 ? since_ns : 0);
+    push_extra(load);
+}
+
+/* As many users act as the stages and the scale say; those who rest and are to act start. */
+static void set_users(struct load *load, uint32_t user_count)
+{
+    const int64_t now = world_now(load->world);
+    const int64_t start_ns = load->spec->start_ns > now ? load->spec->start_ns : now;
+    const uint32_t before = load->active_count;
+    const uint64_t scaled = (uint64_t)user_count * load->factor / LOAD_SCALE_ONE;
+    load->user_count = user_count;
+    load->active_count = scaled < USERS_MAX ? (uint32_t)scaled : USERS_MAX;
+    grow_sources(load, load->active_count);
+    for (uint32_t i = before; i < load->active_count; i++) {
+        struct source *source = source_at(load, i);
+        if (source->is_resting) {
+            source->is_resting = false;
+            push(load, start_ns, on_vu, i);
+        }
+    }
+}
+
+/* ---------------------------------------------------------------------------------------- ramps */
+
+/* Users of a ramping load since_ns after its start, and in *next_ns when that changes, INT64_MAX:
+ * no more. */
+static uint32_t ramp_at(const struct spec_load *spec, int64_t since_ns, int64_t *next_ns)
+{
+    uint32_t from = spec->vus;
+    int64_t start_ns = 0;
+    for (uint32_t i = 0; i < spec->stage_count; i++) {
+        const struct spec_stage *stage = &spec->stages[i];
+        const int64_t inside_ns = since_ns - start_ns;
+        if (inside_ns < stage->duration_ns) {
+            const uint32_t to = (uint32_t)stage->target_per_1000s;
+            const bool is_rising = to > from;
+            const uint32_t change = is_rising ? to - from : from - to;
+            const wide length = (uint64_t)stage->duration_ns;
+            const uint32_t done = (uint32_t)((wide)(uint64_t)inside_ns * change / length);
+            const wide next = change > 0 ? (length * (done + 1) + change - 1) / change : length;
+            *next_ns = start_ns + (int64_t)next;
+            return is_rising ? from + done : from - done;
+        }
+        start_ns += stage->duration_ns;
+        from = (uint32_t)stage->target_per_1000s;
+    }
+    *next_ns = INT64_MAX;
+    return from;
+}
+
+static void on_ramp(void *context, struct sched_event *event)
+{
+    struct load *load = context;
+    struct world *world = load->world;
+    int64_t next_ns;
+    const uint32_t count = ramp_at(load->spec, world_now(world) - load->spec->start_ns, &next_ns);
+    world_trace(world, TRACE_LOAD, world->node_count + load->index, event->words[0], count);
+    if (world->is_auditing) {
+        return;
+    }
+    set_users(load, count);
+    push(load, add_saturated(load->spec->start_ns, next_ns), on_ramp, event->words[0] + 1);
 }
 
 /* --------------------------------------------------------------------------------------- public */
-
-static void make_sources(struct load *load, const char *name)
-{
-    const struct spec_load *spec = load->spec;
-    uint64_t seed = load->world->seed;
-    load->source_count = spec->executor == SPEC_CONSTANT_VUS ? spec->vus : 1;
-    load->sources = allocate(load->source_count, sizeof(*load->sources));
-    for (uint32_t i = 0; i < load->source_count; i++) {
-        load->sources[i] = (struct source){
-            .keys = rng_stream(seed, name, i, "keys"),
-            .kinds = rng_stream(seed, name, i, "kinds"),
-            .think = rng_stream(seed, name, i, "think"),
-        };
-    }
-}
 
 static void make_identities(struct load *load)
 {
@@ -509,10 +700,14 @@ struct load *load_new(struct world *world, uint32_t index)
     load->index = index;
     load->end_ns = add_saturated(spec->start_ns, spec->duration_ns);
     const char *name = arena_printf(&world->arena, "load %s", spec->name);
+    load->name = name;
+    load->factor = LOAD_SCALE_ONE;
     load->stub = stub_new(world, world->node_count + index, 0, &spec->client, name, 0);
     arrivals_init(&load->arrivals, spec, rng_stream(world->seed, name, 0, "arrivals"));
-    load->shed = rng_stream(world->seed, name, 0, "shed");
-    make_sources(load, name);
+    load->thin = rng_stream(world->seed, name, 0, "thin");
+    load->extra_rng = rng_stream(world->seed, name, 0, "extra arrivals");
+    vec_init(&load->sources, sizeof(struct source), USERS_MAX);
+    grow_sources(load, is_closed(load) ? 0 : SOURCE_ALL + 1);
     make_identities(load);
     if (spec->zipf_theta_milli > 0) {
         load->law = zipf_cache_find(&world->zipf, spec->record_count, spec->zipf_theta_milli);
@@ -529,7 +724,7 @@ void load_free(struct load *load)
     stub_free(load->stub);
     vec_release(&load->identities);
     vec_release(&load->idle);
-    free(load->sources);
+    vec_release(&load->sources);
     free(load->payload);
     free(load);
 }
@@ -537,12 +732,30 @@ void load_free(struct load *load)
 void load_start(struct load *load)
 {
     ASSERT(load->arrival_count == 0);
-    if (load->spec->executor != SPEC_CONSTANT_VUS) {
+    if (!is_closed(load)) {
         push_arrival(load);
         return;
     }
-    for (uint32_t i = 0; i < load->source_count; i++) {
-        push(load, load->spec->start_ns, on_vu, i);
+    if (load->spec->executor == SPEC_CONSTANT_VUS) {
+        set_users(load, load->spec->vus);
+        return;
+    }
+    int64_t next_ns;
+    set_users(load, ramp_at(load->spec, 0, &next_ns));
+    push(load, add_saturated(load->spec->start_ns, next_ns), on_ramp, 0);
+}
+
+void load_set_scale(struct load *load, uint32_t factor)
+{
+    ASSERT(factor <= LOAD_SCALE_MAX);
+    if (factor == load->factor) {
+        return;
+    }
+    load->factor = factor;
+    if (is_closed(load)) {
+        set_users(load, load->user_count);
+    } else {
+        scale_arrivals(load);
     }
 }
 

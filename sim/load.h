@@ -15,6 +15,8 @@
 
 #define LOAD_RATE_MAX     (INT64_C(1) << 36) /* per 1000 s: 68 million a second */
 #define LOAD_STAGE_NS_MAX (INT64_C(1) << 50) /* 13 days */
+#define LOAD_SCALE_ONE    1000000
+#define LOAD_SCALE_MAX    UINT64_C(100000000) /* a hundred times */
 
 struct load;
 
@@ -24,6 +26,10 @@ struct load *load_new(struct world *world, uint32_t index);
 void load_free(struct load *load);
 /* Schedules the first arrival. */
 void load_start(struct load *load);
+/* From now on the load starts `factor` millionths of the operations that it would start: an open
+ * load leaves arrivals out, or has more; a closed one has fewer or more users (at most a million).
+ * What arrives anyhow arrives at the same time, with the same key and kind, whatever the factor. */
+void load_set_scale(struct load *load, uint32_t factor);
 struct stub *load_stub(struct load *load);
 
 /* Zipf tables of a world: building one takes longer than many a run, so they are kept from run to

@@ -101,16 +101,27 @@ static void work_done(struct cpu_job *job)
     task_wake(CONTAINER_OF(job, struct task, job));
 }
 
-void task_work(struct task *task, int64_t ns)
+static void spend(struct task *task, int64_t ns, bool has_no_core)
 {
     if (ns <= 0) {
         return;
     }
     task->job.ns = ns;
+    task->job.has_no_core = has_no_core;
     task->job.node = task->node->index;
     task->job.on_done = work_done;
     cpu_submit(&task->node->host->cpu, &task->job);
     task_block(task);
+}
+
+void task_work(struct task *task, int64_t ns)
+{
+    spend(task, ns, false);
+}
+
+void task_pass(struct task *task, int64_t ns)
+{
+    spend(task, ns, true);
 }
 
 static void task_main(void *argument)
@@ -449,6 +460,7 @@ void node_reset(struct node *node, const struct spec_group *group, uint32_t grou
         .group_index = group_index,
         .index = node->index,
         .host = host,
+        .policy = group->client,
         .heap = node->heap,
         .has_heap = true,
         .disk = node->disk,
@@ -549,11 +561,22 @@ void node_resume(struct node *node)
     }
 }
 
+void node_set_policy(struct node *node, const struct spec_client *policy)
+{
+    ASSERT(policy != NULL);
+    node->policy = policy;
+    for (uint32_t i = 0; i < node->stub_count; i++) {
+        if (node->stubs[i] != NULL) {
+            stub_set_policy(node->stubs[i], policy);
+        }
+    }
+}
+
 struct stub *node_stub(struct node *node, uint32_t group)
 {
     if (node->stubs[group] == NULL) {
-        ASSERT(node->group->client != NULL);
-        node->stubs[group] = stub_new(node->world, node->index, group, node->group->client,
+        ASSERT(node->policy != NULL);
+        node->stubs[group] = stub_new(node->world, node->index, group, node->policy,
                                       node->env.name, node->env.incarnation);
     }
     return node->stubs[group];

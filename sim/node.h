@@ -91,7 +91,8 @@ struct node {
     struct task *running;
     struct task *ready_first;
     struct task *ready_last;
-    struct stub **stubs; /* by group called; NULL until first used */
+    const struct spec_client *policy; /* of the calls that it makes; NULL: it makes none */
+    struct stub **stubs;              /* by group called; NULL until first used */
     uint32_t stub_count;
     uint64_t dropped; /* items that did not fit */
 };
@@ -116,6 +117,8 @@ void node_boot(struct node *node);
 void node_crash(struct node *node, enum sq_life how);
 void node_pause(struct node *node);
 void node_resume(struct node *node);
+/* Its calls are made by this policy from now on (stub_set_policy). */
+void node_set_policy(struct node *node, const struct spec_client *policy);
 /* A packet for this node's inbox; takes over the caller's reference. While the node boots only
  * answers to its own calls are taken; a node that is paused and full turns nobody away, it is as
  * if the packet had been lost. */
@@ -132,6 +135,8 @@ void task_block(struct task *task);
 void task_sleep(struct task *task, int64_t ns, enum trace_kind kind);
 /* Blocks until the host's processor has done `ns` of work. */
 void task_work(struct task *task, int64_t ns);
+/* The same without a core. */
+void task_pass(struct task *task, int64_t ns);
 void task_wake(struct task *task);
 struct task *task_spawn(struct node *node, void (*entry)(struct sq_env *env, void *argument),
                         void *argument);

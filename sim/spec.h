@@ -144,6 +144,7 @@ enum spec_executor {
     SPEC_CONSTANT_ARRIVAL_RATE,
     SPEC_RAMPING_ARRIVAL_RATE,
     SPEC_CONSTANT_VUS, /* closed loop: `vus` clients, each with `think` between operations */
+    SPEC_RAMPING_VUS,  /* the same, and their number changes */
 };
 
 enum spec_arrivals {
@@ -153,7 +154,8 @@ enum spec_arrivals {
 
 struct spec_stage {
     int64_t duration_ns;
-    int64_t target_per_1000s; /* reached linearly at the end of the stage */
+    int64_t target_per_1000s; /* reached linearly at the end of the stage; RAMPING_VUS: that many
+                                 users, no rate */
 };
 
 struct spec_load {
@@ -163,7 +165,7 @@ struct spec_load {
     int64_t start_ns;
     int64_t duration_ns; /* INT64_MAX = to the end */
     int64_t rate_per_1000s;
-    const struct spec_stage *stages; /* RAMPING: from rate_per_1000s */
+    const struct spec_stage *stages; /* RAMPING: from rate_per_1000s, or vus */
     uint32_t stage_count;
     uint32_t vus;
     struct dist think;
@@ -183,6 +185,9 @@ enum spec_fault_kind {
     SPEC_IO_CHAOS,
     SPEC_TIME_CHAOS,
     SPEC_STRESS_CHAOS,
+    SPEC_APP_CHAOS,
+    SPEC_LOAD_CHAOS,   /* strikes loads, not nodes */
+    SPEC_CLIENT_CHAOS, /* loads, and the calls that groups make */
 };
 
 enum spec_fault_action {
@@ -202,6 +207,10 @@ enum spec_fault_action {
     SPEC_ACTION_BIT_ROT,    /* a bit of what is read from the device flips */
     SPEC_ACTION_CLOCK,      /* TimeChaos: offset and drift */
     SPEC_ACTION_CPU,        /* StressChaos: everything takes `slowdown` times as long */
+    SPEC_ACTION_SIGNAL,     /* AppChaos: the model is told `signal` */
+    SPEC_ACTION_CAPACITY, /* StressChaos: what runs on the host gets on at `factor` of its speed */
+    SPEC_ACTION_SCALE,    /* LoadChaos: `factor` times as many operations */
+    SPEC_ACTION_POLICY,   /* ClientChaos: calls are made by another policy */
 };
 
 enum spec_mode {
@@ -213,6 +222,7 @@ enum spec_mode {
     SPEC_MODE_RANDOM_MAX_PERCENT,
     SPEC_MODE_MINORITY, /* a random number below half, at least 1 */
     SPEC_MODE_MAJORITY, /* the smallest majority */
+    SPEC_MODE_ROLLING,  /* all selected nodes, one batch after the other in order of index */
 };
 
 struct spec_selector {
@@ -267,8 +277,23 @@ struct spec_fault {
     int64_t clock_offset_ns;
     int64_t clock_drift_ppm;
     uint32_t slowdown_milli; /* CPU: 3000 = three times slower */
-    bool is_swarm;           /* on or off by a coin of the seed */
-    bool is_trigger;         /* of the four arms: the control arm does without it */
+
+    const char *signal;       /* SIGNAL: its name ... */
+    int64_t signal_value;     /* ... what it carries when the fault strikes ... */
+    bool has_end_value;       /* ... and is it sent again at the end, ... */
+    int64_t signal_end_value; /* ... with this? */
+    uint32_t factor;          /* millionths. CAPACITY: at most 1000000, SCALE: at most 100000000 */
+    const bool *loads;        /* SCALE, POLICY: which, by index; NULL: none */
+    const bool *groups;       /* POLICY: whose calls, by index; NULL: none */
+    const struct spec_client *load_policies;  /* POLICY: of each of `loads`, its own with what the
+                                                 fault changes */
+    const struct spec_client *group_policies; /* the same of `groups` */
+    uint32_t batch; /* ROLLING: nodes at a time, or a percentage of those selected */
+    bool is_batch_percent;
+    int64_t interval_ns; /* ROLLING: from the end of one batch to the next */
+
+    bool is_swarm;   /* on or off by a coin of the seed */
+    bool is_trigger; /* of the four arms: the control arm does without it */
     struct spec_place place;
 };
 

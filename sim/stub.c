@@ -586,6 +586,21 @@ struct stub *stub_new(struct world *world, uint32_t caller, uint32_t slot,
     return stub;
 }
 
+void stub_set_policy(struct stub *stub, const struct spec_client *policy)
+{
+    check_policy(policy);
+    ASSERT(policy->target_group == stub->policy->target_group);
+    const uint64_t full = (uint64_t)policy->budget_capacity * MILLI;
+    if (!stub->policy->budget_enabled || stub->tokens_milli > full) {
+        stub->tokens_milli = full;
+    }
+    stub->policy = policy;
+    for (uint32_t slot = 0; slot < stub->chunks.count * CHUNK_CALLS; slot++) {
+        call_at(stub, slot)->backoff_ns = backoff_first(policy);
+        call_at(stub, slot)->previous_ns = policy->backoff_initial_ns;
+    }
+}
+
 void stub_free(struct stub *stub)
 {
     if (stub == NULL) {

@@ -49,6 +49,12 @@ struct stub;
  * random streams. */
 struct stub *stub_new(struct world *world, uint32_t endpoint, uint32_t slot,
                       const struct spec_client *policy, const char *name, uint32_t incarnation);
+/* Calls are made by this policy from now on; it must outlive the stub and call the same group. Of
+ * a call under way the attempt that is out keeps its time-out, and the call its deadline; what
+ * comes after that attempt (whether, when and where to it is sent again, how long it waits then) is
+ * up to the new policy. Back-off starts anew; a budget keeps its tokens, as far as they fit, and
+ * one that was not enabled before is full. */
+void stub_set_policy(struct stub *stub, const struct spec_client *policy);
 /* Calls in progress are forgotten. NULL is fine. The world's scheduler must still exist. */
 void stub_free(struct stub *stub);
 /* Starts a call; the first attempt leaves now. on_done never runs from inside it; on_done may

@@ -11,10 +11,11 @@
  *
  * Workers are fibers. They are made when first needed and keep to themselves: take a job, serve it,
  * take the next, park when there is none. A service is work of the host's processor (uses:
- * processor), so a slow or contended processor slows it down and a pause of the node delays what is
- * in service; or it is time that passes (uses: time), as while one waits for something else. With
- * uses: processor the scenario gives the host as many cores as there are servers and sets
- * cpu.perMessage, perByte and perTimer to 0, or else handling messages competes with serving them.
+ * processor), so a slow or contended processor slows it down; or it is time of the server's own
+ * that needs no core (uses: time, cpu->pass). A pause of the node and a cut of the host's capacity
+ * delay what is in service in either case. With uses: processor the scenario gives the host as many
+ * cores as there are servers and sets cpu.perMessage, perByte and perTimer to 0, or else handling
+ * messages competes with serving them.
  *
  * The work of a request is drawn when it arrives, refused or not, so variants of a scenario that
  * differ in the discipline only give the n-th request the same work.
@@ -27,7 +28,7 @@
  * the last collection reaches what live requests leave free, everything stops for gcPause +
  * gcPausePerRequest * live. A service delayed by a stall is delayed by all of it: after its time
  * the worker waits for as long as it was stalled. The more requests wait, the longer the pauses and
- * the shorter the time between them.
+ * the shorter the time between them. A stall is a span of time, whatever the capacity.
  *
  * Not here: work that is taken back in the middle (a cancellation finds only requests that wait),
  * priorities, connections, more than one target. */
@@ -370,7 +371,7 @@ static void spend(struct server *server, sq_time ns)
     if (option(server, OPTION_USES) == USES_PROCESSOR) {
         env->cpu->work(env, ns);
     } else {
-        env->clock->sleep(env, ns);
+        env->cpu->pass(env, ns);
     }
     while (server->stall_total > seen) {
         const sq_time owed = server->stall_total - seen;

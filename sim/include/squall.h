@@ -152,6 +152,10 @@ struct sq_cpu_ops {
     /* Uses what the scenario states for `operations` operations on `bytes` bytes (cpu:
      * perOperation, perByte). */
     void (*charge)(struct sq_env *env, uint32_t operations, size_t bytes);
+    /* Lets `ns` of the node's own work pass that needs no core: it never waits for one and leaves
+     * them to others. Like work it takes longer while a fault cuts the capacity of the host, and
+     * stands still while the node is paused; unlike clock->sleep, which only waits. */
+    void (*pass)(struct sq_env *env, sq_time ns);
 };
 
 /* --------------------------------------------------------------------------------------- fibers */

@@ -54,6 +54,9 @@ void build_jitter(struct build *build, struct view view, int64_t *latency_ns, st
 void build_delay(struct build *build, struct view view, struct dist *law);
 /* Policy of a caller but its target. */
 void build_client(struct build *build, struct view view, struct spec_client *client);
+/* Of a LoadChaos: `loads`. Of a ClientChaos: `loads`, `groups` and their policies. */
+void build_scale(struct build *build, struct view view, struct spec_fault *fault);
+void build_policy(struct build *build, struct view view, struct spec_fault *fault);
 /* Index of a group, or UINT32_MAX after a complaint. */
 uint32_t build_find_group(struct build *build, struct view view, const char *key);
 /* {node, zone, group, role} */

@@ -22,6 +22,8 @@ struct action_row {
     const char *allowed;
 };
 
+#define RATIO_ONE 1000000
+
 #define SIDES " target direction clients "
 
 static const struct action_row action_rows[] = {
@@ -41,10 +43,14 @@ static const struct action_row action_rows[] = {
     {SPEC_IO_CHAOS, SPEC_ACTION_BIT_ROT, "bitRot", "", " path percent "},
     {SPEC_TIME_CHAOS, SPEC_ACTION_CLOCK, "clock", "", " timeOffset drift "},
     {SPEC_STRESS_CHAOS, SPEC_ACTION_CPU, "cpu", " slowdown ", " slowdown "},
+    {SPEC_STRESS_CHAOS, SPEC_ACTION_CAPACITY, "capacity", " factor ", " factor "},
+    {SPEC_APP_CHAOS, SPEC_ACTION_SIGNAL, "signal", " signal ", " signal endValue count "},
+    {SPEC_LOAD_CHAOS, SPEC_ACTION_SCALE, "scale", " factor ", " factor loads "},
+    {SPEC_CLIENT_CHAOS, SPEC_ACTION_POLICY, "policy", " client ", " client loads groups "},
 };
 
-static const char *const kind_names[] = {"NodeChaos", "NetworkChaos", "IOChaos", "TimeChaos",
-                                         "StressChaos"};
+static const char *const kind_names[] = {"NodeChaos",   "NetworkChaos", "IOChaos",   "TimeChaos",
+                                         "StressChaos", "AppChaos",     "LoadChaos", "ClientChaos"};
 
 /* "a, b or c": the actions of a kind. */
 static const char *list_actions(struct build *build, enum spec_fault_kind kind)
@@ -75,8 +81,9 @@ static const struct action_row *find_action(struct build *build, struct view vie
     const char *action = view_text(view, "action");
     for (uint32_t index = 0; index < ARRAY_COUNT(action_rows); index++) {
         const struct action_row *row = &action_rows[index];
-        bool is_only = kind == SPEC_TIME_CHAOS || kind == SPEC_STRESS_CHAOS;
-        bool is_meant = action == NULL ? is_only : strcmp(action, row->name) == 0;
+        bool has_usual =
+            kind != SPEC_NODE_CHAOS && kind != SPEC_NETWORK_CHAOS && kind != SPEC_IO_CHAOS;
+        bool is_meant = action == NULL ? has_usual : strcmp(action, row->name) == 0;
         if (row->kind == kind && is_meant) {
             return row;
         }
@@ -100,9 +107,10 @@ static bool has_word(const char *list, const char *word)
 
 static void check_action_keys(struct build *build, struct view view, const struct action_row *row)
 {
-    static const char *const keys[] = {"target",    "direction",  "clients", "delay",   "loss",
-                                       "duplicate", "bandwidth",  "methods", "path",    "errno",
-                                       "percent",   "timeOffset", "drift",   "slowdown"};
+    static const char *const keys[] = {
+        "target",  "direction", "clients", "delay",   "loss",       "duplicate", "bandwidth",
+        "methods", "path",      "errno",   "percent", "timeOffset", "drift",     "slowdown",
+        "signal",  "endValue",  "count",   "factor",  "loads",      "groups",    "client"};
     for (uint32_t index = 0; index < ARRAY_COUNT(keys); index++) {
         bool is_there = view_has(view, keys[index]);
         if (is_there && !has_word(row->allowed, keys[index])) {
@@ -119,24 +127,26 @@ static void check_action_keys(struct build *build, struct view view, const struc
     }
 }
 
-static void read_mode(struct build *build, struct view view, struct spec_fault *fault)
+/* `key` holds the mode's number: "value", or "count" where that means something else. */
+static void read_mode(struct build *build, struct view view, const char *key,
+                      struct spec_fault *fault)
 {
     fault->mode = (enum spec_mode)view_number(view, "mode", SPEC_MODE_ONE);
-    const char *value = view_text(view, "value");
+    const char *value = view_text(view, key);
     bool is_number = fault->mode == SPEC_MODE_FIXED;
     bool is_percent =
         fault->mode == SPEC_MODE_FIXED_PERCENT || fault->mode == SPEC_MODE_RANDOM_MAX_PERCENT;
     const char *mode = view_text(view, "mode");
     if (!is_number && !is_percent) {
         if (value != NULL) {
-            build_complain(build, view, "value", "the mode '%s' has no value", mode);
+            build_complain(build, view, key, "the mode '%s' has no %s", mode, key);
         }
         return;
     }
     const char *example = is_number ? "2" : "20%";
     if (value == NULL) {
-        build_complain(build, view, "mode", "the mode '%s' needs a value: write 'value: %s'", mode,
-                       example);
+        build_complain(build, view, "mode", "the mode '%s' needs a %s: write '%s: %s'", mode, key,
+                       key, example);
         return;
     }
     uint64_t number = 0;
@@ -147,9 +157,59 @@ static void read_mode(struct build *build, struct view view, struct spec_fault *
                millionths >= 10000 && millionths <= 1000000) {
         fault->mode_value = (uint32_t)(millionths / 10000);
     } else {
-        build_complain(build, view, "value", "the mode '%s' needs %s, such as %s", mode,
+        build_complain(build, view, key, "the mode '%s' needs %s, such as %s", mode,
                        is_number ? "a number from 1 to 64" : "a whole percentage from 1% to 100%",
                        example);
+    }
+}
+
+/* Nodes at a time: a number, or a percentage. */
+static void read_batch(struct build *build, struct view view, struct spec_fault *fault)
+{
+    const char *text = view_text(view, "batch");
+    uint64_t number = 0;
+    int64_t millionths = 0;
+    fault->batch = 1;
+    if (text == NULL) {
+        return;
+    }
+    if (units_u64(text, &number, NULL) && number >= 1 && number <= 64) {
+        fault->batch = (uint32_t)number;
+    } else if (units_ratio(text, &millionths, NULL) && millionths % 10000 == 0 &&
+               millionths >= 10000 && millionths <= 1000000) {
+        fault->batch = (uint32_t)(millionths / 10000);
+        fault->is_batch_percent = true;
+    } else {
+        build_complain(build, view, "batch",
+                       "a batch is 1 to 64 nodes, or a whole percentage from 1%% to 100%%");
+    }
+}
+
+static void read_rolling(struct build *build, struct view view, struct spec_fault *fault)
+{
+    static const char *const keys[] = {"interval", "batch"};
+    bool is_rolling = fault->mode == SPEC_MODE_ROLLING;
+    for (uint32_t index = 0; index < ARRAY_COUNT(keys) && !is_rolling; index++) {
+        if (view_has(view, keys[index])) {
+            build_complain(build, view, keys[index], "'%s' goes with 'mode: rolling'", keys[index]);
+        }
+    }
+    if (!is_rolling) {
+        return;
+    }
+    read_batch(build, view, fault);
+    fault->interval_ns = view_number(view, "interval", 0);
+    if (fault->kind != SPEC_NODE_CHAOS && fault->kind != SPEC_APP_CHAOS) {
+        build_complain(build, view, "mode", "the mode 'rolling' is for NodeChaos and AppChaos");
+    } else if (!view_has(view, "interval")) {
+        build_complain(build, view, "mode",
+                       "the mode 'rolling' needs the time between batches: write 'interval: 5s'");
+    } else if (fault->has_no_end) {
+        build_complain(build, view, "duration", "the first batch would never end");
+    } else if (view_has(view, "between") && !view_has(view, "every")) {
+        build_complain(build, view, "between",
+                       "the mode 'rolling' lasts as long as it takes: write 'at' or 'every', and "
+                       "for a batch a 'duration'");
     }
 }
 
@@ -217,10 +277,11 @@ static void read_when(struct build *build, struct view view, const struct action
         build_law(build, view, "duration", 0, &fault->duration);
     }
     bool is_instant = row != NULL && row->action == SPEC_ACTION_RESTART;
+    bool may_last = row == NULL || row->action != SPEC_ACTION_SIGNAL;
     if (is_instant && (duration != NULL || is_span)) {
         build_complain(build, view, duration != NULL ? "duration" : "between",
                        "the action 'restart' takes no time: use 'kill' with a duration");
-    } else if (!is_instant && duration == NULL && !is_span) {
+    } else if (!is_instant && may_last && duration == NULL && !is_span) {
         build_complain(build, view, NULL,
                        "how long? write for example 'duration: 10s', or 'duration: forever'");
     }
@@ -295,6 +356,39 @@ static void read_disk(struct view view, struct spec_fault *fault)
     }
 }
 
+/* What is told, to models that all listen. */
+static void read_signal(struct build *build, struct view view, struct spec_fault *fault)
+{
+    const struct run_spec *spec = build->spec;
+    fault->signal = view_text(view, "signal");
+    const char *value = view_text(view, "value");
+    uint64_t number = 0;
+    if (value != NULL && !(units_u64(value, &number, NULL) && number < INT64_MAX)) {
+        build_complain(build, view, "value",
+                       "the value of a signal is a whole number, such as 1000");
+    }
+    fault->signal_value = (int64_t)number;
+    fault->has_end_value = view_has(view, "endValue");
+    fault->signal_end_value = view_number(view, "endValue", 0);
+    bool is_span = view_has(view, "between") && !view_has(view, "every");
+    if (fault->has_end_value && !view_has(view, "duration") && !is_span) {
+        build_complain(build, view, "endValue", "'endValue' is sent when the 'duration' is over");
+    }
+    for (uint32_t i = 0; i < spec->group_count; i++) {
+        const struct spec_group *group = &spec->groups[i];
+        for (sq_node node = group->first;
+             node < group->first + group->count && node < BUILD_NODES_MAX; node++) {
+            bool is_selected = (fault->selector.nodes & (UINT64_C(1) << node)) != 0;
+            if (is_selected && group->model != NULL && group->model->signal == NULL) {
+                build_complain(build, view, "signal", "the model '%s' takes no signals%s",
+                               group->model_name,
+                               spec->group_count > 1 ? ": select a group that does" : "");
+                break;
+            }
+        }
+    }
+}
+
 static void read_delay(struct build *build, struct view view, struct spec_fault *fault)
 {
     struct view delay = view_at(view, "delay");
@@ -306,6 +400,20 @@ static void read_delay(struct build *build, struct view view, struct spec_fault 
         return;
     }
     build_delay(build, delay, &fault->delay);
+}
+
+static void read_others(struct build *build, struct view view, struct spec_fault *fault)
+{
+    fault->factor = (uint32_t)view_number(view, "factor", RATIO_ONE);
+    if (fault->action == SPEC_ACTION_SIGNAL) {
+        read_signal(build, view, fault);
+    } else if (fault->action == SPEC_ACTION_SCALE) {
+        build_scale(build, view, fault);
+    } else if (fault->action == SPEC_ACTION_POLICY) {
+        build_policy(build, view, fault);
+    } else if (fault->action == SPEC_ACTION_CAPACITY && fault->factor > RATIO_ONE) {
+        build_complain(build, view, "factor", "a fault leaves at most 100%% of the capacity");
+    }
 }
 
 static void build_fault(struct build *build, struct view view, struct spec_fault *fault)
@@ -326,13 +434,17 @@ static void build_fault(struct build *build, struct view view, struct spec_fault
     if (row != NULL) {
         check_action_keys(build, view, row);
     }
-    read_mode(build, view, fault);
+    bool has_value = row != NULL && row->kind == SPEC_APP_CHAOS;
+    read_mode(build, view, has_value ? "count" : "value", fault);
     build_selector(build, view_at(view, "selector"), &fault->selector);
     read_when(build, view, row, fault);
+    read_rolling(build, view, fault);
     if (row != NULL && row->kind == SPEC_NETWORK_CHAOS) {
         read_network(build, view, fault);
     } else if (row != NULL && row->kind == SPEC_IO_CHAOS) {
         read_disk(view, fault);
+    } else if (row != NULL) {
+        read_others(build, view, fault);
     }
     read_delay(build, view, fault);
 }

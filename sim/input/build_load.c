@@ -14,6 +14,7 @@
 
 #define RATE_MAX INT64_C(1000000000000) /* per 1000 s: 10^9 a second */
 #define NO_RATE  INT64_MIN
+#define VUS_MAX  1000000
 
 /* ------------------------------------------------------------------------------- client */
 
@@ -151,13 +152,14 @@ static const struct executor_row executor_rows[] = {
     {"constant-arrival-rate", " rate ", " rate timeUnit duration "},
     {"ramping-arrival-rate", " stages ", " startRate stages timeUnit "},
     {"constant-vus", " vus ", " vus thinkTime duration "},
+    {"ramping-vus", " stages ", " startVUs stages thinkTime "},
 };
 
 static void check_executor_keys(struct build *build, struct view load,
                                 const struct executor_row *row)
 {
     static const char *const keys[] = {"rate", "timeUnit",  "duration", "startRate",
-                                       "vus",  "thinkTime", "stages"};
+                                       "vus",  "thinkTime", "stages",   "startVUs"};
     for (uint32_t index = 0; index < ARRAY_COUNT(keys); index++) {
         char spaced[32];
         snprintf(spaced, sizeof(spaced), " %s ", keys[index]);
@@ -173,12 +175,25 @@ static void check_executor_keys(struct build *build, struct view load,
     }
 }
 
+/* A number of users: written as a rate is, but without a unit. */
+static uint32_t read_users(struct build *build, struct view stage)
+{
+    int64_t milli = -1 - view_number(stage, "target", -1);
+    if (milli < 0 || milli % 1000 != 0 || milli / 1000 > VUS_MAX) {
+        build_complain(build, stage, "target", "a number of users is a whole number up to %d",
+                       VUS_MAX);
+        return 0;
+    }
+    return (uint32_t)(milli / 1000);
+}
+
 /* Rates and times. */
 static void read_executor(struct build *build, struct view view, struct spec_load *load)
 {
     struct rates rates = {.unit_ns = view_number(view, "timeUnit", 0)};
     check_executor_keys(build, view, &executor_rows[load->executor]);
-    bool is_ramp = load->executor == SPEC_RAMPING_ARRIVAL_RATE;
+    bool has_users = load->executor == SPEC_RAMPING_VUS;
+    bool is_ramp = load->executor == SPEC_RAMPING_ARRIVAL_RATE || has_users;
     int64_t rate = read_rate(build, view, is_ramp ? "startRate" : "rate", &rates);
     load->rate_per_1000s = rate == NO_RATE ? 0 : rate;
     uint32_t count = view_count(view, "stages");
@@ -186,8 +201,12 @@ static void read_executor(struct build *build, struct view view, struct spec_loa
     int64_t total = 0;
     for (uint32_t index = 0; index < count; index++) {
         struct view stage = view_item(view, "stages", index);
-        int64_t target = read_rate(build, stage, "target", &rates);
-        stages[index].target_per_1000s = target == NO_RATE ? 0 : target;
+        if (has_users) {
+            stages[index].target_per_1000s = read_users(build, stage);
+        } else {
+            int64_t target = read_rate(build, stage, "target", &rates);
+            stages[index].target_per_1000s = target == NO_RATE ? 0 : target;
+        }
         stages[index].duration_ns = view_number(stage, "duration", 0);
         total += stages[index].duration_ns;
         if (total > INT64_MAX / 2) {
@@ -240,6 +259,9 @@ static void build_load(struct build *build, struct view view, const char *name,
         .start_ns = view_number(view, "startTime", 0),
         .vus = (uint32_t)view_number(view, "vus", 0),
     };
+    if (load->executor == SPEC_RAMPING_VUS) {
+        load->vus = (uint32_t)view_number(view, "startVUs", 1);
+    }
     ASSERT(load->executor < ARRAY_COUNT(executor_rows));
     read_executor(build, view, load);
     build_law(build, view, "thinkTime", 0, &load->think);

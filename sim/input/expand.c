@@ -230,7 +230,7 @@ static const struct yaml_node *expand_load(struct arena *arena, const struct yam
     }
     const struct yaml_node *executor = yaml_find(load, "executor");
     bool is_ramp = executor != NULL && executor->kind == YAML_SCALAR &&
-                   strcmp(executor->text, "ramping-arrival-rate") == 0;
+                   strncmp(executor->text, "ramping-", strlen("ramping-")) == 0;
     if (!is_ramp) {
         load = with_default(arena, load, "duration", "forever");
     }
@@ -255,6 +255,23 @@ static const struct yaml_node *expand_loads(struct arena *arena, const struct ya
     return with(arena, root, "load", result);
 }
 
+/* Policies of faults are laid over others when they are built, so only presets are spelled out. */
+static const struct yaml_node *expand_faults(struct arena *arena, const struct yaml_node *root)
+{
+    const struct yaml_node *faults = yaml_find(root, "faults");
+    if (faults == NULL || faults->kind != YAML_SEQUENCE) {
+        return root;
+    }
+    for (uint32_t index = 0; index < faults->count; index++) {
+        const struct yaml_node *fault = faults->items[index];
+        if (is_mapping(fault) && yaml_find(fault, "client") != NULL) {
+            fault = with(arena, fault, "client", spell_client(arena, yaml_find(fault, "client")));
+            faults = yaml_with_item(arena, faults, index, fault);
+        }
+    }
+    return with(arena, root, "faults", faults);
+}
+
 const struct yaml_node *expand_tree(const struct yaml_node *tree, enum expand_mode mode,
                                     struct arena *arena)
 {
@@ -265,6 +282,7 @@ const struct yaml_node *expand_tree(const struct yaml_node *tree, enum expand_mo
     tree = expand_system(arena, tree, mode);
     tree = mode == EXPAND_INHERITED ? expand_network(arena, tree) : tree;
     tree = expand_loads(arena, tree, mode);
+    tree = expand_faults(arena, tree);
     /* Last: what others inherit is what was written, not what the preset added. */
     const struct yaml_node *client = mapping_at(arena, tree, "client");
     if (client != NULL) {

@@ -5,6 +5,9 @@
  * axis (a back-off beside a sweep of presets) holds in every cell. An override on the very path of
  * an axis fixes that axis instead: `--set system.nodes=3` picks the cell out of a sweep.
  *
+ * Axes that are zipped turn together, in the place of the first of them; an override of one with
+ * one of its values picks the values of the others that stand beside it.
+ *
  * Two cells that come out the same are an error: an axis then does nothing, which nobody wants. */
 #include "sim/input/plan.h"
 
@@ -19,6 +22,7 @@
 struct grid {
     struct scenario_axis *axes;
     uint32_t axis_count;
+    uint32_t *leaders; /* of each axis: the axis that it turns with, itself unless it is zipped */
     struct scenario_setting *settings; /* axes first, then the other overrides */
     uint32_t setting_count;
     const char **short_paths; /* of the axes, for labels */
@@ -40,12 +44,7 @@ static bool read_sets(struct plan *plan, const struct plan_options *options, str
         bool is_axis = false;
         for (uint32_t axis = 0; axis < grid->axis_count; axis++) {
             if (strcmp(grid->axes[axis].path, setting.path) == 0) {
-                const struct yaml_node **values =
-                    arena_alloc_array(&plan->arena, 1, sizeof(const struct yaml_node *));
-                values[0] = setting.value;
-                grid->axes[axis].values = values;
-                grid->axes[axis].value_count = 1;
-                grid->axes[axis].place = setting.place;
+                scenario_fix_axis(grid->axes, grid->axis_count, axis, &setting, &plan->arena);
                 is_axis = true;
             }
         }
@@ -88,6 +87,22 @@ static const char *shorten(const struct grid *grid, uint32_t axis)
     return at;
 }
 
+/* Of zipped axes the first that turns leads the others. */
+static void find_leaders(struct plan *plan, struct grid *grid)
+{
+    grid->leaders = arena_alloc_array(&plan->arena, grid->axis_count + 1, sizeof(*grid->leaders));
+    for (uint32_t index = 0; index < grid->axis_count; index++) {
+        const struct scenario_axis *axis = &grid->axes[index];
+        grid->leaders[index] = index;
+        for (uint32_t before = index; before > 0 && axis->zip != 0; before--) {
+            const struct scenario_axis *other = &grid->axes[before - 1];
+            if (other->zip == axis->zip && other->value_count > 1 && axis->value_count > 1) {
+                grid->leaders[index] = before - 1;
+            }
+        }
+    }
+}
+
 static bool make_grid(struct plan *plan, const struct plan_options *options, struct grid *grid,
                       struct diag *diag)
 {
@@ -103,13 +118,14 @@ static bool make_grid(struct plan *plan, const struct plan_options *options, str
     if (!read_sets(plan, options, grid, diag)) {
         return false;
     }
+    find_leaders(plan, grid);
     grid->short_paths = arena_alloc_array(&plan->arena, count + 1, sizeof(*grid->short_paths));
     uint64_t cells = 1;
     for (uint32_t index = 0; index < count; index++) {
         const struct scenario_axis *axis = &grid->axes[index];
         grid->short_paths[index] = shorten(grid, index);
         grid->settings[index] = (struct scenario_setting){axis->path, axis->place, axis->values[0]};
-        cells *= axis->value_count;
+        cells *= grid->leaders[index] == index ? axis->value_count : 1;
         if (cells > PLAN_CELLS_MAX) {
             return diag_error(diag, axis->place, (uint32_t)strlen(axis->path),
                               "the sweep has more than %d cells", PLAN_CELLS_MAX);
@@ -184,11 +200,17 @@ static bool check_new(const struct plan *plan, const struct grid *grid, uint32_t
 /* Moves to the next cell. */
 static void turn(const struct grid *grid, uint32_t *at)
 {
-    for (uint32_t index = grid->axis_count; index > 0; index--) {
-        const struct scenario_axis *axis = &grid->axes[index - 1];
-        at[index - 1] = (at[index - 1] + 1) % axis->value_count;
-        grid->settings[index - 1].value = axis->values[at[index - 1]];
-        if (at[index - 1] != 0) {
+    for (uint32_t leader = grid->axis_count; leader > 0; leader--) {
+        bool is_round = true;
+        for (uint32_t index = 0; index < grid->axis_count; index++) {
+            const struct scenario_axis *axis = &grid->axes[index];
+            if (grid->leaders[index] == leader - 1) {
+                at[index] = (at[index] + 1) % axis->value_count;
+                grid->settings[index].value = axis->values[at[index]];
+                is_round = at[index] == 0;
+            }
+        }
+        if (!is_round) {
             return;
         }
     }

@@ -9,6 +9,7 @@
 #include "sim/input/scenario.h"
 
 #include "sim/base/base.h"
+#include "sim/base/text.h"
 #include "sim/base/units.h"
 #include "sim/input/build.h"
 #include "sim/input/expand.h"
@@ -117,7 +118,7 @@ static const struct yaml_node *resolve_extends(struct scenario *scenario,
 /* Keys that neither a sweep nor an override may set. */
 static bool is_fixed(const char *path)
 {
-    static const char *const keys[] = {"squall", "extends", "sweep", "seeds"};
+    static const char *const keys[] = {"squall", "extends", "sweep", "zip", "seeds"};
     size_t length = strcspn(path, ".[");
     for (uint32_t index = 0; index < ARRAY_COUNT(keys); index++) {
         if (strlen(keys[index]) == length && strncmp(keys[index], path, length) == 0) {
@@ -152,7 +153,7 @@ static bool read_axis(struct scenario *scenario, const struct yaml_node *key,
         }
     }
     scenario->axes[scenario->axis_count++] =
-        (struct scenario_axis){key->text, key->place, value->items, value->count};
+        (struct scenario_axis){key->text, key->place, value->items, value->count, 0};
     return true;
 }
 
@@ -164,6 +165,65 @@ static void read_sweep(struct scenario *scenario, struct diag *diag)
     }
     for (uint32_t index = 0; index < sweep->count; index++) {
         read_axis(scenario, sweep->keys[index], sweep->items[index], diag);
+    }
+}
+
+/* The axis of a path; NULL after a report. */
+static struct scenario_axis *find_axis(struct scenario *scenario, const struct yaml_node *path,
+                                       struct diag *diag)
+{
+    const char *names[AXES_MAX];
+    for (uint32_t index = 0; index < scenario->axis_count; index++) {
+        names[index] = scenario->axes[index].path;
+        if (strcmp(names[index], path->text) == 0) {
+            return &scenario->axes[index];
+        }
+    }
+    const char *nearest = text_nearest(path->text, names, scenario->axis_count);
+    diag_error(diag, path->place, path->width,
+               nearest != NULL ? "'%s' is no axis of the sweep; did you mean '%s'?"
+                               : "'%s' is no axis of the sweep",
+               path->text, nearest);
+    return NULL;
+}
+
+/* Axes of one value (an override fixed them) go with any. */
+static void read_zip(struct scenario *scenario, const struct yaml_node *paths, uint32_t zip,
+                     struct diag *diag)
+{
+    const struct scenario_axis *first = NULL;
+    for (uint32_t index = 0; index < paths->count; index++) {
+        const struct yaml_node *path = paths->items[index];
+        struct scenario_axis *axis =
+            path->kind == YAML_SCALAR ? find_axis(scenario, path, diag) : NULL;
+        if (axis == NULL) {
+            continue;
+        }
+        if (axis->zip != 0) {
+            diag_error(diag, path->place, path->width, "'%s' is zipped twice", axis->path);
+        }
+        axis->zip = zip;
+        if (axis->value_count == 1) {
+            continue;
+        }
+        first = first == NULL ? axis : first;
+        if (axis->value_count != first->value_count) {
+            diag_error(diag, path->place, path->width,
+                       "'%s' has %" PRIu32 " values and '%s' %" PRIu32
+                       ": what is zipped needs as many",
+                       axis->path, axis->value_count, first->path, first->value_count);
+        }
+    }
+}
+
+static void read_zips(struct scenario *scenario, struct diag *diag)
+{
+    const struct yaml_node *zips = yaml_find(scenario->tree, "zip");
+    bool is_map = zips != NULL && zips->kind == YAML_MAPPING;
+    for (uint32_t index = 0; is_map && index < zips->count; index++) {
+        if (zips->items[index]->kind == YAML_SEQUENCE) {
+            read_zip(scenario, zips->items[index], index + 1, diag);
+        }
     }
 }
 
@@ -247,6 +307,7 @@ bool scenario_compile(const struct scenario *scenario, const struct scenario_set
     ASSERT(settings != NULL || count == 0);
     uint32_t before = diag->count;
     const struct yaml_node *tree = without(arena, scenario->tree, "sweep");
+    tree = without(arena, tree, "zip");
     tree = without(arena, tree, "seeds");
     tree = apply(scenario, tree, settings, count, arena, diag);
     if (tree == NULL) {
@@ -267,6 +328,20 @@ bool scenario_compile(const struct scenario *scenario, const struct scenario_set
     return true;
 }
 
+static bool is_same_text(const struct yaml_node *left, const struct yaml_node *right)
+{
+    struct text texts[2];
+    const struct yaml_node *nodes[2] = {left, right};
+    for (uint32_t i = 0; i < 2; i++) {
+        text_init(&texts[i]);
+        yaml_write_flow(nodes[i], &texts[i]);
+    }
+    bool is_same = strcmp(text_of(&texts[0]), text_of(&texts[1])) == 0;
+    text_release(&texts[0]);
+    text_release(&texts[1]);
+    return is_same;
+}
+
 /* The first value of each axis. */
 static void first_values(const struct scenario *scenario, struct scenario_setting *settings)
 {
@@ -276,6 +351,49 @@ static void first_values(const struct scenario *scenario, struct scenario_settin
     }
 }
 
+void scenario_fix_axis(struct scenario_axis *axes, uint32_t count, uint32_t index,
+                       const struct scenario_setting *setting, struct arena *arena)
+{
+    ASSERT(index < count);
+    const struct scenario_axis fixed = axes[index];
+    uint32_t *rows = arena_alloc_array(arena, fixed.value_count, sizeof(*rows));
+    uint32_t row_count = 0;
+    for (uint32_t row = 0; row < fixed.value_count && fixed.zip != 0; row++) {
+        if (is_same_text(fixed.values[row], setting->value)) {
+            rows[row_count++] = row;
+        }
+    }
+    const struct yaml_node **values = arena_alloc_array(arena, 1, sizeof(const struct yaml_node *));
+    values[0] = setting->value;
+    axes[index].values = values;
+    axes[index].value_count = 1;
+    axes[index].place = setting->place;
+    for (uint32_t other = 0; other < count && row_count > 0; other++) {
+        struct scenario_axis *axis = &axes[other];
+        if (other == index || axis->zip != fixed.zip || axis->value_count != fixed.value_count) {
+            continue;
+        }
+        values = arena_alloc_array(arena, row_count, sizeof(const struct yaml_node *));
+        for (uint32_t row = 0; row < row_count; row++) {
+            values[row] = axis->values[rows[row]];
+        }
+        axis->values = values;
+        axis->value_count = row_count;
+    }
+}
+
+/* The sweep with the values that the axis has now. */
+static const struct yaml_node *with_values(struct arena *arena, const struct yaml_node *sweep,
+                                           const struct scenario_axis *axis)
+{
+    const struct yaml_node *key = yaml_find_key(sweep, axis->path);
+    const struct yaml_node **values =
+        arena_alloc_array(arena, axis->value_count, sizeof(const struct yaml_node *));
+    memcpy(values, axis->values, axis->value_count * sizeof(const struct yaml_node *));
+    return yaml_with(arena, sweep, key,
+                     yaml_sequence_new(arena, key->place, values, axis->value_count));
+}
+
 const char *scenario_canonical(const struct scenario *scenario,
                                const struct scenario_setting *settings, uint32_t count,
                                struct arena *arena, struct diag *diag)
@@ -283,25 +401,28 @@ const char *scenario_canonical(const struct scenario *scenario,
     ASSERT(scenario != NULL);
     ASSERT(settings != NULL || count == 0);
     uint32_t before = diag->count;
+    struct scenario_axis axes[AXES_MAX];
     struct scenario_setting firsts[AXES_MAX];
-    first_values(scenario, firsts);
+    memcpy(axes, scenario->axes, sizeof(axes));
     struct scenario_setting *others = arena_alloc_array(arena, count + 1, sizeof(*others));
     uint32_t other_count = 0;
-    const struct yaml_node *sweep = yaml_find(scenario->tree, "sweep");
     for (uint32_t index = 0; index < count; index++) {
-        const struct yaml_node *key = yaml_find_key(sweep, settings[index].path);
-        if (key == NULL) {
-            others[other_count++] = settings[index];
-            continue;
+        uint32_t axis = 0;
+        while (axis < scenario->axis_count && strcmp(axes[axis].path, settings[index].path) != 0) {
+            axis++;
         }
-        const struct yaml_node **values =
-            arena_alloc_array(arena, 1, sizeof(const struct yaml_node *));
-        values[0] = settings[index].value;
-        sweep = yaml_with(arena, sweep, key, yaml_sequence_new(arena, key->place, values, 1));
-        for (uint32_t axis = 0; axis < scenario->axis_count; axis++) {
-            if (strcmp(firsts[axis].path, settings[index].path) == 0) {
-                firsts[axis] = settings[index];
-            }
+        if (axis < scenario->axis_count) {
+            scenario_fix_axis(axes, scenario->axis_count, axis, &settings[index], arena);
+        } else {
+            others[other_count++] = settings[index];
+        }
+    }
+    const struct yaml_node *sweep = yaml_find(scenario->tree, "sweep");
+    for (uint32_t axis = 0; axis < scenario->axis_count; axis++) {
+        firsts[axis] =
+            (struct scenario_setting){axes[axis].path, axes[axis].place, axes[axis].values[0]};
+        if (axes[axis].values != scenario->axes[axis].values) {
+            sweep = with_values(arena, sweep, &axes[axis]);
         }
     }
     const struct yaml_node *tree = without(arena, scenario->tree, "seeds");
@@ -319,6 +440,20 @@ const char *scenario_canonical(const struct scenario *scenario,
     return diag->count == before ? print_tree(tree, arena) : NULL;
 }
 
+/* Sets the axis, and what is zipped with it, to a value each. */
+static void set_axis(const struct scenario *scenario, uint32_t index, uint32_t value,
+                     struct scenario_setting *settings)
+{
+    for (uint32_t other = 0; other < scenario->axis_count; other++) {
+        const struct scenario_axis *axis = &scenario->axes[other];
+        bool is_meant =
+            other == index || (axis->zip != 0 && axis->zip == scenario->axes[index].zip);
+        if (is_meant && value < axis->value_count) {
+            settings[other].value = axis->values[value];
+        }
+    }
+}
+
 /* Compiles the first cell, and every further value of each axis. */
 static void check_cells(const struct scenario *scenario, struct diag *diag)
 {
@@ -332,10 +467,10 @@ static void check_cells(const struct scenario *scenario, struct diag *diag)
         const struct scenario_axis *axis = &scenario->axes[index];
         for (uint32_t value = 1; value < axis->value_count && diag->kept < DIAG_MAX; value++) {
             arena_reset(&arena);
-            settings[index].value = axis->values[value];
+            set_axis(scenario, index, value, settings);
             scenario_compile(scenario, settings, scenario->axis_count, &arena, &spec, diag);
         }
-        settings[index].value = axis->values[0];
+        set_axis(scenario, index, 0, settings);
     }
     arena_release(&arena);
 }
@@ -372,6 +507,7 @@ static struct scenario *finish(struct scenario *scenario, const struct yaml_node
         scenario->labels = yaml_find(checked, "labels");
         read_seeds(scenario, checked, diag);
         read_sweep(scenario, diag);
+        read_zips(scenario, diag);
         check_cells(scenario, diag);
     }
     if (diag->count > errors_before) {

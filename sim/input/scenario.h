@@ -33,6 +33,7 @@ struct scenario_axis {
     struct spec_place place;
     const struct yaml_node *const *values; /* at least one */
     uint32_t value_count;
+    uint32_t zip; /* goes hand in hand with the others of this number; 0: with none */
 };
 
 /* Reads and checks a file: the whole of it, and its first cell down to the run spec. NULL: `diag`
@@ -56,6 +57,10 @@ bool scenario_label_at(const struct scenario *scenario, uint32_t index, const ch
  * NULL. */
 const char *scenario_seeds(const struct scenario *scenario, struct spec_place *place);
 const struct scenario_axis *scenario_axes(const struct scenario *scenario, uint32_t *count);
+/* Fixes axes[index], one of `count`, by an override: what is zipped with it keeps the values that
+ * stand beside this one, if there are any. */
+void scenario_fix_axis(struct scenario_axis *axes, uint32_t count, uint32_t index,
+                       const struct scenario_setting *setting, struct arena *arena);
 
 /* Compiles one cell: settings are applied in order, then the result is checked. On success fills
  * `spec`, all of whose memory belongs to `arena` or to the scenario. False: errors were added to

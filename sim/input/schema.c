@@ -242,6 +242,8 @@ static bool read_type(const struct schema_key *key, const char *text, int64_t *n
         return read_fine_duration(text, number, err);
     case SCHEMA_PERCENT:
         return read_percent(text, number, err);
+    case SCHEMA_RATIO:
+        return units_ratio(text, number, err);
     case SCHEMA_SIZE:
         return units_size(text, number, err);
     case SCHEMA_BANDWIDTH:
@@ -276,6 +278,9 @@ static const char *write_limit(const struct schema_key *key, int64_t limit, char
         snprintf(out, size, "%" PRId64 ".%03d%s", limit / 1000, (int)(limit % 1000),
                  key->type == SCHEMA_FACTOR ? "x" : "");
         return out;
+    case SCHEMA_RATIO:
+        snprintf(out, size, "%" PRId64 "%%", limit / 10000);
+        return out;
     case SCHEMA_SIZE:
         snprintf(out, size, "%" PRId64 "B", limit);
         return out;
@@ -308,8 +313,8 @@ static const char *write_limit(const struct schema_key *key, int64_t limit, char
 static bool has_range(enum schema_type type)
 {
     return type == SCHEMA_COUNT || type == SCHEMA_DURATION || type == SCHEMA_FINE ||
-           type == SCHEMA_SIZE || type == SCHEMA_BANDWIDTH || type == SCHEMA_PPM ||
-           type == SCHEMA_FACTOR || type == SCHEMA_DECIMAL;
+           type == SCHEMA_SIZE || type == SCHEMA_RATIO || type == SCHEMA_BANDWIDTH ||
+           type == SCHEMA_PPM || type == SCHEMA_FACTOR || type == SCHEMA_DECIMAL;
 }
 
 static bool check_range(const struct schema_key *key, const char *text, int64_t number,
@@ -641,7 +646,7 @@ static const struct yaml_node *complete_member(const struct completion *completi
     const struct yaml_node *value = yaml_find(node, key->name);
     const char *value_path = path_of(completion, path, key->name);
     struct completion inner = *completion;
-    if (key->is_inherited && completion->filling == FILL_WRITTEN) {
+    if (key->is_overlay || (key->is_inherited && completion->filling == FILL_WRITTEN)) {
         inner.filling = FILL_NONE;
     }
     if (value != NULL) {

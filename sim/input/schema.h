@@ -23,6 +23,7 @@ enum schema_type {
     SCHEMA_DURATION,  /* ns in min .. max */
     SCHEMA_FINE,      /* duration in ps: "250ps", "1.5ns", "1us" */
     SCHEMA_PERCENT,   /* out of 2^32 */
+    SCHEMA_RATIO,     /* percentage, also above 100%: millionths in min .. max */
     SCHEMA_SIZE,      /* bytes in min .. max */
     SCHEMA_BANDWIDTH, /* bytes/s */
     SCHEMA_RATE,      /* "200/s": per 1000 s; bare number: see schema_read */
@@ -60,6 +61,7 @@ struct schema_key {
     int64_t max;
     bool is_required;
     bool is_inherited;       /* what is not written comes from elsewhere, not from defaults */
+    bool is_overlay;         /* laid over something else when it is built: never filled */
     const char *description; /* one sentence and no full stop */
     const char *example;
 };

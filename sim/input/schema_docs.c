@@ -44,6 +44,7 @@ static const struct type_row type_rows[] = {
          "{\"anyOf\": [{\"type\": \"string\", \"pattern\": "
          "\"^([0-9]+(\\\\.[0-9]+)?(ps|ns|us|ms|s|m|h|d))+$\"}, {\"enum\": [0, \"0\"]}]}"},
     [SCHEMA_PERCENT] = {"percentage (%)", "1%", JSON_PERCENT},
+    [SCHEMA_RATIO] = {"percentage (%), also above 100%", "150%", JSON_PERCENT},
     [SCHEMA_SIZE] = {"size (B, KB, MB, GB, KiB, MiB, GiB)", "4KiB",
                      "{\"type\": [\"string\", \"integer\"], \"pattern\": "
                      "\"^[0-9]+(\\\\.[0-9]+)?(B|[KMGT]i?B)$\"}"},

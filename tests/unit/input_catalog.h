@@ -20,6 +20,13 @@ static const struct sq_option catalog_options[] = {
     {"note", SQ_OPTION_TEXT, "", NULL, "anything"},
 };
 
+static inline void catalog_signal(struct sq_env *env, const char *name, int64_t value)
+{
+    (void)env;
+    (void)name;
+    (void)value;
+}
+
 static const struct sq_model catalog_raft = {
     .abi_version = SQ_ABI_VERSION,
     .size = sizeof(struct sq_model),
@@ -28,6 +35,7 @@ static const struct sq_model catalog_raft = {
     .description = "a test model",
     .options = catalog_options,
     .option_count = ARRAY_COUNT(catalog_options),
+    .signal = catalog_signal,
 };
 
 static const struct sq_model catalog_echo = {

@@ -27,6 +27,7 @@ struct script {
     void (*deliver)(struct sq_env *env, sq_node from, const void *data, size_t size);
     void (*request)(struct sq_env *env, const struct sq_request *request);
     void (*timer)(struct sq_env *env, uint64_t tag);
+    void (*signal)(struct sq_env *env, const char *name, int64_t value);
 };
 
 static struct script script;
@@ -75,6 +76,13 @@ static inline void scripted_timer(struct sq_env *env, uint64_t tag)
     }
 }
 
+static inline void scripted_signal(struct sq_env *env, const char *name, int64_t value)
+{
+    if (script.signal != NULL) {
+        script.signal(env, name, value);
+    }
+}
+
 static const struct sq_model scripted_model = {
     .abi_version = SQ_ABI_VERSION,
     .size = sizeof(scripted_model),
@@ -85,6 +93,7 @@ static const struct sq_model scripted_model = {
     .deliver = scripted_deliver,
     .request = scripted_request,
     .timer = scripted_timer,
+    .signal = scripted_signal,
 };
 
 static inline void keep_life(void *context, const struct sq_life_event *life)

@@ -28,6 +28,7 @@ struct lab_options {
     const char *groups; /* instead of the one server: lines under `system` */
     double pause_at_s;  /* pause_s 0: none */
     double pause_s;
+    const char *freeze; /* what happens then instead: "kind: StressChaos, action: ..." */
     uint64_t seed;
 };
 
@@ -70,8 +71,8 @@ static inline void lab_print(char *text, size_t size, const struct lab_options *
     }
     if (options->pause_s > 0) {
         snprintf(pause, sizeof(pause),
-                 "faults:\n  - {name: freeze, kind: NodeChaos, action: pause, mode: all, at: "
-                 "%.0fus, duration: %.0fus}\n",
+                 "faults:\n  - {name: freeze, %s, mode: all, at: %.0fus, duration: %.0fus}\n",
+                 options->freeze != NULL ? options->freeze : "kind: NodeChaos, action: pause",
                  options->pause_at_s * 1e6, options->pause_s * 1e6);
     }
     char load[512];

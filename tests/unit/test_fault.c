@@ -436,3 +436,381 @@ TEST(fault, a_storm_of_short_faults_needs_no_more_memory_with_time)
     CHECK(world->arena.used_bytes < used + 4096);
     world_free(world);
 }
+
+/* -------------------------------------------------------------------------------------- signals */
+
+static char signal_names[16][16];
+
+static void signal_notes(struct sq_env *env, const char *name, int64_t value)
+{
+    if (note_count < 16) {
+        snprintf(signal_names[note_count], sizeof(signal_names[0]), "%s", name);
+    }
+    note(env, (uint64_t)value);
+}
+
+static struct spec_fault signal_of(uint64_t nodes, int64_t at_ms, int64_t ms)
+{
+    struct spec_fault fault = fault_of(SPEC_APP_CHAOS, SPEC_ACTION_SIGNAL, nodes, at_ms, ms);
+    fault.signal = "flush";
+    fault.signal_value = 1000;
+    return fault;
+}
+
+TEST(fault, a_signal_is_told_once_unless_it_has_a_value_for_the_end)
+{
+    struct spec_fault list[] = {signal_of(3, 100, 0), signal_of(4, 200, 300),
+                                signal_of(4, 700, 100)};
+    list[1].has_end_value = true;
+    list[1].signal_end_value = 7;
+    struct world_fixture fixture;
+    struct world *world = strike(&fixture, 3, (struct script){.signal = signal_notes}, list, 3);
+    run(world, &fixture, 1, NS_PER_S);
+    static const struct note expected[] = {{100 * MS, 0, 1000},
+                                           {100 * MS, 1, 1000},
+                                           {200 * MS, 2, 1000},
+                                           {500 * MS, 2, 7},
+                                           {700 * MS, 2, 1000}};
+    REQUIRE(note_count == ARRAY_COUNT(expected));
+    for (uint32_t i = 0; i < note_count; i++) {
+        CHECK_EQUAL(notes[i].time, expected[i].time);
+        CHECK_EQUAL(notes[i].node, expected[i].node);
+        CHECK_EQUAL(notes[i].what, expected[i].what);
+        CHECK_TEXT(signal_names[i], "flush");
+    }
+    REQUIRE(fault_count == 6); /* three begin, three end */
+    CHECK_TEXT(faults[0].kind, "AppChaos");
+    CHECK_TEXT(faults[0].action, "signal");
+    CHECK_TEXT(fault_targets[0], "n1,n2");
+    world_free(world);
+}
+
+/* A process that is not there hears nothing, and what tells nobody did not happen. */
+TEST(fault, a_signal_finds_only_nodes_that_are_up)
+{
+    struct spec_fault list[] = {fault_of(SPEC_NODE_CHAOS, SPEC_ACTION_KILL, 1, 100, 100),
+                                signal_of(3, 150, 0), signal_of(1, 150, 0)};
+    struct world_fixture fixture;
+    struct world *world = strike(&fixture, 2, (struct script){.signal = signal_notes}, list, 3);
+    run(world, &fixture, 1, NS_PER_S);
+    REQUIRE(note_count == 2);
+    CHECK_EQUAL(notes[0].node, 1);
+    CHECK_EQUAL(notes[0].time, 150 * MS);
+    CHECK_EQUAL(notes[1].node, 0); /* tried again until there was one */
+    CHECK_EQUAL(notes[1].time, 250 * MS);
+    world_free(world);
+}
+
+/* ------------------------------------------------------------------------------------- capacity */
+
+TEST(fault, capacities_multiply_and_each_ends_alone)
+{
+    struct spec_fault list[] = {fault_of(SPEC_STRESS_CHAOS, SPEC_ACTION_CAPACITY, 1, 100, 400),
+                                fault_of(SPEC_STRESS_CHAOS, SPEC_ACTION_CAPACITY, 3, 200, 100),
+                                fault_of(SPEC_STRESS_CHAOS, SPEC_ACTION_CPU, 1, 250, 100),
+                                fault_of(SPEC_STRESS_CHAOS, SPEC_ACTION_CAPACITY, 2, 600, 100)};
+    list[0].factor = 200000;
+    list[1].factor = 500000;
+    list[2].slowdown_milli = 3000;
+    list[3].factor = 0;
+    struct world_fixture fixture;
+    struct world *world = strike(&fixture, 2, ticker, list, 4);
+    fixture.group.nodes_per_host = 2; /* both nodes of the second fault are on one host */
+    static const struct {
+        int64_t ms;
+        uint32_t capacity;
+        uint32_t milli;
+    } expected[] = {{50, 1000000, 1000}, {150, 200000, 1000}, {275, 100000, 3000},
+                    {325, 200000, 3000}, {450, 200000, 1000}, {550, 1000000, 1000},
+                    {650, 0, 1000},      {750, 1000000, 1000}};
+    reset(world, &fixture, 1);
+    for (uint32_t i = 0; i < ARRAY_COUNT(expected); i++) {
+        world_run(world, expected[i].ms * MS, UINT64_MAX);
+        CHECK_EQUAL(world->nodes[0].host->cpu.capacity, expected[i].capacity);
+        CHECK_EQUAL(world->nodes[0].host->cpu.slowdown_milli, expected[i].milli);
+    }
+    CHECK_TEXT(faults[0].kind, "StressChaos");
+    CHECK_TEXT(faults[0].action, "capacity");
+    world_free(world);
+}
+
+static void timer_works(struct sq_env *env, uint64_t tag)
+{
+    env->cpu->work(env, 10 * MS);
+    note(env, tag);
+    env->clock->start(env, 10 * MS, tag + 1);
+}
+
+/* What is in service when it begins is late by what was lost, and nobody knows of it afterwards. */
+TEST(fault, a_freeze_holds_what_a_node_does_and_the_undoing_is_exact)
+{
+    struct spec_fault fault = fault_of(SPEC_STRESS_CHAOS, SPEC_ACTION_CAPACITY, 1, 115, 333);
+    fault.factor = 0;
+    struct world_fixture fixture;
+    struct world *world =
+        strike(&fixture, 1, (struct script){.boot = boot_ticks, .timer = timer_works}, &fault, 1);
+    run(world, &fixture, 1, NS_PER_S);
+    for (uint32_t i = 0; i < note_count; i++) {
+        CHECK_EQUAL(notes[i].time, (i + 1) * 20 * MS + (i < 5 ? 0 : 333 * MS));
+    }
+    CHECK_EQUAL(note_count, 33);
+    world_free(world);
+}
+
+/* -------------------------------------------------------------------------------------- rolling */
+
+/* Nodes as they went down (or stopped), in order. */
+static void check_order(enum sq_life what, const struct note *expected, uint32_t count)
+{
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < life_count; i++) {
+        if (lives[i].what != what) {
+            continue;
+        }
+        REQUIRE(at < count);
+        CHECK_EQUAL(lives[i].time, expected[at].time);
+        CHECK_EQUAL(lives[i].node, expected[at].node);
+        at++;
+    }
+    CHECK_EQUAL(at, count);
+}
+
+#define CHECK_ORDER(what, ...)                                                                     \
+    check_order((what), (struct note[]){__VA_ARGS__},                                              \
+                sizeof((struct note[]){__VA_ARGS__}) / sizeof(struct note))
+
+static struct spec_fault rolling_of(enum spec_fault_action action, uint64_t nodes, int64_t ms)
+{
+    struct spec_fault fault = fault_of(SPEC_NODE_CHAOS, action, nodes, 100, ms);
+    fault.mode = SPEC_MODE_ROLLING;
+    fault.batch = 1;
+    fault.interval_ns = 50 * MS;
+    return fault;
+}
+
+TEST(fault, a_rolling_restart_takes_one_node_after_the_other_and_is_one_fault)
+{
+    struct spec_fault fault = rolling_of(SPEC_ACTION_RESTART, 0xd, 0);
+    struct world_fixture fixture;
+    struct world *world = strike(&fixture, 4, ticker, &fault, 1);
+    run(world, &fixture, 1, NS_PER_S);
+    CHECK_ORDER(SQ_LIFE_CRASH, {100 * MS, 0, 0}, {150 * MS, 2, 0}, {200 * MS, 3, 0});
+    CHECK_EQUAL(lives_of(2, SQ_LIFE_READY), 2);
+    REQUIRE(fault_count == 2);
+    CHECK_EQUAL(faults[1].start, 100 * MS);
+    CHECK_EQUAL(faults[1].end, 200 * MS);
+    CHECK_TEXT(fault_targets[1], "n1,n3,n4");
+    world_free(world);
+}
+
+TEST(fault, a_rolling_kill_waits_until_a_batch_is_back)
+{
+    struct spec_fault fault = rolling_of(SPEC_ACTION_KILL, UINT64_MAX, 30);
+    fault.batch = 40; /* of 5: 2 */
+    fault.is_batch_percent = true;
+    struct world_fixture fixture;
+    struct world *world = strike(&fixture, 5, ticker, &fault, 1);
+    run(world, &fixture, 1, NS_PER_S);
+    CHECK_ORDER(SQ_LIFE_CRASH, {100 * MS, 0, 0}, {100 * MS, 1, 0}, {180 * MS, 2, 0},
+                {180 * MS, 3, 0}, {260 * MS, 4, 0});
+    CHECK_ORDER(SQ_LIFE_BOOT, {0, 0, 0}, {0, 1, 0}, {0, 2, 0}, {0, 3, 0}, {0, 4, 0},
+                {130 * MS, 0, 0}, {130 * MS, 1, 0}, {210 * MS, 2, 0}, {210 * MS, 3, 0},
+                {290 * MS, 4, 0});
+    REQUIRE(fault_count == 2);
+    CHECK_EQUAL(faults[1].end, 290 * MS);
+    world_free(world);
+}
+
+TEST(fault, rolling_pauses_and_wipes_undo_themselves)
+{
+    struct spec_fault list[] = {rolling_of(SPEC_ACTION_PAUSE, 3, 40),
+                                rolling_of(SPEC_ACTION_WIPE, 0xc, 10)};
+    list[1].at_ns = 400 * MS;
+    list[1].batch = 64;
+    struct world_fixture fixture;
+    struct world *world = strike(&fixture, 4, ticker, list, 2);
+    run(world, &fixture, 1, NS_PER_S);
+    CHECK_ORDER(SQ_LIFE_PAUSE, {100 * MS, 0, 0}, {190 * MS, 1, 0});
+    CHECK_ORDER(SQ_LIFE_RESUME, {140 * MS, 0, 0}, {230 * MS, 1, 0});
+    CHECK_ORDER(SQ_LIFE_WIPE, {400 * MS, 2, 0}, {400 * MS, 3, 0});
+    CHECK_EQUAL(world->nodes[3].state, NODE_UP);
+    CHECK(!world->nodes[3].host->is_off);
+    REQUIRE(fault_count == 4);
+    CHECK_EQUAL(faults[3].end, 410 * MS);
+    world_free(world);
+}
+
+TEST(fault, a_node_that_is_down_when_its_turn_comes_is_left_out)
+{
+    struct spec_fault list[] = {rolling_of(SPEC_ACTION_RESTART, UINT64_MAX, 0),
+                                fault_of(SPEC_NODE_CHAOS, SPEC_ACTION_KILL, 2, 120, 500)};
+    struct world_fixture fixture;
+    struct world *world = strike(&fixture, 3, ticker, list, 2);
+    run(world, &fixture, 1, NS_PER_S);
+    CHECK_ORDER(SQ_LIFE_CRASH, {100 * MS, 0, 0}, {120 * MS, 1, 0}, {150 * MS, 2, 0});
+    CHECK_EQUAL(world->nodes[1].env.incarnation, 2);
+    world_free(world);
+}
+
+/* Each round is an instance; what is healed in the middle of one is back at once. */
+TEST(fault, a_rolling_fault_comes_again_and_heals)
+{
+    struct spec_fault fault = rolling_of(SPEC_ACTION_KILL, 3, 100);
+    fault.has_at = false;
+    fault.every = (struct dist){.kind = DIST_CONSTANT, .a = 100 * MS};
+    struct world_fixture fixture;
+    struct world *world = strike(&fixture, 2, ticker, &fault, 1);
+    run(world, &fixture, 1, 1020 * MS);
+    /* 100 .. 350 and 450 .. 700 and 800 .. */
+    CHECK_ORDER(SQ_LIFE_CRASH, {100 * MS, 0, 0}, {250 * MS, 1, 0}, {450 * MS, 0, 0},
+                {600 * MS, 1, 0}, {800 * MS, 0, 0}, {950 * MS, 1, 0});
+    CHECK_EQUAL(world->nodes[1].state, NODE_DOWN);
+    fault_heal(world->faults);
+    CHECK_EQUAL(world->nodes[1].state, NODE_UP);
+    CHECK_EQUAL(faults[fault_count - 1].end, world_now(world));
+    world_run(world, 2 * NS_PER_S, UINT64_MAX);
+    CHECK_EQUAL(lives_of(0, SQ_LIFE_CRASH), 3);
+    world_free(world);
+}
+
+/* ------------------------------------------------------------------------------------- policies */
+
+/* Two policies, from 1 s to 2 s and from 1.5 s to 2.5 s: one attempt more, and one more again, of
+ * 10 ms each. */
+struct policies {
+    struct world_fixture fixture;
+    struct spec_group groups[2];
+    struct spec_client base;
+    struct spec_client changed[2][2];
+    struct spec_fault faults[2];
+};
+
+static const bool nobody[2];
+static const bool first_of_two[2] = {true, false};
+
+static void note_attempt(struct sq_env *env, const struct sq_request *request)
+{
+    note(env, request->reply_to.attempt);
+}
+
+static void policies_init(struct policies *policies)
+{
+    struct world_fixture *fixture = &policies->fixture;
+    policies->base = fixture->load.client;
+    policies->base.attempts_max = 1;
+    policies->base.timeout_ns = 10 * MS;
+    policies->base.backoff = SPEC_BACKOFF_NONE;
+    fixture->load.client = policies->base;
+    fixture->spec.limit_ns = 4 * NS_PER_S;
+    for (uint32_t i = 0; i < 2; i++) {
+        policies->changed[i][0] = policies->base;
+        policies->changed[i][0].attempts_max = 2 + i;
+        policies->faults[i] =
+            fault_of(SPEC_CLIENT_CHAOS, SPEC_ACTION_POLICY, 0, 1000 + 500 * i, 1000);
+        policies->faults[i].mode = SPEC_MODE_ONE;
+        policies->faults[i].loads = nobody;
+        policies->faults[i].groups = nobody;
+        policies->faults[i].load_policies = policies->changed[i];
+        policies->faults[i].group_policies = policies->changed[i];
+    }
+    fixture->spec.faults = policies->faults;
+    fixture->spec.fault_count = 2;
+}
+
+/* Attempts that arrived in [from, until). */
+static uint32_t attempts_in(int64_t from_ms, int64_t until_ms)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < note_count; i++) {
+        count += notes[i].time >= from_ms * MS && notes[i].time < until_ms * MS ? 1 : 0;
+    }
+    return count;
+}
+
+/* 100 calls a second begin at n * 10 ms; a retry comes 10 and 20 ms later. */
+static void check_phases(void)
+{
+    CHECK_EQUAL(attempts_in(500, 1000), 50);
+    CHECK_EQUAL(attempts_in(1030, 1500), 2 * 47);
+    CHECK_EQUAL(attempts_in(1530, 2000), 3 * 47); /* the latest counts */
+    CHECK_EQUAL(attempts_in(2030, 2500), 3 * 47); /* the end of the other is none of its business */
+    CHECK_EQUAL(attempts_in(2530, 3000), 47);
+}
+
+TEST(fault, of_the_policies_of_a_load_the_latest_counts_and_then_its_own)
+{
+    struct policies policies;
+    struct world *world = begin(&policies.fixture, 1, (struct script){.request = note_attempt});
+    policies_init(&policies);
+    policies.fixture.spec.load_count = 1;
+    policies.fixture.load.arrivals = SPEC_ARRIVALS_UNIFORM;
+    policies.faults[0].loads = first_of_two;
+    policies.faults[1].loads = first_of_two;
+    run(world, &policies.fixture, 1, 4 * NS_PER_S);
+    check_phases();
+    REQUIRE(fault_count == 4);
+    CHECK_TEXT(faults[0].kind, "ClientChaos");
+    CHECK_TEXT(faults[0].action, "policy");
+    CHECK_TEXT(fault_targets[0], "steady");
+    world_free(world);
+}
+
+static void forget(struct sq_env *env, void *argument, enum sq_status status, const void *data,
+                   size_t size)
+{
+    (void)env;
+    (void)argument;
+    (void)status;
+    (void)data;
+    (void)size;
+}
+
+static void timer_calls_back(struct sq_env *env, uint64_t tag)
+{
+    env->call->call(env, "back", "x", 1, forget, NULL);
+    env->clock->start(env, 10 * MS, tag + 1);
+}
+
+static enum sq_status boot_of_two(struct sq_env *env)
+{
+    if (env->group_first == 0) {
+        env->clock->start(env, 10 * MS, 1);
+    }
+    return SQ_OK;
+}
+
+/* The same of a group; a node that starts again meanwhile knows the policy. */
+TEST(fault, a_policy_of_a_group_is_that_of_its_nodes_also_after_a_crash)
+{
+    struct policies policies;
+    struct world *world = begin(
+        &policies.fixture, 2,
+        (struct script){.boot = boot_of_two, .request = note_attempt, .timer = timer_calls_back});
+    policies_init(&policies);
+    policies.base.target = "back";
+    policies.base.target_group = 1;
+    policies.changed[0][0].target_group = 1;
+    policies.changed[1][0].target_group = 1;
+    for (uint32_t i = 0; i < 2; i++) {
+        policies.groups[i] = policies.fixture.group;
+        policies.groups[i].name = i == 0 ? "front" : "back";
+        policies.groups[i].first = i;
+        policies.groups[i].count = 1;
+        policies.groups[i].client = i == 0 ? &policies.base : NULL;
+        policies.faults[i].groups = first_of_two;
+    }
+    policies.fixture.spec.groups = policies.groups;
+    policies.fixture.spec.group_count = 2;
+    struct spec_fault list[] = {policies.faults[0], policies.faults[1],
+                                fault_of(SPEC_NODE_CHAOS, SPEC_ACTION_RESTART, 1, 1200, 0),
+                                fault_of(SPEC_NODE_CHAOS, SPEC_ACTION_RESTART, 1, 2700, 0)};
+    policies.fixture.spec.faults = list;
+    run(world, &policies.fixture, 1, 4 * NS_PER_S);
+    check_phases();
+    CHECK_TEXT(fault_targets[0], "front");
+    policies.fixture.spec.fault_count = 4;
+    run(world, &policies.fixture, 1, 4 * NS_PER_S);
+    CHECK_EQUAL(attempts_in(1250, 1500), 2 * 25);
+    CHECK_EQUAL(attempts_in(2750, 3000), 25);
+    world_free(world);
+}

@@ -911,6 +911,289 @@ TEST(load, what_a_virtual_user_draws_does_not_depend_on_the_others)
     bench_free(bench);
 }
 
+/* A line of stages: users start and stop when the line has reached a whole number. */
+static struct bench *bench_users_ramp(uint32_t start, uint32_t count,
+                                      const struct spec_stage *stages)
+{
+    struct bench *bench = bench_users(start, 0, 10 * MS);
+    memcpy(bench->stages, stages, count * sizeof(*stages));
+    bench->loads[0].executor = SPEC_RAMPING_VUS;
+    bench->loads[0].stage_count = count;
+    bench->loads[0].duration_ns = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        bench->loads[0].duration_ns += stages[i].duration_ns;
+    }
+    return bench;
+}
+
+/* Operations intended in [from, until). */
+static uint32_t intended_in(const struct bench *bench, int64_t from_ns, int64_t until_ns)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < bench_count(bench); i++) {
+        int64_t at_ns = bench_at(bench, i)->intended;
+        count += at_ns >= from_ns && at_ns < until_ns ? 1 : 0;
+    }
+    return count;
+}
+
+TEST(load, the_number_of_users_follows_its_stages)
+{
+    static const struct spec_stage stages[] = {
+        {.duration_ns = 400 * MS, .target_per_1000s = 5},
+        {.duration_ns = 0, .target_per_1000s = 8},
+        {.duration_ns = 200 * MS, .target_per_1000s = 8},
+        {.duration_ns = 400 * MS, .target_per_1000s = 0},
+    };
+    struct bench *bench = bench_users_ramp(1, 4, stages);
+    bench->loads[0].start_ns = 50 * MS;
+    bench_run(bench, 1);
+    /* Each user starts an operation every 10 ms. */
+    for (int64_t ms = 50; ms < 1050; ms += 10) {
+        int64_t inside = ms - 50;
+        int64_t users = inside < 400   ? 1 + inside / 100
+                        : inside < 600 ? 8
+                                       : 8 - (inside - 600) / 50;
+        CHECK_EQUAL(intended_in(bench, ms * MS, (ms + 10) * MS), users);
+    }
+    CHECK_EQUAL(intended_in(bench, 1050 * MS, INT64_MAX), 0);
+    bench_free(bench);
+}
+
+TEST(load, users_that_come_back_draw_on)
+{
+    static const struct spec_stage stages[] = {
+        {.duration_ns = 300 * MS, .target_per_1000s = 2},
+        {.duration_ns = 0, .target_per_1000s = 1},
+        {.duration_ns = 300 * MS, .target_per_1000s = 1},
+        {.duration_ns = 0, .target_per_1000s = 2},
+    };
+    struct bench *bench = bench_users_ramp(2, 4, stages);
+    bench->loads[0].duration_ns = 900 * MS;
+    bench->loads[0].record_count = 1000;
+    bench_run(bench, 4);
+    CHECK_EQUAL(bench_count(bench), 60 + 30 + 60);
+    uint64_t keys[60];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < bench_count(bench); i++) {
+        /* It comes back as the ramp says so, just before the answer that the other one awaits. */
+        bool is_second = i < 60 ? i % 2 == 1 : i >= 90 && i % 2 == 0;
+        if (is_second) {
+            keys[count++] = bench_at(bench, i)->key;
+        }
+    }
+    bench_free(bench);
+    REQUIRE(count == 60);
+    struct bench *steady = bench_users(2, 0, 10 * MS);
+    steady->loads[0].duration_ns = 600 * MS;
+    steady->loads[0].record_count = 1000;
+    bench_run(steady, 4);
+    for (uint32_t i = 0; i < 60; i++) {
+        CHECK_EQUAL(bench_at(steady, 2 * i + 1)->key, keys[i]); /* as if there had been no rest */
+    }
+    bench_free(steady);
+}
+
+/* ---------------------------------------------------------------------------------------- scale */
+
+struct scaled {
+    struct bench *bench;
+    struct spec_fault faults[2];
+    bool loads[2];
+};
+
+static void scaled_open(struct scaled *scaled, struct bench *bench, uint32_t factor)
+{
+    *scaled = (struct scaled){.bench = bench, .loads = {true, false}};
+    for (uint32_t i = 0; i < 2; i++) {
+        scaled->faults[i] = (struct spec_fault){
+            .name = i == 0 ? "scale" : "scale-more",
+            .kind = SPEC_LOAD_CHAOS,
+            .action = SPEC_ACTION_SCALE,
+            .mode = SPEC_MODE_ONE,
+            .has_at = true,
+            .at_ns = 3 * NS_PER_S,
+            .until_ns = INT64_MAX,
+            .duration = {.kind = DIST_CONSTANT, .a = 4 * NS_PER_S},
+            .factor = factor,
+            .loads = scaled->loads,
+        };
+    }
+    bench->loads[0].duration_ns = 10 * NS_PER_S;
+    bench->spec.faults = scaled->faults;
+    bench->spec.fault_count = 1;
+}
+
+struct intention {
+    int64_t at_ns;
+    uint64_t key;
+    enum sq_kv_kind kind;
+};
+
+/* The operations of the first load in order; at most `most`. */
+static uint32_t list_first_load(const struct bench *bench, struct intention *list, uint32_t most)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < bench_count(bench) && count < most; i++) {
+        const struct sq_operation *operation = bench_at(bench, i);
+        if (operation->load == 0) {
+            list[count++] = (struct intention){operation->intended, operation->key,
+                                               (enum sq_kv_kind)operation->kind};
+        }
+    }
+    return count;
+}
+
+/* How many of `some` are among `all`, both in order of time. */
+static uint32_t found_in(const struct intention *all, uint32_t all_count,
+                         const struct intention *some, uint32_t some_count)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < all_count && found < some_count; i++) {
+        found += all[i].at_ns == some[found].at_ns && all[i].key == some[found].key &&
+                         all[i].kind == some[found].kind
+                     ? 1
+                     : 0;
+    }
+    return found;
+}
+
+#define INTENTIONS_MAX 8192
+static struct intention plain[INTENTIONS_MAX];
+static struct intention scaled_list[INTENTIONS_MAX];
+
+static struct bench *bench_poisson(void)
+{
+    struct bench *bench = bench_new();
+    bench->loads[0].arrivals = SPEC_ARRIVALS_POISSON;
+    bench->loads[0].rate_per_1000s = 500000;
+    bench->loads[0].record_count = 1000;
+    bench->loads[0].update_proportion = RNG_ALWAYS / 3;
+    bench->loads[1] = bench->loads[0];
+    bench->loads[1].name = "second";
+    bench->loads[1].duration_ns = 10 * NS_PER_S;
+    bench->spec.load_count = 2;
+    return bench;
+}
+
+/* Common random numbers: what arrives anyhow is the same with a scale and without. */
+TEST(load, more_load_adds_arrivals_and_moves_none)
+{
+    struct bench *bench = bench_poisson();
+    struct scaled scaled;
+    scaled_open(&scaled, bench, 2500000);
+    bench->spec.fault_count = 0;
+    bench_run(bench, 5);
+    uint32_t before = list_first_load(bench, plain, INTENTIONS_MAX);
+    uint32_t others = bench_count(bench) - before;
+    bench->spec.fault_count = 1;
+    bench_run(bench, 5);
+    uint32_t after = list_first_load(bench, scaled_list, INTENTIONS_MAX);
+    CHECK_EQUAL(found_in(scaled_list, after, plain, before), before);
+    CHECK_EQUAL(bench_count(bench) - after, others); /* the second load is not struck */
+    /* 1.5 times 2000 more, in the span and nowhere else; 5 standard deviations. */
+    CHECK(after - before > 3000 - 275);
+    CHECK(after - before < 3000 + 275);
+    uint32_t outside = 0;
+    uint32_t outside_before = 0;
+    for (uint32_t i = 0; i < after; i++) {
+        int64_t at_ns = scaled_list[i].at_ns;
+        outside += at_ns < 3 * NS_PER_S || at_ns >= 7 * NS_PER_S ? 1 : 0;
+    }
+    for (uint32_t i = 0; i < before; i++) {
+        int64_t at_ns = plain[i].at_ns;
+        outside_before += at_ns < 3 * NS_PER_S || at_ns >= 7 * NS_PER_S ? 1 : 0;
+    }
+    CHECK_EQUAL(outside, outside_before);
+    bench_free(bench);
+}
+
+TEST(load, less_load_leaves_arrivals_out_and_moves_none)
+{
+    struct bench *bench = bench_poisson();
+    struct scaled scaled;
+    scaled_open(&scaled, bench, 250000);
+    bench->spec.fault_count = 0;
+    bench_run(bench, 5);
+    uint32_t before = list_first_load(bench, plain, INTENTIONS_MAX);
+    bench->spec.fault_count = 1;
+    bench_run(bench, 5);
+    uint32_t after = list_first_load(bench, scaled_list, INTENTIONS_MAX);
+    CHECK_EQUAL(found_in(plain, before, scaled_list, after), after);
+    /* Three quarters of 2000; 5 standard deviations. */
+    CHECK(before - after > 1500 - 270);
+    CHECK(before - after < 1500 + 270);
+    scaled.faults[0].factor = 0;
+    bench_run(bench, 5);
+    uint32_t struck = 0;
+    uint32_t left = list_first_load(bench, scaled_list, INTENTIONS_MAX);
+    for (uint32_t i = 0; i < left; i++) {
+        struck += scaled_list[i].at_ns >= 3 * NS_PER_S && scaled_list[i].at_ns < 7 * NS_PER_S;
+    }
+    CHECK_EQUAL(struck, 0);
+    bench_free(bench);
+}
+
+/* Evenly spaced, at rates that change: exactly the missing measure. */
+TEST(load, a_scale_follows_the_rate_of_a_ramp)
+{
+    static const struct spec_stage stages[] = {
+        {.duration_ns = 10 * NS_PER_S, .target_per_1000s = 200000},
+    };
+    struct bench *bench = bench_ramp(0, 1, stages);
+    struct scaled scaled;
+    scaled_open(&scaled, bench, 1500000);
+    scaled.faults[0].at_ns = 5 * NS_PER_S;
+    scaled.faults[0].duration.a = 5 * NS_PER_S;
+    bench_run(bench, 1);
+    /* 250 in the first half, 750 in the second, and half as many again there; the last falls on the
+     * end, which is outside. */
+    CHECK_EQUAL(intended_in(bench, 0, 5 * NS_PER_S), 249);
+    CHECK_EQUAL(bench_count(bench), 999 + 374);
+    bench_free(bench);
+}
+
+TEST(load, scales_multiply_and_each_ends_alone)
+{
+    struct bench *bench = bench_new();
+    struct scaled scaled;
+    scaled_open(&scaled, bench, 3000000);
+    scaled.faults[1].factor = 500000;
+    scaled.faults[1].at_ns = 5 * NS_PER_S;
+    bench->spec.fault_count = 2;
+    bench_run(bench, 1);
+    CHECK_EQUAL(intended_in(bench, 0, 3 * NS_PER_S), 300);
+    CHECK_EQUAL(intended_in(bench, 3 * NS_PER_S, 5 * NS_PER_S), 599); /* 5 ms to the first */
+    CHECK_EQUAL(intended_in(bench, 5 * NS_PER_S, 7 * NS_PER_S), 299); /* times 1.5 */
+    uint32_t half = intended_in(bench, 7 * NS_PER_S, 9 * NS_PER_S);
+    CHECK(half > 65);
+    CHECK(half < 135);
+    CHECK_EQUAL(intended_in(bench, 9 * NS_PER_S, 10 * NS_PER_S), 100);
+    bench_free(bench);
+}
+
+TEST(load, a_scale_changes_the_number_of_users)
+{
+    struct bench *bench = bench_users(4, 0, 10 * MS);
+    struct scaled scaled;
+    scaled_open(&scaled, bench, 1500000);
+    bench_run(bench, 1);
+    CHECK_EQUAL(intended_in(bench, 0, 3 * NS_PER_S), 1200);
+    CHECK_EQUAL(intended_in(bench, 3 * NS_PER_S, 7 * NS_PER_S), 2400);
+    CHECK_EQUAL(intended_in(bench, 7 * NS_PER_S, 10 * NS_PER_S), 1200);
+    scaled.faults[0].factor = 250000;
+    bench_run(bench, 1);
+    CHECK_EQUAL(intended_in(bench, 3 * NS_PER_S, 7 * NS_PER_S), 400);
+    CHECK_EQUAL(intended_in(bench, 7 * NS_PER_S, 10 * NS_PER_S), 1200);
+    scaled.faults[0].factor = 100000000;
+    scaled.faults[0].at_ns = 0; /* before they start */
+    bench->loads[0].start_ns = NS_PER_S;
+    bench->loads[0].duration_ns = 10 * MS;
+    bench_run(bench, 1);
+    CHECK_EQUAL(bench_count(bench), 400);
+    bench_free(bench);
+}
+
 /* ----------------------------------------------------------------------------------- zipf cache */
 
 TEST(load, zipf_tables_are_made_once)

@@ -522,6 +522,116 @@ TEST(metastability, arrivals_and_keys_are_the_same_in_all_arms)
     plan_close(&planned);
 }
 
+/* A server of 100/s at 60/s that answers everything in time, and `faults`. */
+static const char *calm(char *text, size_t size, const char *faults, const char *rest)
+{
+    snprintf(text, size,
+             "squall: 1\nname: calm\ntime: {warmup: 5s, limit: 60s, window: 500ms}\n"
+             "system:\n  model: server\n  nodes: 1\n"
+             "  options: {serviceTime: 10ms, serviceLaw: deterministic}\n"
+             "  host: {cpu: {perMessage: 0s, perByte: 0ns, perTimer: 0s}}\n"
+             "load: {one: {rate: 40/s}, two: {rate: 20/s}}\n"
+             "client: {deadline: none, timeout: 500ms, retry: {maxAttempts: 2, backoff: none}}\n"
+             "%s%s",
+             faults, rest);
+    return text;
+}
+
+static uint64_t digest_of(struct lab *lab, const struct run_spec *arm, int64_t until_ns)
+{
+    world_reset(lab->world, arm, lab->seed, NULL);
+    world_run(lab->world, until_ns, UINT64_MAX);
+    return world_digest(lab->world);
+}
+
+/* Whatever a fault does to processors, loads or policies, its control arm is the run without it,
+ * event for event, and what arrives anyhow is the same in the arm with it. */
+TEST(metastability, every_kind_of_trigger_is_left_out_without_a_trace)
+{
+    static const char *const triggers[] = {
+        "kind: StressChaos, action: capacity, factor: 20%, mode: all",
+        "kind: LoadChaos, factor: 180%",
+        "kind: LoadChaos, factor: 20%, loads: [two]",
+        "kind: ClientChaos, client: {timeout: 20ms, retry: {maxAttempts: 9}}",
+        "kind: NodeChaos, action: pause, mode: rolling, interval: 1s",
+    };
+    for (uint32_t i = 0; i < ARRAY_COUNT(triggers); i++) {
+        char text[2048];
+        char faults[512];
+        struct planned with;
+        struct planned without;
+        struct lab lab;
+        struct arena arena;
+        struct run_spec control;
+        struct vec first;
+        struct vec other;
+        snprintf(faults, sizeof(faults), "faults:\n  - {name: it, %s, at: 10s, duration: 4s}\n",
+                 triggers[i]);
+        REQUIRE(plan_open(&with, calm(text, sizeof(text), faults, "metastability: {}\n")));
+        REQUIRE(plan_open(&without, calm(text, sizeof(text), "", "")));
+        const struct run_spec *whole = &with.plan.cells[0].spec;
+        arena_init(&arena);
+        vec_init(&first, sizeof(struct wish), UINT32_MAX);
+        vec_init(&other, sizeof(struct wish), UINT32_MAX);
+        lab_open(&lab, 7);
+        metastability_derive(whole, ARM_CONTROL, &arena, &control);
+        CHECK_EQUAL(control.fault_count, 0);
+        uint64_t plain = digest_of(&lab, &without.plan.cells[0].spec, 50 * NS_PER_S);
+        CHECK(digest_of(&lab, &control, 50 * NS_PER_S) == plain);
+        CHECK(digest_of(&lab, whole, 50 * NS_PER_S) != plain);
+        collect(&lab, whole, 0, &first);
+        collect(&lab, &control, 0, &other);
+        uint32_t found = 0;
+        for (uint32_t at = 0; at < first.count && found < other.count; at++) {
+            found += memcmp(vec_at(&first, at), vec_at(&other, found), sizeof(struct wish)) == 0;
+        }
+        CHECK(first.count > 2000);
+        CHECK(found > 2000); /* of those of the first minute all are there */
+        lab_close(&lab);
+        vec_release(&first);
+        vec_release(&other);
+        arena_release(&arena);
+        plan_close(&with);
+        plan_close(&without);
+    }
+}
+
+/* A verdict of a storm that each of them sets off. */
+TEST(metastability, capacity_and_load_are_triggers_and_a_policy_may_be_the_end)
+{
+    static const struct {
+        const char *faults;
+        enum metastability verdict;
+    } rows[] = {
+        {"  - {name: it, kind: StressChaos, action: capacity, factor: 20%, mode: all, at: 10s, "
+         "duration: 3s}\n",
+         METASTABILITY_METASTABLE},
+        {"  - {name: it, kind: StressChaos, action: capacity, factor: 20%, mode: all, at: 10s, "
+         "duration: 200ms}\n",
+         METASTABILITY_STABLE},
+        {"  - {name: it, kind: LoadChaos, factor: 300%, at: 10s, duration: 3s}\n",
+         METASTABILITY_METASTABLE},
+        {"  - {name: it, kind: LoadChaos, factor: 120%, at: 10s, duration: 3s}\n",
+         METASTABILITY_STABLE},
+        {"  - {name: it, kind: LoadChaos, factor: 300%, at: 10s, duration: 3s}\n"
+         "  - {name: end, kind: ClientChaos, client: {retry: {maxAttempts: 1}}, at: 20s, duration: "
+         "forever}\n",
+         METASTABILITY_STABLE},
+    };
+    for (uint32_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        char text[2048];
+        char faults[1024];
+        struct run_result result;
+        result_init(&result);
+        snprintf(faults, sizeof(faults), "faults:\n%s", rows[i].faults);
+        judge_storm(calm(text, sizeof(text), faults,
+                         "metastability: {trigger: it, within: 20s, probe: restart}\n"),
+                    3, &result);
+        CHECK_EQUAL(result.metastability, rows[i].verdict);
+        result_release(&result);
+    }
+}
+
 /* Of all operations as far as they have come, and the number of events: the digest of the run has
  * the numbers of faults in it, and a restart is one fault more. */
 static uint64_t state_at(struct lab *lab, const struct run_spec *arm, int64_t until_ns)

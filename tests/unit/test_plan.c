@@ -305,3 +305,78 @@ TEST(seeds, what_is_no_list_of_seeds_is_refused)
         }
     }
 }
+
+#define ZIPPED                                                                                     \
+    "sweep: {system.nodes: [1, 3], client.timeout: [100ms, 200ms, 300ms], load.a.rate: [1/s, "     \
+    "2/s], client.deadline: [1s, 2s, 3s]}\n"
+
+TEST(plan, zipped_axes_turn_together_in_the_place_of_the_first)
+{
+    REQUIRE(
+        build(ZIPPED "zip: {patience: [client.timeout, client.deadline]}\n", NULL, 0, NULL, false));
+    static const char *const labels[] = {
+        "nodes=1 timeout=100ms rate=1/s deadline=1s", "nodes=1 timeout=100ms rate=2/s deadline=1s",
+        "nodes=1 timeout=200ms rate=1/s deadline=2s", "nodes=1 timeout=200ms rate=2/s deadline=2s",
+        "nodes=1 timeout=300ms rate=1/s deadline=3s", "nodes=1 timeout=300ms rate=2/s deadline=3s",
+        "nodes=3 timeout=100ms rate=1/s deadline=1s"};
+    REQUIRE(plan.cell_count == 12);
+    for (uint32_t i = 0; i < 7; i++) {
+        CHECK_TEXT(plan.cells[i].label, labels[i]);
+    }
+    const struct spec_client *client = &plan.cells[4].spec.loads[0].client;
+    CHECK_EQUAL(client->timeout_ns, 300000000);
+    CHECK_EQUAL(client->deadline_ns, INT64_C(3000000000));
+    CHECK(strstr(plan.cells[4].spec.canonical, "zip:") == NULL);
+    CHECK(strstr(plan.canonical, "patience: [client.timeout, client.deadline]") != NULL);
+    release();
+}
+
+TEST(plan, several_zips_are_axes_each)
+{
+    REQUIRE(build("sweep: {client.timeout: [1ms, 2ms], load.a.rate: [1/s, 2/s, 3/s], "
+                  "client.deadline: [1s, 2s], system.nodes: [1, 2, 3]}\n"
+                  "zip: {a: [client.timeout, client.deadline], b: [load.a.rate, system.nodes]}\n",
+                  NULL, 0, NULL, false));
+    REQUIRE(plan.cell_count == 6);
+    CHECK_TEXT(plan.cells[1].label, "timeout=1ms rate=2/s deadline=1s nodes=2");
+    CHECK_TEXT(plan.cells[5].label, "timeout=2ms rate=3/s deadline=2s nodes=3");
+    release();
+}
+
+/* The line that replays a cell sets every axis; so may a user set one of those that are zipped. */
+TEST(plan, an_override_picks_from_a_zip_or_takes_an_axis_out_of_it)
+{
+    static const char *const all[] = {"system.nodes=1", "client.timeout=200ms", "load.a.rate=2/s",
+                                      "client.deadline=2s"};
+    REQUIRE(
+        build(ZIPPED "zip: {patience: [client.timeout, client.deadline]}\n", all, 4, NULL, false));
+    REQUIRE(plan.cell_count == 1);
+    CHECK_TEXT(plan.cells[0].label, "nodes=1 timeout=200ms rate=2/s deadline=2s");
+    release();
+    static const char *const row[] = {"client.deadline=2s"};
+    REQUIRE(
+        build(ZIPPED "zip: {patience: [client.timeout, client.deadline]}\n", row, 1, NULL, false));
+    REQUIRE(plan.cell_count == 4);
+    CHECK_TEXT(plan.cells[3].label, "nodes=3 timeout=200ms rate=2/s deadline=2s");
+    CHECK(strstr(plan.canonical, "client.timeout: [200ms]") != NULL);
+    release();
+    static const char *const one[] = {"client.timeout=50ms"};
+    REQUIRE(
+        build(ZIPPED "zip: {patience: [client.timeout, client.deadline]}\n", one, 1, NULL, false));
+    REQUIRE(plan.cell_count == 12);
+    CHECK_TEXT(plan.cells[2].label, "nodes=1 timeout=50ms rate=1/s deadline=3s");
+    release();
+}
+
+TEST(plan, what_is_zipped_must_be_swept_and_of_one_length)
+{
+    check_refused(ZIPPED "zip: {a: [client.timeout, client.dedline]}\n", NULL, 0, NULL,
+                  "did you mean 'client.deadline'");
+    check_refused(ZIPPED "zip: {a: [client.timeout, system.nodes]}\n", NULL, 0, NULL,
+                  "'system.nodes' has 2 values and 'client.timeout' 3");
+    check_refused("zip: {a: [client.timeout]}\n", NULL, 0, NULL, "is no axis of the sweep");
+    check_refused(ZIPPED "zip: {a: [client.timeout, client.deadline], b: [client.timeout]}\n", NULL,
+                  0, NULL, "zipped twice");
+    check_refused(ZIPPED "zip: [client.timeout, client.deadline]\n", NULL, 0, NULL,
+                  "a map of names");
+}

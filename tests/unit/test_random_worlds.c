@@ -106,6 +106,7 @@ static void posted(struct sq_env *env, void *argument)
 {
     (void)argument;
     env->cpu->work(env, (sq_time)env->rand->below(env, 200000));
+    env->cpu->pass(env, (sq_time)env->rand->below(env, 300000));
 }
 
 static enum sq_status chaos_boot(struct sq_env *env)
@@ -210,6 +211,18 @@ static void chaos_request(struct sq_env *env, const struct sq_request *request)
     env->call->reply(env, request->reply_to, status, leader, &reply, sizeof(reply));
 }
 
+static void chaos_signal(struct sq_env *env, const char *name, int64_t value)
+{
+    struct chaos *state = env->state;
+    CHECK_TEXT(name, "jolt");
+    state->answers += (uint32_t)value;
+    if (env->rand->below(env, 2) == 0) {
+        env->cpu->pass(env, (sq_time)env->rand->below(env, 5 * NS_PER_MS));
+    } else {
+        use_disk(env);
+    }
+}
+
 static const struct sq_model chaos_model = {
     .abi_version = SQ_ABI_VERSION,
     .size = sizeof(chaos_model),
@@ -220,6 +233,7 @@ static const struct sq_model chaos_model = {
     .deliver = chaos_deliver,
     .request = chaos_request,
     .timer = chaos_timer,
+    .signal = chaos_signal,
 };
 
 /* -------------------------------------------------------------------------------- random scenarios
@@ -230,6 +244,7 @@ struct writer {
     char text[32768];
     size_t length;
     bool is_gentle; /* libraft: no disk that loses or fails */
+    bool takes_signals;
 };
 
 __attribute__((format(printf, 2, 3))) static void add(struct writer *writer, const char *format,
@@ -282,6 +297,8 @@ static void add_selector(struct writer *writer, const char *key, uint32_t nodes)
 struct drawn {
     bool is_instant;
     bool is_partition;
+    bool may_roll;
+    bool is_of_callers;
 };
 
 static struct drawn add_action(struct writer *writer, uint32_t nodes)
@@ -300,14 +317,26 @@ static struct drawn add_action(struct writer *writer, uint32_t nodes)
         "kind: TimeChaos, timeOffset: -300ms, drift: -90000ppm",
         "kind: TimeChaos, drift: 100000ppm",
         "kind: StressChaos, slowdown: 3x",
+        "kind: StressChaos, action: capacity, factor: 30%",
+        "kind: StressChaos, action: capacity, factor: 0%",
+        "kind: StressChaos, action: capacity, factor: 77.7777%",
+        "kind: LoadChaos, factor: 40%",
+        "kind: LoadChaos, factor: 333.3%, loads: [a]",
+        "kind: ClientChaos, client: {timeout: 7ms, retry: {preset: aws-standard}}",
+        "kind: ClientChaos, loads: [a], client: {lateAnswers: ignore, retry: {maxAttempts: 9, "
+        "jitter: equal, budget: {capacity: 4, successCredit: 100}}}",
         /* libraft 0.15.0 crashes on these: what an error of its disk leaves behind is freed. */
         "kind: NodeChaos, action: wipe",
         "kind: IOChaos, action: fault, percent: 20%, methods: [open, write, fsync, directory]",
         "kind: IOChaos, action: fault, errno: ENOSPC, path: \"f1*\"",
         "kind: IOChaos, action: lostFsync",
         "kind: IOChaos, action: bitRot, percent: 5%",
+        /* For models that take signals. */
+        "kind: AppChaos, signal: jolt, value: 3",
+        "kind: AppChaos, signal: jolt, endValue: 9",
     };
-    uint32_t count = ARRAY_COUNT(actions) - (writer->is_gentle ? 5 : 0);
+    uint32_t count = ARRAY_COUNT(actions) - (writer->is_gentle ? 7 : 0) -
+                     (writer->takes_signals || writer->is_gentle ? 0 : 2);
     uint32_t action = below(writer, count);
     add(writer, "%s", actions[action]);
     if (strncmp(actions[action], "kind: NetworkChaos", 18) == 0) {
@@ -323,14 +352,23 @@ static struct drawn add_action(struct writer *writer, uint32_t nodes)
             add(writer, ", clients: true");
         }
     }
-    return (struct drawn){action == 2, strstr(actions[action], "partition") != NULL};
+    if (strstr(actions[action], "aws-standard") != NULL && nodes > 9) {
+        add(writer, ", groups: [front]");
+    }
+    bool is_signal = strstr(actions[action], "signal") != NULL;
+    return (struct drawn){
+        .is_instant = action == 2,
+        .is_partition = strstr(actions[action], "partition") != NULL,
+        .may_roll = strncmp(actions[action], "kind: NodeChaos", 15) == 0 || is_signal,
+        .is_of_callers = strncmp(actions[action], "kind: LoadChaos", 15) == 0 ||
+                         strncmp(actions[action], "kind: ClientChaos", 17) == 0,
+    };
 }
 
-static void add_fault(struct writer *writer, uint32_t index, uint32_t nodes)
+/* With the number of the mode under `key`. */
+static void add_mode(struct writer *writer, struct drawn drawn, const char *key)
 {
-    add(writer, "  - {name: fault%u, ", index);
-    struct drawn drawn = add_action(writer, nodes);
-    switch (below(writer, 4)) {
+    switch (below(writer, drawn.may_roll ? 5 : 4)) {
     case 0:
         add(writer, ", mode: %s",
             ANY(writer, "one", drawn.is_partition ? "one" : "all", "minority", "majority"));
@@ -339,14 +377,31 @@ static void add_fault(struct writer *writer, uint32_t index, uint32_t nodes)
         add(writer, ", mode: each");
         break;
     case 2:
-        add(writer, ", mode: fixed, value: 2");
+        add(writer, ", mode: fixed, %s: 2", key);
         break;
     case 3:
-        add(writer, ", mode: %s, value: 60%%", ANY(writer, "fixed-percent", "random-max-percent"));
+        add(writer, ", mode: %s, %s: 60%%", ANY(writer, "fixed-percent", "random-max-percent"),
+            key);
+        break;
+    case 4:
+        add(writer, ", mode: rolling, interval: %s, batch: %s", ANY(writer, "0s", "1ms", "40ms"),
+            ANY(writer, "1", "2", "40%"));
         break;
     }
-    add_selector(writer, "selector", nodes);
-    uint32_t when = below(writer, drawn.is_instant ? 2 : 3);
+}
+
+static void add_fault(struct writer *writer, uint32_t index, uint32_t nodes)
+{
+    add(writer, "  - {name: fault%u, ", index);
+    size_t start = writer->length;
+    struct drawn drawn = add_action(writer, nodes);
+    bool is_signal = strstr(writer->text + start, "signal:") != NULL;
+    if (!drawn.is_of_callers) {
+        add_mode(writer, drawn, is_signal ? "count" : "value");
+        add_selector(writer, "selector", nodes);
+    }
+    bool is_rolling = strstr(writer->text + start, "rolling") != NULL;
+    uint32_t when = below(writer, drawn.is_instant || is_rolling ? 2 : 3);
     if (when == 0) {
         add(writer, ", at: %ums", below(writer, 900));
     } else if (when == 1) {
@@ -361,7 +416,7 @@ static void add_fault(struct writer *writer, uint32_t index, uint32_t nodes)
     }
     if (!drawn.is_instant && when != 2) {
         add(writer, ", duration: %s",
-            ANY(writer, "100ms", "0s", "1ms", "forever",
+            ANY(writer, "100ms", "0s", "1ms", is_rolling ? "2ms" : "forever",
                 "{mean: 100ms, distribution: exponential}"));
     }
     add(writer, "}\n");
@@ -395,6 +450,7 @@ static const char *write_scenario(struct writer *writer, const char *model, uint
     writer->rng = rng_keyed(seed, 0, 0, 0);
     writer->length = 0;
     writer->is_gentle = strncmp(model, "raft", 4) == 0;
+    writer->takes_signals = strcmp(model, chaos_model.name) == 0;
     add(writer, "squall: 1\nname: random\ntime: {warmup: 0s, limit: %s, eventLimit: 300000}\n",
         ANY(writer, "1s", "1500ms"));
     add_system(writer, model, &nodes);
@@ -413,6 +469,13 @@ static const char *write_scenario(struct writer *writer, const char *model, uint
             "300ms%s,"
             " workload: {recordCount: 20}}\n",
             nodes > 9 ? ", target: back" : "");
+    }
+    if (chance(writer, 30)) {
+        add(writer,
+            "  c: {executor: ramping-vus, startVUs: %s, stages: [{target: 4, duration: 300ms}, "
+            "{target: 0, duration: 200ms}, {target: 2, duration: 1s}], workload: {recordCount: "
+            "20}}\n",
+            ANY(writer, "0", "3"));
     }
     add(writer,
         "client: {deadline: 500ms, timeout: 50ms, retry: {maxAttempts: 5, backoff: exponential,"

@@ -405,6 +405,124 @@ TEST(scenario, a_fault_strikes_once_or_in_renewals_or_for_a_span)
     release();
 }
 
+TEST(scenario, a_signal_has_a_name_and_values_and_may_take_no_time)
+{
+    REQUIRE(
+        compile_fault("kind: AppChaos, action: signal, signal: flush, value: 1000, mode: fixed, "
+                      "count: 2, at: 30s"));
+    CHECK_EQUAL(spec.faults[0].kind, SPEC_APP_CHAOS);
+    CHECK_EQUAL(spec.faults[0].action, SPEC_ACTION_SIGNAL);
+    CHECK_TEXT(spec.faults[0].signal, "flush");
+    CHECK_EQUAL(spec.faults[0].signal_value, 1000);
+    CHECK(!spec.faults[0].has_end_value);
+    CHECK_EQUAL(spec.faults[0].mode_value, 2);
+    CHECK_EQUAL(spec.faults[0].duration.a, 0);
+    CHECK(!spec.faults[0].has_no_end);
+    release();
+    REQUIRE(compile_fault("kind: AppChaos, signal: slow, value: 1, endValue: 0, every: 9s, "
+                          "duration: 2s"));
+    CHECK(spec.faults[0].has_end_value);
+    CHECK_EQUAL(spec.faults[0].signal_end_value, 0);
+    CHECK_EQUAL(spec.faults[0].duration.a, 2 * NS_PER_S);
+    release();
+}
+
+TEST(scenario, a_scale_names_loads_and_a_capacity_is_a_share)
+{
+    REQUIRE(compile_body("system: {model: raft}\nload: {a: {rate: 1/s}, b: {rate: 1/s}}\n"
+                         "faults:\n"
+                         "  - {name: f, kind: LoadChaos, action: scale, factor: 150%, loads: [b], "
+                         "at: 1s, duration: 1s}\n"
+                         "  - {name: g, kind: LoadChaos, factor: 0%, between: [1s, 9s]}\n"
+                         "  - {name: h, kind: StressChaos, action: capacity, factor: 12.5%, mode: "
+                         "all, at: 1s, duration: 1s}\n"));
+    CHECK_EQUAL(spec.faults[0].action, SPEC_ACTION_SCALE);
+    CHECK_EQUAL(spec.faults[0].factor, 1500000);
+    CHECK(!spec.faults[0].loads[0]);
+    CHECK(spec.faults[0].loads[1]);
+    CHECK_EQUAL(spec.faults[1].factor, 0);
+    CHECK(spec.faults[1].loads[0]);
+    CHECK(spec.faults[1].loads[1]);
+    CHECK_EQUAL(spec.faults[2].action, SPEC_ACTION_CAPACITY);
+    CHECK_EQUAL(spec.faults[2].factor, 125000);
+    release();
+}
+
+/* What is not written is each caller's own. */
+TEST(scenario, a_policy_is_laid_over_that_of_each_caller)
+{
+    REQUIRE(compile_body(
+        "system: {groups: [{name: web, model: echo, nodes: 1, client: {target: store, timeout: "
+        "70ms}}, {name: store, model: raft, nodes: 3}]}\n"
+        "client: {deadline: 9s, retry: {preset: grpc}}\n"
+        "load: {a: {rate: 1/s, client: {timeout: 80ms}}, b: {rate: 1/s, target: store, client: "
+        "{retry: {maxAttempts: 2}}}}\n"
+        "faults:\n"
+        "  - {name: f, kind: ClientChaos, client: {retry: {maxAttempts: 7, budget: {capacity: 3}}},"
+        " loads: [a, b], groups: [web], at: 1s, duration: forever}\n"
+        "  - {name: g, kind: ClientChaos, action: policy, client: {timeout: 90ms, retry: {preset: "
+        "none}}, at: 1s, duration: 1s}\n"));
+    const struct spec_fault *fault = &spec.faults[0];
+    CHECK(fault->loads[0]);
+    CHECK(fault->loads[1]);
+    CHECK(fault->groups[0]);
+    CHECK(!fault->groups[1]);
+    CHECK_EQUAL(fault->load_policies[0].timeout_ns, 80 * NS_PER_MS);
+    CHECK_EQUAL(fault->load_policies[0].deadline_ns, 9 * NS_PER_S);
+    CHECK_EQUAL(fault->load_policies[0].attempts_max, 7);
+    CHECK_EQUAL(fault->load_policies[0].backoff_initial_ns, 100 * NS_PER_MS);
+    CHECK(fault->load_policies[0].budget_enabled);
+    CHECK_EQUAL(fault->load_policies[0].budget_capacity, 3);
+    CHECK_EQUAL(fault->load_policies[0].target_group, 0);
+    CHECK_EQUAL(fault->load_policies[1].timeout_ns, 500 * NS_PER_MS);
+    CHECK_EQUAL(fault->load_policies[1].attempts_max, 7);
+    CHECK_EQUAL(fault->load_policies[1].target_group, 1);
+    CHECK_EQUAL(fault->group_policies[0].timeout_ns, 70 * NS_PER_MS);
+    CHECK_EQUAL(fault->group_policies[0].attempts_max, 7);
+    CHECK_EQUAL(fault->group_policies[0].target_group, 1);
+    CHECK(!spec.loads[0].client.budget_enabled); /* nothing of it is there before */
+    fault = &spec.faults[1];
+    CHECK(fault->loads[0]);
+    CHECK(fault->loads[1]);
+    CHECK(!fault->groups[0]);
+    CHECK_EQUAL(fault->load_policies[0].timeout_ns, 90 * NS_PER_MS);
+    CHECK_EQUAL(fault->load_policies[0].deadline_ns, 9 * NS_PER_S);
+    CHECK_EQUAL(fault->load_policies[0].attempts_max, 1); /* a preset begins anew */
+    CHECK_EQUAL(fault->load_policies[1].attempts_max, 1);
+    release();
+}
+
+TEST(scenario, rolling_goes_by_batches)
+{
+    REQUIRE(compile_fault("kind: NodeChaos, action: kill, mode: rolling, interval: 5s, batch: 25%, "
+                          "duration: 2s, at: 3s"));
+    CHECK_EQUAL(spec.faults[0].mode, SPEC_MODE_ROLLING);
+    CHECK_EQUAL(spec.faults[0].interval_ns, 5 * NS_PER_S);
+    CHECK_EQUAL(spec.faults[0].batch, 25);
+    CHECK(spec.faults[0].is_batch_percent);
+    release();
+    REQUIRE(compile_fault("kind: AppChaos, signal: flush, mode: rolling, interval: 1s, every: 9s"));
+    CHECK_EQUAL(spec.faults[0].batch, 1);
+    CHECK(!spec.faults[0].is_batch_percent);
+    release();
+}
+
+TEST(scenario, users_may_ramp)
+{
+    REQUIRE(compile_body("system: {model: raft}\n"
+                         "load: {a: {executor: ramping-vus, startVUs: 5, stages: [{target: 50, "
+                         "duration: 2s}, {target: 0, duration: 3s}], thinkTime: 10ms}, b: "
+                         "{executor: ramping-vus, stages: [{target: 2, duration: 1s}]}}\n"));
+    CHECK_EQUAL(spec.loads[0].executor, SPEC_RAMPING_VUS);
+    CHECK_EQUAL(spec.loads[0].vus, 5);
+    CHECK_EQUAL(spec.loads[0].stage_count, 2);
+    CHECK_EQUAL(spec.loads[0].stages[0].target_per_1000s, 50);
+    CHECK_EQUAL(spec.loads[0].stages[1].target_per_1000s, 0);
+    CHECK_EQUAL(spec.loads[0].duration_ns, 5 * NS_PER_S);
+    CHECK_EQUAL(spec.loads[1].vus, 1);
+    release();
+}
+
 TEST(scenario, network_faults_have_sides)
 {
     REQUIRE(compile_fault("kind: NetworkChaos, action: partition, mode: all, selector: {zone: a}, "

@@ -6,6 +6,7 @@
  * queue, whose clients send again at once after a time-out. */
 #include "tests/unit/server_lab.h"
 
+#include "analysis/predict_fluid.h"
 #include "models/server/law.h"
 #include "models/server/limit.h"
 #include "models/server/queue.h"
@@ -466,21 +467,86 @@ TEST(server, dd1_above_capacity_has_a_queue_that_grows_by_the_surplus)
     lab_free(&lab);
 }
 
-/* A pause of the node delays what is in service by the whole pause, and all that waits. */
+#define NO_CAPACITY "kind: StressChaos, action: capacity, factor: 0%"
+
+static const char *const both_uses[] = {"serviceTime: 10ms, serviceLaw: deterministic",
+                                        "serviceTime: 10ms, serviceLaw: deterministic, uses: time"};
+
+/* A pause of the node delays what is in service by the whole pause, and all that waits; so does a
+ * freeze, whatever it is that a service takes. */
 TEST(server, a_pause_delays_what_is_in_service)
 {
-    struct lab lab;
-    REQUIRE(lab_run(&lab,
-                    (struct lab_options){.server = "serviceTime: 10ms, serviceLaw: deterministic",
-                                         .rate = "10/s",
-                                         .limit_s = 5,
-                                         .pause_at_s = 1.004,
-                                         .pause_s = 0.05},
-                    NULL));
-    CHECK_EQUAL(lab.operations[9].completed - lab.operations[9].intended, 10 * NS_PER_MS);
-    CHECK_EQUAL(lab.operations[10].completed - lab.operations[10].intended, 60 * NS_PER_MS);
-    CHECK_EQUAL(lab.operations[11].completed - lab.operations[11].intended, 10 * NS_PER_MS);
-    lab_free(&lab);
+    static const char *const freezes[] = {NULL, NO_CAPACITY};
+    for (uint32_t i = 0; i < 4; i++) {
+        struct lab lab;
+        REQUIRE(lab_run(&lab,
+                        (struct lab_options){.server = both_uses[i % 2],
+                                             .rate = "10/s",
+                                             .limit_s = 5,
+                                             .pause_at_s = 1.004,
+                                             .pause_s = 0.05,
+                                             .freeze = freezes[i / 2]},
+                        NULL));
+        CHECK_EQUAL(lab.operations[9].completed - lab.operations[9].intended, 10 * NS_PER_MS);
+        CHECK_EQUAL(lab.operations[10].completed - lab.operations[10].intended, 60 * NS_PER_MS);
+        CHECK_EQUAL(lab.operations[11].completed - lab.operations[11].intended, 10 * NS_PER_MS);
+        lab_free(&lab);
+    }
+}
+
+/* A fifth of the capacity for 20 ms: 4 ms of a service are done before, 4 ms in the cut, 2 ms
+ * after.
+ */
+TEST(server, a_cut_of_the_capacity_reaches_the_request_in_service)
+{
+    for (uint32_t i = 0; i < 2; i++) {
+        struct lab lab;
+        REQUIRE(lab_run(&lab,
+                        (struct lab_options){.server = both_uses[i],
+                                             .rate = "10/s",
+                                             .limit_s = 5,
+                                             .pause_at_s = 1.004,
+                                             .pause_s = 0.02,
+                                             .freeze = "kind: StressChaos, action: capacity, "
+                                                       "factor: 20%"},
+                        NULL));
+        CHECK_EQUAL(lab.operations[10].completed - lab.operations[10].intended, 26 * NS_PER_MS);
+        CHECK_EQUAL(lab.operations[11].completed - lab.operations[11].intended, 10 * NS_PER_MS);
+        lab_free(&lab);
+    }
+}
+
+/* D/D/1 at 80/s of 100/s through a cut to a quarter for 2 s. Whoever comes s into the cut is served
+ * when 25/s for 2 s, and 100/s from then on, have done 80 s: the longest wait, 2 - 0.625 s, is that
+ * of the last who would just have been served in the cut. The backlog at its end is (80 - 25) * 2,
+ * and gone 110 / (100 - 80) = 5.5 s later. */
+TEST(server, the_backlog_of_a_cut_is_that_of_the_fluid)
+{
+    for (uint32_t i = 0; i < 2; i++) {
+        struct lab lab;
+        REQUIRE(lab_run(&lab,
+                        (struct lab_options){.server = both_uses[i],
+                                             .rate = "80/s",
+                                             .limit_s = 20,
+                                             .pause_at_s = 2,
+                                             .pause_s = 2,
+                                             .freeze = "kind: StressChaos, action: capacity, "
+                                                       "factor: 25%"},
+                        NULL));
+        double longest_s = 0;
+        double clear_s = 0;
+        for (uint32_t at = 0; at < lab.count; at++) {
+            if (lab.operations[at].outcome != SQ_OUTCOME_OK) {
+                continue; /* under way at the end */
+            }
+            double sojourn_s = lab_sojourn_s(&lab.operations[at]);
+            longest_s = fmax(longest_s, sojourn_s);
+            clear_s = sojourn_s > 0.0101 ? (double)lab.operations[at].completed / 1e9 : clear_s;
+        }
+        CHECK(fabs(longest_s - 1.375) < 0.02);
+        CHECK(fabs(clear_s - 9.5) < 0.03);
+        lab_free(&lab);
+    }
 }
 
 /* --------------------------------------------------------------------------- what overload does */
@@ -792,6 +858,8 @@ struct storm {
     double freeze_s;
     double limit_s;
     uint32_t queue_limit;
+    const char *freeze; /* NULL: a pause */
+    bool uses_time;
 };
 
 #define FREEZE_AT_S 5
@@ -802,8 +870,8 @@ static bool storm_run(struct lab *lab, struct storm storm)
     char server[128];
     char rate[32];
     snprintf(server, sizeof(server),
-             "serviceTime: %.0fns, serviceLaw: deterministic, queueLimit: %u, onFull: drop",
-             1e9 / storm.capacity_per_s, storm.queue_limit);
+             "serviceTime: %.0fns, serviceLaw: deterministic, queueLimit: %u, onFull: drop%s",
+             1e9 / storm.capacity_per_s, storm.queue_limit, storm.uses_time ? ", uses: time" : "");
     snprintf(rate, sizeof(rate), "%.3f/s", storm.load_per_s);
     return lab_run(lab,
                    (struct lab_options){.server = server,
@@ -812,7 +880,8 @@ static bool storm_run(struct lab *lab, struct storm storm)
                                         .timeout_s = 1,
                                         .attempts = storm.retries + 1,
                                         .pause_at_s = FREEZE_AT_S,
-                                        .pause_s = storm.freeze_s},
+                                        .pause_s = storm.freeze_s,
+                                        .freeze = storm.freeze},
                    NULL);
 }
 
@@ -880,6 +949,54 @@ TEST(server, the_tipping_freeze_is_within_half_a_percent_of_the_formula)
         storm.freeze_s = tipping_freeze(loads[i]) - 0.005;
         CHECK(storm_recovers(storm));
         storm.freeze_s = tipping_freeze(loads[i]) + 0.005;
+        CHECK(!storm_recovers(storm));
+    }
+}
+
+/* No capacity is the same outage, for a service of the processor and for one of time. */
+TEST(server, a_freeze_by_capacity_tips_where_a_pause_does)
+{
+    for (uint32_t i = 0; i < 4; i++) {
+        double rho = i % 2 == 0 ? 0.6 : 0.8;
+        struct storm storm = {.capacity_per_s = 1000,
+                              .load_per_s = rho * 1000,
+                              .retries = 1,
+                              .limit_s = 60,
+                              .freeze = NO_CAPACITY,
+                              .uses_time = i / 2 == 1};
+        storm.freeze_s = tipping_freeze(rho) - 0.005;
+        CHECK(storm_recovers(storm));
+        storm.freeze_s = tipping_freeze(rho) + 0.005;
+        CHECK(!storm_recovers(storm));
+    }
+}
+
+/* What is left of the capacity makes the tipping cut longer, by as much as the fluid says: of the
+ * cut to a fifth of Huang et al., "Metastable Failures in the Wild", OSDI 2022, section 4. */
+TEST(server, the_tipping_cut_is_that_of_the_fluid)
+{
+    static const struct {
+        double rho;
+        double factor;
+        const char *freeze;
+    } rows[] = {
+        {0.6, 0.2, "kind: StressChaos, action: capacity, factor: 20%"},
+        {0.8, 0.2, "kind: StressChaos, action: capacity, factor: 20%"},
+        {0.8, 0.5, "kind: StressChaos, action: capacity, factor: 50%"},
+    };
+    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct predict_system system = {
+            .capacity_per_s = 1000, .servers = 1, .timeout_s = 1, .retries = 1, .budget = -1};
+        double tip_s = fluid_tipping_duration(&system, rows[i].rho * 1000,
+                                              (struct fluid_trigger){rows[i].factor, 1, 0}, 0);
+        struct storm storm = {.capacity_per_s = 1000,
+                              .load_per_s = rows[i].rho * 1000,
+                              .retries = 1,
+                              .limit_s = 60,
+                              .freeze = rows[i].freeze};
+        storm.freeze_s = tip_s * 0.99;
+        CHECK(storm_recovers(storm));
+        storm.freeze_s = tip_s * 1.01;
         CHECK(!storm_recovers(storm));
     }
 }

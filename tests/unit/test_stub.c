@@ -1139,3 +1139,103 @@ TEST(stub, a_run_is_a_function_of_its_seed)
     CHECK(digests[0] == digests[1]);
     CHECK(digests[0] != digests[2]);
 }
+
+/* --------------------------------------------------------------------------------- a new policy */
+
+/* The attempt that is out keeps its time-out of 100 ms; what comes after it is the new policy's. */
+TEST(stub, a_new_policy_decides_after_the_attempt_that_is_out)
+{
+    struct spec_client before = policy_plain();
+    struct spec_client after = policy_retry(SPEC_BACKOFF_FIXED, 30 * MS, 30 * MS, 3);
+    after.timeout_ns = 10 * MS;
+    struct script silent = SCRIPT(SILENT);
+    struct bench *bench = bench_new(1, before, 1);
+    bench_call(bench, &silent, 0, 7);
+    bench_advance(bench, 50 * MS);
+    stub_set_policy(bench->stub, &after);
+    bench_run(bench, NS_PER_S);
+    CHECK_SENDS(bench, 0, 130 * MS, 170 * MS);
+    REQUIRE(bench->done_count == 1);
+    CHECK_EQUAL(bench->dones[0].time_ns, 180 * MS);
+    CHECK_EQUAL(bench->dones[0].result.attempts, 3);
+    bench_free(bench);
+}
+
+TEST(stub, a_new_policy_may_forbid_the_retry_and_leaves_a_running_back_off_alone)
+{
+    struct spec_client before = policy_retry(SPEC_BACKOFF_FIXED, 200 * MS, 200 * MS, 10);
+    struct spec_client after = policy_plain();
+    struct script silent = SCRIPT(SILENT);
+    struct bench *bench = bench_new(1, before, 1);
+    bench_call(bench, &silent, 0, 7);
+    bench_advance(bench, 150 * MS); /* backing off until 300 ms */
+    stub_set_policy(bench->stub, &after);
+    bench_run(bench, 2 * NS_PER_S);
+    CHECK_SENDS(bench, 0, 300 * MS); /* promised, and the last */
+    REQUIRE(bench->done_count == 1);
+    CHECK_EQUAL(bench->dones[0].time_ns, 400 * MS);
+    bench_free(bench);
+}
+
+TEST(stub, a_call_keeps_the_deadline_that_it_began_with)
+{
+    struct spec_client before = policy_retry(SPEC_BACKOFF_NONE, 0, 0, UINT32_MAX);
+    before.deadline_ns = 350 * MS;
+    struct spec_client after = before;
+    after.deadline_ns = 10 * NS_PER_S;
+    struct script silent = SCRIPT(SILENT);
+    struct bench *bench = bench_new(1, before, 1);
+    bench_call(bench, &silent, 0, 7);
+    bench_advance(bench, 10 * MS);
+    stub_set_policy(bench->stub, &after);
+    bench_call(bench, &silent, 10 * MS, 8);
+    bench_run(bench, 20 * NS_PER_S);
+    REQUIRE(bench->done_count == 2);
+    CHECK_EQUAL(bench->dones[0].time_ns, 350 * MS);
+    CHECK_EQUAL(bench->dones[1].time_ns, 10 * NS_PER_S + 10 * MS);
+    bench_free(bench);
+}
+
+/* A budget comes full, keeps its tokens under another one as far as they fit, and is full again
+ * when it comes back after a policy without. */
+TEST(stub, a_budget_comes_full_and_keeps_what_fits)
+{
+    struct spec_client none = policy_retry(SPEC_BACKOFF_NONE, 0, 0, UINT32_MAX);
+    struct spec_client large = none;
+    large.budget_enabled = true;
+    large.budget_capacity = 3;
+    large.budget_timeout_cost = 1;
+    struct spec_client small = large;
+    small.budget_capacity = 1;
+    struct script silent = SCRIPT(SILENT);
+    struct bench *bench = bench_new(1, none, 1);
+    bench_call(bench, &silent, 0, 7);
+    bench_advance(bench, 150 * MS); /* sent at 0 and 100 ms */
+    stub_set_policy(bench->stub, &large);
+    bench_advance(bench, 250 * MS); /* a token for the one at 200 ms */
+    stub_set_policy(bench->stub, &small);
+    bench_run(bench, 2 * NS_PER_S);
+    CHECK_SENDS(bench, 0, 100 * MS, 200 * MS, 300 * MS);
+    CHECK_EQUAL(bench->done_count, 1);
+    stub_set_policy(bench->stub, &none);
+    stub_set_policy(bench->stub, &large);
+    bench_advance(bench, 2 * NS_PER_S);
+    bench_call(bench, &silent, 2 * NS_PER_S, 8);
+    bench_run(bench, 4 * NS_PER_S);
+    CHECK_EQUAL(bench->send_count, 4 + 4);
+    bench_free(bench);
+}
+
+TEST(stub, back_off_begins_anew_with_a_new_policy)
+{
+    struct spec_client before = policy_retry(SPEC_BACKOFF_EXPONENTIAL, 10 * MS, NS_PER_S, 10);
+    struct spec_client after = policy_retry(SPEC_BACKOFF_EXPONENTIAL, 5 * MS, 8 * MS, 10);
+    struct script silent = SCRIPT(SILENT);
+    struct bench *bench = bench_new(1, before, 1);
+    bench_call(bench, &silent, 0, 7);
+    bench_advance(bench, 280 * MS); /* 0, 110 and 230 ms */
+    stub_set_policy(bench->stub, &after);
+    bench_advance(bench, 560 * MS);
+    CHECK_SENDS(bench, 0, 110 * MS, 230 * MS, 335 * MS, 443 * MS, 551 * MS);
+    bench_free(bench);
+}
