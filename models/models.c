@@ -13,5 +13,10 @@ const struct sq_model *const models_builtin[] = {
 #endif
     &model_proxy,
     &model_cache,
+    &model_memcache,
+    &model_look_aside,
+    &model_scatter,
+    &model_pool,
+    &model_balancer,
     NULL,
 };

@@ -91,7 +91,9 @@ struct spec_group {
     uint32_t count;
     uint32_t nodes_per_host;
     struct spec_host host;
-    struct spec_client *client; /* policy of calls that this group makes; NULL: it makes none */
+    struct spec_client *clients; /* policies of the calls that this group makes, one for each group
+                                    that it calls */
+    uint32_t client_count;
 };
 
 struct spec_zone {
@@ -285,9 +287,10 @@ struct spec_fault {
     uint32_t factor;          /* millionths. CAPACITY: at most 1000000, SCALE: at most 100000000 */
     const bool *loads;        /* SCALE, POLICY: which, by index; NULL: none */
     const bool *groups;       /* POLICY: whose calls, by index; NULL: none */
-    const struct spec_client *load_policies;  /* POLICY: of each of `loads`, its own with what the
-                                                 fault changes */
-    const struct spec_client *group_policies; /* the same of `groups` */
+    const struct spec_client *load_policies; /* POLICY: of each of `loads`, its own with what the
+                                                fault changes */
+    const struct spec_client *const *group_policies; /* the same of `groups`: one for each of the
+                                                        group's clients */
     uint32_t batch; /* ROLLING: nodes at a time, or a percentage of those selected */
     bool is_batch_percent;
     int64_t interval_ns; /* ROLLING: from the end of one batch to the next */

@@ -114,6 +114,23 @@ static const struct yaml_node *spell_client(struct arena *arena, const struct ya
     return has_preset ? expand_preset(arena, client) : client;
 }
 
+/* The clients of a group that calls several others. */
+static const struct yaml_node *expand_clients(struct arena *arena, const struct yaml_node *group,
+                                              const struct yaml_node *base, enum expand_mode mode)
+{
+    const struct yaml_node *clients = yaml_find(group, "clients");
+    if (clients == NULL || clients->kind != YAML_SEQUENCE) {
+        return group;
+    }
+    for (uint32_t index = 0; index < clients->count; index++) {
+        const struct yaml_node *own = clients->items[index];
+        const struct yaml_node *client =
+            mode == EXPAND_INHERITED ? inherit_client(arena, base, own) : spell_client(arena, own);
+        clients = yaml_with_item(arena, clients, index, client);
+    }
+    return with(arena, group, "clients", clients);
+}
+
 /* ------------------------------------------------------------------------------- parts */
 
 static const struct yaml_node *expand_groups(struct arena *arena, const struct yaml_node *system,
@@ -137,6 +154,7 @@ static const struct yaml_node *expand_groups(struct arena *arena, const struct y
         } else {
             group = with(arena, group, "client", spell_client(arena, own));
         }
+        group = expand_clients(arena, group, client, mode);
         groups = yaml_with_item(arena, groups, index, group);
     }
     return with(arena, system, "groups", groups);

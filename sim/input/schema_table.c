@@ -426,6 +426,12 @@ static const struct schema_key group_keys[] = {
      .is_inherited = true,
      .description = "policy of the calls that these nodes make to the group 'target'; what is not "
                     "written is as in 'client'"},
+    {.name = "clients",
+     .form = SCHEMA_LIST,
+     .object = &client_object,
+     .is_inherited = true,
+     .description = "instead of 'client', for nodes that call several groups: one policy for each",
+     .example = "[{target: cache, timeout: 50ms}, {target: store}]"},
 };
 static const struct schema_object group_object = OBJECT("group", group_keys);
 

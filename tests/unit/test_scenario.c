@@ -87,7 +87,7 @@ TEST(scenario, the_shortest_file_has_defaults_for_everything)
     CHECK_EQUAL(spec.node_count, 3);
     CHECK_EQUAL(spec.groups[0].host.cores, 1);
     CHECK_EQUAL(spec.groups[0].host.per_byte_ps, 1000);
-    CHECK(spec.groups[0].client == NULL);
+    CHECK_EQUAL(spec.groups[0].client_count, 0);
     CHECK_EQUAL(spec.link_default.latency_ns, 500000);
     CHECK_EQUAL(spec.link_default.jitter.kind, DIST_CONSTANT);
     CHECK_EQUAL(spec.link_default.bandwidth, INT64_C(1250000000));
@@ -138,17 +138,67 @@ TEST(scenario, groups_zones_and_hosts)
     CHECK_EQUAL(spec.groups[1].host.on_full, SPEC_FULL_DROP);
     CHECK_EQUAL(spec.groups[1].first, 3);
     CHECK_EQUAL(spec.groups[1].nodes_per_host, 2);
-    REQUIRE(spec.groups[1].client != NULL);
-    CHECK_EQUAL(spec.groups[1].client->target_group, 0);
-    CHECK_TEXT(spec.groups[1].client->target, "store");
-    CHECK_EQUAL(spec.groups[1].client->timeout_ns, 50 * NS_PER_MS);
-    CHECK_EQUAL(spec.groups[1].client->attempts_max, 4);
+    REQUIRE(spec.groups[1].client_count == 1);
+    CHECK_EQUAL(spec.groups[1].clients[0].target_group, 0);
+    CHECK_TEXT(spec.groups[1].clients[0].target, "store");
+    CHECK_EQUAL(spec.groups[1].clients[0].timeout_ns, 50 * NS_PER_MS);
+    CHECK_EQUAL(spec.groups[1].clients[0].attempts_max, 4);
     CHECK_EQUAL(spec.zone_count, 3);
     CHECK_EQUAL(spec.zones[0].count, 2);
     CHECK_EQUAL(spec.zones[1].first, 2);
     CHECK_EQUAL(spec.zones[1].count, 1);
     CHECK_EQUAL(spec.zones[2].first, 3);
     CHECK_EQUAL(spec.zones[2].count, 2);
+    release();
+}
+
+TEST(scenario, a_policy_for_a_while_is_laid_over_each_client_of_a_group)
+{
+    REQUIRE(compile_body("system:\n"
+                         "  groups:\n"
+                         "    - name: gate\n"
+                         "      model: echo\n"
+                         "      nodes: 1\n"
+                         "      clients: [{target: store, timeout: 70ms}, {target: cache}]\n"
+                         "    - {name: cache, model: echo, nodes: 1}\n"
+                         "    - {name: store, model: raft, nodes: 3}\n"
+                         "client: {timeout: 90ms}\n"
+                         "faults:\n"
+                         "  - {name: f, kind: ClientChaos, client: {retry: {maxAttempts: 5}}, "
+                         "groups: [gate], at: 1s, duration: 1s}\n"));
+    const struct spec_client *policies = spec.faults[0].group_policies[0];
+    CHECK_EQUAL(policies[0].target_group, 2);
+    CHECK_EQUAL(policies[0].timeout_ns, 70 * NS_PER_MS);
+    CHECK_EQUAL(policies[0].attempts_max, 5);
+    CHECK_EQUAL(policies[1].target_group, 1);
+    CHECK_EQUAL(policies[1].timeout_ns, 90 * NS_PER_MS);
+    CHECK_EQUAL(policies[1].attempts_max, 5);
+    release();
+}
+
+TEST(scenario, a_group_may_call_several_others_each_with_a_policy_of_its_own)
+{
+    REQUIRE(compile_body("system:\n"
+                         "  groups:\n"
+                         "    - name: gate\n"
+                         "      model: echo\n"
+                         "      nodes: 1\n"
+                         "      clients:\n"
+                         "        - {target: store, retry: {preset: grpc}}\n"
+                         "        - {target: cache, timeout: 20ms}\n"
+                         "    - {name: cache, model: echo, nodes: 1}\n"
+                         "    - {name: store, model: raft, nodes: 3}\n"
+                         "client: {timeout: 70ms}\n"));
+    REQUIRE(spec.groups[0].client_count == 2);
+    const struct spec_client *clients = spec.groups[0].clients;
+    CHECK_TEXT(clients[0].target, "store");
+    CHECK_EQUAL(clients[0].target_group, 2);
+    CHECK_EQUAL(clients[0].timeout_ns, 70 * NS_PER_MS);
+    CHECK_EQUAL(clients[0].attempts_max, 4);
+    CHECK_EQUAL(clients[1].target_group, 1);
+    CHECK_EQUAL(clients[1].timeout_ns, 20 * NS_PER_MS);
+    CHECK_EQUAL(clients[1].attempts_max, 1);
+    CHECK_EQUAL(spec.groups[1].client_count, 0);
     release();
 }
 
@@ -477,9 +527,9 @@ TEST(scenario, a_policy_is_laid_over_that_of_each_caller)
     CHECK_EQUAL(fault->load_policies[1].timeout_ns, 500 * NS_PER_MS);
     CHECK_EQUAL(fault->load_policies[1].attempts_max, 7);
     CHECK_EQUAL(fault->load_policies[1].target_group, 1);
-    CHECK_EQUAL(fault->group_policies[0].timeout_ns, 70 * NS_PER_MS);
-    CHECK_EQUAL(fault->group_policies[0].attempts_max, 7);
-    CHECK_EQUAL(fault->group_policies[0].target_group, 1);
+    CHECK_EQUAL(fault->group_policies[0][0].timeout_ns, 70 * NS_PER_MS);
+    CHECK_EQUAL(fault->group_policies[0][0].attempts_max, 7);
+    CHECK_EQUAL(fault->group_policies[0][0].target_group, 1);
     CHECK(!spec.loads[0].client.budget_enabled); /* nothing of it is there before */
     fault = &spec.faults[1];
     CHECK(fault->loads[0]);
