@@ -346,6 +346,7 @@ struct spec_threshold {
     const char *metric;      /* "latency", "availability", "goodput", "gauge", "counter", ... */
     const char *text;        /* as written: "gauge{name:bolt.bytes-per-commit,from:30s}" */
     struct spec_gauge gauge; /* of gauge and counter */
+    int64_t window_ns;       /* of mcr; else 0 */
     const char *expression;  /* "p(99) < 250ms" as written */
     struct spec_place place;
 };
@@ -425,10 +426,23 @@ struct spec_fleet {
     struct spec_place place;
 };
 
+/* What watches the system beside its clients: a load of its own (heartbeats, health checks), whose
+ * operations are then not measured, or what a model says of its own checks. */
+struct spec_detector {
+    bool is_asked;
+    uint32_t load;     /* UINT32_MAX: a gauge */
+    uint32_t failures; /* operations of the load in a row that make it say "down" */
+    const char *gauge; /* says "down" while its latest value is below gauge_min */
+    uint64_t gauge_min;
+};
+
 struct spec_availability {
     int64_t window_ns;
     uint64_t success_min; /* share of operations that succeed, out of 2^32 */
     int64_t p99_max_ns;   /* INT64_MAX = not asked */
+    int64_t idle_ns;      /* a user who asks nothing for so long is not there; 0: the 99th
+                             percentile of the pauses of the run */
+    struct spec_detector detector;
 };
 
 struct run_spec {

@@ -329,9 +329,8 @@ static void judge_threshold(struct summary *summary, uint32_t index,
     struct threshold threshold;
     bool is_sound = threshold_parse(spec->metric, spec->expression, &threshold, summary->err);
     ASSERT(is_sound);
-    if (spec->gauge.name != NULL) {
-        char metric[RESULT_METRIC_SIZE];
-        threshold_metric_name(&threshold, spec->text, metric, sizeof(metric));
+    char metric[RESULT_METRIC_SIZE];
+    if (threshold_metric_of(&threshold, spec, metric, sizeof(metric))) {
         summary->is_fine = summary->is_fine && threshold_data_load_values(data, summary->results,
                                                                           summary->cell_ids[index],
                                                                           metric, summary->err);

@@ -1311,6 +1311,32 @@ static const struct schema_key precision_keys[] = {
 static const struct schema_object precision_object =
     OBJECT_SHORT("precision", precision_keys, "halfWidth");
 
+static const struct schema_key detector_keys[] = {
+    {.name = "load",
+     .type = SCHEMA_NAME,
+     .description = "load whose operations are the heartbeats or health checks; clients are then "
+                    "the other loads only",
+     .example = "heartbeat"},
+    {.name = "failures",
+     .type = SCHEMA_COUNT,
+     .min = 1,
+     .max = 1000,
+     .description = "failed operations of that load in a row that make it say \"down\" (3 when "
+                    "absent); the next good one makes it say \"up\"",
+     .example = "3"},
+    {.name = "gauge",
+     .type = SCHEMA_TEXT,
+     .description = "gauge that a model shows of what it thinks is up; instead of 'load'",
+     .example = "balancer.available"},
+    {.name = "atLeast",
+     .type = SCHEMA_COUNT,
+     .min = 1,
+     .max = INT64_MAX,
+     .description = "below this value the gauge means \"down\"; before its first value it is up",
+     .example = "3"},
+};
+static const struct schema_object detector_object = OBJECT("detector", detector_keys);
+
 static const struct schema_key availability_keys[] = {
     {.name = "window",
      .type = SCHEMA_DURATION,
@@ -1324,6 +1350,19 @@ static const struct schema_key availability_keys[] = {
      .initial = "success_rate >= 99%",
      .description = "when a window counts as up",
      .example = "success_rate >= 99% and p(99) <= 500ms"},
+    {.name = "idle",
+     .type = SCHEMA_DURATION,
+     .min = 1,
+     .max = CENTURY,
+     .description = "for the uptime of users: one who asks nothing for so long is not there any "
+                    "more; the 99th percentile of the run's times between two operations of one "
+                    "user when absent",
+     .example = "30s"},
+    {.name = "detector",
+     .form = SCHEMA_OBJECT,
+     .object = &detector_object,
+     .description = "what else watches the system: its view is held against that of the clients",
+     .example = "{load: heartbeat, failures: 3}"},
     {.name = "machines",
      .type = SCHEMA_COUNT,
      .min = 1,
