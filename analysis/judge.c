@@ -792,8 +792,9 @@ static void finish_harvest(const struct judge *judge, struct run_result *result)
     if (gauges_value(&judge->gauges, &question, &permille)) {
         add_metric(result, "harvest", permille / 1000);
     }
-    if (result->offered > 0) {
-        add_metric(result, "yield", (double)result->ok / (double)result->offered);
+    const uint64_t offered = result->offered - judge->metrics.cut_off;
+    if (offered > 0) {
+        add_metric(result, "yield", (double)result->ok / (double)offered);
     }
 }
 

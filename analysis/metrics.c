@@ -103,6 +103,7 @@ void metrics_begin(struct metrics *metrics, const struct run_spec *spec)
     metrics->info = 0;
     metrics->timeouts = 0;
     metrics->unwanted = 0;
+    metrics->cut_off = 0;
     vec_clear(&metrics->windows);
     vec_clear(&metrics->latencies);
     vec_clear(&metrics->availability);
@@ -322,6 +323,7 @@ static void forget_cut_off(struct metrics *metrics, int64_t sim_ns)
         if (sim_ns - closing->invoked < timeout_ns) {
             struct series_window *windows = metrics->windows.items;
             windows[closing->intended / metrics->window_ns].cut_off++;
+            metrics->cut_off += closing->intended >= metrics->spec->warmup_ns;
             availability_at(metrics, availability_index(metrics, closing->intended))->offered--;
         }
     }

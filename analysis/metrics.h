@@ -54,6 +54,7 @@ struct metrics {
     uint64_t info;
     uint64_t timeouts;
     uint64_t unwanted;
+    uint64_t cut_off; /* of those offered, after the end: too young to tell */
     struct histogram latency;
 };
 

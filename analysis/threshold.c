@@ -66,8 +66,8 @@ static const struct metric_rule rules[THRESHOLD_METRIC_COUNT] = {
     [THRESHOLD_MCR] = {VALUE_SHARE, WORST, BIT(THRESHOLD_RATE), "rate or min"},
     [THRESHOLD_HARVEST] = {VALUE_SHARE, WORST, BIT(THRESHOLD_RATE), "rate or min"},
     [THRESHOLD_YIELD] = {VALUE_SHARE, WORST, BIT(THRESHOLD_RATE), "rate or min"},
-    [THRESHOLD_GRAY] = {VALUE_SHARE, BIT(THRESHOLD_RATE) | BIT(THRESHOLD_MAX), BIT(THRESHOLD_RATE),
-                        "rate or max"},
+    [THRESHOLD_GRAY] = {VALUE_SHARE, WORST | BIT(THRESHOLD_MAX), BIT(THRESHOLD_RATE),
+                        "rate, min or max"},
 };
 
 const char *const threshold_metrics[] = {

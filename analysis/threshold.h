@@ -20,7 +20,7 @@
  *     mcr            rate min                   %            rate
  *     harvest        rate min                   %            rate
  *     yield          rate min                   %            rate
- *     gray           rate max                   %            rate
+ *     gray           rate min max               %            rate
  *
  * Each run gives one number of a gauge or counter of a model (analysis/gauges.h), or of what its
  * clients saw: uptime of users and MCR of windows (analysis/user_view.h), harvest (mean share of

@@ -192,7 +192,7 @@ static const struct metric metrics[] = {
     {"mcr", " rate min ", " rate ", VALUE_SHARE, "min >= 99%"},
     {"harvest", " rate min ", " rate ", VALUE_SHARE, "rate >= 99%"},
     {"yield", " rate min ", " rate ", VALUE_SHARE, "rate >= 99.9%"},
-    {"gray", " rate max ", " rate ", VALUE_SHARE, "max <= 1%"},
+    {"gray", " rate min max ", " rate ", VALUE_SHARE, "max <= 1%"},
 };
 
 static const struct metric *find_metric(const char *name, struct err *err)
