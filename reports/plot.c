@@ -25,6 +25,8 @@ const struct plot plots[] = {
     {"cells", "the cells side by side: offered, answered, sent; same axes", plot_cells},
     {"availability", "unavailability against the number of replicas, with 95% intervals",
      plot_availability},
+    {"users", "user-uptime of the worst window against its length, one line a cell", plot_users},
+    {"gray", "what a detector said against what the clients saw, as time", plot_gray},
     {"latency", "latency at every percentile, one line a cell", plot_latency},
     {"timeline", "one run: faults, throughput and latency over time", plot_timeline},
     {"gauges", "one run: what its nodes showed of themselves (queues, bytes, hits) over time",

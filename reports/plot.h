@@ -42,6 +42,8 @@ bool plot_compare(struct plot_context *context, struct err *err);
 bool plot_cells(struct plot_context *context, struct err *err);
 bool plot_timeline(struct plot_context *context, struct err *err);
 bool plot_availability(struct plot_context *context, struct err *err);
+bool plot_users(struct plot_context *context, struct err *err);
+bool plot_gray(struct plot_context *context, struct err *err);
 bool plot_latency(struct plot_context *context, struct err *err);
 bool plot_gauges(struct plot_context *context, struct err *err);
 

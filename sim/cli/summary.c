@@ -10,6 +10,7 @@
 #include "sim/base/base.h"
 #include "sim/base/text.h"
 #include "sim/cli/runner.h"
+#include "sim/cli/summary_clients.h"
 #include "sim/cli/summary_estimate.h"
 
 #include <stdarg.h>
@@ -569,6 +570,7 @@ bool summary_print(struct results *results, const struct plan *plan, const int64
     print_metastability(&summary);
     if (!options->is_quiet) {
         summary.is_fine = summary.is_fine && summary_estimates(results, plan, cell_ids, out, err);
+        summary.is_fine = summary.is_fine && summary_clients(results, plan, cell_ids, out, err);
     }
     for (uint32_t i = 0, is_headed = 0; i < plan->cell_count; i++) {
         is_headed |= judge_thresholds(&summary, i, is_headed != 0) ? 1 : 0;
