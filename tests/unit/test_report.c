@@ -32,6 +32,7 @@ struct lab {
     int64_t scenario_id;
     int64_t build_id;
     int64_t shard_id;
+    bool has_clients; /* runs have metrics of what clients saw */
 };
 
 static char *read_file(const char *folder, const char *name, size_t *size)
@@ -211,6 +212,18 @@ static void add_gauges(struct run_result *result)
     }
 }
 
+/* What clients saw: half of the time of the worst second, three quarters of all; and a detector. */
+static void add_client_metrics(struct run_result *result)
+{
+    static const struct result_metric rows[] = {
+        {"user_uptime", 0.75}, {"user_measured_s", 20}, {"mcr_1s", 0.5},
+        {"mcr_10s", 0.625},    {"mcr_x", 0.1},          {"gray_up_up_s", 12},
+        {"gray_up_down_s", 4}, {"gray_down_up_s", 1},   {"gray_down_down_s", 3}};
+    for (uint32_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        vec_append(&result->metrics, &rows[i]);
+    }
+}
+
 struct run_shape {
     int64_t cell_id;
     uint64_t seed;
@@ -258,6 +271,9 @@ static void add_run(struct lab *lab, const struct run_shape *shape)
     }
     for (uint64_t i = 1; i <= 1000; i++) {
         histogram_record(&result->latency, i * i * 500);
+    }
+    if (lab->has_clients) {
+        add_client_metrics(result);
     }
     if (shape->has_windows) {
         add_gauges(result);
@@ -346,6 +362,41 @@ TEST(report, what_nodes_showed_has_a_panel_for_each_name)
     CHECK(file_has(lab.report, "plot/gauges-1.gp", "'n2'"));
     CHECK(file_has(lab.report, "plot/gauges-1.gp", "\nset logscale y"));
     CHECK(file_has(lab.report, "plot/gauges-1.gp", "unset logscale y"));
+    lab_close(&lab);
+}
+
+TEST(report, what_clients_saw_has_a_line_and_a_table)
+{
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "storm"));
+    int64_t cell_id = add_cell(&lab, "aws <b>", 3);
+    lab.has_clients = true;
+    for (uint64_t seed = 1; seed <= 2; seed++) {
+        struct run_shape shape = {cell_id, seed, 3 * S, false, false, NULL};
+        add_run(&lab, &shape);
+    }
+    struct err err = {0};
+    CHECK(write_to(&lab, lab.report, &err));
+    CHECK(has_file(lab.report, "img/users.svg"));
+    CHECK(file_has(lab.report, "data/users-1.csv",
+                   "window_s,worst_window,lowest_seed,highest_seed\n1,0.5,0.5,0.5\n"
+                   "10,0.625,0.625,0.625\n20,0.75,0.75,0.75\n"));
+    CHECK(file_has(lab.report, "plot/users.gp", "\nset logscale x"));
+    CHECK(has_file(lab.report, "img/gray.svg"));
+    CHECK(file_has(lab.report, "data/gray.csv", ",24,8,2,6\n"));
+    CHECK(file_has(lab.report, "plot/gray.gp", "'20.00%'"));
+    lab_close(&lab);
+}
+
+TEST(report, runs_that_were_always_up_have_no_picture_of_it)
+{
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "storm"));
+    add_storm(&lab, "naive", NULL);
+    struct err err = {0};
+    CHECK(write_to(&lab, lab.report, &err));
+    CHECK(!has_file(lab.report, "img/users.svg"));
+    CHECK(!has_file(lab.report, "img/gray.svg"));
     lab_close(&lab);
 }
 
@@ -789,5 +840,5 @@ TEST(report, plots_are_listed_by_name)
         CHECK(name[0] != '\0' && summary[0] != '\0');
         count++;
     }
-    CHECK(count >= 7);
+    CHECK(count >= 9);
 }

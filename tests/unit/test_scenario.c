@@ -707,6 +707,46 @@ TEST(scenario, checks_expectations_and_thresholds)
     release();
 }
 
+TEST(scenario, a_detector_is_a_load_or_a_gauge)
+{
+    static const char loads[] = "system: {model: raft}\n"
+                                "load: {users: {executor: constant-arrival-rate, rate: 10/s},\n"
+                                "  beat: {executor: constant-arrival-rate, rate: 1/s}}\n";
+    char body[1024];
+    snprintf(body, sizeof(body), "%savailability: {idle: 30s, detector: {load: beat}}\n", loads);
+    REQUIRE(compile_body(body));
+    CHECK(spec.availability.detector.is_asked);
+    CHECK_EQUAL(spec.availability.detector.load, 1);
+    CHECK_EQUAL(spec.availability.detector.failures, 3);
+    CHECK_EQUAL(spec.availability.idle_ns, 30 * NS_PER_S);
+    release();
+    snprintf(body, sizeof(body), "%savailability: {detector: {gauge: lb.available, atLeast: 3}}\n",
+             loads);
+    REQUIRE(compile_body(body));
+    CHECK_EQUAL(spec.availability.detector.load, UINT32_MAX);
+    CHECK_TEXT(spec.availability.detector.gauge, "lb.available");
+    CHECK_EQUAL(spec.availability.detector.gauge_min, 3);
+    CHECK_EQUAL(spec.availability.idle_ns, 0);
+    release();
+    static const char *const bad[] = {"{}",
+                                      "{load: beat, gauge: x, atLeast: 1}",
+                                      "{load: heart}",
+                                      "{gauge: x}",
+                                      "{failures: 3}",
+                                      "{load: beat, atLeast: 1}",
+                                      "{gauge: x, atLeast: 1, failures: 2}",
+                                      "{load: beat, failures: 0}"};
+    for (uint32_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        snprintf(body, sizeof(body), "%savailability: {detector: %s}\n", loads, bad[i]);
+        CHECK(!compile_body(body));
+        release();
+    }
+    CHECK(!compile_body("system: {model: raft}\n"
+                        "load: {beat: {executor: constant-arrival-rate, rate: 1/s}}\n"
+                        "availability: {detector: {load: beat}}\n"));
+    release();
+}
+
 TEST(scenario, a_fleet_of_machines_that_fail)
 {
     REQUIRE(compile_body(

@@ -550,6 +550,39 @@ TEST(predicate, only_what_a_model_shows_has_tags)
     arena_release(&memory);
 }
 
+TEST(predicate, mcr_has_a_window)
+{
+    struct arena memory;
+    struct spec_threshold threshold = {0};
+    arena_init(&memory);
+    err = (struct err){0};
+    CHECK(predicate_metric(&memory, "mcr{window:1m}", &threshold, &err));
+    CHECK_TEXT(threshold.metric, "mcr");
+    CHECK_EQUAL(threshold.window_ns, 60 * NS_PER_S);
+    CHECK(threshold.gauge.name == NULL);
+    CHECK(predicate_metric(&memory, "mcr{window: 500ms}", &threshold, &err));
+    CHECK_EQUAL(threshold.window_ns, 500 * NS_PER_MS);
+    static const char *const bad[] = {"mcr",
+                                      "mcr{}",
+                                      "mcr{window}",
+                                      "mcr{window:}",
+                                      "mcr{window:0s}",
+                                      "mcr{window:1m",
+                                      "mcr{window:7}",
+                                      "mcr{name:a}",
+                                      "mcr{window:1m}x",
+                                      "mcr{",
+                                      "mcr{window:1m,from:1s}"};
+    for (uint32_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        err = (struct err){0};
+        CHECK(!predicate_metric(&memory, bad[i], &threshold, &err));
+        CHECK_EQUAL(err.code, ERR_INPUT);
+    }
+    CHECK(!predicate_metric(&memory, "user-uptime{window:1m}", &threshold, &err));
+    CHECK(says("takes no tags"));
+    arena_release(&memory);
+}
+
 TEST(predicate, thresholds_fit_their_metric)
 {
     err = (struct err){0};
@@ -557,6 +590,16 @@ TEST(predicate, thresholds_fit_their_metric)
     CHECK(judges("latency", "p(99.9) < 250ms"));
     CHECK(judges("latency", "med<=250ms"));
     CHECK(judges("availability", "rate >= 99.9%"));
+    CHECK(judges("user-uptime", "rate >= 99.9% @ 95%"));
+    CHECK(judges("mcr", "min >= 99%"));
+    CHECK(judges("harvest", "min >= 99%"));
+    CHECK(judges("yield", "rate == 100%"));
+    CHECK(judges("gray", "max <= 1%"));
+    CHECK(judges("gray", "min > 1%"));
+    CHECK(!judges("gray", "max <= 1% @ 95%"));
+    CHECK(!judges("yield", "max < 1%"));
+    CHECK(!judges("mcr", "avg < 1%"));
+    CHECK(!judges("harvest", "rate > 0.9"));
     CHECK(judges("metastable", "rate < 0.1% @ 95%"));
     CHECK(judges("amplification", "value < 1.5"));
     CHECK(judges("goodput", "value >= 150/s"));
