@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Operations are noted as they come, 40 bytes each; the end makes two passes over them, because the
+ * Operations are noted as they come, 32 bytes each; the end makes two passes over them, because the
  * cut-off is a percentile of the whole run. The first finds to each operation the user's next one,
  * the second adds the time that it speaks for to the slots. A stretch that covers many slots costs
  * two additions: what is whole is counted by where it begins and ends, and summed up once.
@@ -37,10 +37,11 @@ struct user_operation {
     int64_t start; /* intended */
     int64_t stop;  /* completed */
     int64_t next;  /* start of the user's next one; INT64_MAX: none */
-    uint32_t load;
     uint32_t user; /* NOBODY: not of a client */
-    enum user_state state;
+    uint16_t load;
+    uint8_t state; /* enum user_state */
 };
+static_assert(sizeof(struct user_operation) == 32, "a long run has millions of them");
 
 void user_view_init(struct user_view *view)
 {
@@ -83,11 +84,12 @@ static bool is_client(const struct run_spec *spec, uint32_t load)
 void user_view_on_invoke(struct user_view *view, const struct sq_operation *operation)
 {
     ASSERT(operation->id == view->operations.count);
+    ASSERT(operation->load <= UINT16_MAX);
     struct user_operation *made = vec_push(&view->operations);
     made->start = operation->intended;
     made->stop = INT64_MAX;
     made->next = INT64_MAX;
-    made->load = operation->load;
+    made->load = (uint16_t)operation->load;
     made->user = is_client(view->spec, operation->load) ? operation->user : NOBODY;
 }
 
@@ -267,11 +269,11 @@ void user_view_finish(struct user_view *view, int64_t sim_ns)
 /* ---------------------------------------------------------------------------------------- shares
  */
 
-/* a.part / a.whole < b.part / b.whole; the wholes are not 0. */
+/* a.part / a.whole < b.part / b.whole; the wholes are not 0 and not smaller than the parts. */
 static bool is_less(struct user_share a, struct user_share b)
 {
     bool is_swapped = false;
-    while (a.whole >> 64 != 0 || b.whole >> 64 != 0) {
+    while ((a.part | a.whole | b.part | b.whole) >> 64 != 0) {
         const wide left = a.part / a.whole;
         const wide right = b.part / b.whole;
         if (left != right) {
@@ -289,13 +291,8 @@ static bool is_less(struct user_share a, struct user_share b)
         b = turned_b;
         is_swapped = !is_swapped;
     }
-    const wide whole_a = a.part / a.whole;
-    const wide whole_b = b.part / b.whole;
-    const wide left = a.part % a.whole * b.whole;
-    const wide right = b.part % b.whole * a.whole;
-    if (whole_a != whole_b) {
-        return is_swapped ? whole_b < whole_a : whole_a < whole_b;
-    }
+    const wide left = a.part * b.whole;
+    const wide right = b.part * a.whole;
     return is_swapped ? right < left : left < right;
 }
 
