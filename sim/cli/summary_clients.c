@@ -6,14 +6,14 @@
 
 #include "sim/base/base.h"
 
-#include <math.h>
 #include <string.h>
 
 #define LABEL_WIDTH 28
 #define VALUES_MAX  8
 
 struct values {
-    double values[VALUES_MAX]; /* NaN: nobody measured it */
+    double values[VALUES_MAX];
+    bool has[VALUES_MAX]; /* somebody measured it */
 };
 
 static bool take_values(void *context, const struct results_row *row)
@@ -21,7 +21,8 @@ static bool take_values(void *context, const struct results_row *row)
     struct values *values = context;
     ASSERT(row->count <= VALUES_MAX);
     for (uint32_t i = 0; i < row->count; i++) {
-        values->values[i] = row->values[i].real;
+        values->has[i] = row->values[i].type != RESULTS_NULL;
+        values->values[i] = values->has[i] ? row->values[i].real : 0;
     }
     return true;
 }
@@ -33,19 +34,13 @@ static bool ask(struct results *results, const char *sql, int64_t cell_id, struc
     char id[24];
     snprintf(id, sizeof(id), "%lld", (long long)cell_id);
     const char *parameters[] = {id};
-    for (uint32_t i = 0; i < VALUES_MAX; i++) {
-        values->values[i] = NAN;
-    }
+    *values = (struct values){0};
     return results_query(results, sql, parameters, 1, take_values, values, err);
 }
 
 static void print_share(double value, int width, FILE *out)
 {
-    if (isnan(value)) {
-        fprintf(out, " %*s", width, "-");
-    } else {
-        fprintf(out, " %*.4f%%", width - 1, 100 * value);
-    }
+    fprintf(out, " %*.4f%%", width - 1, 100 * value);
 }
 
 static bool is_asked(const struct run_spec *spec)
@@ -83,7 +78,7 @@ static bool print_users(struct results *results, const struct plan *plan, const 
         if (!ask(results, sql, cell_ids[i], &values, err)) {
             return false;
         }
-        if (!is_asked(&plan->cells[i].spec) && isnan(values.values[5])) {
+        if (!is_asked(&plan->cells[i].spec) && !values.has[5]) {
             continue;
         }
         if (!is_headed) {
@@ -94,7 +89,12 @@ static bool print_users(struct results *results, const struct plan *plan, const 
         }
         print_label(&plan->cells[i], out);
         for (uint32_t value = 0; value < 6; value++) {
-            print_share(values.values[value], value == 0 ? 12 : 10, out);
+            const int width = value == 0 ? 12 : 10;
+            if (values.has[value]) {
+                print_share(values.values[value], width, out);
+            } else {
+                fprintf(out, " %*s", width, "-");
+            }
         }
         fputc('\n', out);
     }
@@ -130,7 +130,7 @@ static bool print_detector(struct results *results, const struct plan *plan,
         const double sum = cells[0] + cells[1] + cells[2] + cells[3];
         print_label(&plan->cells[i], out);
         for (uint32_t cell = 0; cell < 4; cell++) {
-            print_share(cells[cell] / sum, 12, out);
+            print_share(sum > 0 ? cells[cell] / sum : 0, 12, out);
         }
         fputc('\n', out);
     }
