@@ -726,7 +726,8 @@ static void finish_gauges(struct judge *judge, int64_t sim_ns, struct run_result
     for (uint32_t i = 0; i < spec->threshold_count; i++) {
         const struct spec_threshold *asked = &spec->thresholds[i];
         struct threshold threshold;
-        if (asked->gauge.name == NULL || result->metrics.count == RESULT_METRICS_MAX) {
+        if (asked->gauge.name == NULL || asked->is_elsewhere ||
+            result->metrics.count == RESULT_METRICS_MAX) {
             continue;
         }
         bool is_sound = threshold_parse(asked->metric, asked->expression, &threshold, NULL);
