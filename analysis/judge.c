@@ -763,7 +763,7 @@ static void finish_gauges(struct judge *judge, int64_t sim_ns, struct run_result
     for (uint32_t i = 0; i < spec->threshold_count; i++) {
         const struct spec_threshold *asked = &spec->thresholds[i];
         struct threshold threshold;
-        if (asked->gauge.name == NULL) {
+        if (asked->gauge.name == NULL || asked->is_elsewhere) {
             continue;
         }
         bool is_sound = threshold_parse(asked->metric, asked->expression, &threshold, NULL);

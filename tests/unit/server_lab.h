@@ -29,6 +29,8 @@ struct lab_options {
     double pause_at_s;  /* pause_s 0: none */
     double pause_s;
     const char *freeze; /* what happens then instead: "kind: StressChaos, action: ..." */
+    void (*strike)(struct world *world); /* called at strike_s, NULL: nothing is */
+    double strike_s;
     const char *faults; /* instead of the pause: items of the list */
     uint64_t seed;
     const struct sq_model *extra; /* a model of the test's own, beside the built-in ones */
@@ -123,6 +125,10 @@ static inline bool lab_run(struct lab *lab, struct lab_options options,
     }
     lab->world = world_new();
     world_reset(lab->world, &lab->plan.cells[0].spec, options.seed, observer);
+    if (options.strike != NULL) {
+        world_run(lab->world, (int64_t)(options.strike_s * 1e9), UINT64_MAX);
+        options.strike(lab->world);
+    }
     world_run(lab->world, INT64_MAX, UINT64_MAX);
     lab->count = lab->world->history.operations.count;
     lab->operations = lab->count > 0 ? vec_at(&lab->world->history.operations, 0) : NULL;
