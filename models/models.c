@@ -13,5 +13,6 @@ const struct sq_model *const models_builtin[] = {
 #endif
     &model_proxy,
     &model_cache,
+    &model_quorum,
     NULL,
 };

@@ -15,6 +15,7 @@ extern const struct sq_model model_primary_backup;
 extern const struct sq_model model_server;
 extern const struct sq_model model_proxy;
 extern const struct sq_model model_cache;
+extern const struct sq_model model_quorum;
 #ifdef HAVE_RAFT /* libraft was found when squall was built */
 extern const struct sq_model model_raft;
 extern const struct sq_model model_raft_sqlite;
