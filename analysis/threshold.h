@@ -14,7 +14,7 @@
  *     failures       rate (of runs that fail)   %            yes, exact
  *     goodput        rate, value (per second)   rates        yes
  *     amplification  value                      numbers      yes
- *     gauge          avg min max last           numbers      avg, last
+ *     gauge          avg min max med p(N) last  numbers      avg, med, p(N), last
  *     counter        count rate (per second)    numbers      yes
  *
  * Each run gives one number of a gauge or counter of a model (analysis/gauges.h); min and max are

@@ -26,6 +26,9 @@
  * "Probabilistically Bounded Staleness", VLDB 2012. The receiver draws the delay and holds the
  * message, so it falls with the receiver and not with the sender.
  *
+ * Gauges: quorum.read-latency-us and quorum.write-latency-us (of good answers, at the coordinator),
+ * quorum.hints (kept for others). Counter: quorum.read-repairs.
+ *
  * WHAT IT PROMISES. With readQuorum + writeQuorum > replicas, hints that do not count, clocks that
  * agree and clients that send an operation once: a read sees the last acknowledged write, or one
  * under way. With `blocking` repair too it is linearizable. With `storage: disk` rows and hints are
@@ -370,8 +373,8 @@ static void answer(struct sq_env *env, struct operation *operation, enum sq_stat
                      status == SQ_OK ? sizeof(reply) : 0);
     if (status == SQ_OK) {
         sq_time took = env->clock->monotonic(env) - operation->began;
-        env->trace->see(env, SQ_SEE_GAUGE, (uint64_t)took, 0, 0,
-                        operation->is_write ? "quorum.write-latency" : "quorum.read-latency");
+        env->trace->see(env, SQ_SEE_GAUGE, (uint64_t)(took + 500) / 1000, 0, 0,
+                        operation->is_write ? "quorum.write-latency-us" : "quorum.read-latency-us");
     }
 }
 

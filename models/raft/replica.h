@@ -31,15 +31,16 @@ enum {
     REPLICA_SEGMENT_SIZE,
     REPLICA_READS,
     REPLICA_EMPTY_DISK,
+    REPLICA_TICK_INTERVAL,
     REPLICA_OPTION_COUNT,
 };
 
 #define REPLICA_OPTIONS                                                                            \
     {"electionTimeout", SQ_OPTION_DURATION, "1s", NULL,                                            \
-     "base of the election timeout; each is drawn from once to twice this, in steps of "           \
-     "heartbeatTimeout"},                                                                          \
+     "base of the election timeout; each is drawn from once to twice this, and seen to have run "  \
+     "out at a tick"},                                                                             \
         {"heartbeatTimeout", SQ_OPTION_DURATION, "100ms", NULL,                                    \
-         "idle leader's messages, and the only tick of raft"},                                     \
+         "idle leader's messages, and by default the tick of raft"},                               \
         {"snapshotThreshold", SQ_OPTION_COUNT, "1024", NULL,                                       \
          "applied entries between two snapshots"},                                                 \
         {"snapshotTrailing", SQ_OPTION_COUNT, "2048", NULL,                                        \
@@ -49,10 +50,13 @@ enum {
          "size at which a new file of the log is begun"},                                          \
         {"reads", SQ_OPTION_CHOICE, "log", "log|lease",                                            \
          "reads as log entries, or from a leader with a lease"},                                   \
+        {"emptyDisk", SQ_OPTION_CHOICE, "join", "join|bootstrap",                                  \
+         "what a node that comes back with an empty disk does: wait for the leader, or start as "  \
+         "a founding member again"},                                                               \
     {                                                                                              \
-        "emptyDisk", SQ_OPTION_CHOICE, "join", "join|bootstrap",                                   \
-            "what a node that comes back with an empty disk does: wait for the leader, or start "  \
-            "as a founding member again"                                                           \
+        "tickInterval", SQ_OPTION_DURATION, "0s", NULL,                                            \
+            "between two ticks of raft, which sees its timers run out only then; 0: "              \
+            "heartbeatTimeout, as raft asks for"                                                   \
     }
 
 struct replica;

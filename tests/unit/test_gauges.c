@@ -24,7 +24,7 @@ static double asked(const struct gauges *gauges, struct spec_gauge gauge,
                     enum threshold_aggregation aggregation)
 {
     bool is_counter = aggregation == THRESHOLD_COUNT || aggregation == THRESHOLD_RATE;
-    struct gauges_question question = {&gauge, is_counter, aggregation, nodes, 20 * NS_PER_S};
+    struct gauges_question question = {&gauge, is_counter, aggregation, 50000, nodes, 20 * NS_PER_S};
     double value = NAN;
     return gauges_value(gauges, &question, &value) ? value : (double)NAN;
 }
