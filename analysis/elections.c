@@ -8,12 +8,12 @@
 
 #include <string.h>
 
-#define GAUGE_TIME  "raft.election-time"
-#define GAUGE_SPLIT "raft.split-vote"
+#define GAUGE_TIME    "raft.election-time-us"
+#define COUNTER_SPLIT "raft.split-votes"
 
 bool elections_is_gauge(const char *name)
 {
-    return strcmp(name, GAUGE_TIME) == 0 || strcmp(name, GAUGE_SPLIT) == 0;
+    return strcmp(name, GAUGE_TIME) == 0 || strcmp(name, COUNTER_SPLIT) == 0;
 }
 
 void elections_begin(struct elections *elections)
@@ -41,7 +41,7 @@ static void show(struct gauges *gauges, const struct sq_seen *seen, const char *
                  uint64_t value)
 {
     struct sq_seen sample = *seen;
-    sample.what = SQ_SEE_GAUGE;
+    sample.what = strcmp(name, COUNTER_SPLIT) == 0 ? SQ_SEE_COUNTER : SQ_SEE_GAUGE;
     sample.a = value;
     sample.text = name;
     gauges_on_seen(gauges, &sample);
@@ -54,11 +54,9 @@ void elections_on_leader(struct elections *elections, const struct sq_node_info 
     ASSERT(group < ELECTIONS_GROUPS_MAX);
     if (elections->groups[group].leader == SQ_NODE_NONE &&
         seen->a > elections->groups[group].term) {
-        show(gauges, seen, GAUGE_TIME, (uint64_t)(seen->time - elections->groups[group].since));
-        for (uint64_t term = elections->groups[group].term + 1; term < seen->a; term++) {
-            show(gauges, seen, GAUGE_SPLIT, 1);
-        }
-        show(gauges, seen, GAUGE_SPLIT, 0);
+        sq_time took = seen->time - elections->groups[group].since;
+        show(gauges, seen, GAUGE_TIME, (uint64_t)(took + 500) / 1000);
+        show(gauges, seen, COUNTER_SPLIT, seen->a - elections->groups[group].term - 1);
     }
     elections->groups[group].leader = seen->node;
     elections->groups[group].term = seen->a;

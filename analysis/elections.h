@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Elections: how long a group was without a leader, and how many terms it took. Shown as gauges,
- * and only when a threshold asks for them:
+ * Elections: how long a group was without a leader, and how many terms it took. Shown only when a
+ * threshold asks for it:
  *
- *   raft.election-time   ns from the crash of the leader, or from the start of the run, to the next
- *                        leader
- *   raft.split-vote      a sample for each term of such an election: 1 for one that ended without a
- *                        leader, 0 for the last
+ *   raft.election-time-us  gauge: from the crash of the leader, or from the start of the run, to
+ * the next leader, in microseconds raft.split-votes       counter: terms of such elections that
+ * nobody won; with a share p of split votes, an election has p / (1 - p) of them on average
  *
  * A leader that steps down or is only cut off begins no election here. */
 #ifndef SQUALL_ANALYSIS_ELECTIONS_H
@@ -27,6 +26,7 @@ struct elections {
     } groups[ELECTIONS_GROUPS_MAX];
 };
 
+/* Is this one of the two? */
 bool elections_is_gauge(const char *name);
 void elections_begin(struct elections *elections);
 void elections_on_life(struct elections *elections, const struct sq_node_info *nodes,
