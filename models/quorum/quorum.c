@@ -782,7 +782,10 @@ static enum sq_status boot(struct sq_env *env)
         }
         node->writer = env->fiber->spawn(env, writer_main, node);
         env->trace->see(env, SQ_SEE_RECOVERED, node->rows.count, 0, 0, NULL);
-        offer_later(env, node);
+        if (node->hint_count > 0) {
+            show_hints(env, node);
+            offer_later(env, node);
+        }
     }
     return SQ_OK;
 }
