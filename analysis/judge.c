@@ -24,6 +24,8 @@
 #include "analysis/judge.h"
 
 #include "analysis/check.h"
+#include "analysis/elections.h"
+#include "analysis/freshness.h"
 #include "analysis/gauges.h"
 #include "analysis/gray.h"
 #include "analysis/metrics.h"
@@ -65,6 +67,8 @@ struct judge {
     struct gauges gauges;
     struct user_view users;
     struct gray gray;
+    struct freshness freshness;
+    struct elections elections;
     struct sq_node_info nodes[NODES_MAX];
     char node_names[NODES_MAX][RESULT_NAME_SIZE];
     uint64_t seed;
@@ -75,6 +79,8 @@ struct judge {
     uint32_t seer_count[SQ_SEE_COUNT];
     bool needs_view;
     bool needs_history;
+    bool needs_freshness;
+    bool needs_elections;
     bool was_known; /* a known defect has shown itself */
     bool is_running;
     struct vec violations;   /* struct result_violation */
@@ -194,6 +200,9 @@ static void on_invoke(void *context, const struct sq_operation *operation)
         return;
     }
     kv_history_on_invoke(&judge->run.history, operation);
+    if (judge->needs_freshness) {
+        freshness_on_invoke(&judge->freshness, &judge->run.history, operation->id);
+    }
     for (uint32_t i = 0; i < judge->active_count; i++) {
         struct check *check = judge->active[i];
         if (check->ops->on_invoke != NULL) {
@@ -219,6 +228,24 @@ static void on_attempt(void *context, const struct sq_operation *operation, sq_t
     *last = now;
 }
 
+/* Reads after the run's end are the audit's. */
+static void show_freshness(struct judge *judge, const struct sq_operation *operation)
+{
+    struct freshness_verdict verdict =
+        freshness_on_complete(&judge->freshness, &judge->run.history, operation->id);
+    if (!verdict.is_judged || operation->invoked >= judge->run.spec->limit_ns) {
+        return;
+    }
+    struct sq_seen seen = {
+        .time = operation->completed,
+        .node = operation->replied_by < judge->run.node_count ? operation->replied_by : 0,
+        .what = SQ_SEE_GAUGE,
+        .a = verdict.is_stale,
+        .text = FRESHNESS_GAUGE,
+    };
+    gauges_on_seen(&judge->gauges, &seen);
+}
+
 static void on_complete(void *context, const struct sq_operation *operation)
 {
     struct judge *judge = context;
@@ -229,6 +256,9 @@ static void on_complete(void *context, const struct sq_operation *operation)
         return;
     }
     kv_history_on_complete(&judge->run.history, operation);
+    if (judge->needs_freshness) {
+        show_freshness(judge, operation);
+    }
     for (uint32_t i = 0; i < judge->active_count; i++) {
         struct check *check = judge->active[i];
         if (check->ops->on_complete != NULL) {
@@ -266,6 +296,9 @@ static void on_seen(void *context, const struct sq_seen *seen)
         raft_view_on_seen(&judge->run.raft, seen);
     }
     if (seen->what == SQ_SEE_LEADER) {
+        if (judge->needs_elections) {
+            elections_on_leader(&judge->elections, judge->nodes, seen, &judge->gauges);
+        }
         note_leader(judge, seen);
     }
 }
@@ -279,6 +312,9 @@ static void on_life(void *context, const struct sq_life_event *life)
         if (check->ops->on_life != NULL) {
             check->ops->on_life(check, life);
         }
+    }
+    if (judge->needs_elections) {
+        elections_on_life(&judge->elections, judge->nodes, life);
     }
     if (judge->needs_view) {
         raft_view_on_life(&judge->run.raft, life);
@@ -368,6 +404,7 @@ struct judge *judge_new(void)
     gauges_init(&judge->gauges);
     user_view_init(&judge->users);
     gray_init(&judge->gray);
+    freshness_init(&judge->freshness);
     raft_view_init(&judge->run.raft);
     kv_history_init(&judge->run.history);
     vec_init(&judge->violations, sizeof(struct result_violation), RESULT_VIOLATIONS_MAX);
@@ -399,6 +436,7 @@ void judge_free(struct judge *judge)
     gauges_release(&judge->gauges);
     user_view_release(&judge->users);
     gray_release(&judge->gray);
+    freshness_release(&judge->freshness);
     raft_view_release(&judge->run.raft);
     kv_history_release(&judge->run.history);
     vec_release(&judge->violations);
@@ -505,6 +543,30 @@ static void begin_checks(struct judge *judge)
     }
 }
 
+/* What is worked out only because a threshold asks for it. */
+static void begin_gauges(struct judge *judge, const struct run_spec *spec)
+{
+    judge->needs_freshness = false;
+    judge->needs_elections = false;
+    freshness_begin(&judge->freshness);
+    elections_begin(&judge->elections);
+    for (uint32_t i = 0; i < spec->threshold_count; i++) {
+        const struct spec_threshold *asked = &spec->thresholds[i];
+        struct threshold threshold;
+        if (asked->gauge.name == NULL ||
+            !threshold_parse(asked->metric, asked->expression, &threshold, NULL)) {
+            continue;
+        }
+        if (threshold.aggregation == THRESHOLD_MED ||
+            threshold.aggregation == THRESHOLD_PERCENTILE) {
+            gauges_want(&judge->gauges, asked->gauge.name);
+        }
+        judge->needs_freshness |= strcmp(asked->gauge.name, FRESHNESS_GAUGE) == 0;
+        judge->needs_elections |= elections_is_gauge(asked->gauge.name);
+    }
+    judge->needs_history = judge->needs_history || judge->needs_freshness;
+}
+
 void judge_begin(struct judge *judge, const struct run_spec *spec, uint64_t seed)
 {
     ASSERT(judge != NULL);
@@ -529,6 +591,7 @@ void judge_begin(struct judge *judge, const struct run_spec *spec, uint64_t seed
     gauges_begin(&judge->gauges, judge->metrics.window_ns, spec->limit_ns);
     user_view_begin(&judge->users, spec, judge->metrics.window_ns);
     gray_begin(&judge->gray, &spec->availability.detector);
+    begin_gauges(judge, spec);
     for (uint32_t i = 0; i < spec->check_count; i++) {
         const struct spec_check *check = &spec->checks[i];
         if (check->word == SPEC_ALWAYS) {
@@ -768,9 +831,10 @@ static void finish_gauges(struct judge *judge, int64_t sim_ns, struct run_result
         }
         bool is_sound = threshold_parse(asked->metric, asked->expression, &threshold, NULL);
         ASSERT(is_sound);
-        struct gauges_question question = {&asked->gauge, threshold.metric == THRESHOLD_COUNTER,
-                                           threshold.aggregation, judge->nodes,
-                                           sim_ns < spec->limit_ns ? sim_ns : spec->limit_ns};
+        struct gauges_question question = {
+            &asked->gauge,         threshold.metric == THRESHOLD_COUNTER,
+            threshold.aggregation, threshold.percentile_milli,
+            judge->nodes,          sim_ns < spec->limit_ns ? sim_ns : spec->limit_ns};
         char name[RESULT_METRIC_SIZE];
         double value = 0;
         threshold_metric_name(&threshold, asked->text, name, sizeof(name));
@@ -786,8 +850,10 @@ static void finish_harvest(const struct judge *judge, struct run_result *result)
     const struct run_spec *spec = judge->run.spec;
     const struct spec_gauge gauge = {
         .name = HARVEST_GAUGE, .from_ns = spec->warmup_ns, .until_ns = spec->limit_ns};
-    const struct gauges_question question = {&gauge, false, THRESHOLD_AVG, judge->nodes,
-                                             spec->limit_ns};
+    const struct gauges_question question = {.gauge = &gauge,
+                                             .aggregation = THRESHOLD_AVG,
+                                             .nodes = judge->nodes,
+                                             .end_ns = spec->limit_ns};
     double permille = 0;
     if (gauges_value(&judge->gauges, &question, &permille)) {
         add_metric(result, "harvest", permille / 1000);

@@ -56,10 +56,10 @@ static const struct metric_rule rules[THRESHOLD_METRIC_COUNT] = {
     [THRESHOLD_GOODPUT] = {VALUE_RATE, BIT(THRESHOLD_RATE) | BIT(THRESHOLD_VALUE),
                            BIT(THRESHOLD_RATE) | BIT(THRESHOLD_VALUE), "rate or value"},
     [THRESHOLD_AMPLIFICATION] = {VALUE_NUMBER, BIT(THRESHOLD_VALUE), BIT(THRESHOLD_VALUE), "value"},
-    [THRESHOLD_GAUGE] = {VALUE_NUMBER,
-                         BIT(THRESHOLD_AVG) | BIT(THRESHOLD_MIN) | BIT(THRESHOLD_MAX) |
+    [THRESHOLD_GAUGE] = {VALUE_NUMBER, TREND | BIT(THRESHOLD_LAST),
+                         BIT(THRESHOLD_AVG) | BIT(THRESHOLD_MED) | BIT(THRESHOLD_PERCENTILE) |
                              BIT(THRESHOLD_LAST),
-                         BIT(THRESHOLD_AVG) | BIT(THRESHOLD_LAST), "avg, min, max or last"},
+                         "avg, min, max, med, p(N) or last"},
     [THRESHOLD_COUNTER] = {VALUE_NUMBER, BIT(THRESHOLD_COUNT) | BIT(THRESHOLD_RATE),
                            BIT(THRESHOLD_COUNT) | BIT(THRESHOLD_RATE), "count or rate"},
     [THRESHOLD_USER_UPTIME] = {VALUE_SHARE, WORST, BIT(THRESHOLD_RATE), "rate or min"},
@@ -386,6 +386,10 @@ bool threshold_data_load(struct threshold_data *data, struct results *results, i
 void threshold_metric_name(const struct threshold *threshold, const char *text, char *out,
                            size_t size)
 {
+    if (threshold->aggregation == THRESHOLD_PERCENTILE) {
+        snprintf(out, size, "%s p(%g)", text, (double)threshold->percentile_milli / 1000);
+        return;
+    }
     snprintf(out, size, "%s %s", text, aggregation_names[threshold->aggregation]);
 }
 
@@ -615,13 +619,17 @@ static struct threshold_outcome trend(const struct threshold *threshold, const d
 static struct threshold_outcome shown(const struct threshold *threshold,
                                       const struct threshold_data *data)
 {
+    struct threshold mean = *threshold; /* of the percentiles of the runs */
+    if (mean.aggregation == THRESHOLD_MED || mean.aggregation == THRESHOLD_PERCENTILE) {
+        mean.aggregation = THRESHOLD_AVG;
+    }
     struct vec values;
     vec_init(&values, sizeof(double), RUNS_MAX);
     for (uint32_t i = 0; i < data->values.count; i++) {
         vec_append(&values, vec_at(&data->values, i));
     }
     vec_sort(&values, compare_doubles);
-    struct threshold_outcome outcome = trend(threshold, values.items, values.count);
+    struct threshold_outcome outcome = trend(&mean, values.items, values.count);
     bool is_share = rules[threshold->metric].kind == VALUE_SHARE;
     if (is_share && threshold->aggregation == THRESHOLD_RATE &&
         (outcome.observed == 0 || outcome.observed == 1)) {

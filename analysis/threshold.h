@@ -14,7 +14,7 @@
  *     failures       rate (of runs that fail)   %            yes, exact
  *     goodput        rate, value (per second)   rates        yes
  *     amplification  value                      numbers      yes
- *     gauge          avg min max last           numbers      avg, last
+ *     gauge          avg min max med p(N) last  numbers      avg, med, p(N), last
  *     counter        count rate (per second)    numbers      yes
  *     user-uptime    rate min                   %            rate
  *     mcr            rate min                   %            rate

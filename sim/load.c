@@ -39,6 +39,10 @@
  * above i. One that is to stop ends its operation, and rests when it would start the next; a ramp
  * has changed by a user when the straight line has reached the next whole number.
  *
+ * Pairs (update-then-read). A user alternates between an update of a key and a read of the same
+ * one, a think time apart. It draws as it would otherwise, and the draws for the read are passed
+ * over.
+ *
  * Not here: workloads other than reads and updates of single keys; sessions that outlive a
  * time-out. */
 #include "sim/load.h"
@@ -90,6 +94,8 @@ struct source {
     struct rng think;
     struct rng shed;
     bool is_resting; /* a user who is one too many */
+    bool is_reading; /* update-then-read: the next operation reads `key` */
+    uint64_t key;
 };
 
 struct identity {
@@ -457,6 +463,12 @@ static struct sq_operation draw_operation(struct load *load, uint32_t source_ind
     uint64_t key = load->law.count > 0 ? zipf_sample(&load->law, &source->keys)
                                        : rng_below(&source->keys, load->spec->record_count);
     bool is_update = rng_chance(&source->kinds, load->spec->update_proportion);
+    if (load->spec->is_paired) {
+        is_update = !source->is_reading;
+        key = source->is_reading ? source->key : key;
+        source->key = key;
+        source->is_reading = is_update;
+    }
     load->operation_count++;
     ASSERT(load->operation_count >> ORDINAL_BITS == 0);
     return (struct sq_operation){

@@ -239,8 +239,9 @@ struct spec_load {
     uint32_t record_count;      /* keys */
     uint32_t zipf_theta_milli;  /* 0 = uniform */
     uint64_t update_proportion; /* the rest are reads */
-    uint32_t value_bytes;       /* padding of an update */
-    bool is_trigger;            /* of the four arms: the control arm does without it */
+    bool is_paired; /* closed loop: each user updates a key and then reads it, again and again */
+    uint32_t value_bytes; /* padding of an update */
+    bool is_trigger;      /* of the four arms: the control arm does without it */
     struct spec_client client;
 };
 

@@ -186,7 +186,7 @@ static const struct metric metrics[] = {
     {"failures", " rate ", " rate ", VALUE_SHARE, "rate < 1%"},
     {"goodput", " rate value ", " rate value ", VALUE_RATE, "value >= 150/s"},
     {"amplification", " value ", " value ", VALUE_NUMBER, "value < 1.5"},
-    {"gauge", " avg min max last ", " avg last ", VALUE_NUMBER, "avg < 100"},
+    {"gauge", " avg min max med p last ", " avg med p last ", VALUE_NUMBER, "avg < 100"},
     {"counter", " count rate ", " count rate ", VALUE_NUMBER, "count > 0"},
     {"user-uptime", " rate min ", " rate ", VALUE_SHARE, "rate >= 99.9%"},
     {"mcr", " rate min ", " rate ", VALUE_SHARE, "min >= 99%"},

@@ -999,6 +999,14 @@ static const struct schema_key workload_keys[] = {
      .type = SCHEMA_PERCENT,
      .description = "share of updates; together with the reads 100%",
      .example = "5%"},
+    {.name = "order",
+     .type = SCHEMA_CHOICE,
+     .choices = "random|update-then-read",
+     .initial = "random",
+     .description =
+         "update-then-read: each virtual user updates a key and then reads the same key; "
+         "the proportions do not count then",
+     .example = "update-then-read"},
     {.name = "valueSize",
      .type = SCHEMA_SIZE,
      .initial = "100B",
@@ -1948,10 +1956,11 @@ static const struct schema_key root_keys[] = {
     {.name = "thresholds",
      .form = SCHEMA_MAP_OF_LISTS,
      .type = SCHEMA_TEXT,
-     .description = "limits of metrics, as in k6; '@ 95%' judges the end of the interval; the tag "
-                    "{cell:TEXT} limits one to cells whose label contains the text; what a model "
-                    "shows is gauge{name:x} (avg, min, max, last) or counter{name:x} (count, rate "
-                    "per second), with node:, from: and until: to look closer",
+     .description =
+         "limits of metrics, as in k6; '@ 95%' judges the end of the interval; the tag "
+         "{cell:TEXT} limits one to cells whose label contains the text; what a model "
+         "shows is gauge{name:x} (avg, min, max, med, p(N), last) or counter{name:x} (count, rate "
+         "per second), with node:, from: and until: to look closer",
      .example = "{latency: [\"p(99) < 250ms\"], availability: [\"rate >= 99.9% @ 95%\"]}"},
     {.name = "seeds",
      .form = SCHEMA_EITHER,

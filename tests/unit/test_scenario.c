@@ -260,7 +260,8 @@ TEST(scenario, laws_are_read_in_every_spelling)
         "  b: {executor: constant-vus, vus: 2, thinkTime: {latency: 5ms}}\n"
         "  c: {executor: constant-vus, vus: 2, thinkTime: {min: 1ms, shape: 2}}\n"
         "  d: {executor: constant-vus, vus: 2, thinkTime: {points: [{at: 0%, value: 1ms}, "
-        "{at: 100%, value: 3ms}]}}\n"));
+        "{at: 100%, value: 3ms}]}}\n"
+        "  e: {executor: constant-vus, vus: 2, workload: {order: update-then-read}}\n"));
     CHECK_EQUAL(spec.disk.read.kind, DIST_UNIFORM);
     CHECK_EQUAL(spec.disk.write.kind, DIST_EXPONENTIAL);
     CHECK_EQUAL(spec.disk.sync.kind, DIST_LOGNORMAL);
@@ -276,6 +277,8 @@ TEST(scenario, laws_are_read_in_every_spelling)
     CHECK_EQUAL(spec.loads[2].think.c, 2000);
     CHECK_EQUAL(spec.loads[3].think.point_count, 2);
     CHECK_EQUAL(spec.loads[3].think.points[1].value, 3 * NS_PER_MS);
+    CHECK(!spec.loads[3].is_paired);
+    CHECK(spec.loads[4].is_paired);
     release();
 }
 

@@ -636,7 +636,8 @@ TEST(predicate, thresholds_fit_their_metric)
     CHECK(judges("gauge", "avg < 8030814.5 @ 95%"));
     CHECK(judges("gauge", "last == 7"));
     CHECK(judges("counter", "count > 0"));
-    CHECK(!judges("gauge", "p(99) < 7"));
+    CHECK(judges("gauge", "p(99) < 7"));
+    CHECK(!judges("gauge", "rate < 7"));
     CHECK(!judges("gauge", "max < 7 @ 95%"));
     CHECK(!judges("counter", "avg > 0"));
     CHECK(!judges("latncy", "p(99) < 250ms"));

@@ -138,7 +138,7 @@ TEST(threshold, what_is_wrong_is_named)
     check_refused("availability", "rate > 99% @ 5%", "not between 50% and 100%");
     check_refused("availability", "rate > 99% @", "confidence after '@' is missing");
     check_refused("latency", "", "begins with");
-    check_refused("gauge", "rate > 1", "begins with avg, min, max or last, not 'rate'");
+    check_refused("gauge", "rate > 1", "begins with avg, min, max, med, p(N) or last, not 'rate'");
 }
 
 static void add_run(struct threshold_data *data, enum verdict verdict, int64_t up_ns,
