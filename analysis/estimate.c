@@ -93,13 +93,13 @@ void estimate_add_pair(struct estimate_sums *sums, double down_h, double hours, 
     add_hit(sums, outages > 0 || down_h > 0 ? 1 : 0);
 }
 
-void estimate_add_weighted(struct estimate_sums *sums, double down_h, double outages, double weight)
+void estimate_add_weighted(struct estimate_sums *sums, double down_h, double outages)
 {
     sums->count++;
     sums->down += down_h;
     sums->down2 += down_h * down_h;
     sums->outages += outages;
-    add_hit(sums, weight);
+    add_hit(sums, down_h);
 }
 
 void estimate_add_length(struct estimate_sums *sums, double hours)

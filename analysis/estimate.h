@@ -42,8 +42,10 @@ struct estimate_sums {
     uint64_t lengths; /* cycles in which hours were measured */
     double hours;
     double hours2;
-    uint64_t hits;  /* cycles with an outage */
-    double weights; /* of the cycles with an outage, at the end of the first: sum, ... */
+    uint64_t hits; /* cycles with an outage */
+    /* What each cycle with an outage adds to the estimate (weighted hours down; 1 where nothing is
+     * weighted): sum, squares and largest say whether a few cycles are all there is. */
+    double weights;
     double weights2;
     double weight_max;
     uint64_t events; /* of the fleet that were simulated */
@@ -68,9 +70,8 @@ void estimate_begin(struct estimate_sums *sums, const char *service, enum estima
 void estimate_merge(struct estimate_sums *sums, const struct estimate_sums *other);
 /* One cycle in which both were measured. */
 void estimate_add_pair(struct estimate_sums *sums, double down_h, double hours, double outages);
-/* One cycle under a change of measure: `weight` is that at the first outage, 0: none happened. */
-void estimate_add_weighted(struct estimate_sums *sums, double down_h, double outages,
-                           double weight);
+/* One cycle under a change of measure, with weighted hours down and outages. */
+void estimate_add_weighted(struct estimate_sums *sums, double down_h, double outages);
 /* One cycle for its length alone. */
 void estimate_add_length(struct estimate_sums *sums, double hours);
 
@@ -86,7 +87,8 @@ struct estimate {
     double outage_h;     /* mean length; NaN: none seen */
     double mttf_h;       /* NaN: not known */
     double effective;    /* sample size of the hits: (sum w)^2 / sum w^2 */
-    double weight_share; /* of the largest weight; above 5 % the interval is not to be believed */
+    double weight_share; /* of the cycle that adds most; above 5 % the interval is not to be
+                            believed */
     uint64_t hits;
     uint64_t events;
     double simulated_h;
