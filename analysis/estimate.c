@@ -64,6 +64,11 @@ void estimate_merge(struct estimate_sums *sums, const struct estimate_sums *othe
     sums->weight_max = fmax(sums->weight_max, other->weight_max);
     sums->events += other->events;
     sums->simulated_h += other->simulated_h;
+    if (other->worst_h > sums->worst_h) {
+        sums->worst_h = other->worst_h;
+        sums->worst_digest = other->worst_digest;
+        memcpy(sums->worst_path, other->worst_path, sizeof(sums->worst_path));
+    }
     sums->unavailability = other->unavailability;
     sums->outages_per_h = other->outages_per_h;
     sums->mttf_h = other->mttf_h;

@@ -11,12 +11,13 @@
 #define SQUALL_ANALYSIS_ESTIMATE_H
 
 #include "analysis/statistics.h"
-#include "sim/spec.h"
+#include "sim/fleet.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define ESTIMATE_NAME_SIZE 64
+#define ESTIMATE_PATH_SIZE 256
 
 enum estimate_method {
     ESTIMATE_EXACT,    /* Markov chain */
@@ -50,6 +51,12 @@ struct estimate_sums {
     double weight_max;
     uint64_t events; /* of the fleet that were simulated */
     double simulated_h;
+    /* RESTART: the longest outage, and the trajectory that had it ("42/3/0/1": seed, replication,
+     * and the branch at each split), with the digest of all its events; "": none, or a name too
+     * long. */
+    double worst_h;
+    uint64_t worst_digest;
+    char worst_path[ESTIMATE_PATH_SIZE];
     /* Exact methods: the answer itself; the sums above are 0. */
     double unavailability;
     double outages_per_h;
@@ -62,7 +69,7 @@ struct estimate_sums {
     {                                                                                              \
         sums_->down, sums_->down2, sums_->outages, sums_->cross, sums_->hours, sums_->hours2,      \
             sums_->weights, sums_->weights2, sums_->weight_max, sums_->simulated_h,                \
-            sums_->unavailability, sums_->outages_per_h, sums_->mttf_h                             \
+            sums_->unavailability, sums_->outages_per_h, sums_->mttf_h, sums_->worst_h             \
     }
 
 void estimate_begin(struct estimate_sums *sums, const char *service, enum estimate_method method);
@@ -105,5 +112,36 @@ bool estimate_method_find(const char *name, enum estimate_method *method);
  * estimator, and why. SPEC_ESTIMATOR_AUTO takes exact if it can, else is, else restart. */
 bool estimate_run(const struct spec_fleet *fleet, uint64_t seed, struct estimate_sums *sums,
                   uint64_t *digest, uint64_t *events, struct err *err);
+
+/* ------------------------------------------------------------------------------ seed paths */
+
+/* A trajectory of RESTART by its name. */
+struct estimate_path {
+    uint64_t seed;
+    uint32_t depth; /* >= 1 */
+    uint32_t branches[FLEET_MACHINES + 1];
+};
+/* "42/3/0/1", "0x2a/3". False (ERR_INPUT): it is none. */
+bool estimate_path_parse(const char *text, struct estimate_path *path, struct err *err);
+
+/* What a trajectory came to. */
+struct estimate_trajectory {
+    uint64_t digest; /* as in worst_digest */
+    uint64_t events;
+    int64_t end_ns;
+    /* Its longest outage, with the part of it before the last split; outage_ns 0: there was none.
+     * whole_ns is when all was whole for the last time before it. */
+    int64_t outage_ns;
+    int64_t outage_from_ns;
+    int64_t whole_ns;
+};
+/* `fleet` is in the state after the event. */
+typedef void estimate_on_event(void *context, const struct fleet *fleet,
+                               const struct fleet_event *event, bool is_up);
+/* Goes the path of a trajectory from the start, without snapshots, and tells every event on it.
+ * `on_event` may be NULL. False (ERR_INPUT): there is no such path. */
+bool estimate_replay(const struct spec_fleet *fleet, uint32_t service,
+                     const struct estimate_path *path, estimate_on_event *on_event, void *context,
+                     struct estimate_trajectory *trajectory, struct err *err);
 
 #endif

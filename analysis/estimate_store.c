@@ -7,6 +7,7 @@
 #include "sim/base/base.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct loader {
@@ -45,6 +46,8 @@ static bool on_row(void *context, const struct results_row *row)
     for (uint32_t i = 0; i < ARRAY_COUNT(numbers); i++) {
         *numbers[i] = values[7 + i].real;
     }
+    snprintf(sums.worst_path, sizeof(sums.worst_path), "%s", values[7 + ARRAY_COUNT(numbers)].text);
+    sums.worst_digest = strtoull(values[8 + ARRAY_COUNT(numbers)].text, NULL, 16);
     struct estimate_sums *known = find(loader, &sums);
     if (known != NULL) {
         estimate_merge(known, &sums);
@@ -70,7 +73,8 @@ bool estimate_load(struct results *results, int64_t cell_id,
              results,
              "SELECT e.service, e.method, paired, n, lengths, hits, e.events, down, down2, "
              "outages, cross_sum, hours, hours2, weights, weights2, weight_max, "
-             "simulated_h, unavailability, outages_per_h, mttf_h FROM estimate e JOIN run "
+             "simulated_h, unavailability, outages_per_h, mttf_h, worst_h, worst_path, worst_hash "
+             "FROM estimate e JOIN run "
              "r USING(run_id) WHERE r.cell_id=CAST(?1 AS INTEGER) ORDER BY ord, run_id",
              parameters, 1, on_row, &loader, err));
     *count = loader.count;

@@ -305,6 +305,26 @@ int64_t fleet_next(const struct fleet *fleet)
     return time_ns;
 }
 
+struct fleet_event fleet_peek(const struct fleet *fleet)
+{
+    struct fleet_event event = {0};
+    const uint32_t next = find_next(fleet, &event.time_ns);
+    if (next == NOBODY) {
+        return event;
+    }
+    if (next >= EVENT_LEADER) {
+        event.kind = FLEET_EVENT_LEADER;
+        event.index = next - EVENT_LEADER;
+    } else if (next >= FLEET_PARTS) {
+        event.kind = next == EVENT_SHOCK ? FLEET_EVENT_SHOCK : FLEET_EVENT_MAINTENANCE;
+    } else {
+        event.kind =
+            fleet->parts[next].state == FLEET_UP ? FLEET_EVENT_FAILS : FLEET_EVENT_REPAIRED;
+        event.index = next;
+    }
+    return event;
+}
+
 void fleet_step(struct fleet *fleet)
 {
     int64_t time_ns;

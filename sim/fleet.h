@@ -74,6 +74,21 @@ struct fleet {
 void fleet_begin(struct fleet *fleet, const struct spec_fleet *spec, uint64_t seed);
 /* Goes to the next event and does it. */
 void fleet_step(struct fleet *fleet);
+/* What the next step is about. */
+enum fleet_event_kind {
+    FLEET_EVENT_NONE, /* nothing will ever happen */
+    FLEET_EVENT_FAILS,
+    FLEET_EVENT_REPAIRED,
+    FLEET_EVENT_SHOCK,
+    FLEET_EVENT_MAINTENANCE, /* a machine goes, is back, or is passed over */
+    FLEET_EVENT_LEADER,
+};
+struct fleet_event {
+    enum fleet_event_kind kind;
+    int64_t time_ns;
+    uint32_t index; /* machine, then group; for a leader the service; else 0 */
+};
+struct fleet_event fleet_peek(const struct fleet *fleet);
 /* When that will be; FLEET_NEVER: nothing will ever happen. */
 int64_t fleet_next(const struct fleet *fleet);
 /* Gives the fleet a name of its own below its path, and draws every running clock again, by its
