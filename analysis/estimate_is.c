@@ -15,9 +15,9 @@
  * The probabilities are tuned for each situation (machines away, leader or election, a group down)
  * by a few rounds of cross-entropy (Rubinstein and Kroese, The Cross-Entropy Method, 2004, 3.3): a
  * step is credited with the weighted time down that came after it, which is what the step leads to
- * (the optimal change of measure of an additive cost looks ahead, never back). A tenth of the
- * untuned probabilities always stays in the mixture, so that what the tuning never saw keeps a
- * bounded weight (Hesterberg, Technometrics 37, 1995: defensive mixture).
+ * (the optimal change of measure of an additive cost looks ahead, never back). A fifth of balanced
+ * probabilities always stays in the mixture, so that what the tuning never saw keeps a small
+ * weight (Hesterberg, Technometrics 37, 1995: defensive mixture).
  *
  * Only chances of failures are touched, never anything that runs on the machines. Weights are
  * doubles made with + - * / alone; the only decisions that they lead to are the tuned
@@ -36,7 +36,8 @@
 #define ROUNDS        5
 #define ROUND_CYCLES  500
 #define BIAS          0.9 /* all failures, untuned */
-#define DEFENCE       0.1
+#define DEFENCE       0.2
+#define DEFENCE_BIAS  0.5      /* all failures, in that part */
 #define MEMORY        0.3      /* of the round before */
 #define STEPS_MAX     10000000 /* of one cycle: whoever never comes back */
 #define SITUATIONS    (4 * (FLEET_MACHINES_MAX + 1))
@@ -137,16 +138,21 @@ static uint32_t situation_of(const struct fleet_chain *chain, const struct fleet
            (is_dark(chain, state) ? 1 : 0);
 }
 
-/* Failures are likely, and all kinds of them alike; while a leader is sought, less so: that time is
- * short. */
-static struct kinds untuned(bool is_electing)
+/* A failure with probability `bias`, all kinds of them alike. */
+static struct kinds balanced(double bias)
 {
     struct kinds kinds;
-    const double bias = is_electing ? 1 - BIAS : BIAS;
     for (uint32_t i = 0; i < FLEET_MOVE_KINDS; i++) {
         kinds.of[i] = i < FLEET_MOVE_REPAIR ? bias / FLEET_MOVE_REPAIR : (1 - bias) / 2;
     }
     return kinds;
+}
+
+/* Failures are likely, and all kinds of them alike; while a leader is sought, less so: that time is
+ * short. */
+static struct kinds untuned(bool is_electing)
+{
+    return balanced(is_electing ? 1 - BIAS : BIAS);
 }
 
 /* One step under the bias; multiplies the weight by the likelihood ratio. */
@@ -223,16 +229,16 @@ static struct cycle run_cycle(struct walk *walk, bool is_biased)
 }
 
 /* To what is worth it, with a memory and a defence. */
-static void move_bias(struct kinds *bias, const struct kinds *credit, bool is_electing)
+static void move_bias(struct kinds *bias, const struct kinds *credit)
 {
-    const struct kinds first = untuned(is_electing);
+    const struct kinds defence = balanced(DEFENCE_BIAS);
     double all = 0;
     for (uint32_t i = 0; i < FLEET_MOVE_KINDS; i++) {
         all += credit->of[i];
     }
     for (uint32_t i = 0; all > 0 && i < FLEET_MOVE_KINDS; i++) {
         const double tuned = MEMORY * bias->of[i] + (1 - MEMORY) * credit->of[i] / all;
-        const double mixed = DEFENCE * first.of[i] + (1 - DEFENCE) * tuned;
+        const double mixed = DEFENCE * defence.of[i] + (1 - DEFENCE) * tuned;
         bias->of[i] = (double)(uint64_t)(mixed * 0x1p32 + 1) * 0x1p-32;
     }
 }
@@ -249,7 +255,7 @@ static void tune(struct walk *walk)
         }
     }
     for (uint32_t i = 0; i < SITUATIONS; i++) {
-        move_bias(&walk->bias[i], &walk->credit[i], (i & 2) != 0);
+        move_bias(&walk->bias[i], &walk->credit[i]);
     }
 }
 

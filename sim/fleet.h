@@ -63,7 +63,7 @@ struct fleet {
     uint32_t next_absent;
     int64_t maintenance_ns; /* it goes, or is back */
     int64_t shock_ns;
-    struct dist life;  /* of a machine, by itself */
+    uint64_t alone;    /* share of a machine's failures that are its own, out of 2^32 */
     struct dist shock; /* between two shocks; mean 0: none */
     struct rng shocks;
     struct fleet_part parts[FLEET_PARTS]; /* machines, then groups */
