@@ -85,7 +85,8 @@ void estimate_add_length(struct estimate_sums *sums, double hours);
 struct estimate {
     double unavailability; /* NaN: nothing was measured */
     /* NaN where there is none; an exact one has its value at both ends. With no hit the upper end
-     * is a one-sided bound: 3 outages in the time that was seen. */
+     * is a one-sided bound: at most -ln(1 - confidence) cycles in those that were seen (3 at 95 %),
+     * down throughout. */
     struct interval interval;
     const char *interval_method;
     bool is_bound;     /* no hit: only the upper end means something */
@@ -101,6 +102,17 @@ struct estimate {
     double simulated_h;
 };
 struct estimate estimate_of(const struct estimate_sums *sums, double confidence);
+
+/* A campaign that stops at the first good moment makes intervals too short. What it looks at and
+ * what it prints is wider by this, z = 2.24 for 1.96; floors alone do not cure it. */
+#define ESTIMATE_SEQUENTIAL (2.24 / 1.96)
+void estimate_widen(struct estimate *estimate);
+/* May a campaign stop: is the half-width, so widened, at most that (relative), by at least
+ * ESTIMATE_HITS_MIN cycles with an outage, none of them with more than ESTIMATE_SHARE_MAX of all?
+ * What is exact is enough. */
+#define ESTIMATE_HITS_MIN  30
+#define ESTIMATE_SHARE_MAX 0.05
+bool estimate_is_enough(const struct estimate_sums *sums, double half_width, double confidence);
 
 /* "exact", "binomial", "beta-binomial", "crude", "is", "restart", "decompose". */
 const char *estimate_method_name(enum estimate_method method);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Seeds are the outer loop and cells the inner one, so an interrupted sweep has the same seeds in
- * every cell. What the file holds already is skipped: a campaign resumes by being started again.
- * Which runs are done twice is decided by (cell, seed), not by chance, so it is the same
- * everywhere. */
+ * every cell (sim/cli/stopping.h; a cell that is estimated precisely enough leaves). What the file
+ * holds already is skipped: a campaign resumes by being started again. Which runs are done twice is
+ * decided by (cell, seed), not by chance, so it is the same everywhere. */
 #include "sim/cli/campaign.h"
 
 #include "sim/base/base.h"
 #include "sim/base/hash.h"
 #include "sim/cli/pool.h"
 #include "sim/cli/progress.h"
+#include "sim/cli/stopping.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -35,7 +36,7 @@ struct campaign {
     const struct campaign_options *options;
     struct campaign_outcome *outcome;
     struct progress progress;
-    uint64_t next; /* number of the next (seed, cell) */
+    struct stopping stopping;
     uint64_t total;
     int64_t shard_id;
     int64_t committed_ns;
@@ -120,15 +121,25 @@ static bool is_cancelled(void *context)
     return signal_seen != 0 || campaign->is_failed;
 }
 
+/* A run of that cell is in the file. */
+static void finish_run(struct campaign *campaign, uint32_t cell)
+{
+    if (!stopping_finish(&campaign->stopping, campaign->results, cell,
+                         campaign->outcome->cell_ids[cell], campaign->err)) {
+        campaign->is_failed = true;
+    }
+    campaign->progress.total = campaign->total - campaign->stopping.spared;
+}
+
 static bool next_order(void *context, struct order *order)
 {
     struct campaign *campaign = context;
     struct plan *plan = campaign->plan;
-    while (campaign->next < campaign->total && !is_out_of_time(campaign) &&
-           !is_cancelled(campaign) && campaign->progress.failing < campaign->options->fail_fast) {
-        uint64_t number = campaign->next++;
-        uint64_t seed_index = number / plan->cell_count;
-        uint32_t cell = (uint32_t)(number % plan->cell_count);
+    uint32_t cell = 0;
+    uint64_t seed_index = 0;
+    while (!is_out_of_time(campaign) && !is_cancelled(campaign) &&
+           campaign->progress.failing < campaign->options->fail_fast &&
+           stopping_next(&campaign->stopping, &cell, &seed_index)) {
         uint64_t seed = plan_seed(plan, seed_index);
         bool has = false;
         if (!results_has_run(campaign->results, campaign->outcome->cell_ids[cell], seed, &has,
@@ -138,10 +149,11 @@ static bool next_order(void *context, struct order *order)
         }
         if (has) {
             campaign->progress.skipped++;
+            finish_run(campaign, cell);
             continue;
         }
         *order = (struct order){
-            .number = number,
+            .number = seed_index * plan->cell_count + cell,
             .seed = seed,
             .cell = cell,
             .is_recheck = is_rechecked(campaign, cell, seed),
@@ -171,6 +183,7 @@ static void on_delivery(void *context, const struct delivery *delivery)
         return;
     }
     campaign->progress.done++;
+    finish_run(campaign, delivery->order.cell);
     campaign->progress.sim_ns += result->sim_ns;
     campaign->progress.failing +=
         result->verdict == VERDICT_FAIL || result->verdict == VERDICT_ERROR ? 1 : 0;
@@ -222,12 +235,25 @@ static bool end(struct campaign *campaign, struct err *err)
     struct campaign_outcome *outcome = campaign->outcome;
     outcome->runs = campaign->progress.done;
     outcome->skipped = campaign->progress.skipped;
-    outcome->missing = campaign->total - outcome->runs - outcome->skipped;
+    outcome->spared = campaign->stopping.spared;
+    outcome->missing = campaign->total - outcome->spared - outcome->runs - outcome->skipped;
     outcome->is_interrupted = signal_seen != 0;
     outcome->is_late = outcome->missing > 0 && is_out_of_time(campaign);
     return results_end_shard(campaign->results, campaign->shard_id, iso_now(now), outcome->runs, 0,
                              err) &&
            results_commit(campaign->results, err);
+}
+
+/* Is every run of the plan a replication of an estimate? */
+static bool is_estimate(const struct plan *plan)
+{
+    for (uint32_t i = 0; i < plan->cell_count; i++) {
+        const struct spec_fleet *fleet = &plan->cells[i].spec.fleet;
+        if (!fleet->is_asked || fleet->estimator == SPEC_ESTIMATOR_DECOMPOSE) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool campaign_run(struct results *results, struct plan *plan,
@@ -239,11 +265,13 @@ bool campaign_run(struct results *results, struct plan *plan,
     *outcome = (struct campaign_outcome){0};
     campaign.total = plan->seed_count * plan->cell_count;
     progress_init(&campaign.progress, campaign.total, options->is_quiet);
+    campaign.progress.unit = is_estimate(plan) ? "replications" : "seeds";
     campaign.progress.deadline_ns = options->deadline_ns;
     campaign.committed_ns = real_wall_ns();
     if (!begin(&campaign, err)) {
         return false;
     }
+    stopping_init(&campaign.stopping, plan);
     signal_seen = 0;
     struct sigaction action = {.sa_handler = on_signal};
     struct sigaction old_int;
@@ -264,6 +292,7 @@ bool campaign_run(struct results *results, struct plan *plan,
     };
     bool is_fine = pool_run(&pool, err) && !campaign.is_failed;
     progress_end(&campaign.progress);
+    stopping_release(&campaign.stopping);
     sigaction(SIGINT, &old_int, NULL);
     sigaction(SIGTERM, &old_term, NULL);
     struct err later = {0};

@@ -30,7 +30,8 @@ struct pool_options {
     uint32_t set_count;
     uint32_t jobs;
     enum judge_windows windows;
-    /* False: no more orders for now (the pool ends when all are delivered). */
+    /* False: no more orders for now: it is asked again after the next delivery, and the pool ends
+     * when all are delivered and there is still none. */
     bool (*next)(void *context, struct order *order);
     void (*on_delivery)(void *context, const struct delivery *delivery);
     void (*on_idle)(void *context); /* at least ten times a second: progress, commits */

@@ -90,7 +90,7 @@ bool summary_estimates(struct results *results, const struct plan *plan, const i
         static struct estimate_sums sums[ESTIMATE_STORE_MAX];
         const struct spec_fleet *fleet = &plan->cells[i].spec.fleet;
         uint32_t count = 0;
-        if (!estimate_load(results, cell_ids[i], sums, &count, err)) {
+        if (!estimate_load(results, cell_ids[i], NULL, sums, &count, err)) {
             return false;
         }
         for (uint32_t s = 0; s < count; s++) {
