@@ -10,6 +10,7 @@
 #include "sim/base/hash.h"
 #include "sim/cli/pool.h"
 #include "sim/cli/progress.h"
+#include "sim/cli/runner.h"
 #include "sim/cli/stopping.h"
 
 #include <errno.h>
@@ -244,16 +245,13 @@ static bool end(struct campaign *campaign, struct err *err)
            results_commit(campaign->results, err);
 }
 
-/* Is every run of the plan a replication of an estimate? */
-static bool is_estimate(const struct plan *plan)
+static bool are_all_estimates(const struct plan *plan)
 {
+    bool are_all = true;
     for (uint32_t i = 0; i < plan->cell_count; i++) {
-        const struct spec_fleet *fleet = &plan->cells[i].spec.fleet;
-        if (!fleet->is_asked || fleet->estimator == SPEC_ESTIMATOR_DECOMPOSE) {
-            return false;
-        }
+        are_all = are_all && runner_is_estimate(&plan->cells[i].spec);
     }
-    return true;
+    return are_all;
 }
 
 bool campaign_run(struct results *results, struct plan *plan,
@@ -265,7 +263,7 @@ bool campaign_run(struct results *results, struct plan *plan,
     *outcome = (struct campaign_outcome){0};
     campaign.total = plan->seed_count * plan->cell_count;
     progress_init(&campaign.progress, campaign.total, options->is_quiet);
-    campaign.progress.unit = is_estimate(plan) ? "replications" : "seeds";
+    campaign.progress.unit = are_all_estimates(plan) ? "replications" : "seeds";
     campaign.progress.deadline_ns = options->deadline_ns;
     campaign.committed_ns = real_wall_ns();
     if (!begin(&campaign, err)) {

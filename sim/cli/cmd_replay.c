@@ -11,6 +11,7 @@
 #include "sim/cli/arms.h"
 #include "sim/cli/campaign.h"
 #include "sim/cli/crash.h"
+#include "sim/cli/replay_path.h"
 #include "sim/cli/runner.h"
 #include "sim/cli/trace_text.h"
 
@@ -38,15 +39,19 @@ enum {
     KEY_SLOT,
     KEY_FILL,
     KEY_SET,
-    KEY_ARM
+    KEY_ARM,
+    KEY_SERVICE
 };
 
 static const struct argp_option options[] = {
-    {"seed", 's', "SEED", 0, "the seed: 42 or 0x2a (default 1)", 0},
+    {"seed", 's', "SEED", 0,
+     "the seed: 42 or 0x2a (default 1); 42/3/0/1: a trajectory of the estimator restart", 0},
     {"set", KEY_SET, "PATH=VALUE", 0, "override a key of the scenario", 0},
     {"cell", 'c', "LABEL", 0, "which cell of a sweep, by its label", 0},
     {"arm", KEY_ARM, "ARM", 0,
      "only this arm of a scenario with 'metastability': trigger, control, doubled or probe", 0},
+    {"service", KEY_SERVICE, "NAME", 0,
+     "with a trajectory: which service of the fleet it was split for (default the first)", 0},
     {"until", KEY_UNTIL, "TIME|EVENT", 0,
      "stop at a virtual time (\"12.5s\") or after so many events (\"120000\")", 0},
     {"stop-before-failure", KEY_STOP, NULL, 0,
@@ -71,6 +76,8 @@ struct arguments {
     const char *sets[64];
     uint32_t set_count;
     uint64_t seed;
+    const char *path; /* of a trajectory; NULL: none */
+    const char *service;
     int64_t until_ns;
     uint64_t until_event;
     bool is_stopping;
@@ -108,7 +115,11 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     struct arguments *arguments = state->input;
     switch (key) {
     case 's':
-        arguments->seed = parse_number(state, argument);
+        arguments->path = strchr(argument, '/') != NULL ? argument : NULL;
+        arguments->seed = arguments->path == NULL ? parse_number(state, argument) : 0;
+        return 0;
+    case KEY_SERVICE:
+        arguments->service = argument;
         return 0;
     case KEY_SET:
         add_setting(state, arguments->sets, ARRAY_COUNT(arguments->sets), &arguments->set_count,
@@ -448,6 +459,29 @@ static int replay(struct arguments *arguments, struct opened *opened)
     return status;
 }
 
+static int replay_estimate(const struct arguments *arguments, struct opened *opened)
+{
+    const struct cell *cell = &opened->plan.cells[arguments->cell];
+    if (arguments->path != NULL) {
+        const struct replay_path path = {.text = arguments->path,
+                                         .service = arguments->service,
+                                         .folder = arguments->out,
+                                         .expected = arguments->expected,
+                                         .is_traced = arguments->is_traced,
+                                         .from_ns = arguments->from_ns};
+        return replay_trajectory(&opened->plan, cell, &path);
+    }
+    struct run_result result;
+    result_init(&result);
+    runner_estimate(&cell->spec, arguments->seed, &result);
+    for (uint32_t i = 0; i < result.estimates.count; i++) {
+        replay_print_estimate(cell, vec_at(&result.estimates, i));
+    }
+    int status = tell(arguments, opened, &result, true);
+    result_release(&result);
+    return status;
+}
+
 static int choose_cell(struct arguments *arguments, const struct opened *opened)
 {
     const struct plan *plan = &opened->plan;
@@ -487,7 +521,9 @@ int cmd_replay(int argc, char **argv)
     }
     status = choose_cell(&arguments, &opened);
     if (status == EXIT_HELD) {
-        status = replay(&arguments, &opened);
+        const bool is_estimate =
+            runner_is_estimate(&opened.plan.cells[arguments.cell].spec) || arguments.path != NULL;
+        status = is_estimate ? replay_estimate(&arguments, &opened) : replay(&arguments, &opened);
     }
     close_plan(&opened);
     return status;
