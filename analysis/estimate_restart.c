@@ -25,8 +25,10 @@
 #include "sim/base/hash.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define NS_IN_AN_HOUR 3.6e12
 #define LIVES_WARM    20
@@ -37,7 +39,6 @@
 
 /* A trajectory, or copies of it that are still to be run. */
 struct trial {
-    struct fleet fleet;
     uint32_t birth;                    /* level at which it was made; 0: the original */
     uint32_t level;                    /* now */
     uint32_t branches;                 /* of it so far */
@@ -50,6 +51,7 @@ struct trial {
     int64_t down_ns;                  /* when the present outage, or the last one, began */
     int64_t down_whole_ns;            /* whole_ns of then */
     struct estimate_trajectory story; /* since it was made */
+    struct fleet fleet;               /* last: copied by itself */
 };
 
 struct plan {
@@ -194,7 +196,8 @@ static void make_copy(struct trial *from, struct trial *copy)
 {
     ASSERT(from->copies > 0);
     from->copies--;
-    *copy = *from;
+    memcpy(copy, from, offsetof(struct trial, fleet));
+    fleet_copy(&copy->fleet, &from->fleet);
     copy->birth = from->level;
     copy->copies = 0;
     copy->branches = 0;

@@ -23,6 +23,7 @@
 #include "sim/base/base.h"
 #include "sim/base/hash.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #define NOBODY UINT32_MAX
@@ -48,11 +49,6 @@ static const struct dist *repair_of(const struct fleet *fleet, uint32_t part)
     return is_group(fleet, part) ? &fleet->spec->group_repair : &fleet->spec->repair;
 }
 
-static struct rng stream_of(uint64_t key, uint32_t index, const char *purpose)
-{
-    return rng_keyed(key, index, 0, hash_text(purpose));
-}
-
 static int64_t later(int64_t now_ns, int64_t delay_ns)
 {
     ASSERT(delay_ns >= 0);
@@ -73,9 +69,14 @@ static int64_t draw_clock(const struct fleet *fleet, struct fleet_part *part, ui
     if (alone == 0) {
         return FLEET_NEVER;
     }
-    age_ns = (int64_t)((unsigned __int128)(uint64_t)age_ns * alone >> 32);
+    if (alone < RNG_ALWAYS) {
+        age_ns = (int64_t)((unsigned __int128)(uint64_t)age_ns * alone >> 32);
+    }
     const int64_t left_ns =
         age_ns == 0 ? dist_sample(law, &part->rng) : dist_remaining(law, age_ns, &part->rng);
+    if (alone == RNG_ALWAYS) {
+        return left_ns;
+    }
     const unsigned __int128 longer = ((unsigned __int128)(uint64_t)left_ns << 32) / alone;
     return longer > (unsigned __int128)FLEET_NEVER ? FLEET_NEVER : (int64_t)longer;
 }
@@ -375,13 +376,15 @@ void fleet_step(struct fleet *fleet)
 
 static void key_streams(struct fleet *fleet)
 {
+    const uint64_t part = hash_text("part");
+    const uint64_t leader = hash_text("leader");
     for (uint32_t i = 0; i < part_count(fleet); i++) {
-        fleet->parts[i].rng = stream_of(fleet->key, i, "part");
+        fleet->parts[i].rng = rng_keyed(fleet->key, i, 0, part);
     }
     for (uint32_t i = 0; i < fleet->spec->service_count; i++) {
-        fleet->services[i].rng = stream_of(fleet->key, i, "leader");
+        fleet->services[i].rng = rng_keyed(fleet->key, i, 0, leader);
     }
-    fleet->shocks = stream_of(fleet->key, 0, "shock");
+    fleet->shocks = rng_keyed(fleet->key, 0, 0, hash_text("shock"));
 }
 
 /* The mean of a law divided by a share out of 2^32. */
@@ -419,6 +422,13 @@ void fleet_begin(struct fleet *fleet, const struct spec_fleet *spec, uint64_t se
             find_leader(fleet, &fleet->services[i]);
         }
     }
+}
+
+void fleet_copy(struct fleet *to, const struct fleet *from)
+{
+    memcpy(to, from, offsetof(struct fleet, services));
+    memcpy(to->services, from->services, from->spec->service_count * sizeof(*to->services));
+    memcpy(to->parts, from->parts, part_count(from) * sizeof(*to->parts));
 }
 
 void fleet_branch(struct fleet *fleet, uint32_t branch)

@@ -66,8 +66,8 @@ struct fleet {
     uint64_t alone;    /* share of a machine's failures that are its own, out of 2^32 */
     struct dist shock; /* between two shocks; mean 0: none */
     struct rng shocks;
-    struct fleet_part parts[FLEET_PARTS]; /* machines, then groups */
     struct fleet_service services[FLEET_SERVICES];
+    struct fleet_part parts[FLEET_PARTS]; /* machines, then groups */
 };
 
 /* Everything is new and up at time 0. */
@@ -91,6 +91,8 @@ struct fleet_event {
 struct fleet_event fleet_peek(const struct fleet *fleet);
 /* When that will be; FLEET_NEVER: nothing will ever happen. */
 int64_t fleet_next(const struct fleet *fleet);
+/* The same as an assignment, without what this fleet does not use. */
+void fleet_copy(struct fleet *to, const struct fleet *from);
 /* Gives the fleet a name of its own below its path, and draws every running clock again, by its
  * age: what was a copy goes its own way from here. */
 void fleet_branch(struct fleet *fleet, uint32_t branch);

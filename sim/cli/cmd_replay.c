@@ -303,10 +303,13 @@ static int tell(const struct arguments *arguments, struct opened *opened,
            is_arm ? arm_name(arguments->arm) : "",
            is_whole ? verdict_name(result->verdict) : "stopped",
            result->reason[0] != '\0' ? ", " : "", result->reason);
-    printf("  digest %s, %llu events, until %s, %llu operations offered, %llu ok\n", hex,
-           (unsigned long long)result->events,
-           units_format_duration(result->sim_ns, until, sizeof(until)),
-           (unsigned long long)result->offered, (unsigned long long)result->ok);
+    printf("  digest %s, %llu events", hex, (unsigned long long)result->events);
+    if (result->estimates.count == 0) {
+        printf(", until %s, %llu operations offered, %llu ok",
+               units_format_duration(result->sim_ns, until, sizeof(until)),
+               (unsigned long long)result->offered, (unsigned long long)result->ok);
+    }
+    putchar('\n');
     print_violations(result);
     if (!is_whole) {
         return arguments->expected != NULL ? judge_digest(hex, arguments->expected, "expected")

@@ -8,10 +8,11 @@
 
 #include "analysis/results.h"
 #include "sim/base/base.h"
-#include "sim/base/units.h"
 
 #include <string.h>
 #include <unistd.h>
+
+#define NS_IN_AN_HOUR 3.6e12
 
 struct story {
     const struct spec_fleet *fleet;
@@ -19,6 +20,11 @@ struct story {
     int64_t until_ns;
     bool was_up;
 };
+
+static double hours_of(int64_t time_ns)
+{
+    return (double)time_ns / NS_IN_AN_HOUR;
+}
 
 /* "machine 3", "rack 1". */
 static const char *name_of(const struct spec_fleet *fleet, uint32_t part, char *out, size_t size)
@@ -66,7 +72,6 @@ static void print_event(void *context, const struct fleet *fleet, const struct f
                         bool is_up)
 {
     struct story *story = context;
-    char when[32];
     char what[256];
     const bool was_up = story->was_up;
     story->was_up = is_up;
@@ -74,8 +79,7 @@ static void print_event(void *context, const struct fleet *fleet, const struct f
         return;
     }
     describe(fleet, event, what, sizeof(what));
-    printf("  %16s  %-36s %2u of %u there%s\n",
-           units_format_duration(event->time_ns, when, sizeof(when)), what,
+    printf("  %16.6f h  %-36s %2u of %u there%s\n", hours_of(event->time_ns), what,
            fleet_available_count(fleet), fleet->spec->machines,
            is_up == was_up ? ""
            : is_up         ? "  UP"
@@ -143,15 +147,12 @@ static int compare(const char *hex, const char *other, const char *whose)
 
 static void print_outage(const struct estimate_trajectory *trajectory)
 {
-    char from[32];
-    char length[32];
     if (trajectory->outage_ns == 0) {
         printf("  no outage\n");
         return;
     }
-    printf("  longest outage %s, from %s on\n",
-           units_format_duration(trajectory->outage_ns, length, sizeof(length)),
-           units_format_duration(trajectory->outage_from_ns, from, sizeof(from)));
+    printf("  longest outage %.6g h, from %.6f h on\n", hours_of(trajectory->outage_ns),
+           hours_of(trajectory->outage_from_ns));
 }
 
 int replay_trajectory(const struct plan *plan, const struct cell *cell,
@@ -183,11 +184,10 @@ int replay_trajectory(const struct plan *plan, const struct cell *cell,
     estimate_replay(fleet, service, &parsed, print_event, &story, &trajectory, &err);
     char hex[17];
     char stored[17];
-    char until[32];
     snprintf(hex, sizeof(hex), "%016llx", (unsigned long long)trajectory.digest);
     print_outage(&trajectory);
-    printf("  digest %s, %llu events, until %s\n", hex, (unsigned long long)trajectory.events,
-           units_format_duration(trajectory.end_ns, until, sizeof(until)));
+    printf("  digest %s, %llu events, until %.6f h\n", hex, (unsigned long long)trajectory.events,
+           hours_of(trajectory.end_ns));
     stored_hash(plan, cell, path, fleet->services[service].name, stored);
     return exit_worse(compare(hex, path->expected, "expected"), compare(hex, stored, "stored"));
 }
