@@ -15,9 +15,10 @@
  * The probabilities are tuned for each situation (machines away, leader or election, a group down)
  * by a few rounds of cross-entropy (Rubinstein and Kroese, The Cross-Entropy Method, 2004, 3.3): a
  * step is credited with the weighted time down that came after it, which is what the step leads to
- * (the optimal change of measure of an additive cost looks ahead, never back). A fifth of balanced
- * probabilities always stays in the mixture, so that what the tuning never saw keeps a small
- * weight (Hesterberg, Technometrics 37, 1995: defensive mixture).
+ * (the optimal change of measure of an additive cost looks ahead, never back). What the
+ * rounds never saw must not have a large weight: a share of the cycles is not tuned at all, and all
+ * are weighed against the mixture of the two (Hesterberg, Technometrics 37, 1995: defensive
+ * mixture).
  *
  * Only chances of failures are touched, never anything that runs on the machines. Weights are
  * doubles made with + - * / alone; the only decisions that they lead to are the tuned
@@ -36,7 +37,8 @@
 #define ROUNDS        5
 #define ROUND_CYCLES  500
 #define BIAS          0.9 /* all failures, untuned */
-#define DEFENCE       0.2
+#define EVEN          0.3 /* share of cycles that are not tuned */
+#define DEFENCE       0.1
 #define DEFENCE_BIAS  0.5      /* all failures, in that part */
 #define MEMORY        0.3      /* of the round before */
 #define STEPS_MAX     10000000 /* of one cycle: whoever never comes back */
@@ -155,16 +157,40 @@ static struct kinds untuned(bool is_electing)
     return balanced(is_electing ? 1 - BIAS : BIAS);
 }
 
-/* One step under the bias; multiplies the weight by the likelihood ratio. */
-static uint32_t step_biased(struct walk *walk, uint32_t situation, double *weight)
+/* Sum of the probabilities of what may happen. */
+static double total_of(const struct choice *choice, const struct kinds *bias)
 {
-    const struct choice *choice = &walk->choice;
-    const struct kinds *bias = &walk->bias[situation];
     double all = 0;
     for (uint32_t i = 0; i < FLEET_MOVE_KINDS; i++) {
         all += choice->rates[i] > 0 ? bias->of[i] : 0;
     }
-    double at = draw(&walk->rng) * all;
+    return all;
+}
+
+/* How much likelier the cycle so far is than under each of the two laws it may have come from. */
+struct ratios {
+    bool is_even; /* which of them it comes from */
+    double tuned;
+    double even;
+};
+
+/* The weight against the mixture of both laws, whichever the cycle came from (the balance
+ * heuristic: Veach and Guibas, SIGGRAPH 1995). */
+static double weight_of(const struct ratios *ratios)
+{
+    return 1 / ((1 - EVEN) / ratios->tuned + EVEN / ratios->even);
+}
+
+/* One step under the bias; multiplies the likelihood ratios. */
+static uint32_t step_biased(struct walk *walk, uint32_t situation, struct ratios *ratios)
+{
+    const struct choice *choice = &walk->choice;
+    const struct kinds *tuned = &walk->bias[situation];
+    const struct kinds even = untuned((situation & 2) != 0);
+    const struct kinds *bias = ratios->is_even ? &even : tuned;
+    const double all_tuned = total_of(choice, tuned);
+    const double all_even = total_of(choice, &even);
+    double at = draw(&walk->rng) * (ratios->is_even ? all_even : all_tuned);
     uint32_t kind = FLEET_MOVE_KINDS;
     for (uint32_t i = 0; i < FLEET_MOVE_KINDS && (at >= 0 || kind == FLEET_MOVE_KINDS); i++) {
         if (choice->rates[i] > 0) {
@@ -173,7 +199,9 @@ static uint32_t step_biased(struct walk *walk, uint32_t situation, double *weigh
         }
     }
     ASSERT(kind < FLEET_MOVE_KINDS);
-    *weight *= choice->rates[kind] / choice->all / (bias->of[kind] / all);
+    const double chance = choice->rates[kind] / choice->all;
+    ratios->tuned *= chance / (tuned->of[kind] / all_tuned);
+    ratios->even *= chance / (even.of[kind] / all_even);
     return pick(choice, draw(&walk->rng) * choice->rates[kind], (enum fleet_move_kind)kind);
 }
 
@@ -199,9 +227,11 @@ static struct cycle run_cycle(struct walk *walk, bool is_biased)
     const struct choice *choice = &walk->choice;
     struct fleet_state state = {0};
     struct cycle cycle = {0};
+    struct ratios ratios = {.tuned = 1, .even = 1};
     double weight = 1;
     bool was_up = true;
     uint32_t steps = 0;
+    ratios.is_even = is_biased && rng_chance(&walk->rng, (uint64_t)(EVEN * 0x1p32));
     walk->notes.count = 0;
     do {
         look(walk, &state);
@@ -215,7 +245,8 @@ static struct cycle run_cycle(struct walk *walk, bool is_biased)
         uint32_t move;
         if (is_biased) {
             const uint32_t situation = situation_of(&walk->chain, &state);
-            move = step_biased(walk, situation, &weight);
+            move = step_biased(walk, situation, &ratios);
+            weight = weight_of(&ratios);
             note(&walk->notes, situation, choice->moves[move].kind, cycle.down_h);
         } else {
             move = pick(choice, draw(&walk->rng) * choice->all, FLEET_MOVE_KINDS);
