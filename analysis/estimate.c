@@ -94,7 +94,7 @@ void estimate_add_pair(struct estimate_sums *sums, double down_h, double hours, 
     sums->lengths++;
     sums->hours += hours;
     sums->hours2 += hours * hours;
-    add_hit(sums, outages > 0 || down_h > 0 ? 1 : 0);
+    add_hit(sums, down_h);
 }
 
 void estimate_add_weighted(struct estimate_sums *sums, double down_h, double outages)

@@ -44,8 +44,8 @@ struct estimate_sums {
     double hours;
     double hours2;
     uint64_t hits; /* cycles with an outage */
-    /* What each cycle with an outage adds to the estimate (weighted hours down; 1 where nothing is
-     * weighted): sum, squares and largest say whether a few cycles are all there is. */
+    /* What each cycle with an outage adds to the estimate, its (weighted) hours down: sum, squares
+     * and largest say whether a few cycles are all there is. */
     double weights;
     double weights2;
     double weight_max;

@@ -78,7 +78,7 @@ static const char *doubt(const struct estimate *estimate)
         return "few outages were seen: more seeds";
     }
     if (estimate->hits > 0 && estimate->weight_share > ESTIMATE_SHARE_MAX) {
-        return "one cycle makes more than 5 % of the estimate: more seeds, or another estimator";
+        return "one cycle or replication makes more than 5 % of the estimate: more seeds, or another estimator";
     }
     return NULL;
 }

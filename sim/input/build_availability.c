@@ -123,7 +123,7 @@ static void read_precision(struct build *build, struct view view, struct spec_fl
     fleet->half_width_millionths = millionths(view_number(precision, "halfWidth", tenth));
     fleet->confidence_millionths =
         millionths(view_number(precision, "confidence", INT64_C(4080218931)));
-    fleet->is_sequential = precision.node != NULL && view_has(precision, "halfWidth");
+    fleet->is_sequential = precision.node != NULL;
     fleet->runs_min = (uint32_t)view_number(precision, "minRuns", 10);
     if (fleet->half_width_millionths == 0 || fleet->confidence_millionths < MILLION / 2 ||
         fleet->confidence_millionths >= MILLION) {
