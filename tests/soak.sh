@@ -19,5 +19,11 @@ campaign scenarios/start/leader-crash.yaml --seed 1..1000
 for scenario in scenarios/*/*.yaml; do
     [ "$scenario" = scenarios/start/leader-crash.yaml ] || campaign "$scenario"
 done
+# How often the intervals of the estimators hold the exact answer, over 200 seeds each.
+if "$(dirname "$squall")/bench" coverage; then
+    passed=$((passed + 1))
+else
+    failed=$((failed + 1))
+fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

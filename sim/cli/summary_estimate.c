@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define LABEL_WIDTH 26
+#define GAIN_SHOWN  1.2
 
 static bool is_exact(const struct estimate_sums *sums)
 {
@@ -78,7 +79,8 @@ static const char *doubt(const struct estimate *estimate)
         return "few outages were seen: more seeds";
     }
     if (estimate->hits > 0 && estimate->weight_share > ESTIMATE_SHARE_MAX) {
-        return "one cycle or replication makes more than 5 % of the estimate: more seeds, or another estimator";
+        return "one cycle or replication makes more than 5 % of the estimate: more seeds, or "
+               "another estimator";
     }
     return NULL;
 }
@@ -199,8 +201,8 @@ static void print_difference(const struct plan *plan, const char *service,
             "    %-14.14s %s%s a year +- %s, unavailability %.4g +- %.2g (paired t, %llu seeds",
             service, paired.difference.mean < 0 ? "-" : "", mean, width, paired.difference.mean,
             half, (unsigned long long)pairs->count);
-    if (paired.gain > 1) {
-        fprintf(out, "; common chances save %.3g times the seeds", paired.gain);
+    if (paired.gain > GAIN_SHOWN) {
+        fprintf(out, "; common chances are worth %.3g times the seeds", paired.gain);
     }
     fprintf(out, ")\n");
 }
