@@ -110,13 +110,28 @@ static int64_t parse_time(struct argp_state *state, const char *text)
     return ns;
 }
 
+/* A seed, or the path of a trajectory. */
+static void parse_seed(struct argp_state *state, struct arguments *arguments, const char *text)
+{
+    arguments->path = strchr(text, '/') != NULL ? text : NULL;
+    arguments->seed = arguments->path == NULL ? parse_number(state, text) : 0;
+}
+
+static enum run_arm parse_arm(struct argp_state *state, const char *text)
+{
+    enum run_arm arm = ARM_TRIGGER;
+    if (!arms_find(text, &arm)) {
+        argp_error(state, "--arm takes 'trigger', 'control', 'doubled' or 'probe', not '%s'", text);
+    }
+    return arm;
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     struct arguments *arguments = state->input;
     switch (key) {
     case 's':
-        arguments->path = strchr(argument, '/') != NULL ? argument : NULL;
-        arguments->seed = arguments->path == NULL ? parse_number(state, argument) : 0;
+        parse_seed(state, arguments, argument);
         return 0;
     case KEY_SERVICE:
         arguments->service = argument;
@@ -129,10 +144,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         arguments->label = argument;
         return 0;
     case KEY_ARM:
-        if (!arms_find(argument, &arguments->arm)) {
-            argp_error(state, "--arm takes 'trigger', 'control', 'doubled' or 'probe', not '%s'",
-                       argument);
-        }
+        arguments->arm = parse_arm(state, argument);
         arguments->has_arm = true;
         return 0;
     case KEY_UNTIL:

@@ -8,12 +8,17 @@
 #include "sim/base/base.h"
 #include "sim/cli/runner.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define LABEL_WIDTH 26
 #define GAIN_SHOWN  1.2
+
+/* No NaN. */
+static bool is_number(double value)
+{
+    return value == value;
+}
 
 static bool is_exact(const struct estimate_sums *sums)
 {
@@ -55,7 +60,7 @@ static void print_value(const struct line *line, FILE *out)
         format_downtime(downtime_s_per_year(estimate->unavailability), downtime, sizeof(downtime));
         snprintf(interval, sizeof(interval), "%.4g .. %.4g", estimate->interval.low,
                  estimate->interval.high);
-    } else if (isnan(estimate->interval.high)) {
+    } else if (!is_number(estimate->interval.high)) {
         snprintf(value, sizeof(value), "none seen");
         snprintf(interval, sizeof(interval), "no bound");
         snprintf(downtime, sizeof(downtime), "-");
@@ -195,7 +200,8 @@ static void print_difference(const struct plan *plan, const char *service,
     const double half = (paired.difference.interval.high - paired.difference.interval.low) / 2;
     char mean[32];
     char width[32];
-    format_downtime(downtime_s_per_year(fabs(paired.difference.mean)), mean, sizeof(mean));
+    const double mean_s = downtime_s_per_year(paired.difference.mean);
+    format_downtime(mean_s < 0 ? -mean_s : mean_s, mean, sizeof(mean));
     format_downtime(downtime_s_per_year(half), width, sizeof(width));
     fprintf(out,
             "    %-14.14s %s%s a year +- %s, unavailability %.4g +- %.2g (paired t, %llu seeds",
@@ -264,7 +270,7 @@ bool summary_estimates(struct results *results, const struct plan *plan, const i
         for (uint32_t s = 0; s < count; s++) {
             line.sums = &sums[s];
             line.estimate = estimate_of(&sums[s], (double)fleet->confidence_millionths / 1e6);
-            if (isnan(line.estimate.unavailability)) {
+            if (!is_number(line.estimate.unavailability)) {
                 continue;
             }
             if (fleet->is_sequential && !is_exact(&sums[s])) {
