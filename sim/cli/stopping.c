@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * To look often and to stop at the first good moment makes intervals too short, however many runs
- * there were before the first look (measured in the literature and in tests/soak.sh: 91 to 92
- * instead of 95 %). Looks are therefore few, and the interval of a cell that may stop is wider by
- * ESTIMATE_SEQUENTIAL, both when it is looked at and when it is printed. */
+ * there were before the first look (`make bench B=coverage` measures it). Looks are therefore few,
+ * and the interval of a cell that may stop is wider by ESTIMATE_SEQUENTIAL, both when it is looked
+ * at and when it is printed. */
 #include "sim/cli/stopping.h"
 
 #include "analysis/estimate_store.h"
