@@ -625,6 +625,10 @@ expect 2 'branch 99999, number 2 of the path, is never made' -- squall replay fl
 expect 2 "no service 'reads'" -- squall replay fleet.yaml --seed 42/3 --service reads
 expect 2 'has no fleet' -- squall replay tiny.yaml --seed 42/3
 expect 0 'writes: unavailability 0.000[0-9]+' 'digest is the stored one' -- squall replay fleet.yaml --seed 3 --out f-is
+for estimator in crude is restart; do
+    expect 0 'same 1 records' '8 seeds with -j1 and -j4 +same results' '^deterministic: nothing leaked' -- \
+        squall doctor fleet.yaml --seed 3 --set availability.estimator=$estimator
+done
 # Campaigns that stop when the estimate is precise enough stop at the same seed with any number of workers, and when
 # they were interrupted; two cells are compared seed by seed.
 cat >crews.yaml <<'EOF'

@@ -474,6 +474,16 @@ static int replay(struct arguments *arguments, struct opened *opened)
     return status;
 }
 
+/* An estimate has no events that could be traced one by one: its record is what they come to. */
+static bool record_estimate(const char *path, const struct run_result *result, struct err *err)
+{
+    const struct trace_record record = {.word = result->digest, .extra = result->events};
+    FILE *file = fopen(path, "wb");
+    bool is_fine = file != NULL && fwrite(&record, sizeof(record), 1, file) == 1;
+    is_fine = file != NULL && fclose(file) == 0 && is_fine;
+    return is_fine || err_set(err, ERR_SYSTEM, "cannot write '%s': %s", path, strerror(errno));
+}
+
 static int replay_estimate(const struct arguments *arguments, struct opened *opened)
 {
     const struct cell *cell = &opened->plan.cells[arguments->cell];
@@ -493,6 +503,10 @@ static int replay_estimate(const struct arguments *arguments, struct opened *ope
         replay_print_estimate(cell, vec_at(&result.estimates, i));
     }
     int status = tell(arguments, opened, &result, true);
+    struct err err = {0};
+    if (arguments->record != NULL && !record_estimate(arguments->record, &result, &err)) {
+        status = fail(&err);
+    }
     result_release(&result);
     return status;
 }
