@@ -152,7 +152,7 @@ replay: $(SQUALL) ## replay the golden seeds and compare digests
 fuzz: $(OUT)/fuzz ## mutate scenarios at the parser (N=iterations)
 	$(Q)$(OUT)/fuzz $(or $(N),20000) 1 scenarios
 
-soak: $(SQUALL) ## longer campaigns: a thousand seeds of leader-crash and the real defects
+soak: $(SQUALL) $(OUT)/bench ## longer campaigns: a thousand seeds of leader-crash and the real defects
 	$(Q)tests/soak.sh $(SQUALL)
 
 format: ## reformat all sources

@@ -10,7 +10,11 @@
  * JASA 62, 1967; the beta factor). `crews` repair crews serve machines, and groups before machines.
  * The service is up while at least `needed` machines are available, and, with a failover time, a
  * leader is known: the leader is one of the available machines; when it goes, or when the quorum
- * comes back, the next one is there after an exponential time. */
+ * comes back, the next one is there after an exponential time. Where the leader is, is not kept: it
+ * is any of the available machines with the same probability. That is so without groups and with
+ * groups of one size; with groups of different sizes outages are counted up to some 5 % too often
+ * (the simulated fleet keeps the leader where it is), while the time down is the same within noise.
+ */
 #ifndef SQUALL_ANALYSIS_FLEET_EXACT_H
 #define SQUALL_ANALYSIS_FLEET_EXACT_H
 

@@ -331,6 +331,8 @@ static void put_estimate(struct vec *out, const struct estimate_sums *sums)
     put_u64(out, sums->lengths);
     put_u64(out, sums->hits);
     put_u64(out, sums->events);
+    put_u64(out, sums->worst_digest);
+    put_text(out, sums->worst_path);
     const double numbers[] = ESTIMATE_NUMBERS(sums);
     for (uint32_t i = 0; i < ARRAY_COUNT(numbers); i++) {
         put_u64(out, bits_of(numbers[i]));
@@ -622,6 +624,8 @@ static void get_estimate(struct reader *reader, struct estimate_sums *sums)
     sums->lengths = get_u64(reader);
     sums->hits = get_u64(reader);
     sums->events = get_u64(reader);
+    sums->worst_digest = get_u64(reader);
+    get_text(reader, sums->worst_path, sizeof(sums->worst_path));
     double *const numbers[] = ESTIMATE_NUMBERS(&sums);
     for (uint32_t i = 0; i < ARRAY_COUNT(numbers); i++) {
         *numbers[i] = double_of(get_u64(reader));

@@ -110,7 +110,7 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         "INSERT INTO arm VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)",
     [STATEMENT_ARM_WINDOW] = "INSERT INTO arm_window VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
     [STATEMENT_ESTIMATE] = "INSERT INTO estimate VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,"
-                           "?14,?15,?16,?17,?18,?19,?20,?21,?22)",
+                           "?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25)",
     [STATEMENT_GAUGE] = "INSERT INTO gauge VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
     [STATEMENT_NO_EXPERIMENT] = "DELETE FROM experiment WHERE kind=?1",
     [STATEMENT_EXPERIMENT] = "INSERT INTO experiment VALUES(?1,?2,?3,?4,?5)",
@@ -1070,6 +1070,10 @@ static bool add_estimates(struct results *results, int64_t run_id, const struct 
         for (uint32_t n = 0; n < ARRAY_COUNT(numbers); n++) {
             bind_real(statement, 10 + (int)n, numbers[n]);
         }
+        char digest[17];
+        snprintf(digest, sizeof(digest), "%016llx", (unsigned long long)sums->worst_digest);
+        bind_text(statement, 24, sums->worst_path);
+        bind_text(statement, 25, digest);
         if (!finish(results, statement, err)) {
             return false;
         }

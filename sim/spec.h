@@ -510,6 +510,8 @@ struct spec_fleet {
     enum spec_estimator estimator;
     int64_t half_width_millionths; /* of the interval, relative to the estimate */
     int64_t confidence_millionths;
+    bool is_sequential; /* stop asking for seeds when all services are as precise as that */
+    uint32_t runs_min;  /* but not before so many */
     struct spec_place place;
 };
 

@@ -768,6 +768,76 @@ expect 2 'has no .metastability. block' -- squall recovery tiny.yaml
 expect 2 'at most 6 sizes' -- squall recovery clock.yaml --load 60/s --trigger 1s..7s/7
 expect 2 "'load.web.rate' is the axis --load already" -- squall recovery clock.yaml --trigger load.web.rate=1/s
 
+# ---------------------------------------------------------------------------------- estimates of a fleet
+cat >fleet.yaml <<'EOF'
+squall: 1
+name: fleet
+description: three machines that fail
+system: {model: server, nodes: 3}
+availability:
+  life: {mean: 99h}
+  repair: {mean: 1h}
+  services: [{name: any-copy, needed: any}, {name: writes, needed: majority, failover: 10s}]
+  estimator: is
+seeds: 1..40
+EOF
+expect 0 'any-copy +1e-06 +exact +31.56 s +exact +0.0263 +40$' 'writes +0.0003269 +exact +2.865 h +exact' '!CELLS' '!CHECKS' '^PASS' -- \
+    squall run fleet.yaml --set availability.estimator=exact --out f-exact
+expect 0 'writes +0.00032[67][0-9]* +0.000326[0-9]* .. 0.0003[0-9]+ +2.8[0-9]+ h +is .* 40  [0-9]+ hits' '!longest outage' '!wider' -- \
+    squall run fleet.yaml --out f-is
+expect 0 'any-copy .* 10  [0-9]+ hits' '!NONDETERMINISM' '^PASS' -- squall run fleet.yaml --quick --recheck 100% --out f-quick
+expect 0 'any-copy +none seen +<= [0-9.e-]+ +<= [0-9.]+ (s|min|h) +crude +- +1$' 'no outage was seen: only the bound' '!fs' -- \
+    squall run fleet.yaml --set system.nodes=8 --set availability.estimator=crude --seed 1 --out f-bound
+# The longest outage of a splitting comes with the path of its trajectory, which can be replayed from nothing.
+expect 0 'longest outage [0-9.]+ h: squall replay fleet.yaml' -- \
+    squall run fleet.yaml --set availability.estimator=restart --seed 1..3 --out f-restart
+for name in any-copy writes; do
+    line=$(sed -n "s/^ *longest outage .* h: \\(squall replay .* --service $name\\)\$/\\1/p" "$log" | head -n 1)
+    cp "$log" split.log
+    expect 0 'machine [0-2] fails' 'of 3 there  DOWN' 'longest outage' 'digest is the stored one' -- sh -c "$line"
+    expect 4 'NONDETERMINISM: the expected digest is 0123456789abcdef' -- sh -c "$line --expect-hash 0123456789abcdef"
+    cp split.log "$log"
+done
+expect 0 'digest [0-9a-f]{16}, [0-9]+ events, until' -- \
+    squall replay fleet.yaml --set availability.estimator=restart --seed 0x2a/3 --trace text
+expect 2 'is no path of a trajectory' -- squall replay fleet.yaml --seed 42/x
+expect 2 'branch 99999, number 2 of the path, is never made' -- squall replay fleet.yaml --seed 42/3/99999
+expect 2 "no service 'reads'" -- squall replay fleet.yaml --seed 42/3 --service reads
+expect 2 'has no fleet' -- squall replay tiny.yaml --seed 42/3
+expect 0 'writes: unavailability 0.000[0-9]+' 'digest is the stored one' -- squall replay fleet.yaml --seed 3 --out f-is
+for estimator in crude is restart; do
+    expect 0 'same 1 records' '8 seeds with -j1 and -j4 +same results' '^deterministic: nothing leaked' -- \
+        squall doctor fleet.yaml --seed 3 --set availability.estimator=$estimator
+done
+# Campaigns that stop when the estimate is precise enough stop at the same seed with any number of workers, and when
+# they were interrupted; two cells are compared seed by seed.
+cat >crews.yaml <<'EOF'
+squall: 1
+name: crews
+description: one repair crew and two
+system: {model: server, nodes: 3}
+availability:
+  life: {mean: 99h}
+  repair: {mean: 1h}
+  services: [{name: writes}]
+  estimator: restart
+  precision: {halfWidth: 4%, minRuns: 5}
+seeds: 1..400
+sweep: {availability.crews: [1, 2]}
+EOF
+expect 0 'crews=1 +writes .* (6|8|12|18|26|39|58|87|130)  [0-9]+ hits' 'for that it is 14 % wider' '[0-9]+ runs were not needed' \
+    'DIFFERENCE +crews=1 less crews=2' 'writes +[0-9.]+ (h|min|s) a year \+- .*paired t' '!interrupted' -- \
+    squall run crews.yaml -j1 --out p1
+precise_digest=$(digest_of "$log")
+expect 0 "$precise_digest" -- squall run crews.yaml -j4 --out p4
+expect 3 'runs were not started \(time budget\)' -- squall run crews.yaml -j2 --time-budget 0s --out p2
+expect 0 '!were not needed' -- squall run crews.yaml -j2 --seed 1..3 --out p2
+expect 0 "$precise_digest" '[0-9]+ runs were not needed' -- squall run crews.yaml -j2 --out p2
+expect 0 "$precise_digest" 'of the runs were done before' '[0-9]+ runs were not needed' -- squall run crews.yaml -j3 --out p2
+expect 0 'writes +0.000298 +exact .* 1$' '399 runs were not needed' -- \
+    squall run crews.yaml --set availability.crews=unlimited --set availability.estimator=exact --out p-exact
+expect 2 'minRuns' -- squall check crews.yaml --set availability.precision.minRuns=1
+
 # ---------------------------------------------------------------------------------------------- doctor
 expect 0 'same [0-9]+ records' '8 seeds with -j1 and -j4 +same results' '^deterministic: nothing leaked' -- \
     squall doctor tiny.yaml --seed 3

@@ -12,6 +12,7 @@
 #include "sim/cli/arms.h"
 #include "sim/cli/campaign.h"
 #include "sim/cli/crash.h"
+#include "sim/cli/replay_path.h"
 #include "sim/cli/runner.h"
 #include "sim/cli/trace_text.h"
 
@@ -39,15 +40,19 @@ enum {
     KEY_SLOT,
     KEY_FILL,
     KEY_SET,
-    KEY_ARM
+    KEY_ARM,
+    KEY_SERVICE
 };
 
 static const struct argp_option options[] = {
-    {"seed", 's', "SEED", 0, "the seed: 42 or 0x2a (default 1)", 0},
+    {"seed", 's', "SEED", 0,
+     "the seed: 42 or 0x2a (default 1); 42/3/0/1: a trajectory of the estimator restart", 0},
     {"set", KEY_SET, "PATH=VALUE", 0, "override a key of the scenario", 0},
     {"cell", 'c', "LABEL", 0, "which cell of a sweep, by its label", 0},
     {"arm", KEY_ARM, "ARM", 0,
      "only this arm of a scenario with 'metastability': trigger, control, doubled or probe", 0},
+    {"service", KEY_SERVICE, "NAME", 0,
+     "with a trajectory: which service of the fleet it was split for (default the first)", 0},
     {"until", KEY_UNTIL, "TIME|EVENT", 0,
      "stop at a virtual time (\"12.5s\") or after so many events (\"120000\")", 0},
     {"stop-before-failure", KEY_STOP, NULL, 0,
@@ -72,6 +77,8 @@ struct arguments {
     const char *sets[64];
     uint32_t set_count;
     uint64_t seed;
+    const char *path; /* of a trajectory; NULL: none */
+    const char *service;
     int64_t until_ns;
     uint64_t until_event;
     bool is_stopping;
@@ -104,12 +111,31 @@ static int64_t parse_time(struct argp_state *state, const char *text)
     return ns;
 }
 
+/* A seed, or the path of a trajectory. */
+static void parse_seed(struct argp_state *state, struct arguments *arguments, const char *text)
+{
+    arguments->path = strchr(text, '/') != NULL ? text : NULL;
+    arguments->seed = arguments->path == NULL ? parse_number(state, text) : 0;
+}
+
+static enum run_arm parse_arm(struct argp_state *state, const char *text)
+{
+    enum run_arm arm = ARM_TRIGGER;
+    if (!arms_find(text, &arm)) {
+        argp_error(state, "--arm takes 'trigger', 'control', 'doubled' or 'probe', not '%s'", text);
+    }
+    return arm;
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     struct arguments *arguments = state->input;
     switch (key) {
     case 's':
-        arguments->seed = parse_number(state, argument);
+        parse_seed(state, arguments, argument);
+        return 0;
+    case KEY_SERVICE:
+        arguments->service = argument;
         return 0;
     case KEY_SET:
         add_setting(state, arguments->sets, ARRAY_COUNT(arguments->sets), &arguments->set_count,
@@ -119,10 +145,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         arguments->label = argument;
         return 0;
     case KEY_ARM:
-        if (!arms_find(argument, &arguments->arm)) {
-            argp_error(state, "--arm takes 'trigger', 'control', 'doubled' or 'probe', not '%s'",
-                       argument);
-        }
+        arguments->arm = parse_arm(state, argument);
         arguments->has_arm = true;
         return 0;
     case KEY_UNTIL:
@@ -329,10 +352,13 @@ static int tell(const struct arguments *arguments, struct opened *opened,
            is_arm ? arm_name(arguments->arm) : "",
            is_whole ? verdict_name(result->verdict) : "stopped",
            result->reason[0] != '\0' ? ", " : "", result->reason);
-    printf("  digest %s, %llu events, until %s, %llu operations offered, %llu ok\n", hex,
-           (unsigned long long)result->events,
-           units_format_duration(result->sim_ns, until, sizeof(until)),
-           (unsigned long long)result->offered, (unsigned long long)result->ok);
+    printf("  digest %s, %llu events", hex, (unsigned long long)result->events);
+    if (result->estimates.count == 0) {
+        printf(", until %s, %llu operations offered, %llu ok",
+               units_format_duration(result->sim_ns, until, sizeof(until)),
+               (unsigned long long)result->offered, (unsigned long long)result->ok);
+    }
+    putchar('\n');
     print_violations(result);
     if (!is_whole) {
         return arguments->expected != NULL ? judge_digest(hex, arguments->expected, "expected")
@@ -491,6 +517,43 @@ static int replay(struct arguments *arguments, struct opened *opened)
     return status;
 }
 
+/* An estimate has no events that could be traced one by one: its record is what they come to. */
+static bool record_estimate(const char *path, const struct run_result *result, struct err *err)
+{
+    const struct trace_record record = {.word = result->digest, .extra = result->events};
+    FILE *file = fopen(path, "wb");
+    bool is_fine = file != NULL && fwrite(&record, sizeof(record), 1, file) == 1;
+    is_fine = file != NULL && fclose(file) == 0 && is_fine;
+    return is_fine || err_set(err, ERR_SYSTEM, "cannot write '%s': %s", path, strerror(errno));
+}
+
+static int replay_estimate(const struct arguments *arguments, struct opened *opened)
+{
+    const struct cell *cell = &opened->plan.cells[arguments->cell];
+    if (arguments->path != NULL) {
+        const struct replay_path path = {.text = arguments->path,
+                                         .service = arguments->service,
+                                         .folder = arguments->out,
+                                         .expected = arguments->expected,
+                                         .is_traced = arguments->is_traced,
+                                         .from_ns = arguments->from_ns};
+        return replay_trajectory(&opened->plan, cell, &path);
+    }
+    struct run_result result;
+    result_init(&result);
+    runner_estimate(&cell->spec, arguments->seed, &result);
+    for (uint32_t i = 0; i < result.estimates.count; i++) {
+        replay_print_estimate(cell, vec_at(&result.estimates, i));
+    }
+    int status = tell(arguments, opened, &result, true);
+    struct err err = {0};
+    if (arguments->record != NULL && !record_estimate(arguments->record, &result, &err)) {
+        status = fail(&err);
+    }
+    result_release(&result);
+    return status;
+}
+
 static int choose_cell(struct arguments *arguments, const struct opened *opened)
 {
     const struct plan *plan = &opened->plan;
@@ -530,7 +593,9 @@ int cmd_replay(int argc, char **argv)
     }
     status = choose_cell(&arguments, &opened);
     if (status == EXIT_HELD) {
-        status = replay(&arguments, &opened);
+        const bool is_estimate =
+            runner_is_estimate(&opened.plan.cells[arguments.cell].spec) || arguments.path != NULL;
+        status = is_estimate ? replay_estimate(&arguments, &opened) : replay(&arguments, &opened);
     }
     close_plan(&opened);
     return status;

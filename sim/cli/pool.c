@@ -255,6 +255,7 @@ static void deliver(struct pool *pool, struct worker *worker, uint64_t digest_ag
     pool->is_exhausted = false;
     memmove(worker->orders, worker->orders + 1, worker->order_count * sizeof(worker->orders[0]));
     pool->options->on_delivery(pool->options->context, &delivery);
+    pool->is_exhausted = false; /* what waited for this may go on */
 }
 
 static void bury(struct pool *pool, struct worker *worker)

@@ -741,6 +741,16 @@ static bool locale_is_utf8(void)
     return false;
 }
 
+/* Estimates run no code: there is nothing to check, and nobody attempts anything. */
+static bool are_all_estimates(const struct plan *plan)
+{
+    bool are_all = true;
+    for (uint32_t i = 0; i < plan->cell_count; i++) {
+        are_all = are_all && runner_is_estimate(&plan->cells[i].spec);
+    }
+    return are_all;
+}
+
 bool summary_print(struct results *results, const struct plan *plan, const int64_t *cell_ids,
                    const struct summary_options *options, FILE *out, int *status, struct err *err)
 {
@@ -758,12 +768,15 @@ bool summary_print(struct results *results, const struct plan *plan, const int64
         text_printf(&summary.cells, "%s%lld", i == 0 ? "(" : ",", (long long)cell_ids[i]);
     }
     text_add(&summary.cells, ")");
-    print_checks(&summary);
-    print_cells(&summary);
+    if (!are_all_estimates(plan)) {
+        print_checks(&summary);
+        print_cells(&summary);
+    }
     print_metastability(&summary);
     print_verdict_table(&summary);
     if (!options->is_quiet) {
-        summary.is_fine = summary.is_fine && summary_estimates(results, plan, cell_ids, out, err);
+        summary.is_fine =
+            summary.is_fine && summary_estimates(results, plan, cell_ids, options, out, err);
         summary.is_fine = summary.is_fine && summary_clients(results, plan, cell_ids, out, err);
     }
     for (uint32_t i = 0, is_headed = 0; i < plan->cell_count; i++) {

@@ -105,6 +105,34 @@ static void read_services(struct build *build, struct view view, struct spec_fle
     }
 }
 
+static void read_maintenance(struct build *build, struct view view, struct spec_fleet *fleet)
+{
+    struct view maintenance = view_at(view, "maintenance");
+    fleet->maintenance_every_ns = view_number(maintenance, "every", 0);
+    fleet->maintenance_ns = view_number(maintenance, "duration", 0);
+    if (fleet->maintenance_ns > fleet->maintenance_every_ns / fleet->machines) {
+        build_complain(build, maintenance, "duration",
+                       "%u machines one after the other are away for longer than 'every'",
+                       fleet->machines);
+    }
+}
+
+static void read_precision(struct build *build, struct view view, struct spec_fleet *fleet)
+{
+    struct view precision = view_at(view, "precision");
+    const int64_t tenth = INT64_C(429496730);
+    fleet->half_width_millionths = millionths(view_number(precision, "halfWidth", tenth));
+    fleet->confidence_millionths =
+        millionths(view_number(precision, "confidence", INT64_C(4080218931)));
+    fleet->is_sequential = precision.node != NULL;
+    fleet->runs_min = (uint32_t)view_number(precision, "minRuns", 10);
+    if (fleet->half_width_millionths == 0 || fleet->confidence_millionths < MILLION / 2 ||
+        fleet->confidence_millionths >= MILLION) {
+        build_complain(build, view, "precision",
+                       "precision: a half-width above 0%% and a confidence of 50%% to below 100%%");
+    }
+}
+
 static void read_fleet(struct build *build, struct view view)
 {
     struct spec_fleet *fleet = &build->spec->fleet;
@@ -132,21 +160,15 @@ static void read_fleet(struct build *build, struct view view)
     fleet->shock_share = (uint64_t)view_number(view_at(view, "shocks"), "share", 0);
     fleet->correlation = (uint64_t)view_number(view, "correlation", 0);
     read_groups(build, view, fleet);
-    struct view maintenance = view_at(view, "maintenance");
-    fleet->maintenance_every_ns = view_number(maintenance, "every", 0);
-    fleet->maintenance_ns = view_number(maintenance, "duration", 0);
+    read_maintenance(build, view, fleet);
     read_services(build, view, fleet);
     fleet->estimator = (enum spec_estimator)view_number(view, "estimator", SPEC_ESTIMATOR_AUTO);
-    struct view precision = view_at(view, "precision");
-    const int64_t tenth = INT64_C(429496730);
-    fleet->half_width_millionths = millionths(view_number(precision, "halfWidth", tenth));
-    fleet->confidence_millionths =
-        millionths(view_number(precision, "confidence", INT64_C(4080218931)));
-    if (fleet->half_width_millionths == 0 || fleet->confidence_millionths < MILLION / 2 ||
-        fleet->confidence_millionths >= MILLION) {
-        build_complain(build, view, "precision",
-                       "precision: a half-width above 0%% and a confidence of 50%% to below 100%%");
+    if (fleet->estimator == SPEC_ESTIMATOR_DECOMPOSE && fleet->machines > nodes) {
+        build_complain(build, view, "machines",
+                       "real code runs on the nodes: there are %u machines and %u nodes",
+                       fleet->machines, nodes);
     }
+    read_precision(build, view, fleet);
 }
 
 static void read_detector(struct build *build, struct view view)

@@ -1558,7 +1558,9 @@ static const struct schema_key maintenance_keys[] = {
      .is_required = true,
      .min = 1,
      .max = CENTURY,
-     .description = "pause between two maintenances of one machine",
+     .description =
+         "each machine has its turn once in this time; turns are spread evenly, and one is "
+         "skipped when not all is whole",
      .example = "720h"},
     {.name = "duration",
      .type = SCHEMA_DURATION,
@@ -1602,6 +1604,13 @@ static const struct schema_key precision_keys[] = {
      .initial = "95%",
      .description = "of the interval",
      .example = "95%"},
+    {.name = "minRuns",
+     .type = SCHEMA_COUNT,
+     .initial = "10",
+     .min = 2,
+     .max = 1000000,
+     .description = "seeds that are run however precise the estimate is; the most is 'seeds'",
+     .example = "10"},
 };
 static const struct schema_object precision_object =
     OBJECT_SHORT("precision", precision_keys, "halfWidth");
@@ -1662,7 +1671,9 @@ static const struct schema_key availability_keys[] = {
      .type = SCHEMA_COUNT,
      .min = 1,
      .max = 64,
-     .description = "machines of the fleet; as many as the first group has nodes when absent",
+     .description =
+         "machines of the fleet, which may be more than there are nodes unless real code "
+         "runs on them; as many as the first group has nodes when absent",
      .example = "5"},
     {.name = "life",
      .form = SCHEMA_EITHER,
@@ -1723,7 +1734,9 @@ static const struct schema_key availability_keys[] = {
      .form = SCHEMA_EITHER,
      .type = SCHEMA_PERCENT,
      .object = &precision_object,
-     .description = "when an estimate is good enough: 10% at 95% when absent",
+     .description =
+         "when an estimate is good enough: a campaign asks for no more seeds of a cell then; "
+         "without it all seeds are run",
      .example = "{halfWidth: 10%, confidence: 95%}"},
 };
 static const struct schema_object availability_object = OBJECT("availability", availability_keys);

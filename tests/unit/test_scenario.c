@@ -925,6 +925,8 @@ TEST(scenario, a_fleet_of_machines_that_fail)
     CHECK_EQUAL(fleet->estimator, SPEC_ESTIMATOR_RESTART);
     CHECK_EQUAL(fleet->half_width_millionths, 50000);
     CHECK_EQUAL(fleet->confidence_millionths, 900000);
+    CHECK(fleet->is_sequential);
+    CHECK_EQUAL(fleet->runs_min, 10);
     release();
     REQUIRE(
         compile_body("system: {model: raft, nodes: 4}\navailability: {life: 9h, repair: 1h}\n"));
@@ -932,7 +934,15 @@ TEST(scenario, a_fleet_of_machines_that_fail)
     CHECK_EQUAL(fleet->services[0].needed, 3);
     CHECK_EQUAL(fleet->half_width_millionths, 100000);
     CHECK_EQUAL(fleet->confidence_millionths, 950000);
+    CHECK(!fleet->is_sequential);
     CHECK_EQUAL(fleet->crews, 0);
+    release();
+    REQUIRE(compile_body("system: {model: raft, nodes: 3}\navailability: {life: 9h, repair: 1h, "
+                         "machines: 9, precision: {confidence: 90%, minRuns: 30}}\n"));
+    CHECK_EQUAL(fleet->machines, 9); /* more than there are nodes: no code runs on them */
+    CHECK_EQUAL(fleet->services[0].needed, 5);
+    CHECK(fleet->is_sequential); /* whoever writes a precision means it */
+    CHECK_EQUAL(fleet->runs_min, 30);
     release();
     REQUIRE(compile_body("system: {model: raft}\n"));
     CHECK(!fleet->is_asked);
@@ -952,6 +962,9 @@ TEST(scenario, what_a_fleet_lacks_is_said)
         "life: 9h, repair: 1h, groups: {count: 9, life: 1h, repair: 1h}",
         "life: 9h, repair: 1h, precision: 0%",
         "life: 9h, repair: 1h, precision: {confidence: 9%}",
+        "life: 9h, repair: 1h, precision: {halfWidth: 5%, minRuns: 1}",
+        "life: 9h, repair: 1h, maintenance: {every: 3h, duration: 61m}",
+        "life: 9h, repair: 1h, machines: 4, estimator: decompose",
         "life: 9h, repair: 1h, machines: 65"};
     for (uint32_t i = 0; i < ARRAY_COUNT(bad); i++) {
         char body[256];
