@@ -60,6 +60,7 @@ enum statement {
     STATEMENT_ARM_WINDOW,
     STATEMENT_GAUGE,
     STATEMENT_ESTIMATE,
+    STATEMENT_FLEET_SERVICE,
     STATEMENT_BEGIN_SHARD,
     STATEMENT_END_SHARD,
     STATEMENT_COUNT
@@ -103,6 +104,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_ARM_WINDOW] = "INSERT INTO arm_window VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
     [STATEMENT_ESTIMATE] = "INSERT INTO estimate VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,"
                            "?14,?15,?16,?17,?18,?19,?20,?21,?22)",
+    [STATEMENT_FLEET_SERVICE] = "INSERT INTO fleet_service VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,"
+                                "?11,?12,?13,?14,?15) ON CONFLICT DO NOTHING",
     [STATEMENT_GAUGE] = "INSERT INTO gauge VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
     [STATEMENT_BEGIN_SHARD] = "INSERT INTO shard(campaign,idx,of,engine,host,argv,started_at) "
                               "VALUES(?1,?2,?3,?4,?5,?6,?7)",
@@ -357,7 +360,7 @@ static bool check_file(struct results *results, struct err *err)
     }
     /* A file of an older squall gets the tables that came since; there is none to read in one that
      * is only read. */
-    if (results->mode == RESULTS_APPEND && !has_table(results, "estimate") &&
+    if (results->mode == RESULTS_APPEND && !has_table(results, "fleet_service") &&
         !create_schema(results, err)) {
         return false;
     }
@@ -1174,6 +1177,31 @@ bool results_add_model_value(struct results *results, int64_t cell_id, const cha
     return finish(results, statement, err);
 }
 
+bool results_add_fleet_service(struct results *results, int64_t cell_id,
+                               const struct results_fleet_service *service, struct err *err)
+{
+    sqlite3_stmt *statement = prepare_write(results, STATEMENT_FLEET_SERVICE, err);
+    if (statement == NULL) {
+        return false;
+    }
+    const double numbers[] = {service->failover_h, service->half_width, service->confidence};
+    const double theory[] = {service->unavailability, service->outages_per_h, service->mttf_h,
+                             service->month,          service->year,          service->decade};
+    bind_integer(statement, 1, cell_id);
+    bind_text(statement, 2, service->name);
+    bind_integer(statement, 3, service->order);
+    bind_integer(statement, 4, service->machines);
+    bind_integer(statement, 5, service->needed);
+    for (uint32_t i = 0; i < ARRAY_COUNT(numbers); i++) {
+        bind_real(statement, 6 + (int)i, numbers[i]);
+    }
+    bind_text(statement, 9, service->theory);
+    for (uint32_t i = 0; i < ARRAY_COUNT(theory); i++) {
+        bind_real(statement, 10 + (int)i, theory[i]);
+    }
+    return finish(results, statement, err);
+}
+
 /* ------------------------------------------------------------------------------- how it was run */
 
 bool results_begin_shard(struct results *results, const struct results_shard *shard,
@@ -1367,10 +1395,11 @@ static const char *const digest_queries_arms[] = {
 };
 
 /* Likewise, each by itself. */
-static const char *const digest_tables[] = {"gauge", "estimate"};
+static const char *const digest_tables[] = {"gauge", "estimate", "fleet_service"};
 static const char *const digest_table_queries[] = {
     "SELECT * FROM gauge ORDER BY run_id,name,node,kind,t_ns",
     "SELECT * FROM estimate ORDER BY run_id,service,method",
+    "SELECT * FROM fleet_service ORDER BY cell_id,service",
 };
 
 static bool add_row(void *context, const struct results_row *row)

@@ -6,6 +6,7 @@
  * everywhere. */
 #include "sim/cli/campaign.h"
 
+#include "analysis/fleet_store.h"
 #include "sim/base/base.h"
 #include "sim/base/hash.h"
 #include "sim/cli/pool.h"
@@ -77,7 +78,9 @@ static bool register_cell(struct results *results, struct plan *plan, uint32_t i
     }
     struct results_cell row = {scenario_id,    build_id, cell->label,
                                cell->replicas, params,   cell->set_count};
-    return results_add_cell(results, &row, cell_id, err);
+    const struct spec_fleet *fleet = &cell->spec.fleet;
+    return results_add_cell(results, &row, cell_id, err) &&
+           (!fleet->is_asked || fleet_store_add(results, *cell_id, fleet, err));
 }
 
 bool campaign_register(struct results *results, struct plan *plan, int64_t **cell_ids,

@@ -13,22 +13,6 @@
 #define HITS_MIN         30
 #define LABEL_WIDTH      26
 
-/* "87.66 h", "31.56 s", "315.6 fs": seconds of a year as people read them, four digits. */
-static const char *format_downtime(double seconds, char *out, size_t size)
-{
-    static const struct {
-        double unit;
-        const char *name;
-    } units[] = {{3600, "h"},  {60, "min"},  {1, "s"},      {1e-3, "ms"},
-                 {1e-6, "us"}, {1e-9, "ns"}, {1e-12, "ps"}, {1e-15, "fs"}};
-    uint32_t at = 0;
-    while (at + 1 < ARRAY_COUNT(units) && seconds < units[at].unit) {
-        at++;
-    }
-    snprintf(out, size, "%.4g %s", seconds / units[at].unit, units[at].name);
-    return out;
-}
-
 static void print_interval(const struct estimate *estimate, FILE *out)
 {
     if (estimate->is_bound) {
@@ -62,11 +46,14 @@ static void print_line(const char *label, const struct estimate_sums *sums, doub
                        FILE *out)
 {
     struct estimate estimate = estimate_of(sums, confidence);
-    char downtime[32];
+    char downtime[32] = "< ";
+    const size_t sign = estimate.is_bound ? 2 : 0;
+    const double worst =
+        estimate.is_bound ? estimate.interval.high : estimate.unavailability;
     if (isnan(estimate.unavailability)) {
         return;
     }
-    format_downtime(downtime_s_per_year(estimate.unavailability), downtime, sizeof(downtime));
+    downtime_format(downtime_s_per_year(worst), downtime + sign, sizeof(downtime) - sign);
     fprintf(out, "    %-*.*s %-14.14s %-11.4g ", LABEL_WIDTH, LABEL_WIDTH, label, sums->service,
             estimate.unavailability);
     print_interval(&estimate, out);
