@@ -16,15 +16,20 @@
  *     amplification  value                      numbers      yes
  *     gauge          avg min max last           numbers      avg, last
  *     counter        count rate (per second)    numbers      yes
+ *     unavailability value                      1.5e-6       yes
+ *     downtime       value (in a year)          315.6fs      yes
  *
  * Each run gives one number of a gauge or counter of a model (analysis/gauges.h); min and max are
- * the extreme ones of all runs, the others their mean.
+ * the extreme ones of all runs, the others their mean. Unavailability and downtime are estimates of
+ * a fleet (analysis/estimate.h), from all seeds of a cell together; == and != compare as many
+ * digits as are written. An estimate without a hit has only an upper bound, and is judged by it.
  *
  * Operators: < <= > >= == !=. A run that never recovered counts as an infinite recovery; one
  * without a fault not at all. */
 #ifndef SQUALL_ANALYSIS_THRESHOLD_H
 #define SQUALL_ANALYSIS_THRESHOLD_H
 
+#include "analysis/estimate.h"
 #include "analysis/result.h"
 #include "analysis/results.h"
 #include "analysis/statistics.h"
@@ -44,6 +49,8 @@ enum threshold_metric {
     THRESHOLD_AMPLIFICATION,
     THRESHOLD_GAUGE,
     THRESHOLD_COUNTER,
+    THRESHOLD_UNAVAILABILITY,
+    THRESHOLD_DOWNTIME,
     THRESHOLD_METRIC_COUNT
 };
 extern const char *const threshold_metrics[]; /* names, NULL-terminated */
@@ -74,7 +81,8 @@ struct threshold {
     enum threshold_aggregation aggregation;
     uint32_t percentile_milli; /* p(99.9): 99900 */
     enum threshold_operator operator;
-    double value;      /* ns; shares of one; per second; plain */
+    double value;      /* ns; shares of one; per second; plain; seconds in a year */
+    uint32_t digits;   /* significant ones written, of unavailability and downtime */
     double confidence; /* 0.95; 0: the estimate is judged */
 };
 
@@ -98,6 +106,9 @@ struct threshold_data {
     struct vec values; /* double: of the gauge or counter that is asked about, one for each run that
                           showed it */
     struct histogram latency;
+    bool has_estimate;
+    struct estimate_sums estimate; /* of the service that is asked about */
+    double unit;                   /* what it is divided by: 1, or what theory says */
 };
 void threshold_data_init(struct threshold_data *data);
 void threshold_data_release(struct threshold_data *data);
@@ -116,6 +127,12 @@ void threshold_metric_name(const struct threshold *threshold, const char *text, 
 /* Replaces `values` by that metric of the runs of a cell. */
 bool threshold_data_load_values(struct threshold_data *data, struct results *results,
                                 int64_t cell_id, const char *name, struct err *err);
+
+/* Replaces the estimate by that of the cell which the tags name. *is_asked false: the tags are not
+ * about this cell (another number of machines, another method). */
+bool threshold_data_load_estimate(struct threshold_data *data, struct results *results,
+                                  int64_t cell_id, const struct spec_estimate_tags *tags,
+                                  bool *is_asked, struct err *err);
 
 enum threshold_verdict {
     THRESHOLD_HELD,

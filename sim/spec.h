@@ -339,10 +339,19 @@ struct spec_gauge {
     int64_t until_ns; /* INT64_MAX: the end of the run */
 };
 
+/* What a threshold on an estimate of the fleet looks at. */
+struct spec_estimate_tags {
+    const char *service; /* NULL: it is no such threshold */
+    const char *method;  /* only cells that were estimated so; NULL: any */
+    uint32_t machines;   /* only cells with so many; 0: any */
+    bool is_ratio;       /* not the value, but its ratio to that of the exact model */
+};
+
 struct spec_threshold {
     const char *metric;      /* "latency", "availability", "goodput", "gauge", "counter", ... */
     const char *text;        /* as written: "gauge{name:bolt.bytes-per-commit,from:30s}" */
     struct spec_gauge gauge; /* of gauge and counter */
+    struct spec_estimate_tags estimate; /* of unavailability and downtime */
     const char *expression;  /* "p(99) < 250ms" as written */
     struct spec_place place;
 };
