@@ -7,6 +7,7 @@
 #define SQUALL_REPORTS_PLOT_H
 
 #include "reports/data.h"
+#include "reports/fleet.h"
 #include "reports/gnuplot.h"
 
 /* One picture as index.html shows it. */
@@ -22,6 +23,7 @@ struct plot_figure {
 
 struct plot_context {
     struct report_data *data;
+    struct report_fleet fleet;
     const char *folder;
     enum report_format format;
     bool has_gnuplot;
@@ -42,6 +44,8 @@ bool plot_compare(struct plot_context *context, struct err *err);
 bool plot_cells(struct plot_context *context, struct err *err);
 bool plot_timeline(struct plot_context *context, struct err *err);
 bool plot_availability(struct plot_context *context, struct err *err);
+bool plot_fleet(struct plot_context *context, struct err *err);
+bool plot_fleet_map(struct plot_context *context, struct err *err);
 bool plot_latency(struct plot_context *context, struct err *err);
 bool plot_gauges(struct plot_context *context, struct err *err);
 
