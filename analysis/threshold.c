@@ -214,6 +214,7 @@ static bool parse_downtime(const char *text, struct threshold *threshold, struct
         if (strcmp(rest, units[i].name) == 0 && isdigit((unsigned char)text[0]) && end == rest &&
             threshold->digits <= DIGITS_MAX) {
             threshold->value = number * units[i].s;
+            threshold->unit = units[i].s;
             return true;
         }
     }
@@ -304,7 +305,7 @@ bool threshold_parse(const char *metric, const char *expression, struct threshol
 {
     ASSERT(metric != NULL);
     ASSERT(expression != NULL);
-    *threshold = (struct threshold){.metric = THRESHOLD_METRIC_COUNT};
+    *threshold = (struct threshold){.metric = THRESHOLD_METRIC_COUNT, .unit = 1};
     for (uint32_t i = 0; i < THRESHOLD_METRIC_COUNT; i++) {
         if (strcmp(threshold_metrics[i], metric) == 0) {
             threshold->metric = (enum threshold_metric)i;
@@ -510,17 +511,20 @@ bool threshold_data_load_estimate(struct threshold_data *data, struct results *r
 /* -------------------------------------------------------------------------------------- judging */
 
 /* To as many significant digits as the threshold has. */
-static bool is_same_written(double left, double right, uint32_t digits)
+static bool is_same_written(const struct threshold *threshold, double value)
 {
     char texts[2][40];
-    snprintf(texts[0], sizeof(texts[0]), "%.*e", (int)digits - 1, left);
-    snprintf(texts[1], sizeof(texts[1]), "%.*e", (int)digits - 1, right);
+    const int decimals = (int)threshold->digits - 1;
+    snprintf(texts[0], sizeof(texts[0]), "%.*e", decimals, value / threshold->unit);
+    snprintf(texts[1], sizeof(texts[1]), "%.*e", decimals, threshold->value / threshold->unit);
     return strcmp(texts[0], texts[1]) == 0;
 }
 
-static bool compare(enum threshold_operator operator, double left, double right, uint32_t digits)
+static bool compare(const struct threshold *threshold, double left)
 {
-    switch (operator) {
+    const double right = threshold->value;
+    const bool is_same = threshold->digits > 0 ? is_same_written(threshold, left) : left == right;
+    switch (threshold->operator) {
     case THRESHOLD_LESS:
         return left < right;
     case THRESHOLD_LESS_EQUAL:
@@ -530,9 +534,9 @@ static bool compare(enum threshold_operator operator, double left, double right,
     case THRESHOLD_GREATER_EQUAL:
         return left >= right;
     case THRESHOLD_EQUAL:
-        return digits > 0 ? is_same_written(left, right, digits) : left == right;
+        return is_same;
     case THRESHOLD_NOT_EQUAL:
-        return digits > 0 ? !is_same_written(left, right, digits) : left != right;
+        return !is_same;
     }
     UNREACHABLE();
 }
@@ -827,14 +831,11 @@ struct threshold_outcome threshold_judge(const struct threshold *threshold,
         outcome.verdict = THRESHOLD_UNDECIDED;
         return outcome;
     }
-    outcome.verdict =
-        compare(threshold->operator, outcome.observed, threshold->value, threshold->digits)
-            ? THRESHOLD_HELD
-            : THRESHOLD_CROSSED;
+    outcome.verdict = compare(threshold, outcome.observed) ? THRESHOLD_HELD : THRESHOLD_CROSSED;
     if (threshold->confidence > 0 && outcome.verdict == THRESHOLD_HELD) {
         /* A NaN fails every comparison: without an interval nothing is decided. */
         double end = is_upper_limit(threshold) ? outcome.interval.high : outcome.interval.low;
-        if (!compare(threshold->operator, end, threshold->value, threshold->digits)) {
+        if (!compare(threshold, end)) {
             outcome.verdict = THRESHOLD_UNDECIDED;
         }
     }

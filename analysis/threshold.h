@@ -82,7 +82,8 @@ struct threshold {
     uint32_t percentile_milli; /* p(99.9): 99900 */
     enum threshold_operator operator;
     double value;      /* ns; shares of one; per second; plain; seconds in a year */
-    uint32_t digits;   /* significant ones written, of unavailability and downtime */
+    uint32_t digits;   /* significant ones written, of unavailability and downtime, ... */
+    double unit;       /* ... in this unit: 3600 of "52.60h" */
     double confidence; /* 0.95; 0: the estimate is judged */
 };
 

@@ -342,6 +342,7 @@ struct spec_gauge {
 /* What a threshold on an estimate of the fleet looks at. */
 struct spec_estimate_tags {
     const char *service; /* NULL: it is no such threshold */
+    const char *cell;    /* only cells whose label has this text; NULL: any */
     const char *method;  /* only cells that were estimated so; NULL: any */
     uint32_t machines;   /* only cells with so many; 0: any */
     bool is_ratio;       /* not the value, but its ratio to that of the exact model */
@@ -352,7 +353,7 @@ struct spec_threshold {
     const char *text;        /* as written: "gauge{name:bolt.bytes-per-commit,from:30s}" */
     struct spec_gauge gauge; /* of gauge and counter */
     struct spec_estimate_tags estimate; /* of unavailability and downtime */
-    const char *expression;  /* "p(99) < 250ms" as written */
+    const char *expression;             /* "p(99) < 250ms" as written */
     struct spec_place place;
 };
 

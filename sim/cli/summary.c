@@ -351,7 +351,8 @@ static bool judge_threshold(struct summary *summary, uint32_t index,
     }
     const struct spec_estimate_tags *tags = &spec->estimate;
     if (tags->service != NULL) {
-        bool is_asked = tags->machines == 0 || tags->machines == cell->spec.fleet.machines;
+        bool is_asked = (tags->machines == 0 || tags->machines == cell->spec.fleet.machines) &&
+                        (tags->cell == NULL || strstr(cell->label, tags->cell) != NULL);
         if (!is_asked || !load_estimate(summary, index, tags, data)) {
             return false;
         }

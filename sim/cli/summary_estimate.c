@@ -8,10 +8,12 @@
 #include "sim/base/base.h"
 
 #include <math.h>
+#include <string.h>
 
 #define WEIGHT_SHARE_MAX 0.05
 #define HITS_MIN         30
-#define LABEL_WIDTH      26
+#define LABEL_MIN        26
+#define LABEL_MAX        46
 
 static void print_interval(const struct estimate *estimate, FILE *out)
 {
@@ -42,19 +44,29 @@ static const char *doubt(const struct estimate *estimate)
     return NULL;
 }
 
-static void print_line(const char *label, const struct estimate_sums *sums, double confidence,
-                       FILE *out)
+/* As wide as the longest label, within reason. */
+static int label_width(const struct plan *plan)
+{
+    size_t width = LABEL_MIN;
+    for (uint32_t i = 0; i < plan->cell_count; i++) {
+        size_t length = strlen(plan->cells[i].label);
+        width = length > width ? length : width;
+    }
+    return (int)(width < LABEL_MAX ? width : LABEL_MAX);
+}
+
+static void print_line(const char *label, int width, const struct estimate_sums *sums,
+                       double confidence, FILE *out)
 {
     struct estimate estimate = estimate_of(sums, confidence);
     char downtime[32] = "< ";
     const size_t sign = estimate.is_bound ? 2 : 0;
-    const double worst =
-        estimate.is_bound ? estimate.interval.high : estimate.unavailability;
+    const double worst = estimate.is_bound ? estimate.interval.high : estimate.unavailability;
     if (isnan(estimate.unavailability)) {
         return;
     }
     downtime_format(downtime_s_per_year(worst), downtime + sign, sizeof(downtime) - sign);
-    fprintf(out, "    %-*.*s %-14.14s %-11.4g ", LABEL_WIDTH, LABEL_WIDTH, label, sums->service,
+    fprintf(out, "    %-*.*s %-14.14s %-11.4g ", width, width, label, sums->service,
             estimate.unavailability);
     print_interval(&estimate, out);
     fprintf(out, " %-10s %-8s %8.4g", downtime, estimate_method_name(sums->method),
@@ -73,6 +85,7 @@ bool summary_estimates(struct results *results, const struct plan *plan, const i
                        FILE *out, struct err *err)
 {
     bool is_headed = false;
+    const int width = label_width(plan);
     for (uint32_t i = 0; i < plan->cell_count; i++) {
         static struct estimate_sums sums[ESTIMATE_STORE_MAX];
         const struct spec_fleet *fleet = &plan->cells[i].spec.fleet;
@@ -85,12 +98,12 @@ bool summary_estimates(struct results *results, const struct plan *plan, const i
                 fprintf(out,
                         "\n  AVAILABILITY OF THE FLEET\n    %-*s %-14s %-11s %-22s %-10s %-8s "
                         "%8s\n",
-                        LABEL_WIDTH, "cell", "service", "unavailable", "interval", "a year",
-                        "method", "outages/y");
+                        width, "cell", "service", "unavailable", "interval", "a year", "method",
+                        "outages/y");
                 is_headed = true;
             }
-            print_line(plan->cells[i].label, &sums[s], (double)fleet->confidence_millionths / 1e6,
-                       out);
+            print_line(plan->cells[i].label, width, &sums[s],
+                       (double)fleet->confidence_millionths / 1e6, out);
         }
     }
     return true;

@@ -258,6 +258,10 @@ static bool read_estimate_tag(struct arena *arena, const char *tag, size_t lengt
         estimate->service = value;
         return true;
     }
+    if (strcmp(key, "cell") == 0 && *value != '\0') {
+        estimate->cell = value;
+        return true;
+    }
     if (strcmp(key, "machines") == 0 && units_u64(value, &machines, NULL)) {
         estimate->machines = (uint32_t)machines;
         return (machines >= 1 && machines <= 64) ||
@@ -273,10 +277,11 @@ static bool read_estimate_tag(struct arena *arena, const char *tag, size_t lengt
     }
     estimate->method = value;
     return (strcmp(key, "method") == 0 && is_known) ||
-           err_set(err, ERR_INPUT,
-                   "'%s' is no tag: write service:, machines: or method: (%s), with a value, or "
-                   "against:exact for the ratio of unavailabilities",
-                   written, "exact, binomial, beta-binomial, crude, is, restart or decompose");
+           err_set(
+               err, ERR_INPUT,
+               "'%s' is no tag: write service:, machines:, cell: or method: (%s), with a value, "
+               "or against:exact for the ratio of unavailabilities",
+               written, "exact, binomial, beta-binomial, crude, is, restart or decompose");
 }
 
 bool predicate_metric(struct arena *arena, const char *text, struct spec_threshold *threshold,

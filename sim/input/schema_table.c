@@ -1619,7 +1619,7 @@ static const struct schema_key root_keys[] = {
                     "model shows is gauge{name:x} (avg, min, max, last) or counter{name:x} (count, "
                     "rate per second), with node:, from: and until: to look closer; estimates "
                     "of the fleet are unavailability{service:x} and downtime{service:x} (value), "
-                    "with machines:, method: and against:exact",
+                    "with machines:, cell:, method: and against:exact",
      .example = "{latency: [\"p(99) < 250ms\"], availability: [\"rate >= 99.9% @ 95%\"]}"},
     {.name = "seeds",
      .form = SCHEMA_EITHER,
