@@ -84,6 +84,9 @@ void plot_key_count(struct plot_key *key, const char *title);
 uint32_t plot_key_height(const struct plot_key *key);
 /* Adds "set key"; `left` as for panels. */
 void plot_key_add(struct figure *figure, const struct plot_key *key, uint32_t left);
+/* Adds "set Xtics (...)" with these labels, which gnuplot takes for formats, at these places. */
+void plot_tics_add(struct text *script, const char *axis, const char *const *labels,
+                   const double *positions, uint32_t count);
 /* A round upper end above `maximum` for an axis that begins at 0. */
 double plot_ceiling(double maximum);
 /* Adds a logarithmic y axis for milliseconds between these two, with decades written as durations

@@ -320,13 +320,7 @@ static void add_x_axis(const struct curves *curves, struct figure *figure)
         text_printf(script, "set xtics %d\nset format x '%%.0f'\n", last - first > 20 ? 5 : 1);
         return;
     }
-    text_add(script, "set xtics (");
-    for (uint32_t i = 0; i < axis->count; i++) {
-        text_add(script, i == 0 ? "" : ", ");
-        gnuplot_quote(script, axis->labels[i], 16);
-        text_printf(script, " %.9g", axis->positions[i]);
-    }
-    text_add(script, ") noenhanced\n");
+    plot_tics_add(script, "x", axis->labels, axis->positions, axis->count);
 }
 
 /* "1 h" on the left, nines on the right, over the same range. */
@@ -399,9 +393,10 @@ static bool has_method(const struct curves *curves, enum estimate_method method,
     return count > 0;
 }
 
-/* What is beside each other must not cover each other. */
+/* What is beside each other must not cover each other: places for methods, and for lines too when
+ * `has_lines`. */
 static double shift_of(const struct curves *curves, uint32_t line, enum estimate_method method,
-                       double step_max)
+                       bool has_lines)
 {
     uint32_t methods = 0;
     uint32_t before = 0;
@@ -411,9 +406,10 @@ static double shift_of(const struct curves *curves, uint32_t line, enum estimate
             methods++;
         }
     }
-    const double places = (double)curves->line_count * methods;
-    const double step = fmin(step_max, 0.7 / places);
-    const double place = (double)before * curves->line_count + line;
+    const uint32_t lines = has_lines ? curves->line_count : 1;
+    const double places = (double)lines * methods;
+    const double step = fmin(has_lines ? 0.1 : 0.05, 0.7 / places);
+    const double place = (double)before * lines + (has_lines ? line : 0);
     return (place - (places - 1) / 2) * step;
 }
 
@@ -492,7 +488,7 @@ static void add_points(const struct curves *curves, struct figure *figure, uint3
 {
     struct text *script = &figure->script;
     const struct line *line = &curves->lines[index];
-    const double shift = shift_of(curves, index, method, 0.04);
+    const double shift = shift_of(curves, index, method, false);
     const double bottom = unit == 1 ? fmax(curves->lowest_s, FLOOR_S) * 0.5 : 0;
     for (int kind = KIND_REACHED; kind <= KIND_OPEN; kind++) {
         if (line->points[method][kind] > 0) {
@@ -651,7 +647,7 @@ static bool draw_ratio(struct curves *curves, struct err *err)
                             ", \\\n'data/fleet-%u.csv' using ($1 + %.3f):($13 == %d && $14 == %d ? "
                             "$9 : NaN):10:11 with yerrorbars linestyle %u dashtype 1 linewidth 1.3 "
                             "pointtype %d pointsize 0.9 notitle",
-                            i + 1, shift_of(curves, i, (enum estimate_method)m, 0.1), kind, m,
+                            i + 1, shift_of(curves, i, (enum estimate_method)m, true), kind, m,
                             i + 1, kind == KIND_REACHED ? shapes[m].filled : shapes[m].hollow);
             }
         }

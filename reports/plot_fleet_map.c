@@ -28,7 +28,8 @@ static const char palette[] =
 struct grid {
     const struct report_fleet *fleet;
     const char *service;
-    double *nines; /* [row * columns + column]; NaN: nothing */
+    double *nines;  /* [row * columns + column]; NaN: nothing */
+    double *places; /* 0, 1, 2, ... */
     bool has_estimates;
     bool has_theory;
     double low;
@@ -53,8 +54,10 @@ static void fill(struct grid *grid, struct arena *arena)
     const struct report_fleet *fleet = grid->fleet;
     const uint32_t cells = fleet->first.count * fleet->second.count;
     grid->nines = arena_alloc_array(arena, cells, sizeof(*grid->nines));
+    grid->places = arena_alloc_array(arena, cells, sizeof(*grid->places));
     for (uint32_t i = 0; i < cells; i++) {
         grid->nines[i] = NAN;
+        grid->places[i] = i;
     }
     for (uint32_t i = 0; i < fleet->point_count; i++) {
         const struct fleet_point *point = &fleet->points[i];
@@ -97,17 +100,6 @@ static bool write_grid(const struct grid *grid, const struct figure *figure, str
     return is_fine;
 }
 
-static void add_tics(struct text *script, const char *axis, const struct fleet_axis *values)
-{
-    text_printf(script, "set %stics (", axis);
-    for (uint32_t i = 0; i < values->count; i++) {
-        text_add(script, i == 0 ? "" : ", ");
-        gnuplot_quote(script, values->labels[i], 14);
-        text_printf(script, " %u", i);
-    }
-    text_add(script, ") noenhanced scale 0\n");
-}
-
 static void add_script(const struct grid *grid, struct figure *figure, struct report_data *data)
 {
     const struct report_fleet *fleet = grid->fleet;
@@ -121,11 +113,13 @@ static void add_script(const struct grid *grid, struct figure *figure, struct re
                    arena_printf(&data->arena, "%s: nines of %s", data->scenario, grid->service));
     plot_label_add(figure, LEFT, 42, 12, "left textcolor rgb '#555555'",
                    "more is better: 3.0 is up 99.9% of the time");
-    add_tics(script, "x", &fleet->first);
-    add_tics(script, "y", &fleet->second);
+    /* By column: machines are not at even distances. */
+    plot_tics_add(script, "x", fleet->first.labels, grid->places, fleet->first.count);
+    plot_tics_add(script, "y", fleet->second.labels, grid->places, fleet->second.count);
     text_add(script, palette);
     text_printf(script,
-                "set cbrange [%.9e:%.9e]\nunset colorbox\nunset grid\nunset key\nset border 0\n"
+                "set cbrange [%.9e:%.9e]\nunset colorbox\nset tics scale 0\nunset grid\nunset "
+                "key\nset border 0\n"
                 "set xrange [-0.5:%u.5]\nset yrange [-0.5:%u.5]\nset xlabel ",
                 grid->low, grid->high > grid->low ? grid->high : grid->low + 1,
                 fleet->first.count - 1, fleet->second.count - 1);
