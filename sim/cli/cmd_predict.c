@@ -27,7 +27,11 @@ static const char doc[] =
     "  cache       database hit [fanOut]             load that a flush survives\n"
     "  resync      size save send load [hard soft softTime]\n"
     "              full copies that begin again\n"
-    "  offered     load capacity attempts            an overload with retries\n\n"
+    "  offered     load capacity attempts            an overload with retries\n"
+    "  fleet       machines needed life repair [crews shocks failover]\n"
+    "              downtime of machines that fail and are repaired\n"
+    "  copysets    nodes [lost replicas scatter trials seed]\n"
+    "              data lost when many nodes are lost at once, with a simulation\n\n"
     "Examples:\n"
     "  squall predict --capacity 300/s --servers 30 --timeout 1s --retries 1\n"
     "  squall predict --capacity 300/s --timeout 1s --retries 1 --load 280/s \\\n"
@@ -37,7 +41,8 @@ static const char doc[] =
     "                 --load 380/s --trigger capacity --factor 20% --duration 10s\n"
     "  squall predict --capacity 10/s --timeout 4s --retries 3 --load 8/s \\\n"
     "                 --queue 100\n"
-    "  squall predict --law batch items=1200 service=10ms workers=2 timeout=3s\n\n"
+    "  squall predict --law batch items=1200 service=10ms workers=2 timeout=3s\n"
+    "  squall predict --law fleet machines=5 needed=3 life=99h repair=1h\n\n"
     "Exit status 0: the prediction was printed; 2: the command line is wrong.";
 
 enum {
@@ -81,7 +86,7 @@ static const struct argp_option options[] = {
     {"duration", KEY_DURATION, "TIME", 0, "of the trigger (default: only the tipping duration)", 0},
     {"set", KEY_SET, "PATH=VALUE", 0, "override a key of the scenario, as `squall run` does", 0},
     {"law", KEY_LAW, "NAME", 0,
-     "a closed form instead: batch, error-path, cache, resync or offered", 0},
+     "a closed form instead: batch, error-path, cache, resync, offered, fleet or copysets", 0},
     {0},
 };
 
