@@ -470,7 +470,7 @@ bool threshold_data_load_values(struct threshold_data *data, struct results *res
 static bool load_theory(struct results *results, int64_t cell_id, const char *service,
                         double *unavailability, struct err *err)
 {
-    static struct fleet_store_row rows[FLEET_STORE_SERVICES];
+    struct fleet_store_row rows[FLEET_STORE_SERVICES];
     uint32_t count = 0;
     *unavailability = NAN;
     if (!fleet_store_load(results, cell_id, rows, &count, err)) {

@@ -24,10 +24,11 @@ struct loading {
     const char *names[AXES_MAX];
     bool is_drawn[AXES_MAX]; /* cells differ in it, and not only as they do in machines */
     uint32_t axis_count;
-    const char **values; /* [cell * AXES_MAX + axis]; NULL: the cell has none */
-    uint32_t *machines;  /* of each cell; 0: no fleet */
-    int32_t first;       /* axis; -1: machines */
-    int32_t second;      /* axis; -1: none */
+    const char **values;        /* [cell * AXES_MAX + axis]; NULL: the cell has none */
+    uint32_t *machines;         /* of each cell; 0: no fleet */
+    struct estimate_sums *sums; /* of the cell that is being read */
+    int32_t first;              /* axis; -1: machines */
+    int32_t second;             /* axis; -1: none */
 };
 
 const char *fleet_method_title(enum estimate_method method)
@@ -261,8 +262,8 @@ static void add_point(struct loading *loading, struct fleet_point point, const c
 
 static bool load_cell(struct loading *loading, uint32_t cell, struct err *err)
 {
-    static struct estimate_sums sums[ESTIMATE_STORE_MAX];
-    static struct fleet_store_row rows[FLEET_STORE_SERVICES];
+    struct estimate_sums *sums = loading->sums;
+    struct fleet_store_row rows[FLEET_STORE_SERVICES];
     struct report_fleet *fleet = loading->fleet;
     struct report_data *data = loading->data;
     uint32_t sums_count = 0;
@@ -356,6 +357,7 @@ bool report_fleet_load(struct report_fleet *fleet, struct report_data *data, str
     const uint32_t room = data->cell_count * CELL_MAX;
     const uint32_t points = room < POINTS_MAX ? room : POINTS_MAX;
     loading.values = arena_alloc_array(arena, data->cell_count * AXES_MAX, sizeof(*loading.values));
+    loading.sums = arena_alloc_array(arena, ESTIMATE_STORE_MAX, sizeof(*loading.sums));
     loading.machines = arena_alloc_array(arena, data->cell_count, sizeof(*loading.machines));
     fleet->points = arena_alloc_array(arena, points, sizeof(*fleet->points));
     fleet->series = arena_alloc_array(arena, points, sizeof(*fleet->series));

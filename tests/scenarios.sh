@@ -11,7 +11,8 @@ failed=0
 for scenario in scenarios/*/*.yaml; do
     case $scenario in
     scenarios/metastable/*) seeds=1..2 ;;
-    scenarios/availability/*) seeds=1..3 ;;
+    scenarios/availability/replicas.yaml) seeds=1..3 ;;
+    scenarios/availability/*) seeds='' ;;
     scenarios/defects/*) seeds='' ;;
     *) seeds=1..10 ;;
     esac
