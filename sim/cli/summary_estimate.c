@@ -7,7 +7,6 @@
 #include "analysis/fleet_exact.h"
 #include "sim/base/base.h"
 
-#include <math.h>
 #include <string.h>
 
 #define WEIGHT_SHARE_MAX 0.05
@@ -62,7 +61,7 @@ static void print_line(const char *label, int width, const struct estimate_sums 
     char downtime[32] = "< ";
     const size_t sign = estimate.is_bound ? 2 : 0;
     const double worst = estimate.is_bound ? estimate.interval.high : estimate.unavailability;
-    if (isnan(estimate.unavailability)) {
+    if (!(estimate.unavailability >= 0)) { /* nothing was measured */
         return;
     }
     downtime_format(downtime_s_per_year(worst), downtime + sign, sizeof(downtime) - sign);
