@@ -21,13 +21,14 @@
 #include <math.h>
 #include <string.h>
 
-#define SERIES_MAX GNUPLOT_LINES
-#define WIDTH      960u
-#define HEIGHT     600u
-#define TARGET     0.1   /* half-width for which the price is told */
-#define HITS_MIN   30    /* an interval from fewer is not to be believed */
-#define FLOOR_S    1e-24 /* of a year; nothing is drawn below */
-#define KINDS      3
+#define SERIES_MAX  GNUPLOT_LINES
+#define WIDTH       960u
+#define HEIGHT      600u
+#define TARGET      0.1   /* half-width for which the price is told */
+#define HITS_MIN    30    /* an interval from fewer is not to be believed */
+#define FLOOR_S     1e-24 /* of a year; nothing is drawn below */
+#define KINDS       3
+#define DECADES_MIN 100.0 /* between the ends of a logarithmic axis, at least */
 
 enum kind { KIND_REACHED, KIND_OPEN, KIND_BOUND };
 
@@ -323,44 +324,61 @@ static void add_x_axis(const struct curves *curves, struct figure *figure)
     plot_tics_add(script, "x", axis->labels, axis->positions, axis->count);
 }
 
-/* "1 h" on the left, nines on the right, over the same range. */
-static void add_downtime_axis(const struct curves *curves, struct figure *figure)
+/* Of the logarithmic axis. Numbers close to each other still get some axis around them. */
+static double bottom_of(const struct curves *curves)
+{
+    const double low = fmax(curves->lowest_s, FLOOR_S) * 0.5;
+    return fmin(low, curves->highest_s * 4 / DECADES_MIN);
+}
+
+/* "1 fs", "1 ps", ...; with 10 and 100 of each when there is room, and 2, 5, 20, ... when there is
+ * more. */
+static void add_human_tics(struct text *script, double low, double high)
 {
     static const struct {
         const char *name;
         double s;
-        bool is_fine; /* only where there is room */
-    } tics[] = {{"1 fs", 1e-15, false},       {"10 fs", 1e-14, true},
-                {"100 fs", 1e-13, true},      {"1 ps", 1e-12, false},
-                {"10 ps", 1e-11, true},       {"100 ps", 1e-10, true},
-                {"1 ns", 1e-9, false},        {"10 ns", 1e-8, true},
-                {"100 ns", 1e-7, true},       {"1 \xc2\xb5s", 1e-6, false},
-                {"10 \xc2\xb5s", 1e-5, true}, {"100 \xc2\xb5s", 1e-4, true},
-                {"1 ms", 1e-3, false},        {"10 ms", 1e-2, true},
-                {"100 ms", 0.1, true},        {"1 s", 1, false},
-                {"10 s", 10, true},           {"1 min", 60, false},
-                {"10 min", 600, true},        {"1 h", 3600, false},
-                {"10 h", 36000, true},        {"1 day", 86400, false},
-                {"10 days", 864000, true},    {"100 days", 8640000, true},
-                {"1 year", 31557600, false}};
-    struct text *script = &figure->script;
-    const double year = downtime_s_per_year(1);
-    const double low = fmax(curves->lowest_s, FLOOR_S) * 0.5;
-    const double high = fmin(curves->highest_s * 2, year * 1.2);
-    const bool is_wide = log10(high / low) > 9;
-    text_printf(script,
-                "set border 11\nset logscale y\nset logscale y2\nset yrange [%.9e:%.9e]\n"
-                "set y2range [%.9e:%.9e]\nset ytics (",
-                low, high, low, high);
+        int count_max; /* of them in a tic: the next unit begins */
+    } units[] = {{"fs", 1e-15, 500},       {"ps", 1e-12, 500},   {"ns", 1e-9, 500},
+                 {"\xc2\xb5s", 1e-6, 500}, {"ms", 1e-3, 500},    {"s", 1, 30},
+                 {"min", 60, 30},          {"h", 3600, 10},      {"day", 86400, 1},
+                 {"days", 86400, 200},     {"year", 31557600, 1}};
+    static const int counts[] = {1, 2, 5, 10, 20, 30, 50, 100, 200, 500};
+    static const int levels[] = {0, 2, 2, 1, 2, 2, 2, 1, 2, 2};
+    const double decades = log10(high / low);
+    const int level = decades > 9 ? 0 : decades > 3 ? 1 : 2;
     const char *comma = "";
-    for (uint32_t i = 0; i < ARRAY_COUNT(tics); i++) {
-        if (tics[i].s >= low && tics[i].s <= high && !(is_wide && tics[i].is_fine)) {
-            text_printf(script, "%s'%s' %.9e", comma, tics[i].name, tics[i].s);
-            comma = ", ";
+    text_add(script, "set ytics (");
+    for (uint32_t u = 0; u < ARRAY_COUNT(units); u++) {
+        const bool is_plural = strcmp(units[u].name, "days") == 0;
+        const bool is_decimal = units[u].count_max == 500 || is_plural;
+        for (uint32_t i = is_plural ? 1 : 0; i < ARRAY_COUNT(counts); i++) {
+            const double at = counts[i] * units[u].s;
+            bool is_round = counts[i] != 30 || !is_decimal;
+            if (counts[i] <= units[u].count_max && levels[i] <= level && is_round && at >= low &&
+                at <= high) {
+                text_printf(script, "%s'%d %s' %.9e", comma, counts[i], units[u].name, at);
+                comma = ", ";
+            }
         }
     }
-    text_add(script, ")\nset y2tics (");
-    comma = "";
+    text_add(script, ")\n");
+}
+
+/* Durations on the left, nines on the right, over the same range. */
+static void add_downtime_axis(const struct curves *curves, struct figure *figure)
+{
+    struct text *script = &figure->script;
+    const double year = downtime_s_per_year(1);
+    const double low = bottom_of(curves);
+    const double high = fmin(fmax(curves->highest_s * 2, low * DECADES_MIN), year * 1.2);
+    text_printf(script,
+                "set border 11\nset logscale y\nset logscale y2\nset yrange [%.9e:%.9e]\n"
+                "set y2range [%.9e:%.9e]\n",
+                low, high, low, high);
+    add_human_tics(script, low, high);
+    text_add(script, "set y2tics (");
+    const char *comma = "";
     for (int nines = 0; nines <= 40; nines++) {
         const double at = year * pow(10, -nines);
         if (at >= low && at <= high) {
@@ -489,7 +507,7 @@ static void add_points(const struct curves *curves, struct figure *figure, uint3
     struct text *script = &figure->script;
     const struct line *line = &curves->lines[index];
     const double shift = shift_of(curves, index, method, false);
-    const double bottom = unit == 1 ? fmax(curves->lowest_s, FLOOR_S) * 0.5 : 0;
+    const double bottom = unit == 1 ? bottom_of(curves) : 0;
     for (int kind = KIND_REACHED; kind <= KIND_OPEN; kind++) {
         if (line->points[method][kind] > 0) {
             text_printf(script,

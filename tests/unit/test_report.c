@@ -856,6 +856,48 @@ static void add_fleets(struct lab *lab)
     }
 }
 
+TEST(report, what_was_not_measured_has_no_curve_of_availability)
+{
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "storm"));
+    for (int64_t nodes = 1; nodes <= 3; nodes += 2) {
+        add_cell(&lab, "naive", nodes); /* the first series, without a run */
+        struct run_shape shape = {add_cell(&lab, "aws", nodes), 1, 4 * S, false, false, NULL};
+        add_run(&lab, &shape);
+    }
+    CHECK(write_to(&lab, lab.report, NULL));
+    CHECK(has_file(lab.report, "img/availability.svg"));
+    CHECK(!file_has(lab.report, "plot/availability.gp", "preset=naive"));
+    lab_close(&lab);
+}
+
+TEST(report, what_clients_saw_stands_beside_the_fleet)
+{
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "fleets"));
+    add_fleet_cell(&lab, 1, "0%", SPEC_ESTIMATOR_EXACT);
+    add_fleet_cell(&lab, 3, "0%", SPEC_ESTIMATOR_EXACT);
+    struct run_shape shape = {add_cell(&lab, "naive", 3), 1, 4 * S, false, false, NULL};
+    struct spec_service service = {.name = "majority", .needed = 2};
+    struct spec_fleet fleet = {.is_asked = true,
+                               .machines = 3,
+                               .life = exponential(99 * HOUR),
+                               .repair = exponential(HOUR),
+                               .services = &service,
+                               .service_count = 1,
+                               .half_width_millionths = 100000,
+                               .confidence_millionths = 950000};
+    CHECK(fleet_store_add(lab.results, shape.cell_id, &fleet, NULL));
+    add_run(&lab, &shape);
+    CHECK(write_to(&lab, lab.report, NULL));
+    /* 4 of 100 s; from one seed there is no interval. */
+    CHECK(file_has(lab.report, "data/fleet-clients.csv",
+                   "3.000000000e+00,1.262304000e+06,1.262304000e+06,1.262304000e+06,"));
+    CHECK(file_has(lab.report, "plot/fleet-downtime.gp", "what clients saw in runs"));
+    CHECK(file_has(lab.report, "index.html", "id=\"cells\""));
+    lab_close(&lab);
+}
+
 TEST(report, fleets_have_curves_a_map_and_tables)
 {
     struct lab lab;
