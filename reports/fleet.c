@@ -350,8 +350,11 @@ bool report_fleet_load(struct report_fleet *fleet, struct report_data *data, str
     struct loading loading = {.fleet = fleet, .data = data};
     int64_t count = 0;
     *fleet = (struct report_fleet){0};
-    if (!has_fleets(data, &count, err) || count == 0 || data->cell_count == 0) {
-        return count == 0;
+    if (!has_fleets(data, &count, err)) {
+        return false;
+    }
+    if (count == 0 || data->cell_count == 0) {
+        return true;
     }
     struct arena *arena = &data->arena;
     const uint32_t room = data->cell_count * CELL_MAX;
