@@ -15,9 +15,12 @@
 #include <gsl/gsl_errno.h>
 #include <gsl/gsl_statistics_double.h>
 #include <math.h>
+#include <stdlib.h>
 
 #define HALVINGS 200
 #define YEAR_S   31557600.0
+
+#define SHARE_EXACT 1e-12 /* rounding of a product of shares */
 
 #define LOGIT_STEPS 60
 #define LOGIT_EXACT 1e-10
@@ -311,6 +314,74 @@ struct logit_fit logit_fit(const struct dose *doses, uint32_t count, double conf
         return fit;
     }
     return fit;
+}
+
+/* ------------------------------------------------------------------------------------- lifetimes
+ */
+
+static int compare_lifetimes(const void *left, const void *right)
+{
+    const struct lifetime *a = left;
+    const struct lifetime *b = right;
+    if (a->time != b->time) {
+        return a->time < b->time ? -1 : 1;
+    }
+    return (int)a->is_censored - (int)b->is_censored;
+}
+
+static struct interval around_share(double share, double deviation, double z)
+{
+    if (!(share > 0) || share >= 1) {
+        return (struct interval){NAN, NAN};
+    }
+    double half = z * deviation / (share * -log(share));
+    return (struct interval){pow(share, exp(half)), pow(share, exp(-half))};
+}
+
+uint32_t kaplan_meier(struct lifetime *times, uint32_t count, double confidence,
+                      struct survival *steps)
+{
+    qsort(times, count, sizeof(*times), compare_lifetimes);
+    quiet();
+    double z = gsl_cdf_ugaussian_Pinv(0.5 + confidence / 2);
+    double share = 1;
+    double sum = 0; /* Greenwood's */
+    uint32_t made = 0;
+    uint32_t next;
+    for (uint32_t i = 0; i < count; i = next) {
+        ASSERT(times[i].time >= 0);
+        uint32_t events = 0;
+        for (next = i; next < count && times[next].time == times[i].time; next++) {
+            events += times[next].is_censored ? 0 : 1;
+        }
+        if (events == 0) {
+            continue;
+        }
+        double risk = count - i;
+        share *= (risk - events) / risk;
+        sum += risk > events ? events / (risk * (risk - events)) : 0;
+        double deviation = share > 0 ? share * sqrt(sum) : (double)NAN;
+        steps[made++] = (struct survival){
+            times[i].time, count - i, events, share, deviation, around_share(share, deviation, z)};
+    }
+    return made;
+}
+
+struct mean kaplan_meier_quantile(const struct survival *steps, uint32_t step_count, double p)
+{
+    ASSERT(p > 0);
+    ASSERT(p < 1);
+    double rest = 1 - p + SHARE_EXACT;
+    struct mean quantile = {INFINITY, NAN, {INFINITY, INFINITY}, 0};
+    for (uint32_t i = step_count; i > 0; i--) {
+        const struct survival *step = &steps[i - 1];
+        quantile.count += step->events;
+        quantile.mean = step->share <= rest ? step->time : quantile.mean;
+        bool is_low = step->interval.low <= rest || step->share <= 0;
+        quantile.interval.low = is_low ? step->time : quantile.interval.low;
+        quantile.interval.high = step->interval.high <= rest ? step->time : quantile.interval.high;
+    }
+    return quantile;
 }
 
 double nines_of(double unavailability)

@@ -85,6 +85,32 @@ struct logit_fit {
 };
 struct logit_fit logit_fit(const struct dose *doses, uint32_t count, double confidence);
 
+/* How long something lasts, from times of which some are cut off: of a censored one it is known
+ * only that it lasts longer. The product-limit estimator (Kaplan & Meier, JASA 53, 1958) with
+ * Greenwood's variance (1926) and an interval on the scale of log(-log), which stays within 0 and 1
+ * (Kalbfleisch & Prentice, The Statistical Analysis of Failure Time Data, 1.4). */
+struct lifetime {
+    double time; /* >= 0 */
+    bool is_censored;
+};
+/* One step down of the curve. */
+struct survival {
+    double time;
+    uint64_t at_risk; /* just before it */
+    uint64_t events;  /* at it, >= 1 */
+    double share;     /* that lasts longer */
+    double deviation; /* of the share, Greenwood; NaN when the share is 0 */
+    struct interval interval;
+};
+/* Sorts `times` and writes at most `count` steps in order of time; returns their number. What is
+ * censored at the time of an event was still at risk then. */
+uint32_t kaplan_meier(struct lifetime *times, uint32_t count, double confidence,
+                      struct survival *steps);
+/* The first time by which a share `p` in (0, 1) has ended: infinite when so many never did, as far
+ * as was looked. The interval is that of Brookmeyer & Crowley (Biometrics 38, 1982): the times at
+ * which the interval of the curve holds 1 - p. `count` in the result is that of the events. */
+struct mean kaplan_meier_quantile(const struct survival *steps, uint32_t step_count, double p);
+
 /* -log10(unavailability): 3 for 0.001; infinity for 0. */
 double nines_of(double unavailability);
 /* Downtime in seconds of a year of 365.25 days. */

@@ -440,6 +440,16 @@ static void fill_padding(unsigned char *padding, uint32_t size, uint64_t value)
     }
 }
 
+/* Whose operation it is. */
+static uint32_t user_of(const struct load *load, uint32_t source)
+{
+    const uint32_t count = load->spec->client.count;
+    if (is_closed(load)) {
+        return source;
+    }
+    return count > 0 ? (uint32_t)((load->operation_count - 1) % count) : 0;
+}
+
 /* The operation that the source wants next, without its process. */
 static struct sq_operation draw_operation(struct load *load, uint32_t source_index)
 {
@@ -451,6 +461,7 @@ static struct sq_operation draw_operation(struct load *load, uint32_t source_ind
     ASSERT(load->operation_count >> ORDINAL_BITS == 0);
     return (struct sq_operation){
         .load = load->index,
+        .user = user_of(load, source_index),
         .kind = is_update ? SQ_KV_UPDATE : SQ_KV_READ,
         .key = key,
         .argument = is_update ? (uint64_t)load->index << ORDINAL_BITS | load->operation_count : 0,

@@ -31,6 +31,13 @@ enum {
     REPLICA_SEGMENT_SIZE,
     REPLICA_READS,
     REPLICA_EMPTY_DISK,
+    REPLICA_LOG_STORE,
+    REPLICA_APPEND_BYTES,
+    REPLICA_NO_FREELIST_SYNC,
+    REPLICA_AGED_NODES,
+    REPLICA_AGED_PAGES,
+    REPLICA_COMMIT_COST,
+    REPLICA_LIST_COST,
     REPLICA_OPTION_COUNT,
 };
 
@@ -49,10 +56,25 @@ enum {
          "size at which a new file of the log is begun"},                                          \
         {"reads", SQ_OPTION_CHOICE, "log", "log|lease",                                            \
          "reads as log entries, or from a leader with a lease"},                                   \
+        {"emptyDisk", SQ_OPTION_CHOICE, "join", "join|bootstrap",                                  \
+         "what a node that comes back with an empty disk does: wait for the leader, or start "     \
+         "as a founding member again"},                                                            \
+        {"logStore", SQ_OPTION_CHOICE, "segments", "segments|bolt",                                \
+         "files of raft's log: segments that are appended to, or one file with a B+tree and a "    \
+         "list of free pages, as BoltDB's"},                                                       \
+        {"appendBytes", SQ_OPTION_SIZE, "0B", NULL,                                                \
+         "most bytes that share one write of the leader's log; 0B: all that wait"},                \
+        {"noFreelistSync", SQ_OPTION_BOOLEAN, "false", NULL,                                       \
+         "logStore bolt: do not write the list of free pages (bbolt's NoFreelistSync)"},           \
+        {"agedNodes", SQ_OPTION_COUNT, "0", NULL,                                                  \
+         "logStore bolt: so many nodes, from the first, begin with a file that was large once"},   \
+        {"agedPages", SQ_OPTION_COUNT, "100000", NULL,                                             \
+         "logStore bolt: free pages in their files, written and deleted before the first boot"},   \
+        {"commitCost", SQ_OPTION_DURATION, "20us", NULL,                                           \
+         "logStore bolt: processor time of a transaction"},                                        \
     {                                                                                              \
-        "emptyDisk", SQ_OPTION_CHOICE, "join", "join|bootstrap",                                   \
-            "what a node that comes back with an empty disk does: wait for the leader, or start "  \
-            "as a founding member again"                                                           \
+        "listCost", SQ_OPTION_DURATION, "600ns", NULL,                                             \
+            "logStore bolt: processor time of a transaction for each thousand free pages"          \
     }
 
 struct replica;
@@ -100,6 +122,8 @@ enum sq_status replica_boot(struct replica *replica, struct sq_env *env, const s
 void replica_deliver(struct replica *replica, sq_node from, const void *data, size_t size);
 void replica_request(struct replica *replica, const struct sq_request *request);
 void replica_timer(struct replica *replica, uint64_t tag);
+/* `compact` copies the log's file anew, with logStore bolt. Others mean nothing. */
+void replica_signal(struct replica *replica, const char *name, int64_t value);
 
 /* For the state machine: */
 

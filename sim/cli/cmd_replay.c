@@ -7,6 +7,7 @@
 #include "analysis/metastability.h"
 #include "analysis/results.h"
 #include "sim/base/base.h"
+#include "sim/base/text.h"
 #include "sim/base/units.h"
 #include "sim/cli/arms.h"
 #include "sim/cli/campaign.h"
@@ -178,20 +179,23 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 /* What is looked for in results.sqlite. */
 struct memory {
     const struct cell *cell;
+    const char *const *sets; /* what makes the stored scenario this cell */
+    uint32_t set_count;
     char hex[17];
 };
 
 /* Does the normalised scenario `yaml` describe this very cell? A campaign with other overrides has
  * runs of the same name, label and seed that are none of this one. */
-static bool describes(const char *yaml, const struct cell *cell)
+static bool describes(const char *yaml, const struct memory *memory)
 {
+    const struct cell *cell = memory->cell;
     struct diag diag;
     diag_init(&diag);
     bool is_same = false;
     struct scenario *scenario =
         scenario_parse(cell->spec.file, yaml, strlen(yaml), catalog_get(), &diag);
     struct plan plan;
-    struct plan_options plan_options = {.sets = cell->sets, .set_count = cell->set_count};
+    struct plan_options plan_options = {.sets = memory->sets, .set_count = memory->set_count};
     if (scenario != NULL && plan_build(&plan, scenario, &plan_options, &diag)) {
         is_same = strcmp(plan.cells[0].spec.canonical, cell->spec.canonical) == 0;
         plan_release(&plan);
@@ -204,7 +208,7 @@ static bool describes(const char *yaml, const struct cell *cell)
 static bool take_digest(void *context, const struct results_row *row)
 {
     struct memory *memory = context;
-    if (describes(row->values[1].text, memory->cell) &&
+    if (describes(row->values[1].text, memory) &&
         strtoull(row->values[0].text, NULL, 16) != RUNNER_NO_DIGEST) {
         snprintf(memory->hex, sizeof(memory->hex), "%s", row->values[0].text);
         return false;
@@ -214,10 +218,49 @@ static bool take_digest(void *context, const struct results_row *row)
 
 #define OF_RUN                                                                                     \
     " JOIN cell c USING(cell_id) JOIN scenario s USING(scenario_id) JOIN build b USING(build_id) " \
-    "WHERE s.name=?1 AND c.label=?2 AND r.seed=?3 AND b.version=?4 AND r.verdict<>'error'"
-static const char run_sql[] = "SELECT r.trace_hash, s.yaml FROM run r" OF_RUN;
-static const char arm_sql[] =
-    "SELECT a.trace_hash, s.yaml FROM arm a JOIN run r USING(run_id)" OF_RUN " AND a.arm=?5";
+    "WHERE s.name=?1 AND r.seed=?3 AND b.version=?4 AND r.verdict<>'error' AND "
+#define BY_LABEL "c.label=?2"
+/* Cells of experiments are made by settings that stand on the replay line, one a line in ?2. */
+#define BY_SETTINGS                                                                                \
+    "EXISTS (SELECT 1 FROM cell_param p WHERE p.cell_id=c.cell_id) AND NOT EXISTS (SELECT 1 FROM " \
+    "cell_param p WHERE p.cell_id=c.cell_id AND "                                                  \
+    "instr(?2, char(10)||p.name||'='||p.value||char(10))=0)"
+#define RUN_SQL "SELECT r.trace_hash, s.yaml FROM run r" OF_RUN
+#define ARM_SQL "SELECT a.trace_hash, s.yaml FROM arm a JOIN run r USING(run_id)" OF_RUN
+static const char run_sql[] = RUN_SQL BY_LABEL;
+static const char arm_sql[] = ARM_SQL BY_LABEL " AND a.arm=?5";
+static const char run_of_experiment_sql[] = RUN_SQL BY_SETTINGS;
+static const char arm_of_experiment_sql[] = ARM_SQL BY_SETTINGS " AND a.arm=?5";
+
+/* Looks for the run among the cells of the sweep, and then among those of an experiment. */
+static bool find_digest(const struct arguments *arguments, struct results *results,
+                        struct memory *memory, const char *name, struct err *err)
+{
+    char seed[32];
+    snprintf(seed, sizeof(seed), "0x%016llx", (unsigned long long)arguments->seed);
+    bool is_arm = arguments->arm != ARM_TRIGGER;
+    const char *parameters[] = {name, memory->cell->label, seed, build_version(),
+                                arm_name(arguments->arm)};
+    memory->sets = memory->cell->sets;
+    memory->set_count = memory->cell->set_count;
+    bool is_fine = results_query(results, is_arm ? arm_sql : run_sql, parameters, is_arm ? 5 : 4,
+                                 take_digest, memory, err);
+    if (!is_fine || memory->hex[0] != '\0' || arguments->set_count == 0) {
+        return is_fine;
+    }
+    struct text settings;
+    text_init(&settings);
+    for (uint32_t i = 0; i < arguments->set_count; i++) {
+        text_printf(&settings, "\n%s\n", arguments->sets[i]);
+    }
+    parameters[1] = text_of(&settings);
+    memory->sets = arguments->sets;
+    memory->set_count = arguments->set_count;
+    is_fine = results_query(results, is_arm ? arm_of_experiment_sql : run_of_experiment_sql,
+                            parameters, is_arm ? 5 : 4, take_digest, memory, err);
+    text_release(&settings);
+    return is_fine;
+}
 
 /* The digest that results.sqlite remembers for this run, "" when it has none. */
 static void stored_digest(const struct arguments *arguments, struct opened *opened, char hex[17])
@@ -238,14 +281,8 @@ static void stored_digest(const struct arguments *arguments, struct opened *open
         fprintf(stderr, "squall: nothing to compare with: %s\n", err.text);
         return;
     }
-    char seed[32];
-    snprintf(seed, sizeof(seed), "0x%016llx", (unsigned long long)arguments->seed);
-    struct memory memory = {&opened->plan.cells[arguments->cell], ""};
-    const char *const parameters[] = {opened->plan.name, memory.cell->label, seed, build_version(),
-                                      arm_name(arguments->arm)};
-    bool is_arm = arguments->arm != ARM_TRIGGER;
-    const char *sql = is_arm ? arm_sql : run_sql;
-    if (!results_query(results, sql, parameters, is_arm ? 5 : 4, take_digest, &memory, &err)) {
+    struct memory memory = {.cell = &opened->plan.cells[arguments->cell]};
+    if (!find_digest(arguments, results, &memory, opened->plan.name, &err)) {
         fprintf(stderr, "squall: nothing to compare with: %s\n", err.text);
     }
     memcpy(hex, memory.hex, sizeof(memory.hex));
@@ -385,6 +422,12 @@ static int replay(struct arguments *arguments, struct opened *opened)
 {
     const struct run_spec *spec = &opened->plan.cells[arguments->cell].spec;
     struct run_spec derived = *spec;
+    if (arguments->arm == ARM_PROBE && spec->metastability.is_asked &&
+        spec->metastability.probe == SPEC_PROBE_NONE) {
+        fprintf(stderr, "squall: '%s' has no probe arm: its probe is 'none'\n",
+                arguments->scenario);
+        return EXIT_USAGE;
+    }
     if (spec->metastability.is_asked) {
         metastability_derive(spec, arguments->arm, &opened->plan.arena, &derived);
     } else if (arguments->arm != ARM_TRIGGER) {

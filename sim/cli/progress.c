@@ -44,6 +44,7 @@ void progress_tick(struct progress *progress)
     double seconds = (double)(now - progress->started_ns) / 1e9;
     double rate = (double)progress->done / seconds;
     uint64_t finished = progress->skipped + progress->done;
+    progress->total = finished > progress->total ? finished : progress->total;
     if (progress->is_terminal) {
         int filled = (int)(progress->total == 0 ? 0 : finished * BAR_WIDTH / progress->total);
         fprintf(stderr, "\r[%.*s%s%*s]", filled,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Availability: when a window of a run counts as up, and the fleet of machines that fail and are
- * repaired. */
+ * Availability: when a window of a run counts as up, what else watches the system, and the fleet of
+ * machines that fail and are repaired. */
 #include "sim/input/build.h"
 
 #include "sim/base/base.h"
@@ -11,9 +11,10 @@
 
 #include <string.h>
 
-#define MACHINES_MAX 64
-#define SERVICES_MAX 8 /* FLEET_SERVICES */
-#define MILLION      1000000
+#define MACHINES_MAX   64
+#define SERVICES_MAX   8 /* FLEET_SERVICES */
+#define MILLION        1000000
+#define FAILURES_USUAL 3
 
 /* Keys that mean nothing without `life`. */
 static const char *const fleet_keys[] = {"machines",  "repair",      "crews",    "groups",
@@ -155,6 +156,39 @@ static void read_fleet(struct build *build, struct view view)
     }
 }
 
+static void read_detector(struct build *build, struct view view)
+{
+    struct spec_detector *detector = &build->spec->availability.detector;
+    const char *load = view_text(view, "load");
+    *detector = (struct spec_detector){
+        .is_asked = true,
+        .load = UINT32_MAX,
+        .failures = (uint32_t)view_number(view, "failures", FAILURES_USUAL),
+        .gauge = view_text(view, "gauge"),
+        .gauge_min = (uint64_t)view_number(view, "atLeast", 1),
+    };
+    for (uint32_t i = 0; load != NULL && i < build->spec->load_count; i++) {
+        if (strcmp(build->spec->loads[i].name, load) == 0) {
+            detector->load = i;
+        }
+    }
+    if ((load == NULL) == (detector->gauge == NULL)) {
+        build_complain(build, view, NULL, "a detector is a 'load' or a 'gauge'");
+    } else if (load != NULL && detector->load == UINT32_MAX) {
+        build_complain(build, view, "load", "there is no load '%s'", load);
+    } else if (load != NULL && build->spec->load_count == 1) {
+        build_complain(build, view, "load", "'%s' is the only load: there are no clients", load);
+    } else if (load != NULL && view_has(view, "atLeast")) {
+        build_complain(build, view, "atLeast", "'atLeast' is about a gauge");
+    } else if (load == NULL && !view_has(view, "atLeast")) {
+        build_complain(build, view, "gauge",
+                       "a gauge needs 'atLeast': below it the gauge means "
+                       "\"down\"");
+    } else if (load == NULL && view_has(view, "failures")) {
+        build_complain(build, view, "failures", "'failures' is about a load");
+    }
+}
+
 void build_availability(struct build *build)
 {
     struct view view = view_at(build->root, "availability");
@@ -163,6 +197,10 @@ void build_availability(struct build *build)
     struct err err = {0};
     if (!predicate_up(view_text(view, "up"), availability, &err)) {
         build_complain(build, view, "up", "%s", err.text);
+    }
+    availability->idle_ns = view_number(view, "idle", 0);
+    if (view_has(view, "detector")) {
+        read_detector(build, view_at(view, "detector"));
     }
     read_fleet(build, view);
 }

@@ -192,6 +192,11 @@ static const struct metric metrics[] = {
     {"counter", " count rate ", " count rate ", VALUE_NUMBER, "count > 0"},
     {"unavailability", " value ", " value ", VALUE_SMALL, "value < 1e-6 @ 95%"},
     {"downtime", " value ", " value ", VALUE_DOWNTIME, "value == 31.56s"},
+    {"user-uptime", " rate min ", " rate ", VALUE_SHARE, "rate >= 99.9%"},
+    {"mcr", " rate min ", " rate ", VALUE_SHARE, "min >= 99%"},
+    {"harvest", " rate min ", " rate ", VALUE_SHARE, "rate >= 99%"},
+    {"yield", " rate min ", " rate ", VALUE_SHARE, "rate >= 99.9%"},
+    {"gray", " rate min max ", " rate ", VALUE_SHARE, "max <= 1%"},
 };
 
 static const struct metric *find_metric(const char *name, struct err *err)
@@ -210,7 +215,8 @@ static const struct metric *find_metric(const char *name, struct err *err)
         err_set(err, ERR_INPUT,
                 "unknown metric '%s': write latency, recovery, availability, success, metastable, "
                 "failures, goodput, amplification, gauge{name:...}, counter{name:...}, "
-                "unavailability{service:...} or downtime{service:...}",
+                "unavailability{service:...}, downtime{service:...}, user-uptime, "
+                "mcr{window:1m}, harvest, yield or gray",
                 name);
     }
     return NULL;
@@ -284,6 +290,24 @@ static bool read_estimate_tag(struct arena *arena, const char *tag, size_t lengt
                written, "exact, binomial, beta-binomial, crude, is, restart or decompose");
 }
 
+/* "mcr{window:1m}" */
+static bool read_window(const char *text, const char *tags, struct spec_threshold *threshold,
+                        struct err *err)
+{
+    static const char head[] = "{window:";
+    const size_t length = strlen(tags);
+    char window[TOKEN_BYTES];
+    const bool is_tagged = strncmp(tags, head, sizeof(head) - 1) == 0 && tags[length - 1] == '}' &&
+                           length - sizeof(head) < sizeof(window);
+    if (!is_tagged) {
+        return err_set(err, ERR_INPUT, "'%s' is not understood: write 'mcr{window:1m}'", text);
+    }
+    snprintf(window, sizeof(window), "%.*s", (int)(length - sizeof(head)), tags + sizeof(head) - 1);
+    return units_duration(window + strspn(window, " "), &threshold->window_ns, err) &&
+           (threshold->window_ns > 0 ||
+            err_set(err, ERR_INPUT, "'%s' looks at windows without any time", text));
+}
+
 bool predicate_metric(struct arena *arena, const char *text, struct spec_threshold *threshold,
                       struct err *err)
 {
@@ -296,11 +320,14 @@ bool predicate_metric(struct arena *arena, const char *text, struct spec_thresho
     bool is_estimate = strcmp(threshold->metric, "unavailability") == 0 ||
                        strcmp(threshold->metric, "downtime") == 0;
     const char *at = text + length;
+    if (strcmp(threshold->metric, "mcr") == 0) {
+        return read_window(text, at, threshold, err);
+    }
     if (!is_shown && !is_estimate) {
         return *at == '\0' ? true
                            : err_set(err, ERR_INPUT,
-                                     "'%s' takes no tags: only gauge, counter, unavailability and "
-                                     "downtime do",
+                                     "'%s' takes no tags: only gauge, counter, mcr, "
+                                     "unavailability and downtime do",
                                      threshold->metric);
     }
     while (*at == '{' || *at == ',') {

@@ -253,3 +253,85 @@ TEST(statistics, downtimes_are_written_as_the_talk_does)
     CHECK_TEXT(downtime_format(0.99999, text, sizeof(text)), "1.000 s");
     CHECK_TEXT(downtime_format(99.996, text, sizeof(text)), "1.667 min");
 }
+
+/* The 21 patients of Freireich et al. (1963) under 6-MP, the standard example: remission in weeks,
+ * negative where it was cut off. Shares and Greenwood's deviations as in Kalbfleisch & Prentice. */
+TEST(statistics, kaplan_meier_gives_the_curve_of_the_textbooks)
+{
+    static const double weeks[] = {10,  7,   -32, 23,  22,  6, 16, -34, -32, -25, -11,
+                                   -20, -19, 6,   -17, -35, 6, 13, -9,  -6,  -10};
+    struct lifetime times[21];
+    for (uint32_t i = 0; i < 21; i++) {
+        times[i] = (struct lifetime){fabs(weeks[i]), weeks[i] < 0};
+    }
+    struct survival steps[21];
+    uint32_t count = kaplan_meier(times, 21, 0.95, steps);
+    static const struct {
+        double time;
+        uint64_t at_risk;
+        uint64_t events;
+        double share;
+        double deviation;
+    } rows[] = {{6, 21, 3, .857143, .0763604},  {7, 17, 1, .806723, .0869353},
+                {10, 15, 1, .752941, .0963496}, {13, 12, 1, .690196, .106815},
+                {16, 11, 1, .627451, .114054},  {22, 7, 1, .537815, .128234},
+                {23, 6, 1, .448179, .134591}};
+    REQUIRE(count == 7);
+    for (uint32_t i = 0; i < 7; i++) {
+        CHECK_EQUAL(steps[i].time, rows[i].time);
+        CHECK_EQUAL(steps[i].at_risk, rows[i].at_risk);
+        CHECK_EQUAL(steps[i].events, rows[i].events);
+        CHECK(is_near(steps[i].share, rows[i].share, 1e-5));
+        CHECK(is_near(steps[i].deviation, rows[i].deviation, 1e-5));
+        CHECK(steps[i].interval.low > 0 && steps[i].interval.low < steps[i].share);
+        CHECK(steps[i].interval.high < 1 && steps[i].interval.high > steps[i].share);
+    }
+    /* By hand: .857143^exp(+-1.959964 * .0763604 / (.857143 * .154151)) */
+    CHECK(is_near(steps[0].interval.low, .6197180, 1e-5));
+    CHECK(is_near(steps[0].interval.high, .9515517, 1e-5));
+    struct mean median = kaplan_meier_quantile(steps, count, 0.5);
+    CHECK_EQUAL(median.mean, 23);
+    CHECK_EQUAL(median.count, 9);
+    CHECK_EQUAL(median.interval.low, 13);
+    CHECK(isinf(median.interval.high));
+    CHECK(isinf(kaplan_meier_quantile(steps, count, 0.9).mean));
+}
+
+TEST(statistics, kaplan_meier_without_censoring_is_the_share_that_lasts_longer)
+{
+    struct lifetime times[] = {{4, false}, {2, false}, {1, false}, {3, false}};
+    struct survival steps[4];
+    REQUIRE(kaplan_meier(times, 4, 0.95, steps) == 4);
+    for (uint32_t i = 0; i < 4; i++) {
+        CHECK_EQUAL(steps[i].time, i + 1);
+        CHECK(fabs(steps[i].share - (3 - (double)i) / 4) < 1e-12);
+    }
+    /* By hand: 1/4 left after one of four: sqrt(1/4 * 3/4 / 4), the binomial */
+    CHECK(fabs(steps[2].deviation - sqrt(3.0 / 64)) < 1e-12);
+    CHECK(isnan(steps[3].deviation));
+    CHECK(isnan(steps[3].interval.low));
+    CHECK_EQUAL(kaplan_meier_quantile(steps, 4, 0.5).mean, 2);
+    CHECK_EQUAL(kaplan_meier_quantile(steps, 4, 0.75).mean, 3);
+}
+
+TEST(statistics, kaplan_meier_of_what_never_ends_has_no_step)
+{
+    struct lifetime times[] = {{5, true}, {5, true}};
+    struct survival steps[2];
+    CHECK_EQUAL(kaplan_meier(times, 2, 0.95, steps), 0);
+    CHECK(isinf(kaplan_meier_quantile(steps, 0, 0.5).mean));
+    CHECK_EQUAL(kaplan_meier(times, 0, 0.95, steps), 0);
+}
+
+/* Somebody censored at the instant of an event was at risk then. */
+TEST(statistics, kaplan_meier_takes_events_before_censoring_at_one_time)
+{
+    struct lifetime times[] = {{5, true}, {5, false}, {7, false}};
+    struct survival steps[3];
+    REQUIRE(kaplan_meier(times, 3, 0.95, steps) == 2);
+    CHECK_EQUAL(steps[0].at_risk, 3);
+    CHECK(fabs(steps[0].share - 2.0 / 3) < 1e-12);
+    CHECK_EQUAL(steps[1].at_risk, 1);
+    CHECK_EQUAL(steps[1].share, 0);
+    CHECK_EQUAL(kaplan_meier_quantile(steps, 2, 0.5).mean, 7);
+}
