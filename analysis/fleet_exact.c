@@ -89,13 +89,18 @@ static void space_free(struct space *space)
     free(space);
 }
 
-/* All states and the rates between them. False: too many. */
-static bool build(struct space *space, struct markov *markov, struct err *err)
+static void find_states(struct space *space)
 {
     number_of(space, &(struct fleet_state){0});
     for (uint32_t s = 0; s < space->count && !space->is_full; s++) {
         follow(space, s, NULL);
     }
+}
+
+/* All states and the rates between them. False: too many. */
+static bool build(struct space *space, struct markov *markov, struct err *err)
+{
+    find_states(space);
     if (space->is_full) {
         return err_set(err, ERR_INPUT,
                        "the exact model has more than %d states: take another "
@@ -107,6 +112,19 @@ static bool build(struct space *space, struct markov *markov, struct err *err)
         follow(space, s, markov);
     }
     return true;
+}
+
+uint32_t fleet_exact_states(const struct fleet_model *model)
+{
+    struct err ignored = {0};
+    struct space *space = space_new(model, &ignored);
+    uint32_t count = 0;
+    if (space != NULL) {
+        find_states(space);
+        count = space->is_full ? 0 : space->count;
+        space_free(space);
+    }
+    return count;
 }
 
 /* Rate of going down, in the stationary law. */

@@ -50,6 +50,8 @@ struct fleet_exact {
 
 /* False (ERR_INPUT): the model is out of range, or has more than MARKOV_STATES_MAX states. */
 bool fleet_exact(const struct fleet_model *model, struct fleet_exact *exact, struct err *err);
+/* States of the model; 0: it is out of range, or has too many. */
+uint32_t fleet_exact_states(const struct fleet_model *model);
 /* From all up: the unavailability at `time_h`, and the probability of at least one outage before.
  * As above. */
 struct fleet_transient {

@@ -10,7 +10,8 @@
  *
  * The transient law is a sum of Poisson terms over powers of the uniformized chain, taken in spans
  * with at most SPAN expected transitions each: e^-SPAN is then far from underflow, and all terms
- * are positive.
+ * are positive. A time of very many transitions is reached by squaring the matrix of a short one:
+ * products and sums of what is positive, so that each squaring at most doubles the relative error.
  *
  * Not here: sparse chains. analysis/predict_chain.c has its own elimination in a band. */
 #include "analysis/markov.h"
@@ -21,8 +22,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SPAN   32.0
-#define ENOUGH 1e-17 /* a Poisson weight beyond the mean that adds nothing any more */
+#define SPAN     32.0
+#define ENOUGH   1e-17 /* a Poisson weight beyond the mean that adds nothing any more */
+#define DOUBLING 45.0  /* expected transitions for each state from which on doubling is cheaper */
 
 static void *allocate(size_t count, size_t size)
 {
@@ -223,6 +225,48 @@ static void advance(const struct markov *markov, const double *out, double rate,
     free(scratch);
 }
 
+/* matrix = matrix * matrix, of a square matrix. */
+static void square(uint32_t n, double *matrix, double *scratch)
+{
+    memset(scratch, 0, (size_t)n * n * sizeof(double));
+    for (uint32_t i = 0; i < n; i++) {
+        for (uint32_t k = 0; k < n; k++) {
+            const double weight = matrix[(size_t)i * n + k];
+            const double *row = &matrix[(size_t)k * n];
+            for (uint32_t j = 0; weight > 0 && j < n; j++) {
+                scratch[(size_t)i * n + j] += weight * row[j];
+            }
+        }
+    }
+    memcpy(matrix, scratch, (size_t)n * n * sizeof(double));
+}
+
+/* A long time is a short one doubled again and again. */
+static void advance_by_doubling(const struct markov *markov, const double *out, double rate,
+                                double jumps, double *law)
+{
+    const uint32_t n = markov->states;
+    const int doublings = (int)ceil(log2(jumps));
+    double *matrix = allocate((size_t)n * n, sizeof(double));
+    double *scratch = allocate((size_t)n * n, sizeof(double));
+    for (uint32_t i = 0; i < n; i++) {
+        matrix[(size_t)i * n + i] = 1;
+        advance(markov, out, rate, ldexp(jumps, -doublings), &matrix[(size_t)i * n]);
+    }
+    for (int i = 0; i < doublings; i++) {
+        square(n, matrix, scratch);
+    }
+    memcpy(scratch, law, n * sizeof(double));
+    for (uint32_t j = 0; j < n; j++) {
+        law[j] = 0;
+        for (uint32_t i = 0; i < n; i++) {
+            law[j] += scratch[i] * matrix[(size_t)i * n + j];
+        }
+    }
+    free(matrix);
+    free(scratch);
+}
+
 void markov_transient(const struct markov *markov, const double *start, double time, double *law)
 {
     ASSERT(time >= 0);
@@ -237,7 +281,11 @@ void markov_transient(const struct markov *markov, const double *start, double t
     }
     memmove(law, start, n * sizeof(*law));
     const double jumps = rate * time;
-    const double spans = ceil(jumps / SPAN);
+    const bool is_long = jumps > DOUBLING * n;
+    const double spans = is_long ? 0 : ceil(jumps / SPAN);
+    if (is_long) {
+        advance_by_doubling(markov, out, rate, jumps, law);
+    }
     for (double at = 0; at < spans; at++) {
         advance(markov, out, rate, jumps / spans, law);
     }

@@ -29,8 +29,9 @@ void markov_stationary(const struct markov *markov, double *law);
 /* Mean time from every state to one with is_target; 0 there, infinite where none can be reached. */
 void markov_hitting(const struct markov *markov, const bool *is_target, double *times);
 /* The law at time `time` >= 0 when it is `start` at time 0 (uniformization: Jensen, Skandinavisk
- * Aktuarietidskrift 36, 1953; cut where less than 1e-15 is left). Costs states^2 for each
- * expected transition of the fastest state. `law` may be `start`. */
+ * Aktuarietidskrift 36, 1953; cut where less than 1e-15 is left). Costs states^2 for each expected
+ * transition of the fastest state, or, for a long time, states^3 for each doubling of it. `law` may
+ * be `start`. */
 void markov_transient(const struct markov *markov, const double *start, double time, double *law);
 
 #endif

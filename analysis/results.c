@@ -62,6 +62,7 @@ enum statement {
     STATEMENT_ARM_WINDOW,
     STATEMENT_GAUGE,
     STATEMENT_ESTIMATE,
+    STATEMENT_FLEET_SERVICE,
     STATEMENT_NO_EXPERIMENT,
     STATEMENT_EXPERIMENT,
     STATEMENT_EXPERIMENT_AXIS,
@@ -111,6 +112,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_ARM_WINDOW] = "INSERT INTO arm_window VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
     [STATEMENT_ESTIMATE] = "INSERT INTO estimate VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,"
                            "?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25)",
+    [STATEMENT_FLEET_SERVICE] = "INSERT INTO fleet_service VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,"
+                                "?11,?12,?13,?14,?15) ON CONFLICT DO NOTHING",
     [STATEMENT_GAUGE] = "INSERT INTO gauge VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
     [STATEMENT_NO_EXPERIMENT] = "DELETE FROM experiment WHERE kind=?1",
     [STATEMENT_EXPERIMENT] = "INSERT INTO experiment VALUES(?1,?2,?3,?4,?5)",
@@ -372,7 +375,7 @@ static bool check_file(struct results *results, struct err *err)
      * is only read. */
     if (results->mode == RESULTS_APPEND &&
         (!has_table(results, "window_good") || !has_table(results, "gauge") ||
-         !has_table(results, "estimate")) &&
+         !has_table(results, "estimate") || !has_table(results, "fleet_service")) &&
         !create_schema(results, err)) {
         return false;
     }
@@ -1212,6 +1215,31 @@ bool results_add_model_value(struct results *results, int64_t cell_id, const cha
     return finish(results, statement, err);
 }
 
+bool results_add_fleet_service(struct results *results, int64_t cell_id,
+                               const struct results_fleet_service *service, struct err *err)
+{
+    sqlite3_stmt *statement = prepare_write(results, STATEMENT_FLEET_SERVICE, err);
+    if (statement == NULL) {
+        return false;
+    }
+    const double numbers[] = {service->failover_h, service->half_width, service->confidence};
+    const double theory[] = {service->unavailability, service->outages_per_h, service->mttf_h,
+                             service->month,          service->year,          service->decade};
+    bind_integer(statement, 1, cell_id);
+    bind_text(statement, 2, service->name);
+    bind_integer(statement, 3, service->order);
+    bind_integer(statement, 4, service->machines);
+    bind_integer(statement, 5, service->needed);
+    for (uint32_t i = 0; i < ARRAY_COUNT(numbers); i++) {
+        bind_real(statement, 6 + (int)i, numbers[i]);
+    }
+    bind_text(statement, 9, service->theory);
+    for (uint32_t i = 0; i < ARRAY_COUNT(theory); i++) {
+        bind_real(statement, 10 + (int)i, theory[i]);
+    }
+    return finish(results, statement, err);
+}
+
 /* --------------------------------------------------------------------------------- experiments */
 
 static bool add_experiment_axis(struct results *results, const char *kind, uint32_t index,
@@ -1493,10 +1521,11 @@ static const char *const digest_queries_arms[] = {
 };
 
 /* Likewise, each by itself. */
-static const char *const digest_tables[] = {"gauge", "estimate"};
+static const char *const digest_tables[] = {"gauge", "estimate", "fleet_service"};
 static const char *const digest_table_queries[] = {
     "SELECT * FROM gauge ORDER BY run_id,name,node,kind,t_ns",
     "SELECT * FROM estimate ORDER BY run_id,service,method",
+    "SELECT * FROM fleet_service ORDER BY cell_id,service",
 };
 
 static bool add_row(void *context, const struct results_row *row)

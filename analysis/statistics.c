@@ -515,3 +515,25 @@ double downtime_s_per_year(double unavailability)
 {
     return unavailability * YEAR_S;
 }
+
+const char *downtime_format(double seconds, char *out, size_t size)
+{
+    static const struct {
+        double unit;
+        const char *name;
+    } units[] = {{3600, "h"},  {60, "min"},  {1, "s"},      {1e-3, "ms"},
+                 {1e-6, "us"}, {1e-9, "ns"}, {1e-12, "ps"}, {1e-15, "fs"}};
+    ASSERT(size >= 24);
+    uint32_t at = 0;
+    while (at + 1 < ARRAY_COUNT(units) && seconds < units[at].unit * (1 - 0.5e-4)) {
+        at++;
+    }
+    const double value = seconds / units[at].unit;
+    const int whole = value < 9.9995 ? 1 : value < 99.995 ? 2 : value < 999.95 ? 3 : 4;
+    if (value < 9999.5) {
+        snprintf(out, size, "%.*f %s", 4 - whole, value, units[at].name);
+    } else {
+        snprintf(out, size, "%.4g %s", value, units[at].name);
+    }
+    return out;
+}

@@ -7,6 +7,7 @@
 #define SQUALL_ANALYSIS_STATISTICS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* NaN at an end: it cannot be told. */
@@ -146,5 +147,8 @@ struct mean kaplan_meier_quantile(const struct survival *steps, uint32_t step_co
 double nines_of(double unavailability);
 /* Downtime in seconds of a year of 365.25 days. */
 double downtime_s_per_year(double unavailability);
+/* Seconds as people read them, four digits: "87.66 h", "52.60 min", "31.56 s", "315.6 fs". `out`
+ * has at least 24 bytes; returns it. */
+const char *downtime_format(double seconds, char *out, size_t size);
 
 #endif

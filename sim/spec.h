@@ -408,6 +408,15 @@ struct spec_gauge {
     int64_t until_ns; /* INT64_MAX: the end of the run */
 };
 
+/* What a threshold on an estimate of the fleet looks at. */
+struct spec_estimate_tags {
+    const char *service; /* NULL: it is no such threshold */
+    const char *cell;    /* only cells whose label has this text; NULL: any */
+    const char *method;  /* only cells that were estimated so; NULL: any */
+    uint32_t machines;   /* only cells with so many; 0: any */
+    bool is_ratio;       /* not the value, but its ratio to that of the exact model */
+};
+
 /* Verdicts of the four arms that an expectation can be about; what is undecided never is. */
 enum spec_verdict {
     SPEC_VERDICT_STABLE,
@@ -430,7 +439,8 @@ struct spec_threshold {
     const char *text;        /* as written: "gauge{name:bolt.bytes-per-commit,from:30s}" */
     struct spec_gauge gauge; /* of gauge and counter */
     int64_t window_ns;       /* of mcr; else 0 */
-    const char *expression;  /* "p(99) < 250ms" as written */
+    struct spec_estimate_tags estimate; /* of unavailability and downtime */
+    const char *expression;             /* "p(99) < 250ms" as written */
     struct spec_place place;
     const char *cell;  /* "rate=9/s", of the tag {cell:rate=9/s}: only of cells whose label contains
                           it; NULL: of all */

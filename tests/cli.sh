@@ -295,6 +295,11 @@ expect 0 'hidden capacity +145.4' 'falls behind above +62.8' -- squall predict -
 expect 0 'falls behind +never' -- squall predict --law gc heap=170 service=690us pause=380ms workers=100 load=140/s
 expect 0 'falls behind +always' -- squall predict --law gc heap=170 service=690us pause=380ms workers=100 load=900/s
 expect 0 'longest wait +2.89[0-9]*s' 'hidden capacity +303' -- squall predict --law refill keys=5000 database=100/s load=300/s timeout=3s
+expect 0 '9\.850600e-06' '5\.181 min' '34544\.4 h' '0\.02088413 a month' -- squall predict --law fleet machines=5 needed=3 life=99h repair=1h
+expect 0 'unavailability +5\.994483e-05' -- squall predict --law fleet machines=5 needed=3 life=99h repair=1h crews=1
+expect 2 'no more needed than there are' -- squall predict --law fleet machines=5 needed=6 life=99h repair=1h
+expect 0 'random in a window +19\.09%' 'copyset replication +0\.7814%' -- squall predict --law copysets nodes=5000 trials=1000
+expect 2 'at least as many as replicas' -- squall predict --law copysets nodes=100
 expect 0 '27051' -- squall predict --law offered load=10100/s capacity=10000/s attempts=10
 expect 0 'no load is answered in time' -- squall predict --capacity 10/s --servers 30 --timeout 1s --service constant
 expect 2 "unknown law 'bath'; there are batch, " -- squall predict --law bath

@@ -19,7 +19,8 @@ for scenario in scenarios/*/*.yaml; do
     scenarios/availability/pbs-disk.yaml | scenarios/availability/pbs-ymmr.yaml | scenarios/availability/pbs-wan.yaml | \
         scenarios/availability/election-timeouts.yaml) continue ;;
     scenarios/availability/pbs-sweeps.yaml | scenarios/availability/election-after-crash.yaml) seeds='' ;;
-    scenarios/availability/*) seeds=1..3 ;;
+    scenarios/availability/replicas.yaml) seeds=1..3 ;;
+    scenarios/availability/*) seeds='' ;;
     scenarios/defects/*) seeds='' ;;
     *) seeds=1..10 ;;
     esac

@@ -6,6 +6,7 @@
  * decided by (cell, seed), not by chance, so it is the same everywhere. */
 #include "sim/cli/campaign.h"
 
+#include "analysis/fleet_store.h"
 #include "sim/base/base.h"
 #include "sim/base/hash.h"
 #include "sim/cli/pool.h"
@@ -93,7 +94,10 @@ static bool register_cell(struct campaign *campaign, uint32_t index, struct err 
     struct results_cell row = {
         outcome->scenario_id, outcome->build_id, cell->label, cell->replicas, params,
         cell->set_count};
-    return results_add_cell(campaign->results, &row, &outcome->cell_ids[index], err);
+    const struct spec_fleet *fleet = &cell->spec.fleet;
+    return results_add_cell(campaign->results, &row, &outcome->cell_ids[index], err) &&
+           (!fleet->is_asked ||
+            fleet_store_add(campaign->results, outcome->cell_ids[index], fleet, err));
 }
 
 static bool register_plan(struct campaign *campaign, struct err *err)

@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LABEL_WIDTH 26
-#define GAIN_SHOWN  1.2
+#define LABEL_MIN  26
+#define LABEL_MAX  46
+#define GAIN_SHOWN 1.2
 
 /* No NaN. */
 static bool is_number(double value)
@@ -25,28 +26,13 @@ static bool is_exact(const struct estimate_sums *sums)
     return sums->method <= ESTIMATE_BETA_BINOMIAL;
 }
 
-/* "87.66 h", "31.56 s", "315.6 fs": seconds of a year as people read them, four digits. */
-static const char *format_downtime(double seconds, char *out, size_t size)
-{
-    static const struct {
-        double unit;
-        const char *name;
-    } units[] = {{3600, "h"},  {60, "min"},  {1, "s"},      {1e-3, "ms"},
-                 {1e-6, "us"}, {1e-9, "ns"}, {1e-12, "ps"}, {1e-15, "fs"}};
-    uint32_t at = 0;
-    while (at + 1 < ARRAY_COUNT(units) && seconds < units[at].unit) {
-        at++;
-    }
-    snprintf(out, size, "%.4g %s", seconds / units[at].unit, units[at].name);
-    return out;
-}
-
 /* A line being printed. */
 struct line {
     const struct cell *cell;
     const struct estimate_sums *sums;
     struct estimate estimate;
     int64_t runs;
+    int width; /* of the label */
 };
 
 static void print_value(const struct line *line, FILE *out)
@@ -57,7 +43,7 @@ static void print_value(const struct line *line, FILE *out)
     char downtime[48];
     if (!estimate->is_bound) {
         snprintf(value, sizeof(value), "%.4g", estimate->unavailability);
-        format_downtime(downtime_s_per_year(estimate->unavailability), downtime, sizeof(downtime));
+        downtime_format(downtime_s_per_year(estimate->unavailability), downtime, sizeof(downtime));
         snprintf(interval, sizeof(interval), "%.4g .. %.4g", estimate->interval.low,
                  estimate->interval.high);
     } else if (!is_number(estimate->interval.high)) {
@@ -68,7 +54,7 @@ static void print_value(const struct line *line, FILE *out)
         snprintf(value, sizeof(value), "none seen");
         snprintf(interval, sizeof(interval), "<= %.4g", estimate->interval.high);
         memcpy(downtime, "<= ", 3);
-        format_downtime(downtime_s_per_year(estimate->interval.high), downtime + 3,
+        downtime_format(downtime_s_per_year(estimate->interval.high), downtime + 3,
                         sizeof(downtime) - 3);
     }
     fprintf(out, "%-11s %-22s %-12s", value, is_exact(line->sums) ? "exact" : interval, downtime);
@@ -90,6 +76,17 @@ static const char *doubt(const struct estimate *estimate)
     return NULL;
 }
 
+/* As wide as the longest label, within reason. */
+static int label_width(const struct plan *plan)
+{
+    size_t width = LABEL_MIN;
+    for (uint32_t i = 0; i < plan->cell_count; i++) {
+        size_t length = strlen(plan->cells[i].label);
+        width = length > width ? length : width;
+    }
+    return (int)(width < LABEL_MAX ? width : LABEL_MAX);
+}
+
 /* The trajectory with the longest outage, as a command. */
 static void print_worst(const struct line *line, const struct summary_options *options, FILE *out)
 {
@@ -108,7 +105,7 @@ static void print_worst(const struct line *line, const struct summary_options *o
 static void print_line(const struct line *line, const struct summary_options *options, FILE *out)
 {
     const struct estimate *estimate = &line->estimate;
-    fprintf(out, "    %-*.*s %-14.14s ", LABEL_WIDTH, LABEL_WIDTH, line->cell->label,
+    fprintf(out, "    %-*.*s %-14.14s ", line->width, line->width, line->cell->label,
             line->sums->service);
     print_value(line, out);
     fprintf(out, " %-8s", estimate_method_name(line->sums->method));
@@ -129,11 +126,11 @@ static void print_line(const struct line *line, const struct summary_options *op
     print_worst(line, options, out);
 }
 
-static void print_head(FILE *out)
+static void print_head(int width, FILE *out)
 {
     fprintf(out, "\n  AVAILABILITY OF THE FLEET\n    %-*s %-14s %-11s %-22s %-12s %-8s %9s %6s\n",
-            LABEL_WIDTH, "cell", "service", "unavailable", "interval", "a year", "method",
-            "outages/y", "runs");
+            width, "cell", "service", "unavailable", "interval", "a year", "method", "outages/y",
+            "runs");
 }
 
 static bool on_count(void *context, const struct results_row *row)
@@ -201,8 +198,8 @@ static void print_difference(const struct plan *plan, const char *service,
     char mean[32];
     char width[32];
     const double mean_s = downtime_s_per_year(paired.difference.mean);
-    format_downtime(mean_s < 0 ? -mean_s : mean_s, mean, sizeof(mean));
-    format_downtime(downtime_s_per_year(half), width, sizeof(width));
+    downtime_format(mean_s < 0 ? -mean_s : mean_s, mean, sizeof(mean));
+    downtime_format(downtime_s_per_year(half), width, sizeof(width));
     fprintf(out,
             "    %-14.14s %s%s a year +- %s, unavailability %.4g +- %.2g (paired t, %llu seeds",
             service, paired.difference.mean < 0 ? "-" : "", mean, width, paired.difference.mean,
@@ -258,7 +255,7 @@ bool summary_estimates(struct results *results, const struct plan *plan, const i
     for (uint32_t i = 0; i < plan->cell_count; i++) {
         static struct estimate_sums sums[ESTIMATE_STORE_MAX];
         const struct spec_fleet *fleet = &plan->cells[i].spec.fleet;
-        struct line line = {.cell = &plan->cells[i]};
+        struct line line = {.cell = &plan->cells[i], .width = label_width(plan)};
         uint32_t count = 0;
         if (!fleet->is_asked) {
             continue;
@@ -278,7 +275,7 @@ bool summary_estimates(struct results *results, const struct plan *plan, const i
                 is_sequential = true;
             }
             if (lines++ == 0) {
-                print_head(out);
+                print_head(line.width, out);
             }
             print_line(&line, options, out);
         }

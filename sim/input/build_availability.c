@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define MACHINES_MAX   64
+#define SERVICES_MAX   8 /* FLEET_SERVICES */
 #define MILLION        1000000
 #define FAILURES_USUAL 3
 
@@ -60,7 +61,7 @@ static void read_groups(struct build *build, struct view view, struct spec_fleet
 /* "3", "any", "majority", "all"; 0 after a complaint. */
 static uint32_t read_needed(struct build *build, struct view service, uint32_t machines)
 {
-    const char *text = view_text(service, "needed");
+    const char *text = view_has(service, "needed") ? view_text(service, "needed") : "";
     uint64_t number = 0;
     if (strcmp(text, "any") == 0) {
         return 1;
@@ -89,7 +90,7 @@ static void read_services(struct build *build, struct view view, struct spec_fle
     fleet->service_count = count;
     for (uint32_t index = 0; index < count; index++) {
         struct view service = view_item(view, "services", index);
-        names[index] = view_text(service, "name");
+        names[index] = view_has(service, "name") ? view_text(service, "name") : "";
         fleet->services[index] = (struct spec_service){
             .name = names[index],
             .needed = read_needed(build, service, fleet->machines),
@@ -98,6 +99,12 @@ static void read_services(struct build *build, struct view view, struct spec_fle
         };
     }
     build_check_unique(build, view, "services", names, count);
+    if (count > SERVICES_MAX) {
+        build_complain(build, view, "services",
+                       "there are %u services, at most %d may be asked of "
+                       "a fleet",
+                       count, SERVICES_MAX);
+    }
     if (count == 0) {
         fleet->services[0] =
             (struct spec_service){.name = "majority", .needed = fleet->machines / 2 + 1};

@@ -336,6 +336,25 @@ static void read_metastability(struct build *build)
     }
 }
 
+static void check_service(struct build *build, const struct yaml_node *metric,
+                          const struct spec_threshold *threshold)
+{
+    const struct spec_fleet *fleet = &build->spec->fleet;
+    if (threshold->estimate.service == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < fleet->service_count; i++) {
+        if (strcmp(fleet->services[i].name, threshold->estimate.service) == 0) {
+            return;
+        }
+    }
+    diag_error(build->diag, metric->place, metric->width,
+               fleet->is_asked ? "%s: availability.services has no '%s'"
+                               : "%s: there is no fleet with a service '%s'; say how long machines "
+                                 "live with availability.life",
+               metric->text, threshold->estimate.service);
+}
+
 /* Takes the tag "cell" out of "metric{cell:rate=9/s,name:x}" and leaves the rest, without empty
  * braces; returns its value, NULL when there is none. */
 static const char *take_cell(struct arena *arena, const char **metric)
@@ -382,6 +401,8 @@ static void read_thresholds(struct build *build)
                 diag_error(build->diag, key->place, key->width, "%s", err.text);
             } else if (!predicate_threshold(threshold.metric, text->text, &err)) {
                 diag_error(build->diag, text->place, text->width, "%s: %s", metric, err.text);
+            } else {
+                check_service(build, map->keys[index], &threshold);
             }
             spec->thresholds[spec->threshold_count++] = threshold;
         }

@@ -1973,7 +1973,9 @@ static const struct schema_key root_keys[] = {
          "limits of metrics, as in k6; '@ 95%' judges the end of the interval; the tag "
          "{cell:TEXT} limits one to cells whose label contains the text; what a model "
          "shows is gauge{name:x} (avg, min, max, med, p(N), last) or counter{name:x} (count, rate "
-         "per second), with node:, from: and until: to look closer",
+         "per second), with node:, from: and until: to look closer; estimates of the "
+         "fleet are unavailability{service:x} and downtime{service:x} (value), with "
+         "machines:, cell:, method: and against:exact",
      .example = "{latency: [\"p(99) < 250ms\"], availability: [\"rate >= 99.9% @ 95%\"]}"},
     {.name = "seeds",
      .form = SCHEMA_EITHER,

@@ -298,3 +298,82 @@ TEST(markov, two_states_relax_as_the_closed_form_says)
     CHECK(is_near(law[1], .3, 1e-15));
     markov_release(&markov);
 }
+
+/* Ford et al., "Availability in Globally Distributed Storage Systems", OSDI 2010, table 3, the
+ * column without correlation: chunks with an MTTF of 123 days and one repair at a time, 8116 times
+ * as fast. Their R = 5 and their erasure codes are not such a chain. */
+TEST(fleet_exact, stripes_of_ford_et_al_are_repaired_one_at_a_time)
+{
+    static const double days[] = {4.99e5, 1.35e9, 2.75e12};
+    static const double computed[] = {4.993e5, 1.351e9, 2.741e12};
+    for (uint32_t copies = 2; copies <= 4; copies++) {
+        struct fleet_model model = fleet(copies, 1);
+        model.fail_per_h = 1.0 / (123 * 24);
+        model.repair_per_h = 8116 * model.fail_per_h;
+        model.crews = 1;
+        const double mttf_days = solve(model).mttf_h / 24;
+        CHECK(is_near(mttf_days, days[copies - 2], 5e-3));
+        CHECK(is_near(mttf_days, computed[copies - 2], 5e-4));
+    }
+}
+
+/* Reads of R and writes of W with R + W > n: what one gains the other loses, and the majority makes
+ * the worse of the two as good as can be. */
+TEST(fleet_exact, majority_is_the_best_of_the_worse_quorums)
+{
+    for (uint32_t n = 3; n <= 9; n += 2) {
+        const double majority = solve(fleet(n, n / 2 + 1)).unavailability;
+        for (uint32_t reads = 1; reads <= n; reads++) {
+            const uint32_t writes = n + 1 - reads;
+            const double worse =
+                fmax(solve(fleet(n, reads)).unavailability, solve(fleet(n, writes)).unavailability);
+            CHECK(worse >= majority * (1 - 1e-12));
+            CHECK(reads == writes || worse > majority);
+        }
+    }
+    static const double quorums[] = {1e-10, 4.96e-8, 9.8506e-6, 9.801496e-4, 4.900995e-2};
+    for (uint32_t q = 1; q <= 5; q++) {
+        CHECK(is_near(solve(fleet(5, q)).unavailability, quorums[q - 1], 1e-4));
+    }
+}
+
+TEST(fleet_exact, states_are_counted_without_solving)
+{
+    struct fleet_model model = fleet(5, 3);
+    CHECK_EQUAL(fleet_exact_states(&model), 6);
+    CHECK_EQUAL(fleet_exact_states(&model), solve(model).states);
+    model.failover_h = .1;
+    CHECK_EQUAL(fleet_exact_states(&model), solve(model).states);
+    model.needed = 6;
+    CHECK_EQUAL(fleet_exact_states(&model), 0);
+    model = (struct fleet_model){.machines = 64,
+                                 .needed = 33,
+                                 .fail_per_h = .01,
+                                 .repair_per_h = 1,
+                                 .groups = 16,
+                                 .group_fail_per_h = .001,
+                                 .group_repair_per_h = 1};
+    CHECK_EQUAL(fleet_exact_states(&model), 0); /* too many */
+}
+
+/* A time that is reached by doubling is the same as many spans of a short one. */
+TEST(markov, doubling_agrees_with_steps)
+{
+    struct markov markov;
+    markov_init(&markov, 3);
+    markov_add(&markov, 0, 1, 3e-3);
+    markov_add(&markov, 1, 0, 1);
+    markov_add(&markov, 1, 2, 2e-3);
+    const double start[3] = {1, 0, 0};
+    double once[3];
+    double steps[3] = {1, 0, 0};
+    markov_transient(&markov, start, 10000, once);
+    for (uint32_t i = 0; i < 200; i++) {
+        markov_transient(&markov, steps, 50, steps);
+    }
+    for (uint32_t i = 0; i < 3; i++) {
+        CHECK(is_near(once[i], steps[i], 1e-10));
+    }
+    CHECK(is_near(once[0] + once[1] + once[2], 1, 1e-10));
+    markov_release(&markov);
+}

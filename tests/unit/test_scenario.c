@@ -965,7 +965,12 @@ TEST(scenario, what_a_fleet_lacks_is_said)
         "life: 9h, repair: 1h, precision: {halfWidth: 5%, minRuns: 1}",
         "life: 9h, repair: 1h, maintenance: {every: 3h, duration: 61m}",
         "life: 9h, repair: 1h, machines: 4, estimator: decompose",
-        "life: 9h, repair: 1h, machines: 65"};
+        "life: 9h, repair: 1h, machines: 65",
+        "life: 9h, repair: 1h, services: [{needed: any}]",
+        "life: 9h, repair: 1h, services: [{needed: any}, {needed: all}]",
+        "life: 9h, repair: 1h, services: [{name: a, needed: [1]}]",
+        "life: 9h, repair: 1h, services: [{name: a}, {name: b}, {name: c}, {name: d}, {name: e}, "
+        "{name: f}, {name: g}, {name: h}, {name: i}]"};
     for (uint32_t i = 0; i < ARRAY_COUNT(bad); i++) {
         char body[256];
         snprintf(body, sizeof(body), "system: {model: raft, nodes: 3}\navailability: {%s}\n",
@@ -973,6 +978,28 @@ TEST(scenario, what_a_fleet_lacks_is_said)
         CHECK(!compile_body(body));
         release();
     }
+}
+
+TEST(scenario, thresholds_of_a_fleet_name_its_services)
+{
+    static const char fleet[] = "system: {model: raft, nodes: 3}\n"
+                                "availability: {life: 9h, repair: 1h, services: [{name: a}]}\n";
+    char body[512];
+    snprintf(body, sizeof(body),
+             "%sthresholds: {\"downtime{service:a,machines:3}\": [\"value < 1h @ 95%%\"]}\n",
+             fleet);
+    REQUIRE(compile_body(body));
+    REQUIRE(spec.threshold_count == 1);
+    CHECK_TEXT(spec.thresholds[0].estimate.service, "a");
+    CHECK_EQUAL(spec.thresholds[0].estimate.machines, 3);
+    release();
+    snprintf(body, sizeof(body), "%sthresholds: {\"downtime{service:b}\": [\"value < 1h\"]}\n",
+             fleet);
+    CHECK(!compile_body(body));
+    release();
+    CHECK(!compile_body("system: {model: raft}\nthresholds: {\"downtime{service:a}\": [\"value < "
+                        "1h\"]}\n"));
+    release();
 }
 
 TEST(scenario, a_model_may_have_invariants_of_its_own)

@@ -237,6 +237,24 @@ TEST(statistics, a_logit_fit_without_a_maximum_says_so)
     CHECK(isnan(logit_fit(separated, 4, 0.95).half));
 }
 
+TEST(statistics, downtimes_are_written_as_the_talk_does)
+{
+    static const char *const texts[] = {"87.66 h",  "52.60 min", "31.56 s",  "315.6 ms",
+                                        "3.156 ms", "31.56 us",  "315.6 ns", "3.156 ns",
+                                        "31.56 ps", "315.6 fs"};
+    char text[32];
+    double share = 1;
+    for (uint32_t n = 0; n < 10; n++) {
+        share /= 100;
+        CHECK_TEXT(downtime_format(downtime_s_per_year(share), text, sizeof(text)), texts[n]);
+    }
+    CHECK_TEXT(downtime_format(31557600, text, sizeof(text)), "8766 h");
+    CHECK_TEXT(downtime_format(59.9999, text, sizeof(text)), "1.000 min");
+    CHECK_TEXT(downtime_format(3599.9, text, sizeof(text)), "1.000 h");
+    CHECK_TEXT(downtime_format(0.99999, text, sizeof(text)), "1.000 s");
+    CHECK_TEXT(downtime_format(99.996, text, sizeof(text)), "1.667 min");
+}
+
 /* The 21 patients of Freireich et al. (1963) under 6-MP, the standard example: remission in weeks,
  * negative where it was cut off. Shares and Greenwood's deviations as in Kalbfleisch & Prentice. */
 TEST(statistics, kaplan_meier_gives_the_curve_of_the_textbooks)
