@@ -19,6 +19,7 @@ struct moves {
     struct fleet_move *list;
     uint32_t count;
     bool are_failures;
+    enum fleet_event event; /* of those that follow */
 };
 
 /* -------------------------------------------------------------------------------------- a state */
@@ -69,7 +70,7 @@ static void go(struct moves *moves, struct fleet_state to, double rate)
     }
     ASSERT(moves->count < FLEET_MOVES_MAX);
     canonicalise(moves->chain, &to);
-    moves->list[moves->count++] = (struct fleet_move){to, rate, moves->are_failures};
+    moves->list[moves->count++] = (struct fleet_move){to, rate, moves->are_failures, moves->event};
 }
 
 /* To `to`, in which machines went away; the leader was one of them with probability `leader`. */
@@ -120,9 +121,11 @@ static void fail_machines(struct moves *moves, struct fleet_state state)
         struct fleet_state to = state;
         to.groups[g]++;
         bool is_seen = (state.groups[g] & GROUP_DOWN) == 0;
+        moves->event = FLEET_EVENT_MACHINE_LOST;
         lose(moves, to, up * alone, is_seen && all > 0 ? 1 / all : 0);
     }
     if (memcmp(&dark, &state, sizeof(state)) != 0) {
+        moves->event = FLEET_EVENT_SHOCK;
         lose(moves, dark, model->fail_per_h * model->shock_share, 1);
     }
 }
@@ -131,6 +134,7 @@ static void fail_groups(struct moves *moves, struct fleet_state state)
 {
     const struct fleet_model *model = &moves->chain->model;
     const double all = fleet_chain_available(moves->chain, &state);
+    moves->event = FLEET_EVENT_GROUP_LOST;
     for (uint32_t g = 0; model->groups > 0 && g < moves->chain->group_count; g++) {
         if ((state.groups[g] & GROUP_DOWN) != 0) {
             continue;
@@ -160,11 +164,13 @@ static void repair(struct moves *moves, struct fleet_state state)
         struct fleet_state to = state;
         if (down > 0) {
             to.groups[g]--;
+            moves->event = FLEET_EVENT_MACHINE_BACK;
             gain(moves, to, at_machines * down / broken * model->repair_per_h);
         }
         if ((state.groups[g] & GROUP_DOWN) != 0) {
             to = state;
             to.groups[g] &= COUNT_MASK;
+            moves->event = FLEET_EVENT_GROUP_BACK;
             gain(moves, to, at_groups / dark * model->group_repair_per_h);
         }
     }
@@ -181,6 +187,7 @@ uint32_t fleet_chain_moves(const struct fleet_chain *chain, const struct fleet_s
     if (state->phase == FLEET_PHASE_ELECTING) {
         struct fleet_state to = *state;
         to.phase = FLEET_PHASE_LEADER;
+        moves.event = FLEET_EVENT_LEADER;
         go(&moves, to, 1 / chain->model.failover_h);
     }
     return moves.count;

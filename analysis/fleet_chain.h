@@ -29,10 +29,20 @@ struct fleet_chain {
     uint8_t sizes[FLEET_GROUPS_MAX];
 };
 
+enum fleet_event {
+    FLEET_EVENT_MACHINE_LOST,
+    FLEET_EVENT_GROUP_LOST,
+    FLEET_EVENT_SHOCK,
+    FLEET_EVENT_MACHINE_BACK,
+    FLEET_EVENT_GROUP_BACK,
+    FLEET_EVENT_LEADER, /* the next one is known */
+};
+
 struct fleet_move {
     struct fleet_state to;
     double rate; /* per hour, > 0 */
     bool is_failure;
+    enum fleet_event event;
 };
 
 /* False (ERR_INPUT): the model is out of range. */

@@ -60,6 +60,7 @@ enum statement {
     STATEMENT_ARM_WINDOW,
     STATEMENT_GAUGE,
     STATEMENT_ESTIMATE,
+    STATEMENT_EPISODE,
     STATEMENT_BEGIN_SHARD,
     STATEMENT_END_SHARD,
     STATEMENT_COUNT
@@ -101,6 +102,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_ARM] =
         "INSERT INTO arm VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)",
     [STATEMENT_ARM_WINDOW] = "INSERT INTO arm_window VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
+    [STATEMENT_EPISODE] =
+        "INSERT INTO episode VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)",
     [STATEMENT_ESTIMATE] = "INSERT INTO estimate VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,"
                            "?14,?15,?16,?17,?18,?19,?20,?21,?22)",
     [STATEMENT_GAUGE] = "INSERT INTO gauge VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
@@ -357,7 +360,7 @@ static bool check_file(struct results *results, struct err *err)
     }
     /* A file of an older squall gets the tables that came since; there is none to read in one that
      * is only read. */
-    if (results->mode == RESULTS_APPEND && !has_table(results, "estimate") &&
+    if (results->mode == RESULTS_APPEND && !has_table(results, "episode") &&
         !create_schema(results, err)) {
         return false;
     }
@@ -1043,6 +1046,39 @@ static bool add_estimates(struct results *results, int64_t run_id, const struct 
     return true;
 }
 
+static bool add_episodes(struct results *results, int64_t run_id, const struct run_result *result,
+                         struct err *err)
+{
+    for (uint32_t i = 0; i < result->episodes.count; i++) {
+        const struct result_episode *episode = vec_at(&result->episodes, i);
+        char digest[17];
+        sqlite3_stmt *statement = prepare_write(results, STATEMENT_EPISODE, err);
+        if (statement == NULL) {
+            return false;
+        }
+        snprintf(digest, sizeof(digest), "%016" PRIx64, episode->digest);
+        bind_integer(statement, 1, run_id);
+        bind_integer(statement, 2, i);
+        bind_text(statement, 3, episode->class_);
+        bind_integer(statement, 4, episode->number);
+        bind_integer(statement, 5, episode->has_struck);
+        bind_integer(statement, 6, episode->is_recovered);
+        bind_integer(statement, 7, episode->at_ns);
+        bind_integer(statement, 8, episode->outage_ns);
+        bind_integer(statement, 9, episode->up_ns);
+        bind_optional(statement, 10, episode->recovery_ns);
+        bind_integer(statement, 11, episode->steady_ns);
+        bind_integer(statement, 12, episode->steady_down_ns);
+        bind_text(statement, 13, digest);
+        bind_count(statement, 14, episode->events);
+        bind_integer(statement, 15, episode->sim_ns);
+        if (!finish(results, statement, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool add_faults(struct results *results, int64_t run_id, const struct run_result *result,
                        struct err *err)
 {
@@ -1105,6 +1141,7 @@ bool results_add_run(struct results *results, int64_t cell_id, const struct run_
         !add_metrics(results, run_id, result, err) || !add_windows(results, run_id, result, err) ||
         !add_faults(results, run_id, result, err) || !add_gauges(results, run_id, result, err) ||
         !add_estimates(results, run_id, result, err) ||
+        !add_episodes(results, run_id, result, err) ||
         !add_verdict(results, run_id, result, err) ||
         (cost != NULL && !add_cost(results, run_id, result, cost, err))) {
         return false;
@@ -1367,10 +1404,11 @@ static const char *const digest_queries_arms[] = {
 };
 
 /* Likewise, each by itself. */
-static const char *const digest_tables[] = {"gauge", "estimate"};
+static const char *const digest_tables[] = {"gauge", "estimate", "episode"};
 static const char *const digest_table_queries[] = {
     "SELECT * FROM gauge ORDER BY run_id,name,node,kind,t_ns",
     "SELECT * FROM estimate ORDER BY run_id,service,method",
+    "SELECT * FROM episode ORDER BY run_id,ord",
 };
 
 static bool add_row(void *context, const struct results_row *row)
