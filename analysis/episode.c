@@ -241,12 +241,11 @@ static bool find_transition(const struct run_result *run, int64_t *at_ns)
     return false;
 }
 
-/* Is what is asked in the last quarter of the window answered, as far as a window counts as up? */
-static bool is_recovered(const struct run_spec *spec, const struct client_view *view,
-                         int64_t until_ns)
+/* Is what is asked in a span answered, as far as a window counts as up? */
+static bool is_served(const struct run_spec *spec, const struct client_view *view, int64_t from_ns,
+                      int64_t until_ns)
 {
-    const int64_t quarter_ns = spec->fleet.episodes.window_ns / 4;
-    const struct client_span last = client_view_span(view, until_ns - quarter_ns, until_ns);
+    const struct client_span last = client_view_span(view, from_ns, until_ns);
     return last.asked > 0 && (unsigned __int128)last.ok << 32 >=
                                  (unsigned __int128)spec->availability.success_min * last.asked;
 }
@@ -281,16 +280,18 @@ void episode_judge(const struct run_spec *spec, const struct episode *episode,
     const struct client_span span = client_view_span(view, from_ns, until_ns);
     row->up_ns = (was_up ? before_ns : 0) + (is_up ? until_ns - row->at_ns : 0);
     row->outage_ns = span.down_ns - (until_ns - from_ns - row->up_ns);
-    row->is_recovered = !run->is_cut && (!is_up || is_recovered(spec, view, until_ns));
+    const bool was_served =
+        !was_up || is_served(spec, view, from_ns - asked->settle_ns / 4, from_ns);
+    row->is_recovered =
+        !run->is_cut && was_served &&
+        (!is_up || is_served(spec, view, until_ns - asked->window_ns / 4, until_ns));
     if (is_up && row->is_recovered) {
         row->recovery_ns =
             span.last_down_ns > row->at_ns ? span.last_down_ns - row->at_ns : 0;
     }
-    if (was_up) {
-        const int64_t steady_ns = spec->warmup_ns + half_ns;
-        row->steady_ns = from_ns > steady_ns ? from_ns - steady_ns : 0;
-        row->steady_down_ns =
-            row->steady_ns > 0 ? client_view_span(view, steady_ns, from_ns).down_ns : 0;
+    if (was_up && episode->class_.before == spec->fleet.machines) {
+        row->steady_ns = from_ns - spec->warmup_ns; /* nothing was wrong up to here */
+        row->steady_down_ns = client_view_span(view, spec->warmup_ns, from_ns).down_ns;
     }
 }
 

@@ -10,7 +10,8 @@
  * The outage is the time that clients saw the service down (analysis/client_view.h), from as long
  * before the transition as an operation may wait to the end of the window, minus what of that the
  * missing quorum explains. Recovered: at least success_min of what is asked in the last quarter of
- * the window is answered. */
+ * the window is answered, and was before the transition as well: what has not settled after the
+ * losses before it is no better. */
 #ifndef SQUALL_ANALYSIS_EPISODE_H
 #define SQUALL_ANALYSIS_EPISODE_H
 

@@ -11,6 +11,7 @@
 #include "sim/cli/arms.h"
 #include "sim/cli/campaign.h"
 #include "sim/cli/crash.h"
+#include "sim/cli/episodes.h"
 #include "sim/cli/runner.h"
 #include "sim/cli/trace_text.h"
 
@@ -38,7 +39,8 @@ enum {
     KEY_SLOT,
     KEY_FILL,
     KEY_SET,
-    KEY_ARM
+    KEY_ARM,
+    KEY_EPISODE
 };
 
 static const struct argp_option options[] = {
@@ -47,6 +49,8 @@ static const struct argp_option options[] = {
     {"cell", 'c', "LABEL", 0, "which cell of a sweep, by its label", 0},
     {"arm", KEY_ARM, "ARM", 0,
      "only this arm of a scenario with 'metastability': trigger, control, doubled or probe", 0},
+    {"episode", KEY_EPISODE, "CLASS[#N]", 0,
+     "only this episode of a scenario with the estimator decompose: leader-lost:5-4#2", 0},
     {"until", KEY_UNTIL, "TIME|EVENT", 0,
      "stop at a virtual time (\"12.5s\") or after so many events (\"120000\")", 0},
     {"stop-before-failure", KEY_STOP, NULL, 0,
@@ -68,6 +72,9 @@ struct arguments {
     uint32_t cell;
     enum run_arm arm;
     bool has_arm;
+    struct decompose_class episode;
+    uint32_t episode_number;
+    bool has_episode;
     const char *sets[64];
     uint32_t set_count;
     uint64_t seed;
@@ -123,6 +130,15 @@ static error_t parse(int key, char *argument, struct argp_state *state)
                        argument);
         }
         arguments->has_arm = true;
+        return 0;
+    case KEY_EPISODE:
+        if (!episodes_parse(argument, &arguments->episode, &arguments->episode_number)) {
+            argp_error(state,
+                       "--episode takes a class of transitions and a number, as in "
+                       "leader-lost:5-4#2, not '%s'",
+                       argument);
+        }
+        arguments->has_episode = true;
         return 0;
     case KEY_UNTIL:
         if (strspn(argument, "0123456789") == strlen(argument)) {
@@ -218,6 +234,9 @@ static bool take_digest(void *context, const struct results_row *row)
 static const char run_sql[] = "SELECT r.trace_hash, s.yaml FROM run r" OF_RUN;
 static const char arm_sql[] =
     "SELECT a.trace_hash, s.yaml FROM arm a JOIN run r USING(run_id)" OF_RUN " AND a.arm=?5";
+static const char episode_sql[] =
+    "SELECT e.trace_hash, s.yaml FROM episode e JOIN run r USING(run_id)" OF_RUN
+    " AND e.class||'#'||e.number=?5";
 
 /* The digest that results.sqlite remembers for this run, "" when it has none. */
 static void stored_digest(const struct arguments *arguments, struct opened *opened, char hex[17])
@@ -241,11 +260,14 @@ static void stored_digest(const struct arguments *arguments, struct opened *open
     char seed[32];
     snprintf(seed, sizeof(seed), "0x%016llx", (unsigned long long)arguments->seed);
     struct memory memory = {&opened->plan.cells[arguments->cell], ""};
-    const char *const parameters[] = {opened->plan.name, memory.cell->label, seed, build_version(),
-                                      arm_name(arguments->arm)};
-    bool is_arm = arguments->arm != ARM_TRIGGER;
-    const char *sql = is_arm ? arm_sql : run_sql;
-    if (!results_query(results, sql, parameters, is_arm ? 5 : 4, take_digest, &memory, &err)) {
+    char episode[EPISODE_LABEL_SIZE];
+    episodes_label(&arguments->episode, arguments->episode_number, episode);
+    bool is_part = arguments->arm != ARM_TRIGGER || arguments->has_episode;
+    const char *const parameters[] = {
+        opened->plan.name, memory.cell->label, seed, build_version(),
+        arguments->has_episode ? episode : arm_name(arguments->arm)};
+    const char *sql = arguments->has_episode ? episode_sql : is_part ? arm_sql : run_sql;
+    if (!results_query(results, sql, parameters, is_part ? 5 : 4, take_digest, &memory, &err)) {
         fprintf(stderr, "squall: nothing to compare with: %s\n", err.text);
     }
     memcpy(hex, memory.hex, sizeof(memory.hex));
@@ -277,6 +299,31 @@ static int judge_digest(const char *hex, const char *other, const char *whose)
     }
     printf("  NONDETERMINISM: the %s digest is %s\n", whose, other);
     return EXIT_NONDETERMINISM;
+}
+
+/* What became of the episode. */
+static void tell_episode(const struct run_spec *spec, const struct episode *episode,
+                         const struct world *world, const struct run_result *result)
+{
+    struct client_view view;
+    struct result_episode row;
+    char at[32];
+    char outage[32];
+    client_view_init(&view);
+    client_view_read(&view, world->history.operations.items, world->history.operations.count,
+                     spec->load_count);
+    episode_judge(spec, episode, result, &view, &row);
+    client_view_release(&view);
+    printf("  episode %s#%u: ", row.class_, (unsigned)row.number);
+    if (!row.has_struck) {
+        printf("there was nobody to strike\n");
+        return;
+    }
+    const int64_t outage_ns = row.outage_ns < 0 ? -row.outage_ns : row.outage_ns;
+    printf("transition at %s, outage %s%s, %s\n",
+           units_format_duration(row.at_ns, at, sizeof(at)), row.outage_ns < 0 ? "-" : "",
+           units_format_duration(outage_ns, outage, sizeof(outage)),
+           row.is_recovered ? "recovered" : "NOT RECOVERED");
 }
 
 static int tell(const struct arguments *arguments, struct opened *opened,
@@ -381,15 +428,43 @@ static bool open_trace(struct trace_text *trace, const struct arguments *argumen
     return true;
 }
 
-static int replay(struct arguments *arguments, struct opened *opened)
+/* The spec of what is to be run, and its seed; false: the scenario has no such thing. */
+static bool derive(const struct arguments *arguments, struct opened *opened,
+                   struct run_spec *derived, struct episode *episode, uint64_t *seed)
 {
     const struct run_spec *spec = &opened->plan.cells[arguments->cell].spec;
-    struct run_spec derived = *spec;
-    if (spec->metastability.is_asked) {
-        metastability_derive(spec, arguments->arm, &opened->plan.arena, &derived);
+    *derived = *spec;
+    *seed = arguments->seed;
+    if (arguments->has_episode) {
+        const bool is_asked =
+            spec->fleet.is_asked && spec->fleet.estimator == SPEC_ESTIMATOR_DECOMPOSE;
+        if (!is_asked || !episode_is_possible(spec, &arguments->episode)) {
+            fprintf(stderr, "squall: '%s' has no such episode: %s\n", arguments->scenario,
+                    is_asked ? "it has fewer machines"
+                             : "its estimator of 'availability' is not decompose");
+            return false;
+        }
+        episode_plan(spec, EPISODE_MAIN, arguments->seed, &arguments->episode,
+                     arguments->episode_number, episode);
+        episode_derive(spec, episode, &opened->plan.arena, derived);
+        *seed = episode->seed;
+    } else if (spec->metastability.is_asked) {
+        metastability_derive(spec, arguments->arm, &opened->plan.arena, derived);
     } else if (arguments->arm != ARM_TRIGGER) {
         fprintf(stderr, "squall: '%s' has no arms: it does not ask for 'metastability'\n",
                 arguments->scenario);
+        return false;
+    }
+    return true;
+}
+
+static int replay(struct arguments *arguments, struct opened *opened)
+{
+    const struct run_spec *spec = &opened->plan.cells[arguments->cell].spec;
+    struct run_spec derived;
+    struct episode episode;
+    uint64_t seed;
+    if (!derive(arguments, opened, &derived, &episode, &seed)) {
         return EXIT_USAGE;
     }
     struct runner runner;
@@ -403,7 +478,8 @@ static int replay(struct arguments *arguments, struct opened *opened)
     struct trace_text trace;
     trace_text_init(&trace, runner.world);
     bool is_whole = arguments->until_ns == INT64_MAX && arguments->until_event == UINT64_MAX;
-    bool is_judged = spec->metastability.is_asked && !arguments->has_arm && is_whole &&
+    bool is_judged = spec->metastability.is_asked && !arguments->has_arm &&
+                     !arguments->has_episode && is_whole &&
                      !arguments->is_stopping && !arguments->is_traced && arguments->record == NULL;
     judge_keep_windows(runner.judge, is_judged ? JUDGE_WINDOWS_ALL : JUDGE_WINDOWS_NONE);
     crash_watch(&runner, derived.cpu_limit_ns * (is_judged ? ARMS_TIMES : 1));
@@ -425,7 +501,7 @@ static int replay(struct arguments *arguments, struct opened *opened)
     }
     struct run_result result;
     result_init(&result);
-    runner_begin_spec(&runner, cell, &derived, arguments->seed);
+    runner_begin_spec(&runner, cell, &derived, seed);
     world_run(runner.world, arguments->until_ns, arguments->until_event);
     if (arguments->is_stopping) {
         trace_text_tail(runner.world, TAIL, stdout);
@@ -436,6 +512,9 @@ static int replay(struct arguments *arguments, struct opened *opened)
     }
     crash_unwatch();
     int status = tell(arguments, opened, &result, is_whole);
+    if (arguments->has_episode && is_whole) {
+        tell_episode(spec, &episode, runner.world, &result);
+    }
     if (trace.records != NULL && fclose(trace.records) != 0) {
         err_set(&err, ERR_SYSTEM, "cannot write '%s': %s", arguments->record, strerror(errno));
         status = fail(&err);

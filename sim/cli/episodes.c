@@ -155,6 +155,11 @@ static void run_pilot(struct session *session)
         }
     }
     decompose_allocate(fleet, episodes->sums, spec->fleet.episodes.count, episodes->allocation);
+    /* What is rare in the fleet may be common in the one that checks it. */
+    for (uint32_t i = 0; i < fleet->class_count && spec->fleet.episodes.validate_ns > 0; i++) {
+        const uint32_t least = spec->fleet.episodes.pilot;
+        episodes->allocation[i] = episodes->allocation[i] < least ? least : episodes->allocation[i];
+    }
 }
 
 static bool prepare(struct session *session, struct err *err)

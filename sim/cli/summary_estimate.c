@@ -72,7 +72,9 @@ static void print_line(const char *label, const struct estimate_sums *sums, doub
     print_interval(&estimate, out);
     fprintf(out, " %-10s %-8s %8.4g", downtime, estimate_method_name(sums->method),
             estimate.outages_per_h * HOURS_IN_A_YEAR);
-    if (estimate.hits > 0) {
+    if (sums->method == ESTIMATE_DECOMPOSE) {
+        fprintf(out, "  %llu episodes", (unsigned long long)estimate.hits);
+    } else if (estimate.hits > 0) {
         fprintf(out, "  %llu hits, %.0f effective", (unsigned long long)estimate.hits,
                 estimate.effective);
     }

@@ -1355,7 +1355,7 @@ static const struct schema_key validate_keys[] = {
      .max = CENTURY,
      .description = "mean life of a machine in the run that checks; laws keep their shape, and "
                     "groups are accelerated as much",
-     .example = "10min"},
+     .example = "10m"},
     {.name = "repair",
      .type = SCHEMA_DURATION,
      .is_required = true,
@@ -1463,7 +1463,7 @@ static const struct schema_key availability_keys[] = {
      .object = &validate_object,
      .description = "also run the real code for long with accelerated faults, and compare what the "
                     "clients see with the decomposition at the same rates",
-     .example = "{life: 10min, repair: 60s, duration: 1h}"},
+     .example = "{life: 10m, repair: 60s, duration: 1h}"},
 };
 static const struct schema_object availability_object = OBJECT("availability", availability_keys);
 
