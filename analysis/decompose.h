@@ -27,8 +27,10 @@
 
 #define DECOMPOSE_CLASSES_MAX 512
 #define DECOMPOSE_NAME_SIZE   32
-/* Ends the names of the services that a check of a decomposition adds to the estimates. */
-#define DECOMPOSE_VALIDATION "@validation"
+/* End the names of the services that a check of a decomposition adds to the estimates
+ * (analysis/episode.h). */
+#define DECOMPOSE_VALIDATION "@fast"
+#define DECOMPOSE_CONTROLLED "@fast-cv"
 
 enum decompose_kind {
     DECOMPOSE_LEADER_LOST,   /* the machine of the leader; the quorum stays */

@@ -315,26 +315,34 @@ void episode_validation_derive(const struct run_spec *spec, struct arena *arena,
     derived->injected = fast;
 }
 
-void episode_validation_judge(const struct run_spec *derived, uint64_t seed,
-                              const struct client_view *view, struct estimate_sums *sums)
+void episode_validation_judge(const struct run_spec *derived, uint64_t seed, double down,
+                              const struct client_view *view, struct estimate_sums *crude,
+                              struct estimate_sums *controlled)
 {
+    const struct spec_fleet *spec = derived->injected;
     const int64_t origin_ns = derived->warmup_ns;
-    const int64_t end_ns = origin_ns + derived->fleet.episodes.validate_ns;
     struct fleet fleet;
-    fleet_begin(&fleet, derived->injected, seed);
-    int64_t from_ns = origin_ns;
+    fleet_begin(&fleet, spec, seed);
+    int64_t from_ns = 0; /* of the cycle, as the fleet counts time */
+    int64_t explained_ns = 0;
     bool was_whole = true;
-    while (fleet_next(&fleet) <= end_ns - origin_ns) {
+    while (fleet_next(&fleet) <= spec->episodes.validate_ns) {
+        const bool has_quorum = fleet_available_count(&fleet) >= spec->services[0].needed;
+        explained_ns += has_quorum ? 0 : fleet_next(&fleet) - fleet.now_ns;
         fleet_step(&fleet);
         const bool is_whole = fleet_is_whole(&fleet);
-        const int64_t now_ns = origin_ns + fleet.now_ns;
-        if (is_whole && !was_whole && now_ns > from_ns) {
-            const struct client_span span = client_view_span(view, from_ns, now_ns);
-            estimate_add_pair(sums, (double)span.down_ns / 3.6e12,
-                              (double)(now_ns - from_ns) / 3.6e12, (double)span.outages);
-            from_ns = now_ns;
+        if (is_whole && !was_whole && fleet.now_ns > from_ns) {
+            const struct client_span span =
+                client_view_span(view, origin_ns + from_ns, origin_ns + fleet.now_ns);
+            const double hours = (double)(fleet.now_ns - from_ns) / 3.6e12;
+            const double excess_h = (double)(span.down_ns - explained_ns) / 3.6e12;
+            estimate_add_pair(crude, (double)span.down_ns / 3.6e12, hours, (double)span.outages);
+            estimate_add_pair(controlled, excess_h + down * hours, hours, (double)span.outages);
+            from_ns = fleet.now_ns;
+            explained_ns = 0;
         }
         was_whole = is_whole;
     }
-    sums->simulated_h += (double)(from_ns - origin_ns) / 3.6e12;
+    crude->simulated_h += (double)from_ns / 3.6e12;
+    controlled->simulated_h += (double)from_ns / 3.6e12;
 }

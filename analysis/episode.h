@@ -59,8 +59,11 @@ uint64_t episode_validation_seed(uint64_t seed);
 void episode_validation_derive(const struct run_spec *spec, struct arena *arena,
                                struct run_spec *derived);
 /* What the clients saw of it, a cycle of the fleet from all machines up to all machines up being
- * one observation: fills `sums`. */
-void episode_validation_judge(const struct run_spec *derived, uint64_t seed,
-                              const struct client_view *view, struct estimate_sums *sums);
+ * one observation: fills `crude`. `controlled` gets the same with the time without a quorum, which
+ * is known of every cycle, replaced by its expectation, the share `down` of the cycle: the luck of
+ * few long repairs is gone from it, what the code made of them is not (a control variate). */
+void episode_validation_judge(const struct run_spec *derived, uint64_t seed, double down,
+                              const struct client_view *view, struct estimate_sums *crude,
+                              struct estimate_sums *controlled);
 
 #endif

@@ -202,7 +202,8 @@ static void violate(const struct result_episode *row, const struct spec_fleet *f
             .time_ns = row->at_ns, .event = RESULT_EVENT_NONE, .node = SQ_NODE_NONE};
         result_copy_text(violation->check, sizeof(violation->check), EPISODE_CHECK);
         snprintf(violation->message, sizeof(violation->message),
-                 "the clients were not served again within %s of a transition: --episode %s#%u",
+                 "the clients were not served again within %s of a transition, or not before it: "
+                 "--episode %s#%u",
                  window, row->class_, (unsigned)row->number);
     }
     if (result->verdict == VERDICT_PASS || result->verdict == VERDICT_UNKNOWN) {
@@ -270,8 +271,14 @@ static void validate(struct session *session, uint64_t seed, const struct decomp
     run_derived(session, derived, world_seed);
     struct estimate_sums *crude =
         add_estimate(result, service, DECOMPOSE_VALIDATION, ESTIMATE_CRUDE);
-    episode_validation_judge(derived, world_seed, &episodes->view, crude);
+    struct estimate_sums controlled = *crude;
+    estimate_begin(&controlled, "", ESTIMATE_CRUDE);
+    episode_validation_judge(derived, world_seed, episodes->fast.down, &episodes->view, crude,
+                             &controlled);
     crude->events = episodes->result.events;
+    snprintf(controlled.service, sizeof(controlled.service), "%.40s%s", service,
+             DECOMPOSE_CONTROLLED);
+    vec_append(&result->estimates, &controlled);
     translate(&episodes->fleet, episodes->sums, &episodes->fast, episodes->fast_sums);
     decompose_combine(&episodes->fast, episodes->fast_sums, steady, window_h, &episodes->estimate);
     decompose_deliver(&episodes->estimate,

@@ -2,7 +2,9 @@
  *
  * A validation agrees when the two estimates of the same accelerated fleet differ by no more than
  * both intervals together (the root of the sum of their squares): one is what clients saw of the
- * real code while machines failed again and again, the other what the decomposition says. */
+ * real code while machines failed again and again, the other what the decomposition says. There are
+ * two such comparisons in each cell, and any of them may fail by chance: their intervals are those
+ * of a confidence that holds for all of them together (Bonferroni). */
 #include "sim/cli/summary_decompose.h"
 
 #include "analysis/decompose_store.h"
@@ -25,6 +27,7 @@ struct printer {
     FILE *out;
     int *status;
     bool is_headed;
+    double risk; /* of each comparison of a validation */
 };
 
 static const char *describe(enum decompose_kind kind)
@@ -106,8 +109,8 @@ static void print_findings(const struct printer *printer, const struct cell *cel
     units_format_duration(cell->spec.fleet.episodes.window_ns, window, sizeof(window));
     if (report->estimate.stuck > 0) {
         fprintf(printer->out,
-                "      ! %llu of %llu episodes did not recover within %s: candidates for a "
-                "metastable failure, left out of the means\n",
+                "      ! %llu of %llu episodes did not recover within %s, or had not settled before: "
+                "candidates for a metastable failure, left out of the means\n",
                 (unsigned long long)report->estimate.stuck,
                 (unsigned long long)report->estimate.episodes, window);
     }
@@ -124,14 +127,28 @@ static void print_findings(const struct printer *printer, const struct cell *cel
 }
 
 static const struct estimate_sums *find(const struct estimate_sums *sums, uint32_t count,
-                                        enum estimate_method method)
+                                        const char *suffix, enum estimate_method method)
 {
     for (uint32_t i = 0; i < count; i++) {
-        if (sums[i].method == method && strstr(sums[i].service, DECOMPOSE_VALIDATION) != NULL) {
+        const char *at = strchr(sums[i].service, '@');
+        if (sums[i].method == method && at != NULL && strcmp(at, suffix) == 0) {
             return &sums[i];
         }
     }
     return NULL;
+}
+
+static bool agree(const struct estimate *left, const struct estimate *right)
+{
+    const double apart = fabs(left->unavailability - right->unavailability);
+    return apart <= hypot((left->interval.high - left->interval.low) / 2,
+                          (right->interval.high - right->interval.low) / 2);
+}
+
+static void print_interval(FILE *out, const char *whose, const struct estimate *estimate)
+{
+    fprintf(out, "        %-52s %-10.4g %.4g .. %.4g\n", whose, estimate->unavailability,
+            estimate->interval.low, estimate->interval.high);
 }
 
 static void judge_validation(struct printer *printer, const struct cell *cell,
@@ -139,20 +156,25 @@ static void judge_validation(struct printer *printer, const struct cell *cell,
 {
     const struct spec_fleet *fleet = &cell->spec.fleet;
     const double confidence = (double)fleet->confidence_millionths / 1e6;
-    const struct estimate_sums *crude = find(sums, count, ESTIMATE_CRUDE);
-    const struct estimate_sums *summed = find(sums, count, ESTIMATE_DECOMPOSE);
+    const struct estimate_sums *crude = find(sums, count, DECOMPOSE_VALIDATION, ESTIMATE_CRUDE);
+    const struct estimate_sums *other = find(sums, count, DECOMPOSE_CONTROLLED, ESTIMATE_CRUDE);
+    const struct estimate_sums *summed =
+        find(sums, count, DECOMPOSE_VALIDATION, ESTIMATE_DECOMPOSE);
     char life[32];
     char repair[32];
-    if (crude == NULL || summed == NULL) {
+    if (crude == NULL || other == NULL || summed == NULL) {
         return;
     }
+    const double strict = 1 - printer->risk * (1 - confidence);
+    const struct estimate strictly_seen = estimate_of(crude, strict);
+    const struct estimate strictly_controlled = estimate_of(other, strict);
+    const struct estimate strictly_said = estimate_of(summed, strict);
     const struct estimate seen = estimate_of(crude, confidence);
+    const struct estimate controlled = estimate_of(other, confidence);
     const struct estimate said = estimate_of(summed, confidence);
     const bool is_enough = crude->count >= CYCLES_MIN && !seen.is_bound;
-    const double apart = fabs(seen.unavailability - said.unavailability);
-    const double allowed = hypot((seen.interval.high - seen.interval.low) / 2,
-                                 (said.interval.high - said.interval.low) / 2);
-    const bool is_fine = is_enough && apart <= allowed;
+    const bool is_fine = is_enough && agree(&strictly_seen, &strictly_said) &&
+                         agree(&strictly_controlled, &strictly_said);
     if (!is_enough) {
         *printer->status = exit_worse(*printer->status, EXIT_UNKNOWN);
     } else if (!is_fine) {
@@ -161,17 +183,16 @@ static void judge_validation(struct printer *printer, const struct cell *cell,
     if (printer->options->is_quiet && is_fine) {
         return;
     }
-    fprintf(printer->out,
-            "      %s: with a life of %s and a repair of %s clients saw %.4g (%.3g .. %.3g, %llu "
-            "cycles), and the decomposition says %.4g (%.3g .. %.3g)\n",
-            !is_enough ? "NOT VALIDATED, too few failures"
+    fprintf(printer->out, "      %s, with a life of %s and a repair of %s, in %llu cycles:\n",
+            !is_enough ? "NOT VALIDATED: too few failures"
             : is_fine  ? "validated"
                        : "DISAGREES: failures while the code recovers from others matter",
             units_format_duration(fleet->episodes.validate_life_ns, life, sizeof(life)),
             units_format_duration(fleet->episodes.validate_repair_ns, repair, sizeof(repair)),
-            seen.unavailability, seen.interval.low, seen.interval.high,
-            (unsigned long long)crude->count, said.unavailability, said.interval.low,
-            said.interval.high);
+            (unsigned long long)crude->count);
+    print_interval(printer->out, "what the clients saw", &seen);
+    print_interval(printer->out, "the same, with the expected time without a quorum", &controlled);
+    print_interval(printer->out, "what the decomposition says", &said);
 }
 
 static bool print_cell(struct printer *printer, const struct cell *cell, int64_t cell_id,
@@ -203,7 +224,16 @@ bool summary_decompositions(struct results *results, const struct plan *plan,
                             const int64_t *cell_ids, const struct summary_options *options,
                             FILE *out, int *status, struct err *err)
 {
-    struct printer printer = {results, plan, options, out, status, false};
+    uint32_t comparisons = 0;
+    for (uint32_t i = 0; i < plan->cell_count; i++) {
+        const struct spec_fleet *fleet = &plan->cells[i].spec.fleet;
+        comparisons += fleet->is_asked && fleet->estimator == SPEC_ESTIMATOR_DECOMPOSE &&
+                               fleet->episodes.validate_ns > 0
+                           ? 2
+                           : 0;
+    }
+    struct printer printer = {
+        results, plan, options, out, status, false, comparisons > 0 ? 1.0 / comparisons : 1};
     for (uint32_t i = 0; i < plan->cell_count; i++) {
         const struct spec_fleet *fleet = &plan->cells[i].spec.fleet;
         struct err own = {0};

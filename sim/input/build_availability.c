@@ -13,7 +13,7 @@
 
 #define MACHINES_MAX 64
 #define MILLION      1000000
-#define SETTLE_NS    (5 * NS_PER_S)
+#define SETTLE_NS    (10 * NS_PER_S)
 #define PHASE_NS     (1 * NS_PER_S)
 #define WATCH_NS     (20 * NS_PER_S)
 #define PILOT        4

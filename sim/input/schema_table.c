@@ -1308,12 +1308,12 @@ static const struct schema_object precision_object =
 static const struct schema_key episode_keys[] = {
     {.name = "settle",
      .type = SCHEMA_DURATION,
-     .initial = "5s",
+     .initial = "10s",
      .min = 1,
      .max = DAY,
      .description = "after the warm-up, machines that are down already are lost; so much later the "
                     "transition may come",
-     .example = "5s"},
+     .example = "10s"},
     {.name = "phase",
      .type = SCHEMA_DURATION,
      .initial = "1s",
