@@ -67,7 +67,7 @@ static void print_line(const char *label, const struct estimate_sums *sums, doub
         return;
     }
     format_downtime(downtime_s_per_year(estimate.unavailability), downtime, sizeof(downtime));
-    fprintf(out, "    %-*.*s %-14.14s %-11.4g ", LABEL_WIDTH, LABEL_WIDTH, label, sums->service,
+    fprintf(out, "    %-*.*s %-16.16s %-11.4g ", LABEL_WIDTH, LABEL_WIDTH, label, sums->service,
             estimate.unavailability);
     print_interval(&estimate, out);
     fprintf(out, " %-10s %-8s %8.4g", downtime, estimate_method_name(sums->method),
@@ -98,7 +98,7 @@ bool summary_estimates(struct results *results, const struct plan *plan, const i
         for (uint32_t s = 0; s < count; s++) {
             if (!is_headed) {
                 fprintf(out,
-                        "\n  AVAILABILITY OF THE FLEET\n    %-*s %-14s %-11s %-22s %-10s %-8s "
+                        "\n  AVAILABILITY OF THE FLEET\n    %-*s %-16s %-11s %-22s %-10s %-8s "
                         "%8s\n",
                         LABEL_WIDTH, "cell", "service", "unavailable", "interval", "a year",
                         "method", "outages/y");
