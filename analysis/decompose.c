@@ -67,9 +67,8 @@ bool decompose_class_parse(const char *name, struct decompose_class *class_)
         }
         *class_ = (struct decompose_class){(enum decompose_kind)kind, before, after, 0};
         decompose_class_name(class_, again);
-        return strcmp(again, name) == 0 && before <= FLEET_MACHINES &&
-               after <= FLEET_MACHINES && before != after &&
-               is_loss(class_->kind) == (after < before);
+        return strcmp(again, name) == 0 && before <= FLEET_MACHINES && after <= FLEET_MACHINES &&
+               before != after && is_loss(class_->kind) == (after < before);
     }
     return false;
 }
@@ -228,8 +227,8 @@ static void trust(struct collector *collector, double outages_per_h)
     }
     for (uint32_t i = 0; seen > 0 && i < out->class_count; i++) {
         struct decompose_class *one = &out->classes[i];
-        const bool is_about = decompose_was_up(one, out->needed) !=
-                              decompose_is_up(one, out->needed);
+        const bool is_about =
+            decompose_was_up(one, out->needed) != decompose_is_up(one, out->needed);
         one->rate *= is_about ? outages_per_h / seen : 1;
     }
     out->outages_per_h = outages_per_h;
@@ -325,8 +324,7 @@ struct spec_fleet decompose_accelerated(const struct spec_fleet *fleet)
         fast.group_life = scale(&fleet->group_life, life_to, life);
         fast.group_repair = scale(&fleet->group_repair, repair_to, repair);
     }
-    fast.maintenance_every_ns =
-        (int64_t)((__int128)fleet->maintenance_every_ns * life_to / life);
+    fast.maintenance_every_ns = (int64_t)((__int128)fleet->maintenance_every_ns * life_to / life);
     fast.maintenance_ns = (int64_t)((__int128)fleet->maintenance_ns * repair_to / repair);
     return fast;
 }

@@ -57,9 +57,9 @@ struct decompose_class {
 struct decompose_fleet {
     uint32_t machines;
     uint32_t needed;
-    double down;          /* P(no quorum) */
-    double down_error;    /* standard error of it; 0: exact */
-    double outages_per_h; /* the quorum goes */
+    double down;                                           /* P(no quorum) */
+    double down_error;                                     /* standard error of it; 0: exact */
+    double outages_per_h;                                  /* the quorum goes */
     struct decompose_class classes[DECOMPOSE_CLASSES_MAX]; /* in order of kind, before, after */
     uint32_t class_count;
 };
@@ -107,13 +107,13 @@ struct decompose_term {
 
 struct decompose_estimate {
     double unavailability;
-    double error;    /* standard error, ... */
+    double error;       /* standard error, ... */
     double fleet_error; /* ... the part of it that more episodes do not mend */
-    double freedom;  /* degrees of; infinite when nothing was estimated */
-    double quartic;  /* sum of (variance of a term)^2 / degrees of freedom of it */
-    double steady;   /* the share of time that clients miss while nothing happens */
-    double unknown;  /* at most so much more, for classes without a finished episode, when each
-                        outage lasted for the window */
+    double freedom;     /* degrees of; infinite when nothing was estimated */
+    double quartic;     /* sum of (variance of a term)^2 / degrees of freedom of it */
+    double steady;      /* the share of time that clients miss while nothing happens */
+    double unknown;     /* at most so much more, for classes without a finished episode, when each
+                           outage lasted for the window */
     double outages_per_h;
     uint64_t episodes;
     uint64_t hits;
@@ -125,8 +125,9 @@ void decompose_combine(const struct decompose_fleet *fleet, const struct decompo
                        const struct decompose_steady *steady, double window_h,
                        struct decompose_estimate *estimate);
 
-/* Shares `count` episodes out: two for every class that matters (the others get none), the rest in proportion to rate times standard deviation of the pilot. The sum is `count`,
- * or more when that is less than two for each. */
+/* Shares `count` episodes out: two for every class that matters (the others get none), the rest in
+ * proportion to rate times standard deviation of the pilot. The sum is `count`, or more when that
+ * is less than two for each. */
 void decompose_allocate(const struct decompose_fleet *fleet, const struct decompose_sums *pilot,
                         uint32_t count, uint32_t *allocation);
 /* Is it at least one in a million transitions? */

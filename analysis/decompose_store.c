@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The fleet by itself is computed anew from the spec: the file has only what was measured. */
+ * The fleet by itself is computed anew from the spec: the file has only what was measured.
+ *
+ * A validation agrees when the two estimates of the same accelerated fleet differ by no more than
+ * both intervals together (the root of the sum of their squares): one is what clients saw of the
+ * real code while machines failed again and again, the other what the decomposition says. The plain
+ * comparison is made only when the quorum should have been lost often enough: a mean of five
+ * outages has no interval. */
 #include "analysis/decompose_store.h"
 
 #include "sim/base/base.h"
@@ -9,6 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define CYCLES_MIN 10 /* of a validation: fewer say nothing */
+#define LOSSES_MIN 20 /* of the quorum: with fewer, plain sums of what clients saw say nothing */
 
 struct loader {
     struct decompose_report *report;
@@ -102,8 +111,7 @@ bool decompose_load(struct results *results, int64_t cell_id, const struct spec_
                        "SELECT count(*) FILTER (WHERE class LIKE 'machine-lost:%'), count(*) FROM "
                        "episode JOIN run USING(run_id) WHERE cell_id=CAST(?1 AS INTEGER)",
                        parameters, 1, look_for_leader, &loader, err) ||
-        loader.rows == 0 ||
-        !decompose_fleet(fleet, 0, loader.has_leader, 0, &report->fleet, err) ||
+        loader.rows == 0 || !decompose_fleet(fleet, 0, loader.has_leader, 0, &report->fleet, err) ||
         !results_query(results,
                        "SELECT class, number, struck, recovered, outage_ns, e.up_ns, steady_ns, "
                        "steady_down_ns, seed FROM episode e JOIN run USING(run_id) WHERE "
@@ -114,5 +122,66 @@ bool decompose_load(struct results *results, int64_t cell_id, const struct spec_
     decompose_combine(&report->fleet, report->sums, &loader.steady,
                       (double)fleet->episodes.window_ns / 3.6e12, &report->estimate);
     sum_up(report);
+    return true;
+}
+
+/* ----------------------------------------------------------------------------------- validation */
+
+static const struct estimate_sums *find(const struct estimate_sums *sums, uint32_t count,
+                                        const char *suffix, enum estimate_method method)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const char *at = strchr(sums[i].service, '@');
+        if (sums[i].method == method && at != NULL && strcmp(at, suffix) == 0) {
+            return &sums[i];
+        }
+    }
+    return NULL;
+}
+
+static bool agree(const struct estimate_sums *left_sums, const struct estimate_sums *right_sums,
+                  double confidence)
+{
+    const struct estimate left = estimate_of(left_sums, confidence);
+    const struct estimate right = estimate_of(right_sums, confidence);
+    return fabs(left.unavailability - right.unavailability) <=
+           hypot((left.interval.high - left.interval.low) / 2,
+                 (right.interval.high - right.interval.low) / 2);
+}
+
+/* How often the quorum should have gone in that time of the accelerated fleet. */
+static double expected_losses(const struct spec_fleet *fleet, double hours)
+{
+    const struct spec_fleet fast = decompose_accelerated(fleet);
+    struct decompose_fleet *own = calloc(1, sizeof(*own));
+    struct err err = {0};
+    ASSERT(own != NULL);
+    const bool is_fine = decompose_fleet(&fast, 0, true, 0, own, &err);
+    const double losses = is_fine ? own->outages_per_h * hours : 0;
+    free(own);
+    return losses;
+}
+
+bool decompose_validation(const struct spec_fleet *fleet, const struct estimate_sums *sums,
+                          uint32_t count, double risk, struct decompose_validation *validation)
+{
+    const double confidence = (double)fleet->confidence_millionths / 1e6;
+    const double strict = 1 - risk * (1 - confidence);
+    const struct estimate_sums *crude = find(sums, count, DECOMPOSE_VALIDATION, ESTIMATE_CRUDE);
+    const struct estimate_sums *other = find(sums, count, DECOMPOSE_CONTROLLED, ESTIMATE_CRUDE);
+    const struct estimate_sums *summed =
+        find(sums, count, DECOMPOSE_VALIDATION, ESTIMATE_DECOMPOSE);
+    *validation = (struct decompose_validation){0};
+    if (crude == NULL || other == NULL || summed == NULL) {
+        return false;
+    }
+    validation->seen = estimate_of(crude, confidence);
+    validation->controlled = estimate_of(other, confidence);
+    validation->said = estimate_of(summed, confidence);
+    validation->cycles = crude->count;
+    validation->is_enough = crude->count >= CYCLES_MIN && !validation->seen.is_bound;
+    validation->is_plain = expected_losses(fleet, crude->simulated_h) >= LOSSES_MIN;
+    validation->agrees = validation->is_enough && agree(other, summed, strict) &&
+                         (!validation->is_plain || agree(crude, summed, strict));
     return true;
 }

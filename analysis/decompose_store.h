@@ -40,4 +40,20 @@ struct decompose_report {
 bool decompose_load(struct results *results, int64_t cell_id, const struct spec_fleet *fleet,
                     struct decompose_report *report, struct err *err);
 
+/* What a run with accelerated faults says to the decomposition (analysis/episode.h). */
+struct decompose_validation {
+    struct estimate seen;       /* by the clients */
+    struct estimate controlled; /* the same without the luck of few long repairs */
+    struct estimate said;       /* by the decomposition, at the same rates */
+    uint64_t cycles;
+    bool is_enough; /* failures to say anything */
+    bool is_plain;  /* the quorum was lost often enough to compare `seen` as well */
+    bool agrees;
+};
+
+/* `risk`: the share of the risk of the scenario's confidence that one of the two comparisons may
+ * take. False: `sums`, the estimates of the cell, have no validation. */
+bool decompose_validation(const struct spec_fleet *fleet, const struct estimate_sums *sums,
+                          uint32_t count, double risk, struct decompose_validation *validation);
+
 #endif

@@ -286,8 +286,7 @@ void episode_judge(const struct run_spec *spec, const struct episode *episode,
         !run->is_cut && was_served &&
         (!is_up || is_served(spec, view, until_ns - asked->window_ns / 4, until_ns));
     if (is_up && row->is_recovered) {
-        row->recovery_ns =
-            span.last_down_ns > row->at_ns ? span.last_down_ns - row->at_ns : 0;
+        row->recovery_ns = span.last_down_ns > row->at_ns ? span.last_down_ns - row->at_ns : 0;
     }
     if (was_up && episode->class_.before == spec->fleet.machines) {
         row->steady_ns = from_ns - spec->warmup_ns; /* nothing was wrong up to here */

@@ -55,9 +55,9 @@ struct fleet_transient {
 bool fleet_exact_transient(const struct fleet_model *model, double time_h,
                            struct fleet_transient *transient, struct err *err);
 
-/* What happens in the stationary law: calls `on_move` for every (state, move) with the machines that
- * are available before and after, what it is (enum fleet_event of fleet_chain.h) and its rate over
- * all time; the mean time in a state is not told. `down`: the unavailability. As above. */
+/* What happens in the stationary law: calls `on_move` for every (state, move) with the machines
+ * that are available before and after, what it is (enum fleet_event of fleet_chain.h) and its rate
+ * over all time; the mean time in a state is not told. `down`: the unavailability. As above. */
 bool fleet_exact_moves(const struct fleet_model *model,
                        void (*on_move)(void *context, uint32_t before, uint32_t after, int event,
                                        double rate_per_h),

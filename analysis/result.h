@@ -157,9 +157,9 @@ struct result_episode {
     uint32_t number;               /* of its class in this run, from 0 */
     bool has_struck;               /* false: there was nobody to strike, nothing was measured */
     bool is_recovered;
-    int64_t at_ns;     /* the transition */
-    int64_t outage_ns; /* that clients saw beyond what the quorum explains; may be negative */
-    int64_t up_ns;     /* of the span that was looked at, with a quorum */
+    int64_t at_ns;          /* the transition */
+    int64_t outage_ns;      /* that clients saw beyond what the quorum explains; may be negative */
+    int64_t up_ns;          /* of the span that was looked at, with a quorum */
     int64_t recovery_ns;    /* from the transition until they saw nothing any more; -1: never */
     int64_t steady_ns;      /* before it, when nothing was wrong any more, ... */
     int64_t steady_down_ns; /* ... and what they saw down of that */

@@ -1141,8 +1141,7 @@ bool results_add_run(struct results *results, int64_t cell_id, const struct run_
         !add_metrics(results, run_id, result, err) || !add_windows(results, run_id, result, err) ||
         !add_faults(results, run_id, result, err) || !add_gauges(results, run_id, result, err) ||
         !add_estimates(results, run_id, result, err) ||
-        !add_episodes(results, run_id, result, err) ||
-        !add_verdict(results, run_id, result, err) ||
+        !add_episodes(results, run_id, result, err) || !add_verdict(results, run_id, result, err) ||
         (cost != NULL && !add_cost(results, run_id, result, cost, err))) {
         return false;
     }

@@ -394,9 +394,14 @@ void fault_take_away(struct fault_set *set, uint64_t nodes)
     if (nodes == 0) {
         return;
     }
-    set->away |= whole_hosts(set->world, nodes);
+    nodes = whole_hosts(set->world, nodes);
+    set->away |= nodes;
+    uint64_t lit = 0; /* those that had power */
     for (sq_node i = 0; i < set->world->node_count; i++) {
-        if ((nodes & bit(i)) != 0 && !set->world->nodes[i].host->is_off) {
+        lit |= set->world->nodes[i].host->is_off ? 0 : bit(i);
+    }
+    for (sq_node i = 0; i < set->world->node_count; i++) {
+        if ((nodes & lit & bit(i)) != 0) {
             power_off(&set->world->nodes[i], false);
         }
     }
@@ -409,8 +414,8 @@ static bool is_dark(const struct fault_set *set, sq_node node)
     bool is_dark = (set->away & bit(node)) != 0;
     for (uint32_t i = 0; i < set->count && !is_dark; i++) {
         const struct fault_process *process = &set->processes[i];
-        is_dark = process->is_active && is_power(process->fault) &&
-                  (process->struck & bit(node)) != 0;
+        is_dark =
+            process->is_active && is_power(process->fault) && (process->struck & bit(node)) != 0;
     }
     return is_dark;
 }

@@ -400,12 +400,12 @@ struct spec_service {
 /* Episodes of the real code around the transitions of the fleet, and the long run that checks
  * what is made of them. The machines are the nodes of the first group. */
 struct spec_episodes {
-    int64_t settle_ns; /* from the losses that come before to the earliest transition */
-    int64_t phase_ns;  /* the transition comes uniformly within so long after that; 0: at once */
-    int64_t window_ns; /* it is watched for so long */
-    uint32_t pilot;    /* episodes of each class that decide how many it gets; >= 2 */
-    uint32_t count;    /* episodes of a seed, over all classes; each class gets at least two */
-    int64_t validate_ns;        /* length of the run with accelerated faults; 0: none */
+    int64_t settle_ns;   /* from the losses that come before to the earliest transition */
+    int64_t phase_ns;    /* the transition comes uniformly within so long after that; 0: at once */
+    int64_t window_ns;   /* it is watched for so long */
+    uint32_t pilot;      /* episodes of each class that decide how many it gets; >= 2 */
+    uint32_t count;      /* episodes of a seed, over all classes; each class gets at least two */
+    int64_t validate_ns; /* length of the run with accelerated faults; 0: none */
     int64_t validate_life_ns;   /* mean life of a machine in it, ... */
     int64_t validate_repair_ns; /* ... and mean repair; all laws are scaled alike */
 };

@@ -110,6 +110,27 @@ static int64_t parse_time(struct argp_state *state, const char *text)
     return ns;
 }
 
+static void parse_arm(struct argp_state *state, const char *text)
+{
+    struct arguments *arguments = state->input;
+    if (!arms_find(text, &arguments->arm)) {
+        argp_error(state, "--arm takes 'trigger', 'control', 'doubled' or 'probe', not '%s'", text);
+    }
+    arguments->has_arm = true;
+}
+
+static void parse_episode(struct argp_state *state, const char *text)
+{
+    struct arguments *arguments = state->input;
+    if (!episodes_parse(text, &arguments->episode, &arguments->episode_number)) {
+        argp_error(state,
+                   "--episode takes a class of transitions and a number, as in "
+                   "leader-lost:5-4#2, not '%s'",
+                   text);
+    }
+    arguments->has_episode = true;
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     struct arguments *arguments = state->input;
@@ -125,20 +146,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         arguments->label = argument;
         return 0;
     case KEY_ARM:
-        if (!arms_find(argument, &arguments->arm)) {
-            argp_error(state, "--arm takes 'trigger', 'control', 'doubled' or 'probe', not '%s'",
-                       argument);
-        }
-        arguments->has_arm = true;
+        parse_arm(state, argument);
         return 0;
     case KEY_EPISODE:
-        if (!episodes_parse(argument, &arguments->episode, &arguments->episode_number)) {
-            argp_error(state,
-                       "--episode takes a class of transitions and a number, as in "
-                       "leader-lost:5-4#2, not '%s'",
-                       argument);
-        }
-        arguments->has_episode = true;
+        parse_episode(state, argument);
         return 0;
     case KEY_UNTIL:
         if (strspn(argument, "0123456789") == strlen(argument)) {
@@ -263,9 +274,8 @@ static void stored_digest(const struct arguments *arguments, struct opened *open
     char episode[EPISODE_LABEL_SIZE];
     episodes_label(&arguments->episode, arguments->episode_number, episode);
     bool is_part = arguments->arm != ARM_TRIGGER || arguments->has_episode;
-    const char *const parameters[] = {
-        opened->plan.name, memory.cell->label, seed, build_version(),
-        arguments->has_episode ? episode : arm_name(arguments->arm)};
+    const char *const parameters[] = {opened->plan.name, memory.cell->label, seed, build_version(),
+                                      arguments->has_episode ? episode : arm_name(arguments->arm)};
     const char *sql = arguments->has_episode ? episode_sql : is_part ? arm_sql : run_sql;
     if (!results_query(results, sql, parameters, is_part ? 5 : 4, take_digest, &memory, &err)) {
         fprintf(stderr, "squall: nothing to compare with: %s\n", err.text);
@@ -308,7 +318,6 @@ static void tell_episode(const struct run_spec *spec, const struct episode *epis
     struct client_view view;
     struct result_episode row;
     char at[32];
-    char outage[32];
     client_view_init(&view);
     client_view_read(&view, world->history.operations.items, world->history.operations.count,
                      spec->load_count);
@@ -319,10 +328,8 @@ static void tell_episode(const struct run_spec *spec, const struct episode *epis
         printf("there was nobody to strike\n");
         return;
     }
-    const int64_t outage_ns = row.outage_ns < 0 ? -row.outage_ns : row.outage_ns;
-    printf("transition at %s, outage %s%s, %s\n",
-           units_format_duration(row.at_ns, at, sizeof(at)), row.outage_ns < 0 ? "-" : "",
-           units_format_duration(outage_ns, outage, sizeof(outage)),
+    printf("transition at %s, outage %.6f s, %s\n",
+           units_format_duration(row.at_ns, at, sizeof(at)), (double)row.outage_ns / 1e9,
            row.is_recovered ? "recovered" : "NOT RECOVERED");
 }
 
@@ -435,6 +442,10 @@ static bool derive(const struct arguments *arguments, struct opened *opened,
     const struct run_spec *spec = &opened->plan.cells[arguments->cell].spec;
     *derived = *spec;
     *seed = arguments->seed;
+    if (arguments->has_episode && (arguments->is_stopping || arguments->has_arm)) {
+        fprintf(stderr, "squall: --episode goes with neither --arm nor --stop-before-failure\n");
+        return false;
+    }
     if (arguments->has_episode) {
         const bool is_asked =
             spec->fleet.is_asked && spec->fleet.estimator == SPEC_ESTIMATOR_DECOMPOSE;
@@ -479,8 +490,8 @@ static int replay(struct arguments *arguments, struct opened *opened)
     trace_text_init(&trace, runner.world);
     bool is_whole = arguments->until_ns == INT64_MAX && arguments->until_event == UINT64_MAX;
     bool is_judged = spec->metastability.is_asked && !arguments->has_arm &&
-                     !arguments->has_episode && is_whole &&
-                     !arguments->is_stopping && !arguments->is_traced && arguments->record == NULL;
+                     !arguments->has_episode && is_whole && !arguments->is_stopping &&
+                     !arguments->is_traced && arguments->record == NULL;
     judge_keep_windows(runner.judge, is_judged ? JUDGE_WINDOWS_ALL : JUDGE_WINDOWS_NONE);
     crash_watch(&runner, derived.cpu_limit_ns * (is_judged ? ARMS_TIMES : 1));
     if (arguments->is_stopping) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The pilot is run once for each cell in each worker and kept: it is a function of the cell alone,
- * so it does not matter who runs it, nor how often. It also finds out whether somebody leads: when
- * the machine of a leader is to be lost and nobody is struck, losses are not told apart by it.
+ * so it does not matter who runs it, nor how often. It also finds out whether somebody leads and
+ * somebody follows: when the machine of one of them is to be lost and nobody is struck, losses are
+ * not told apart by it.
  *
  * The run as the scenario has it, with its checks, comes first and is not touched. */
 #include "sim/cli/episodes.h"
@@ -115,14 +116,14 @@ static void add(struct decompose_sums *sums, const struct result_episode *row)
 /* ------------------------------------------------------------------------------------- the pilot
  */
 
-/* Does losing the leader's machine strike anybody? */
-static bool has_leader(struct session *session)
+/* Does a transition of this kind strike anybody? True where there is none. */
+static bool strikes(struct session *session, enum decompose_kind kind)
 {
     const struct decompose_fleet *fleet = &session->episodes->fleet;
     const struct decompose_class *most = NULL;
     for (uint32_t i = 0; i < fleet->class_count; i++) {
         const struct decompose_class *one = &fleet->classes[i];
-        if (one->kind == DECOMPOSE_LEADER_LOST && (most == NULL || one->rate > most->rate)) {
+        if (one->kind == kind && (most == NULL || one->rate > most->rate)) {
             most = one;
         }
     }
@@ -136,6 +137,12 @@ static bool has_leader(struct session *session)
         }
     }
     return most == NULL;
+}
+
+/* Do some lead and others follow? */
+static bool has_leader(struct session *session)
+{
+    return strikes(session, DECOMPOSE_LEADER_LOST) && strikes(session, DECOMPOSE_FOLLOWER_LOST);
 }
 
 static void run_pilot(struct session *session)

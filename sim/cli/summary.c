@@ -572,8 +572,8 @@ bool summary_print(struct results *results, const struct plan *plan, const int64
     if (!options->is_quiet) {
         summary.is_fine = summary.is_fine && summary_estimates(results, plan, cell_ids, out, err);
     }
-    summary.is_fine = summary.is_fine && summary_decompositions(results, plan, cell_ids, options, out,
-                                                                &summary.status, err);
+    summary.is_fine = summary.is_fine && summary_decompositions(results, plan, cell_ids, options,
+                                                                out, &summary.status, err);
     for (uint32_t i = 0, is_headed = 0; i < plan->cell_count; i++) {
         is_headed |= judge_thresholds(&summary, i, is_headed != 0) ? 1 : 0;
     }

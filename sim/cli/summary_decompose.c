@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A validation agrees when the two estimates of the same accelerated fleet differ by no more than
- * both intervals together (the root of the sum of their squares): one is what clients saw of the
- * real code while machines failed again and again, the other what the decomposition says. There are
- * two such comparisons in each cell, and any of them may fail by chance: their intervals are those
- * of a confidence that holds for all of them together (Bonferroni). The plain one is made only when
- * the quorum should have been lost often enough: a mean of five outages has no interval. */
+ * Of a validation there are two comparisons in each cell, and any of them may fail by chance: their
+ * intervals are those of a confidence that holds for all of them together (Bonferroni). */
 #include "sim/cli/summary_decompose.h"
 
 #include "analysis/decompose_store.h"
@@ -15,12 +11,8 @@
 #include "sim/base/units.h"
 #include "sim/cli/runner.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define CYCLES_MIN 10 /* of a validation: fewer say nothing */
-#define LOSSES_MIN 20 /* of the quorum: with fewer, plain sums of what clients saw say nothing */
 
 struct printer {
     struct results *results;
@@ -35,10 +27,14 @@ struct printer {
 static const char *describe(enum decompose_kind kind)
 {
     static const char *const texts[] = {
-        "fail-over: the leader's machine is lost", "a follower's machine is lost",
-        "a machine is lost",                       "a group is lost, the quorum stays",
-        "the quorum is lost",                      "a shock takes all machines",
-        "the quorum is back",                      "a machine is back",
+        "fail-over: the leader's machine is lost",
+        "a follower's machine is lost",
+        "a machine is lost",
+        "a group is lost, the quorum stays",
+        "the quorum is lost",
+        "a shock takes all machines",
+        "the quorum is back",
+        "a machine is back",
     };
     static_assert(ARRAY_COUNT(texts) == DECOMPOSE_KIND_COUNT, "one text for each kind");
     return texts[kind];
@@ -51,7 +47,7 @@ static void print_part(const struct printer *printer, const struct decompose_rep
     fprintf(printer->out, "      %-41s %7.2f %%  %-10.4g ", describe(part->kind),
             100 * part->share / all, part->share);
     fprintf(printer->out, "%10.4g  ", part->rate_per_h * HOURS_IN_A_YEAR);
-    if (isnan(part->outage_h)) {
+    if (part->episodes == 0) {
         fprintf(printer->out, "%12s", "-");
     } else {
         fprintf(printer->out, "%10.4f s", part->outage_h * 3600);
@@ -83,15 +79,16 @@ static void print_terms(struct printer *printer, const struct cell *cell,
 {
     const double all = report->estimate.unavailability;
     if (!printer->is_headed) {
-        fprintf(printer->out, "\n  WHERE THE DOWNTIME COMES FROM\n      %-41s %9s  %-10s %10s  %12s"
-                              "  %8s\n",
+        fprintf(printer->out,
+                "\n  WHERE THE DOWNTIME COMES FROM\n      %-41s %9s  %-10s %10s  %12s"
+                "  %8s\n",
                 "", "share", "of time", "a year", "mean outage", "episodes");
         printer->is_headed = true;
     }
     fprintf(printer->out, "    %s, %s of %u\n", cell->label[0] != '\0' ? cell->label : "-",
             cell->spec.fleet.services[0].name, (unsigned)report->fleet.machines);
-    fprintf(printer->out, "      %-41s %7.2f %%  %-10.4g %10.4g  %10.4g s  %8s\n",
-            "no quorum", 100 * report->fleet.down / all, report->fleet.down,
+    fprintf(printer->out, "      %-41s %7.2f %%  %-10.4g %10.4g  %10.4g s  %8s\n", "no quorum",
+            100 * report->fleet.down / all, report->fleet.down,
             report->fleet.outages_per_h * HOURS_IN_A_YEAR,
             report->fleet.down / report->fleet.outages_per_h * 3600, "exact");
     for (uint32_t i = 0; i < report->part_count; i++) {
@@ -110,11 +107,12 @@ static void print_findings(const struct printer *printer, const struct cell *cel
     char window[32];
     units_format_duration(cell->spec.fleet.episodes.window_ns, window, sizeof(window));
     if (report->estimate.stuck > 0) {
-        fprintf(printer->out,
-                "      ! %llu of %llu episodes did not recover within %s, or had not settled before: "
-                "candidates for a metastable failure, left out of the means\n",
-                (unsigned long long)report->estimate.stuck,
-                (unsigned long long)report->estimate.episodes, window);
+        fprintf(
+            printer->out,
+            "      ! %llu of %llu episodes did not recover within %s, or had not settled before: "
+            "candidates for a metastable failure, left out of the means\n",
+            (unsigned long long)report->estimate.stuck,
+            (unsigned long long)report->estimate.episodes, window);
     }
     for (uint32_t i = 0; i < report->stuck_count; i++) {
         fputs("        ", printer->out);
@@ -128,89 +126,44 @@ static void print_findings(const struct printer *printer, const struct cell *cel
     }
 }
 
-static const struct estimate_sums *find(const struct estimate_sums *sums, uint32_t count,
-                                        const char *suffix, enum estimate_method method)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        const char *at = strchr(sums[i].service, '@');
-        if (sums[i].method == method && at != NULL && strcmp(at, suffix) == 0) {
-            return &sums[i];
-        }
-    }
-    return NULL;
-}
-
-static bool agree(const struct estimate *left, const struct estimate *right)
-{
-    const double apart = fabs(left->unavailability - right->unavailability);
-    return apart <= hypot((left->interval.high - left->interval.low) / 2,
-                          (right->interval.high - right->interval.low) / 2);
-}
-
 static void print_interval(FILE *out, const char *whose, const struct estimate *estimate)
 {
     fprintf(out, "        %-52s %-10.4g %.4g .. %.4g\n", whose, estimate->unavailability,
             estimate->interval.low, estimate->interval.high);
 }
 
-/* How often the quorum should have gone in that time of the accelerated fleet. */
-static double expected_losses(const struct spec_fleet *fleet, double hours)
-{
-    const struct spec_fleet fast = decompose_accelerated(fleet);
-    struct decompose_fleet *own = calloc(1, sizeof(*own));
-    struct err err = {0};
-    ASSERT(own != NULL);
-    const bool is_fine = decompose_fleet(&fast, 0, true, 0, own, &err);
-    const double losses = is_fine ? own->outages_per_h * hours : 0;
-    free(own);
-    return losses;
-}
-
 static void judge_validation(struct printer *printer, const struct cell *cell,
                              const struct estimate_sums *sums, uint32_t count)
 {
-    const struct spec_fleet *fleet = &cell->spec.fleet;
-    const double confidence = (double)fleet->confidence_millionths / 1e6;
-    const struct estimate_sums *crude = find(sums, count, DECOMPOSE_VALIDATION, ESTIMATE_CRUDE);
-    const struct estimate_sums *other = find(sums, count, DECOMPOSE_CONTROLLED, ESTIMATE_CRUDE);
-    const struct estimate_sums *summed =
-        find(sums, count, DECOMPOSE_VALIDATION, ESTIMATE_DECOMPOSE);
+    const struct spec_episodes *asked = &cell->spec.fleet.episodes;
+    struct decompose_validation validation;
     char life[32];
     char repair[32];
-    if (crude == NULL || other == NULL || summed == NULL) {
+    if (!decompose_validation(&cell->spec.fleet, sums, count, printer->risk, &validation)) {
         return;
     }
-    const double strict = 1 - printer->risk * (1 - confidence);
-    const struct estimate strictly_seen = estimate_of(crude, strict);
-    const struct estimate strictly_controlled = estimate_of(other, strict);
-    const struct estimate strictly_said = estimate_of(summed, strict);
-    const struct estimate seen = estimate_of(crude, confidence);
-    const struct estimate controlled = estimate_of(other, confidence);
-    const struct estimate said = estimate_of(summed, confidence);
-    const bool is_enough = crude->count >= CYCLES_MIN && !seen.is_bound;
-    const bool is_plain = expected_losses(fleet, crude->simulated_h) >= LOSSES_MIN;
-    const bool is_fine = is_enough && (!is_plain || agree(&strictly_seen, &strictly_said)) &&
-                         agree(&strictly_controlled, &strictly_said);
-    if (!is_enough) {
+    if (!validation.is_enough) {
         *printer->status = exit_worse(*printer->status, EXIT_UNKNOWN);
-    } else if (!is_fine) {
+    } else if (!validation.agrees) {
         *printer->status = exit_worse(*printer->status, EXIT_THRESHOLD);
     }
-    if (printer->options->is_quiet && is_fine) {
+    if (printer->options->is_quiet && validation.agrees) {
         return;
     }
     fprintf(printer->out, "      %s, with a life of %s and a repair of %s, in %llu cycles:\n",
-            !is_enough ? "NOT VALIDATED: too few failures"
-            : is_fine  ? "validated"
-                       : "DISAGREES: failures while the code recovers from others matter",
-            units_format_duration(fleet->episodes.validate_life_ns, life, sizeof(life)),
-            units_format_duration(fleet->episodes.validate_repair_ns, repair, sizeof(repair)),
-            (unsigned long long)crude->count);
+            !validation.is_enough ? "NOT VALIDATED: too few failures"
+            : validation.agrees   ? "validated"
+                                : "DISAGREES: failures while the code recovers from others matter",
+            units_format_duration(asked->validate_life_ns, life, sizeof(life)),
+            units_format_duration(asked->validate_repair_ns, repair, sizeof(repair)),
+            (unsigned long long)validation.cycles);
     print_interval(printer->out,
-                   is_plain ? "what the clients saw" : "what the clients saw (too short to compare)",
-                   &seen);
-    print_interval(printer->out, "the same, with the expected time without a quorum", &controlled);
-    print_interval(printer->out, "what the decomposition says", &said);
+                   validation.is_plain ? "what the clients saw"
+                                       : "what the clients saw (too short to compare)",
+                   &validation.seen);
+    print_interval(printer->out, "the same, with the expected time without a quorum",
+                   &validation.controlled);
+    print_interval(printer->out, "what the decomposition says", &validation.said);
 }
 
 static bool print_cell(struct printer *printer, const struct cell *cell, int64_t cell_id,

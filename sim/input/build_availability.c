@@ -22,7 +22,7 @@
 /* Keys that mean nothing without `life`. */
 static const char *const fleet_keys[] = {"machines",  "repair",      "crews",    "groups",
                                          "shocks",    "correlation", "services", "maintenance",
-                                         "estimator", "precision", "episodes", "validate"};
+                                         "estimator", "precision",   "episodes", "validate"};
 
 static int64_t millionths(int64_t share)
 {
@@ -123,10 +123,10 @@ static void read_episodes(struct build *build, struct view view, struct spec_fle
         .validate_life_ns = view_number(validate, "life", 0),
         .validate_repair_ns = view_number(validate, "repair", 0),
     };
-    const bool is_listed = fleet->life.kind == DIST_EMPIRICAL ||
-                           fleet->repair.kind == DIST_EMPIRICAL ||
-                           (fleet->group_count > 0 && (fleet->group_life.kind == DIST_EMPIRICAL ||
-                                                       fleet->group_repair.kind == DIST_EMPIRICAL));
+    const bool is_listed =
+        fleet->life.kind == DIST_EMPIRICAL || fleet->repair.kind == DIST_EMPIRICAL ||
+        (fleet->group_count > 0 &&
+         (fleet->group_life.kind == DIST_EMPIRICAL || fleet->group_repair.kind == DIST_EMPIRICAL));
     if (fleet->episodes.validate_ns > 0 && is_listed) {
         build_complain(build, view, "validate",
                        "laws that are lists of points (empirical, gamma) cannot be accelerated");

@@ -1341,8 +1341,9 @@ static const struct schema_key episode_keys[] = {
      .initial = "40",
      .min = 2,
      .max = 10000,
-     .description = "episodes of a seed; each class gets two, and the rest go where they narrow the "
-                    "interval most",
+     .description =
+         "episodes of a seed; each class gets two, and the rest go where they narrow the "
+         "interval most",
      .example = "40"},
 };
 static const struct schema_object episode_object = OBJECT("episodes", episode_keys);
