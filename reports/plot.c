@@ -25,6 +25,7 @@ const struct plot plots[] = {
     {"cells", "the cells side by side: offered, answered, sent; same axes", plot_cells},
     {"availability", "unavailability against the number of replicas, with 95% intervals",
      plot_availability},
+    {"parts", "where the downtime comes from, term by term, a bar for each cell", plot_parts},
     {"latency", "latency at every percentile, one line a cell", plot_latency},
     {"timeline", "one run: faults, throughput and latency over time", plot_timeline},
     {"gauges", "one run: what its nodes showed of themselves (queues, bytes, hits) over time",

@@ -43,6 +43,7 @@ bool plot_cells(struct plot_context *context, struct err *err);
 bool plot_timeline(struct plot_context *context, struct err *err);
 bool plot_availability(struct plot_context *context, struct err *err);
 bool plot_latency(struct plot_context *context, struct err *err);
+bool plot_parts(struct plot_context *context, struct err *err);
 bool plot_gauges(struct plot_context *context, struct err *err);
 
 /* --------------------------------------------------------------------------------- for plot_*.c */

@@ -90,7 +90,8 @@ static void print_terms(struct printer *printer, const struct cell *cell,
     fprintf(printer->out, "      %-41s %7.2f %%  %-10.4g %10.4g  %10.4g s  %8s\n", "no quorum",
             100 * report->fleet.down / all, report->fleet.down,
             report->fleet.outages_per_h * HOURS_IN_A_YEAR,
-            report->fleet.down / report->fleet.outages_per_h * 3600, "exact");
+            report->fleet.down / report->fleet.outages_per_h * 3600,
+            report->fleet.down_error > 0 ? "RESTART" : "exact");
     for (uint32_t i = 0; i < report->part_count; i++) {
         print_part(printer, report, &report->parts[i]);
     }
@@ -166,6 +167,22 @@ static void judge_validation(struct printer *printer, const struct cell *cell,
     print_interval(printer->out, "what the decomposition says", &validation.said);
 }
 
+/* The terms, for the report. */
+static bool keep_terms(struct results *results, int64_t cell_id,
+                       const struct decompose_report *report, struct err *err)
+{
+    static const char model[] = "decomposition";
+    bool is_fine =
+        results_add_model_value(results, cell_id, model, "no-quorum", report->fleet.down, err) &&
+        results_add_model_value(results, cell_id, model, "steady", report->estimate.steady, err);
+    for (uint32_t i = 0; i < report->part_count && is_fine; i++) {
+        const struct decompose_part *part = &report->parts[i];
+        is_fine = results_add_model_value(results, cell_id, model, decompose_kind_name(part->kind),
+                                          part->share, err);
+    }
+    return is_fine;
+}
+
 static bool print_cell(struct printer *printer, const struct cell *cell, int64_t cell_id,
                        struct err *err)
 {
@@ -175,7 +192,8 @@ static bool print_cell(struct printer *printer, const struct cell *cell, int64_t
     ASSERT(sums != NULL && report != NULL);
     bool is_fine = true;
     if (decompose_load(printer->results, cell_id, &cell->spec.fleet, report, err)) {
-        is_fine = estimate_load(printer->results, cell_id, sums, &count, err);
+        is_fine = estimate_load(printer->results, cell_id, sums, &count, err) &&
+                  keep_terms(printer->results, cell_id, report, err);
         if (!printer->options->is_quiet) {
             print_terms(printer, cell, report);
         }
