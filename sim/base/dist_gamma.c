@@ -41,7 +41,8 @@ static swide log2_series(uint64_t x, uint64_t k)
     while (sum >> bits >> 62 != 0) {
         bits++;
     }
-    return (swide)log2_q48((uint64_t)(sum >> bits)) + ((swide)((int32_t)bits + scale) << 48);
+    return (swide)log2_q48((uint64_t)(sum >> bits)) +
+           (swide)((int32_t)bits + scale) * ((swide)1 << 48);
 }
 
 /* P(k, x) out of 2^32, below 2^32. `log2_x` with 48 fraction bits. */
