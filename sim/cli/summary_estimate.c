@@ -7,7 +7,6 @@
 #include "analysis/fleet_exact.h"
 #include "sim/base/base.h"
 
-#include <math.h>
 
 #define WEIGHT_SHARE_MAX 0.05
 #define HITS_MIN         30
@@ -63,7 +62,7 @@ static void print_line(const char *label, const struct estimate_sums *sums, doub
 {
     struct estimate estimate = estimate_of(sums, confidence);
     char downtime[32];
-    if (isnan(estimate.unavailability)) {
+    if (!(estimate.unavailability >= 0)) { /* nothing was measured */
         return;
     }
     format_downtime(downtime_s_per_year(estimate.unavailability), downtime, sizeof(downtime));

@@ -1446,7 +1446,7 @@ static const struct schema_key availability_keys[] = {
      .choices = "auto|exact|crude|is|restart|decompose",
      .description = "how the unavailability is found: a Markov chain, plain simulation, importance "
                     "sampling, RESTART splitting, or episodes of the real code around each "
-                    "transition of the fleet; auto when absent",
+                    "transition of the fleet (for the first service); auto when absent",
      .example = "exact"},
     {.name = "precision",
      .form = SCHEMA_EITHER,

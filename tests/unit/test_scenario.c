@@ -720,8 +720,8 @@ TEST(scenario, what_a_fleet_lacks_is_said)
         "validate: {life: 1m, repair: 1s, duration: 1h}",
         "life: 9h, repair: 1h, episodes: {pilot: 1}",
         "life: 9h, repair: 1h, validate: {life: 1m, repair: 1s}",
-        "life: {mean: 9h, shape: 2, distribution: gamma}, repair: 1h, validate: {life: 1m, repair: "
-        "1s, duration: 1h}",
+        ("life: {mean: 9h, shape: 2, distribution: gamma}, repair: 1h, validate: {life: 1m, "
+         "repair: 1s, duration: 1h}"),
         "life: 9h, repair: 1h, estimator: decompose",
         "life: 9h, repair: 1h, machines: 2, estimator: decompose"};
     for (uint32_t i = 0; i < ARRAY_COUNT(bad); i++) {
