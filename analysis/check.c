@@ -48,14 +48,32 @@ const char *const checks_names[] = {
 static_assert(ARRAY_COUNT(checks_names) == CHECK_COUNT + 1, "one name for each checker");
 
 const char *const checks_probes[] = {
+    "client.breaker-closed",
+    "client.breaker-half-opened",
+    "client.breaker-opened",
+    "client.hedged",
+    "client.not-permitted",
+    "client.operation-dropped",
+    "client.rate-limited",
+    "client.request-overflowed",
     "client.retried-after-timeout",
+    "client.retry-throttled",
     "fault.struck",
     "raft.leader-changed",
     NULL,
 };
 
 static const char *const probe_descriptions[] = {
+    "a circuit breaker closed again",
+    "a circuit breaker let some attempts through to see whether they succeed",
+    "a circuit breaker opened",
+    "a hedge was sent: an attempt while another was still out",
+    "a circuit breaker did not permit an attempt",
+    "an operation was dropped by its client: too many were under way or waiting",
+    "an attempt waited for the client's rate limiter",
+    "an attempt was refused by its client: too many were out, or waiting for a connection",
     "a client sent an operation again after an attempt had timed out",
+    "a retry or a hedge was not made because the budget was used up",
     "a fault of the scenario struck",
     "a group had a second leader",
 };

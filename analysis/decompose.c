@@ -126,7 +126,7 @@ static void add_rate(struct collector *collector, enum decompose_kind kind, uint
 }
 
 /* One kind of move of the fleet, as the code sees it. */
-static void on_move(void *context, uint32_t before, uint32_t after, int event, double rate)
+static void on_move(void *context, uint32_t before, uint32_t after, int move, double rate)
 {
     struct collector *collector = context;
     const uint32_t needed = collector->fleet->needed;
@@ -141,11 +141,11 @@ static void on_move(void *context, uint32_t before, uint32_t after, int event, d
     if (after > before) {
         add_rate(collector, was_up ? DECOMPOSE_MACHINE_BACK : DECOMPOSE_QUORUM_BACK, before, after,
                  rate);
-    } else if (event == FLEET_EVENT_SHOCK) {
+    } else if (move == FLEET_MOVE_SHOCK || move == FLEET_MOVE_SHOCK_LEADER) {
         add_rate(collector, DECOMPOSE_SHOCK, before, after, rate);
     } else if (!is_up) {
         add_rate(collector, DECOMPOSE_QUORUM_LOST, before, after, rate);
-    } else if (event == FLEET_EVENT_GROUP_LOST) {
+    } else if (move == FLEET_MOVE_GROUP || move == FLEET_MOVE_GROUP_LEADER) {
         add_rate(collector, DECOMPOSE_GROUP_LOST, before, after, rate);
     } else if (!collector->has_leader) {
         add_rate(collector, DECOMPOSE_MACHINE_LOST, before, after, rate);
@@ -175,19 +175,19 @@ static void independent(const struct spec_fleet *spec, struct collector *collect
             pmf *= 1 - up;
         }
         const double rate = machines * pmf / cycle_h;
-        on_move(collector, before, before - 1, FLEET_EVENT_MACHINE_LOST, rate);
-        on_move(collector, before - 1, before, FLEET_EVENT_MACHINE_BACK, rate);
+        on_move(collector, before, before - 1, FLEET_MOVE_MACHINE, rate);
+        on_move(collector, before - 1, before, FLEET_MOVE_REPAIR, rate);
     }
     collector->fleet->down = fleet_binomial(machines, collector->fleet->needed, 1 - up);
 }
 
-static int event_of(const struct fleet *fleet, uint64_t broken, uint32_t dark)
+static int move_of(const struct fleet *fleet, uint64_t broken, uint32_t dark)
 {
     if (fleet->dark != dark) {
-        return fleet->dark > dark ? FLEET_EVENT_GROUP_LOST : FLEET_EVENT_GROUP_BACK;
+        return fleet->dark > dark ? FLEET_MOVE_GROUP : FLEET_MOVE_REPAIR;
     }
     const uint32_t more = (uint32_t)__builtin_popcountll(fleet->broken & ~broken);
-    return more > 1 ? FLEET_EVENT_SHOCK : FLEET_EVENT_MACHINE_LOST;
+    return more > 1 ? FLEET_MOVE_SHOCK : FLEET_MOVE_MACHINE;
 }
 
 /* Rates by plain simulation. */
@@ -204,8 +204,7 @@ static void walk(const struct spec_fleet *spec, uint64_t seed, struct collector 
         const int64_t before_ns = fleet.now_ns;
         fleet_step(&fleet);
         hours += (double)(fleet.now_ns - before_ns) / 3.6e12;
-        on_move(collector, before, fleet_available_count(&fleet), event_of(&fleet, broken, dark),
-                1);
+        on_move(collector, before, fleet_available_count(&fleet), move_of(&fleet, broken, dark), 1);
         if (fleet.now_ns > FLEET_NEVER / 4) {
             fleet_rebase(&fleet);
         }
@@ -222,8 +221,8 @@ static void trust(struct collector *collector, double outages_per_h)
     struct decompose_fleet *out = collector->fleet;
     const double seen = out->outages_per_h;
     if (seen <= 0) {
-        on_move(collector, out->needed, out->needed - 1, FLEET_EVENT_MACHINE_LOST, outages_per_h);
-        on_move(collector, out->needed - 1, out->needed, FLEET_EVENT_MACHINE_BACK, outages_per_h);
+        on_move(collector, out->needed, out->needed - 1, FLEET_MOVE_MACHINE, outages_per_h);
+        on_move(collector, out->needed - 1, out->needed, FLEET_MOVE_REPAIR, outages_per_h);
     }
     for (uint32_t i = 0; seen > 0 && i < out->class_count; i++) {
         struct decompose_class *one = &out->classes[i];

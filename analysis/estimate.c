@@ -15,8 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define EXACT_RELATIVE 1e-12             /* what rounding may have done to an exact answer */
-#define BOUND_EVENTS   2.995732273553991 /* -ln 0.05: none seen, 95 % one-sided */
+#define EXACT_RELATIVE 1e-12 /* what rounding may have done to an exact answer */
 
 static const char *const names[] = {"exact", "binomial", "beta-binomial", "crude",
                                     "is",    "restart",  "decompose"};
@@ -64,6 +63,11 @@ void estimate_merge(struct estimate_sums *sums, const struct estimate_sums *othe
     sums->weight_max = fmax(sums->weight_max, other->weight_max);
     sums->events += other->events;
     sums->simulated_h += other->simulated_h;
+    if (other->worst_h > sums->worst_h) {
+        sums->worst_h = other->worst_h;
+        sums->worst_digest = other->worst_digest;
+        memcpy(sums->worst_path, other->worst_path, sizeof(sums->worst_path));
+    }
     sums->unavailability = other->unavailability;
     sums->outages_per_h = other->outages_per_h;
     sums->mttf_h = other->mttf_h;
@@ -90,16 +94,16 @@ void estimate_add_pair(struct estimate_sums *sums, double down_h, double hours, 
     sums->lengths++;
     sums->hours += hours;
     sums->hours2 += hours * hours;
-    add_hit(sums, outages > 0 || down_h > 0 ? 1 : 0);
+    add_hit(sums, down_h);
 }
 
-void estimate_add_weighted(struct estimate_sums *sums, double down_h, double outages, double weight)
+void estimate_add_weighted(struct estimate_sums *sums, double down_h, double outages)
 {
     sums->count++;
     sums->down += down_h;
     sums->down2 += down_h * down_h;
     sums->outages += outages;
-    add_hit(sums, weight);
+    add_hit(sums, down_h);
 }
 
 void estimate_add_length(struct estimate_sums *sums, double hours)
@@ -204,7 +208,7 @@ struct estimate estimate_of(const struct estimate_sums *sums, double confidence)
         result.is_bound = true;
         result.interval.low = 0;
         if (sums->is_paired) { /* at most so many outages, each as long as a mean cycle */
-            result.interval.high = fmin(1, BOUND_EVENTS / (double)sums->count);
+            result.interval.high = fmin(1, bound_poisson(0, (double)sums->count, confidence));
             result.interval_method = "bound on the share of cycles";
         }
         return result;
@@ -220,6 +224,27 @@ struct estimate estimate_of(const struct estimate_sums *sums, double confidence)
     result.effective = sums->weights * sums->weights / sums->weights2;
     result.weight_share = sums->weight_max / sums->weights;
     return result;
+}
+
+void estimate_widen(struct estimate *estimate)
+{
+    if (estimate->hits == 0) {
+        return;
+    }
+    estimate->half_width *= ESTIMATE_SEQUENTIAL;
+    estimate->interval.low = fmax(0, estimate->unavailability * (1 - estimate->half_width));
+    estimate->interval.high = estimate->unavailability * (1 + estimate->half_width);
+}
+
+bool estimate_is_enough(const struct estimate_sums *sums, double half_width, double confidence)
+{
+    struct estimate estimate = estimate_of(sums, confidence);
+    if (sums->method <= ESTIMATE_BETA_BINOMIAL) {
+        return true;
+    }
+    estimate_widen(&estimate);
+    return estimate.hits >= ESTIMATE_HITS_MIN && estimate.weight_share <= ESTIMATE_SHARE_MAX &&
+           estimate.half_width <= half_width;
 }
 
 /* ----------------------------------------------------------------------------------- all of them

@@ -1,14 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Importance sampling on the jump chain of the fleet. Until the service is down for the first time
- * in a cycle, the next event is a failure with a probability that is given and not the tiny one
- * that it has, and all failures are equally likely (balanced failure biasing: Shahabuddin,
- * Management Science 40, 1994: the relative error stays bounded however rare the outage). From then
- * on, and for the lengths of cycles, nothing is biased. Time in a state is its mean, never drawn.
+ * Importance sampling on the jump chain of the fleet. Until the quorum is lost for the first time
+ * in a cycle, the kind of the next event (a machine, a rack, a shock, with the leader or without, a
+ * repair, an election) is drawn from probabilities that are given and not from the tiny ones that
+ * it has: failure biasing that is balanced over the kinds (Shahabuddin, Management Science 40,
+ * 1994: the relative error stays bounded however rare the outage). Within a kind nothing is biased.
+ * From the loss of the quorum on, and for the lengths of cycles, nothing is biased at all. Time in
+ * a state is its mean, never drawn.
  *
- * The probability of a failure is tuned for each number of machines that are away, by a few rounds
- * of cross-entropy (Rubinstein and Kroese, The Cross-Entropy Method, 2004, 3.3): the share of
- * failures among the steps of those cycles that had an outage, by their weights.
+ * A short outage without a leader does not end the bias: what is rare and long may still come in
+ * that cycle, and without the bias it would be seen once in a thousand times, with a weight to
+ * match. The estimate would be too low as a rule, and its interval too short.
+ *
+ * The probabilities are tuned for each situation (machines away, leader or election, a group down)
+ * by a few rounds of cross-entropy (Rubinstein and Kroese, The Cross-Entropy Method, 2004, 3.3): a
+ * step is credited with the weighted time down that came after it, which is what the step leads to
+ * (the optimal change of measure of an additive cost looks ahead, never back). What the
+ * rounds never saw must not have a large weight: a share of the cycles is not tuned at all, and all
+ * are weighed against the mixture of the two (Hesterberg, Technometrics 37, 1995: defensive
+ * mixture).
  *
  * Only chances of failures are touched, never anything that runs on the machines. Weights are
  * doubles made with + - * / alone; the only decisions that they lead to are the tuned
@@ -19,53 +29,74 @@
 #include "sim/base/base.h"
 #include "sim/base/hash.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #define CYCLES        2000 /* of one replication */
 #define LENGTH_CYCLES 2000
-#define ROUNDS        4
+#define ROUNDS        5
 #define ROUND_CYCLES  500
-#define BIAS          UINT64_C(3865470566) /* 0.9 out of 2^32 */
-#define BIAS_LOW      (RNG_ALWAYS / 10)
-#define BIAS_HIGH     (RNG_ALWAYS / 100 * 99)
+#define BIAS          0.9 /* all failures, untuned */
+#define EVEN          0.3 /* share of cycles that are not tuned */
+#define DEFENCE       0.1
+#define DEFENCE_BIAS  0.5      /* all failures, in that part */
+#define MEMORY        0.3      /* of the round before */
 #define STEPS_MAX     10000000 /* of one cycle: whoever never comes back */
+#define SITUATIONS    (4 * (FLEET_MACHINES_MAX + 1))
 
-struct walk {
-    struct fleet_chain chain;
-    struct rng rng;
-    uint64_t bias[FLEET_MACHINES_MAX + 1]; /* by machines away: chance of a failure, out of 2^32 */
-    double failures[FLEET_MACHINES_MAX + 1]; /* of a tuning round, weighted */
-    double steps[FLEET_MACHINES_MAX + 1];
-    uint64_t events;
-    uint64_t digest;
+/* Probabilities of the kinds of the next event, or what they are worth, by situation. */
+struct kinds {
+    double of[FLEET_MOVE_KINDS];
 };
 
-/* Steps of a cycle before its first outage, by machines away. */
-struct tally {
-    uint32_t failures[FLEET_MACHINES_MAX + 1];
-    uint32_t steps[FLEET_MACHINES_MAX + 1];
+/* A step of a cycle under the bias. */
+struct step {
+    uint16_t situation;
+    uint16_t kind;
+    double down_before_h; /* weighted, in the cycle so far */
+};
+
+#define STEPS_NOTED 4096
+struct notes {
+    struct step steps[STEPS_NOTED];
+    uint32_t count;
 };
 
 struct cycle {
     double down_h;
     double hours;
     double outages;
-    double weight; /* at the first outage; 0: none */
 };
 
-struct totals {
-    double failure;
+/* What may happen, and by kind. */
+struct choice {
+    struct fleet_move moves[FLEET_MOVES_MAX];
+    uint32_t count;
+    double rates[FLEET_MOVE_KINDS];
     double all;
-    uint32_t failures; /* kinds */
 };
 
-static struct totals totals_of(const struct fleet_move *moves, uint32_t count)
+struct walk {
+    struct fleet_chain chain;
+    struct rng rng;
+    struct kinds bias[SITUATIONS];
+    struct kinds credit[SITUATIONS]; /* of a tuning round */
+    struct choice choice;
+    struct notes notes;
+    uint64_t events;
+    uint64_t digest;
+};
+
+static void look(struct walk *walk, const struct fleet_state *state)
 {
-    struct totals totals = {0};
-    for (uint32_t i = 0; i < count; i++) {
-        totals.all += moves[i].rate;
-        totals.failure += moves[i].is_failure ? moves[i].rate : 0;
-        totals.failures += moves[i].is_failure ? 1 : 0;
+    struct choice *choice = &walk->choice;
+    choice->count = fleet_chain_moves(&walk->chain, state, choice->moves);
+    choice->all = 0;
+    memset(choice->rates, 0, sizeof(choice->rates));
+    for (uint32_t i = 0; i < choice->count; i++) {
+        choice->rates[choice->moves[i].kind] += choice->moves[i].rate;
+        choice->all += choice->moves[i].rate;
     }
-    return totals;
 }
 
 /* A uniform double in [0, 1) with 53 bits. */
@@ -74,17 +105,16 @@ static double draw(struct rng *rng)
     return (double)(rng_u64(rng) >> 11) * 0x1p-53;
 }
 
-/* The move at `at` of the total rate of the moves that are, or are not, failures, or of all. */
-static uint32_t pick(const struct fleet_move *moves, uint32_t count, double at, bool is_any,
-                     bool is_failure)
+/* The move at `at` of the total rate of the moves of a kind; FLEET_MOVE_KINDS: of all. */
+static uint32_t pick(const struct choice *choice, double at, enum fleet_move_kind kind)
 {
     uint32_t last = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        if (!is_any && moves[i].is_failure != is_failure) {
+    for (uint32_t i = 0; i < choice->count; i++) {
+        if (kind != FLEET_MOVE_KINDS && choice->moves[i].kind != kind) {
             continue;
         }
         last = i;
-        at -= moves[i].rate;
+        at -= choice->moves[i].rate;
         if (at < 0) {
             return i;
         }
@@ -92,82 +122,136 @@ static uint32_t pick(const struct fleet_move *moves, uint32_t count, double at, 
     return last;
 }
 
-/* The index-th failure. */
-static uint32_t nth_failure(const struct fleet_move *moves, uint32_t index)
+/* ------------------------------------------------------------------------------------- the bias */
+
+static bool is_dark(const struct fleet_chain *chain, const struct fleet_state *state)
 {
-    for (uint32_t i = 0;; i++) {
-        if (moves[i].is_failure && index-- == 0) {
-            return i;
-        }
+    bool is_dark = false;
+    for (uint32_t g = 0; g < chain->group_count; g++) {
+        is_dark |= (state->groups[g] & FLEET_GROUP_DOWN) != 0;
     }
+    return is_dark;
 }
 
-/* One step under the bias; multiplies the weight by the likelihood ratio. */
-static uint32_t step_biased(struct walk *walk, const struct fleet_move *moves, uint32_t count,
-                            uint64_t bias, double *weight)
+static uint32_t situation_of(const struct fleet_chain *chain, const struct fleet_state *state)
 {
-    const struct totals totals = totals_of(moves, count);
-    const double repair = totals.all - totals.failure;
-    if (totals.failures == 0) {
-        return pick(moves, count, draw(&walk->rng) * totals.all, true, false);
-    }
-    if (totals.failures == count) {
-        uint32_t move = (uint32_t)rng_below(&walk->rng, count);
-        *weight *= moves[move].rate / totals.all * count;
-        return move;
-    }
-    const double chance = (double)bias * 0x1p-32;
-    if (rng_chance(&walk->rng, bias)) {
-        uint32_t move = nth_failure(moves, (uint32_t)rng_below(&walk->rng, totals.failures));
-        *weight *= moves[move].rate / totals.all / (chance / totals.failures);
-        return move;
-    }
-    *weight *= repair / totals.all / (1 - chance);
-    return pick(moves, count, draw(&walk->rng) * repair, false, false);
+    const uint32_t away = chain->model.machines - fleet_chain_available(chain, state);
+    return 4 * away + (state->phase == FLEET_PHASE_LEADER ? 0 : 2) +
+           (is_dark(chain, state) ? 1 : 0);
 }
+
+/* A failure with probability `bias`, all kinds of them alike. */
+static struct kinds balanced(double bias)
+{
+    struct kinds kinds;
+    for (uint32_t i = 0; i < FLEET_MOVE_KINDS; i++) {
+        kinds.of[i] = i < FLEET_MOVE_REPAIR ? bias / FLEET_MOVE_REPAIR : (1 - bias) / 2;
+    }
+    return kinds;
+}
+
+/* Failures are likely, and all kinds of them alike; while a leader is sought, less so: that time is
+ * short. */
+static struct kinds untuned(bool is_electing)
+{
+    return balanced(is_electing ? 1 - BIAS : BIAS);
+}
+
+/* Sum of the probabilities of what may happen. */
+static double total_of(const struct choice *choice, const struct kinds *bias)
+{
+    double all = 0;
+    for (uint32_t i = 0; i < FLEET_MOVE_KINDS; i++) {
+        all += choice->rates[i] > 0 ? bias->of[i] : 0;
+    }
+    return all;
+}
+
+/* How much likelier the cycle so far is than under each of the two laws it may have come from. */
+struct ratios {
+    bool is_even; /* which of them it comes from */
+    double tuned;
+    double even;
+};
+
+/* The weight against the mixture of both laws, whichever the cycle came from (the balance
+ * heuristic: Veach and Guibas, SIGGRAPH 1995). */
+static double weight_of(const struct ratios *ratios)
+{
+    return 1 / ((1 - EVEN) / ratios->tuned + EVEN / ratios->even);
+}
+
+/* One step under the bias; multiplies the likelihood ratios. */
+static uint32_t step_biased(struct walk *walk, uint32_t situation, struct ratios *ratios)
+{
+    const struct choice *choice = &walk->choice;
+    const struct kinds *tuned = &walk->bias[situation];
+    const struct kinds even = untuned((situation & 2) != 0);
+    const struct kinds *bias = ratios->is_even ? &even : tuned;
+    const double all_tuned = total_of(choice, tuned);
+    const double all_even = total_of(choice, &even);
+    double at = draw(&walk->rng) * (ratios->is_even ? all_even : all_tuned);
+    uint32_t kind = FLEET_MOVE_KINDS;
+    for (uint32_t i = 0; i < FLEET_MOVE_KINDS && (at >= 0 || kind == FLEET_MOVE_KINDS); i++) {
+        if (choice->rates[i] > 0) {
+            kind = i;
+            at -= bias->of[i];
+        }
+    }
+    ASSERT(kind < FLEET_MOVE_KINDS);
+    const double chance = choice->rates[kind] / choice->all;
+    ratios->tuned *= chance / (tuned->of[kind] / all_tuned);
+    ratios->even *= chance / (even.of[kind] / all_even);
+    return pick(choice, draw(&walk->rng) * choice->rates[kind], (enum fleet_move_kind)kind);
+}
+
+/* --------------------------------------------------------------------------------------- cycles */
 
 static bool is_whole(const struct fleet_state *state)
 {
     static const struct fleet_state whole;
-    for (uint32_t g = 0; g < FLEET_GROUPS_MAX; g++) {
-        if (state->groups[g] != whole.groups[g]) {
-            return false;
-        }
+    return memcmp(state->groups, whole.groups, sizeof(whole.groups)) == 0 &&
+           state->phase == FLEET_PHASE_LEADER;
+}
+
+static void note(struct notes *notes, uint32_t situation, enum fleet_move_kind kind, double down_h)
+{
+    if (notes->count < STEPS_NOTED) {
+        notes->steps[notes->count++] = (struct step){(uint16_t)situation, (uint16_t)kind, down_h};
     }
-    return state->phase == FLEET_PHASE_LEADER;
 }
 
 /* One cycle from all-up to all-up. */
-static struct cycle run_cycle(struct walk *walk, bool is_biased, struct tally *tally)
+static struct cycle run_cycle(struct walk *walk, bool is_biased)
 {
-    struct fleet_move moves[FLEET_MOVES_MAX];
+    const struct choice *choice = &walk->choice;
     struct fleet_state state = {0};
     struct cycle cycle = {0};
+    struct ratios ratios = {.tuned = 1, .even = 1};
     double weight = 1;
     bool was_up = true;
     uint32_t steps = 0;
+    ratios.is_even = is_biased && rng_chance(&walk->rng, (uint64_t)(EVEN * 0x1p32));
+    walk->notes.count = 0;
     do {
-        const uint32_t count = fleet_chain_moves(&walk->chain, &state, moves);
-        const struct totals totals = totals_of(moves, count);
+        look(walk, &state);
         const bool is_up = fleet_chain_is_up(&walk->chain, &state);
-        cycle.hours += 1 / totals.all;
-        cycle.down_h += is_up ? 0 : weight / totals.all;
-        if (was_up && !is_up) {
-            cycle.outages += weight;
-            cycle.weight = cycle.weight > 0 ? cycle.weight : weight;
-        }
+        cycle.hours += 1 / choice->all;
+        cycle.down_h += is_up ? 0 : weight / choice->all;
+        cycle.outages += was_up && !is_up ? weight : 0;
         was_up = is_up;
-        const uint32_t away =
-            walk->chain.model.machines - fleet_chain_available(&walk->chain, &state);
+        is_biased =
+            is_biased && fleet_chain_available(&walk->chain, &state) >= walk->chain.model.needed;
         uint32_t move;
-        if (is_biased && cycle.weight == 0) {
-            move = step_biased(walk, moves, count, walk->bias[away], &weight);
-            tally->steps[away] += totals.failures < count ? 1 : 0;
-            tally->failures[away] += totals.failures < count && moves[move].is_failure ? 1 : 0;
+        if (is_biased) {
+            const uint32_t situation = situation_of(&walk->chain, &state);
+            move = step_biased(walk, situation, &ratios);
+            weight = weight_of(&ratios);
+            note(&walk->notes, situation, choice->moves[move].kind, cycle.down_h);
         } else {
-            move = pick(moves, count, draw(&walk->rng) * totals.all, true, false);
+            move = pick(choice, draw(&walk->rng) * choice->all, FLEET_MOVE_KINDS);
         }
-        state = moves[move].to;
+        state = choice->moves[move].to;
         walk->events++;
         walk->digest = hash_mix(walk->digest, move);
         steps++;
@@ -175,45 +259,51 @@ static struct cycle run_cycle(struct walk *walk, bool is_biased, struct tally *t
     return cycle;
 }
 
-/* One round of cross-entropy: moves the biases to what the outages of this round would have had. */
+/* To what is worth it, with a memory and a defence. */
+static void move_bias(struct kinds *bias, const struct kinds *credit)
+{
+    const struct kinds defence = balanced(DEFENCE_BIAS);
+    double all = 0;
+    for (uint32_t i = 0; i < FLEET_MOVE_KINDS; i++) {
+        all += credit->of[i];
+    }
+    for (uint32_t i = 0; all > 0 && i < FLEET_MOVE_KINDS; i++) {
+        const double tuned = MEMORY * bias->of[i] + (1 - MEMORY) * credit->of[i] / all;
+        const double mixed = DEFENCE * defence.of[i] + (1 - DEFENCE) * tuned;
+        bias->of[i] = (double)(uint64_t)(mixed * 0x1p32 + 1) * 0x1p-32;
+    }
+}
+
+/* One round of cross-entropy: moves the biases to what the time down of this round came from. */
 static void tune(struct walk *walk)
 {
-    const uint32_t levels = walk->chain.model.machines;
-    for (uint32_t i = 0; i <= levels; i++) {
-        walk->failures[i] = 0;
-        walk->steps[i] = 0;
-    }
+    memset(walk->credit, 0, sizeof(walk->credit));
     for (uint32_t c = 0; c < ROUND_CYCLES; c++) {
-        struct tally tally = {0};
-        struct cycle cycle = run_cycle(walk, true, &tally);
-        for (uint32_t i = 0; cycle.weight > 0 && i <= levels; i++) {
-            walk->failures[i] += cycle.down_h * tally.failures[i];
-            walk->steps[i] += cycle.down_h * tally.steps[i];
+        const struct cycle cycle = run_cycle(walk, true);
+        for (uint32_t i = 0; i < walk->notes.count; i++) {
+            const struct step *step = &walk->notes.steps[i];
+            walk->credit[step->situation].of[step->kind] += cycle.down_h - step->down_before_h;
         }
     }
-    for (uint32_t i = 0; i <= levels; i++) {
-        if (walk->steps[i] > 0) {
-            uint64_t bias = (uint64_t)(walk->failures[i] / walk->steps[i] * 0x1p32);
-            walk->bias[i] = bias < BIAS_LOW ? BIAS_LOW : bias > BIAS_HIGH ? BIAS_HIGH : bias;
-        }
+    for (uint32_t i = 0; i < SITUATIONS; i++) {
+        move_bias(&walk->bias[i], &walk->credit[i]);
     }
 }
 
 static void run_service(struct walk *walk, struct estimate_sums *sums)
 {
-    struct tally tally = {0};
-    for (uint32_t i = 0; i <= FLEET_MACHINES_MAX; i++) {
-        walk->bias[i] = BIAS;
+    for (uint32_t i = 0; i < SITUATIONS; i++) {
+        walk->bias[i] = untuned((i & 2) != 0);
     }
     for (uint32_t round = 0; round < ROUNDS; round++) {
         tune(walk);
     }
     for (uint32_t c = 0; c < CYCLES; c++) {
-        struct cycle cycle = run_cycle(walk, true, &tally);
-        estimate_add_weighted(sums, cycle.down_h, cycle.outages, cycle.weight);
+        const struct cycle cycle = run_cycle(walk, true);
+        estimate_add_weighted(sums, cycle.down_h, cycle.outages);
     }
     for (uint32_t c = 0; c < LENGTH_CYCLES; c++) {
-        struct cycle cycle = run_cycle(walk, false, &tally);
+        const struct cycle cycle = run_cycle(walk, false);
         estimate_add_length(sums, cycle.hours);
         sums->simulated_h += cycle.hours;
     }
@@ -222,17 +312,22 @@ static void run_service(struct walk *walk, struct estimate_sums *sums)
 
 bool estimate_is(const struct spec_fleet *fleet, struct estimators_run *run, struct err *err)
 {
-    for (uint32_t i = 0; i < fleet->service_count; i++) {
+    struct walk *walk = malloc(sizeof(*walk));
+    ASSERT(walk != NULL);
+    bool is_fine = true;
+    for (uint32_t i = 0; i < fleet->service_count && is_fine; i++) {
         struct fleet_model model;
-        struct walk walk = {0};
-        if (!estimate_model(fleet, i, &model, err) || !fleet_chain_init(&walk.chain, &model, err)) {
-            return false;
+        memset(walk, 0, sizeof(*walk));
+        is_fine =
+            estimate_model(fleet, i, &model, err) && fleet_chain_init(&walk->chain, &model, err);
+        if (is_fine) {
+            walk->rng = rng_keyed(run->seed, i, 0, hash_text("importance sampling"));
+            estimate_begin(&run->sums[i], fleet->services[i].name, ESTIMATE_IS);
+            run_service(walk, &run->sums[i]);
+            run->events += walk->events;
+            run->digest = hash_mix(run->digest, walk->digest);
         }
-        walk.rng = rng_keyed(run->seed, i, 0, hash_text("importance sampling"));
-        estimate_begin(&run->sums[i], fleet->services[i].name, ESTIMATE_IS);
-        run_service(&walk, &run->sums[i]);
-        run->events += walk.events;
-        run->digest = hash_mix(run->digest, walk.digest);
     }
-    return true;
+    free(walk);
+    return is_fine;
 }

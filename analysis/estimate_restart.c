@@ -16,30 +16,42 @@
  * again by going the path from the start, without snapshots. The first branch is the number of the
  * replication.
  *
- * A replication is LIVES mean lives of warm-up and as many that are measured: cycles do not begin
- * anew with laws that remember. */
+ * A replication is LIVES_WARM mean lives of warm-up and LIVES that are measured: cycles do not
+ * begin anew with laws that remember. Measured times are long so that a replication sees many
+ * outages, and the mean of twenty of them has nearly a normal law. */
 #include "analysis/estimators.h"
 
 #include "sim/base/base.h"
 #include "sim/base/hash.h"
 
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define NS_IN_AN_HOUR 3.6e12
-#define LIVES         20
+#define LIVES_WARM    20
+#define LIVES         200
 #define REPLICATIONS  20 /* of one seed */
 #define FACTOR_MAX    1000
 #define EVENTS_MAX    400000000 /* of one replication: a plan that explodes */
 
 /* A trajectory, or copies of it that are still to be run. */
 struct trial {
-    struct fleet fleet;
     uint32_t birth;                    /* level at which it was made; 0: the original */
     uint32_t level;                    /* now */
     uint32_t branches;                 /* of it so far */
     uint32_t copies;                   /* of this state that are left to run */
     double weight[FLEET_MACHINES + 1]; /* at each level up to the present one */
     bool was_up;
+    uint32_t depth; /* of its path */
+    uint32_t path[FLEET_MACHINES + 1];
+    int64_t whole_ns;                 /* when all was whole for the last time */
+    int64_t down_ns;                  /* when the present outage, or the last one, began */
+    int64_t down_whole_ns;            /* whole_ns of then */
+    struct estimate_trajectory story; /* since it was made */
+    struct fleet fleet;               /* last: copied by itself */
 };
 
 struct plan {
@@ -56,6 +68,8 @@ struct sums {
     double outages;
     uint64_t events;
     uint64_t digest;
+    struct estimate_sums *total; /* gets the longest outage; NULL: nobody asks */
+    uint64_t seed;
 };
 
 /* -------------------------------------------------------------------------------------- the plan
@@ -76,12 +90,13 @@ static uint32_t factor_of(const struct spec_fleet *spec, uint32_t level)
 static struct plan plan_of(const struct spec_fleet *spec, uint32_t service)
 {
     const int64_t cycle_ns = dist_mean(&spec->life) + dist_mean(&spec->repair);
-    const int64_t span_ns = cycle_ns > FLEET_NEVER / 8 / LIVES ? FLEET_NEVER / 8 : LIVES * cycle_ns;
+    const int64_t cycle_max_ns = FLEET_NEVER / 8 / (LIVES_WARM + LIVES);
+    const int64_t span_ns = cycle_ns < cycle_max_ns ? cycle_ns : cycle_max_ns;
     struct plan plan = {.spec = spec,
                         .service = service,
                         .levels = spec->machines - spec->services[service].needed + 1,
-                        .begin_ns = span_ns,
-                        .end_ns = 2 * span_ns};
+                        .begin_ns = LIVES_WARM * span_ns,
+                        .end_ns = (LIVES_WARM + LIVES) * span_ns};
     for (uint32_t level = 1; level <= plan.levels; level++) {
         plan.factor[level] = factor_of(spec, level);
     }
@@ -115,6 +130,31 @@ static uint32_t rise(const struct plan *plan, struct trial *trial, uint32_t leve
     return plan->factor[level] - 1;
 }
 
+/* The outage of the trial is over, or the trial itself. */
+static void end_outage(const struct plan *plan, struct trial *trial)
+{
+    struct estimate_trajectory *story = &trial->story;
+    const int64_t outage_ns = trial->fleet.now_ns - trial->down_ns;
+    if (!trial->was_up && trial->down_ns >= plan->begin_ns && outage_ns > story->outage_ns) {
+        story->outage_ns = outage_ns;
+        story->outage_from_ns = trial->down_ns;
+        story->whole_ns = trial->down_whole_ns;
+    }
+}
+
+/* The service is up or down after an event. */
+static void note_state(const struct plan *plan, struct trial *trial, bool is_up)
+{
+    if (trial->was_up && !is_up) {
+        trial->down_ns = trial->fleet.now_ns;
+        trial->down_whole_ns = trial->whole_ns;
+    } else if (is_up) {
+        end_outage(plan, trial);
+    }
+    trial->was_up = is_up;
+    trial->whole_ns = fleet_is_whole(&trial->fleet) ? trial->fleet.now_ns : trial->whole_ns;
+}
+
 /* One event; false: the trial is over. *copies: of the new state, to be run later. */
 static bool advance(const struct plan *plan, struct trial *trial, struct sums *sums,
                     uint32_t *copies)
@@ -134,6 +174,9 @@ static bool advance(const struct plan *plan, struct trial *trial, struct sums *s
     sums->events++;
     sums->digest = hash_mix(sums->digest, before ^ fleet->digest);
     const uint32_t level = level_of(plan, fleet);
+    const bool is_up = fleet_is_up(fleet, plan->service);
+    const bool was_up = trial->was_up;
+    note_state(plan, trial, is_up);
     if (level < trial->birth) {
         return false;
     }
@@ -141,12 +184,10 @@ static bool advance(const struct plan *plan, struct trial *trial, struct sums *s
         *copies = rise(plan, trial, level);
     }
     trial->level = level;
-    const bool is_up = fleet_is_up(fleet, plan->service);
-    if (trial->was_up && !is_up && fleet->now_ns >= plan->begin_ns) {
+    if (was_up && !is_up && fleet->now_ns >= plan->begin_ns) {
         /* Copies are made from the state after the event: all of them share this outage. */
         sums->outages += trial->weight[level] * (*copies + 1);
     }
-    trial->was_up = is_up;
     return sums->events < EVENTS_MAX;
 }
 
@@ -155,12 +196,42 @@ static void make_copy(struct trial *from, struct trial *copy)
 {
     ASSERT(from->copies > 0);
     from->copies--;
-    *copy = *from;
+    memcpy(copy, from, offsetof(struct trial, fleet));
+    fleet_copy(&copy->fleet, &from->fleet);
     copy->birth = from->level;
     copy->copies = 0;
     copy->branches = 0;
+    copy->story = (struct estimate_trajectory){0};
+    ASSERT(copy->depth < ARRAY_COUNT(copy->path));
+    copy->path[copy->depth++] = from->branches;
     fleet_branch(&copy->fleet, from->branches);
     from->branches++;
+}
+
+/* "42/3/0/1"; "" when it does not fit. */
+static void write_path(const struct trial *trial, uint64_t seed, char out[ESTIMATE_PATH_SIZE])
+{
+    int at = snprintf(out, ESTIMATE_PATH_SIZE, "%llu", (unsigned long long)seed);
+    for (uint32_t i = 0; i < trial->depth && at < ESTIMATE_PATH_SIZE; i++) {
+        at += snprintf(out + at, (size_t)(ESTIMATE_PATH_SIZE - at), "/%u", trial->path[i]);
+    }
+    if (at >= ESTIMATE_PATH_SIZE) {
+        out[0] = '\0';
+    }
+}
+
+static void end_trial(const struct plan *plan, struct trial *trial, struct sums *sums)
+{
+    end_outage(plan, trial);
+    trial->story.digest = trial->fleet.digest;
+    trial->story.events = trial->fleet.events;
+    trial->story.end_ns = trial->fleet.now_ns;
+    const double outage_h = (double)trial->story.outage_ns / NS_IN_AN_HOUR;
+    if (sums->total != NULL && outage_h > sums->total->worst_h) {
+        sums->total->worst_h = outage_h;
+        sums->total->worst_digest = trial->story.digest;
+        write_path(trial, sums->seed, sums->total->worst_path);
+    }
 }
 
 /* Runs the original and all its copies, the deepest first. A trial waits on the stack, in the state
@@ -178,6 +249,7 @@ static void run_trials(const struct plan *plan, struct trial *stack, struct sums
         }
         uint32_t copies = 0;
         if (!advance(plan, top, sums, &copies)) {
+            end_trial(plan, top, sums);
             depth--;
             continue;
         }
@@ -188,7 +260,7 @@ static void run_trials(const struct plan *plan, struct trial *stack, struct sums
 static void begin_trial(const struct plan *plan, struct trial *trial, uint64_t seed,
                         uint32_t replication)
 {
-    *trial = (struct trial){.weight = {1}};
+    *trial = (struct trial){.weight = {1}, .depth = 1, .path = {replication}};
     fleet_begin(&trial->fleet, plan->spec, seed);
     fleet_branch(&trial->fleet, replication);
     trial->was_up = fleet_is_up(&trial->fleet, plan->service);
@@ -200,14 +272,14 @@ bool estimate_restart(const struct spec_fleet *fleet, struct estimators_run *run
         struct plan plan = plan_of(fleet, i);
         struct trial *stack = calloc(plan.levels + 2, sizeof(*stack));
         ASSERT(stack != NULL);
-        struct sums sums = {0};
+        struct sums sums = {.total = &run->sums[i], .seed = run->seed};
         const double hours = (double)(plan.end_ns - plan.begin_ns) / NS_IN_AN_HOUR;
         estimate_begin(&run->sums[i], fleet->services[i].name, ESTIMATE_RESTART);
         for (uint32_t r = 0; r < REPLICATIONS && sums.events < EVENTS_MAX; r++) {
             begin_trial(&plan, &stack[0], run->seed, r);
             run_trials(&plan, stack, &sums);
             estimate_add_pair(&run->sums[i], sums.down_h, hours, sums.outages);
-            run->sums[i].simulated_h += 2 * hours;
+            run->sums[i].simulated_h += (double)plan.end_ns / NS_IN_AN_HOUR;
             sums.down_h = 0;
             sums.outages = 0;
         }
@@ -223,4 +295,91 @@ bool estimate_restart(const struct spec_fleet *fleet, struct estimators_run *run
         run->digest = hash_mix(run->digest, sums.digest);
     }
     return true;
+}
+
+/* ------------------------------------------------------------------------------ seed paths */
+
+bool estimate_path_parse(const char *text, struct estimate_path *path, struct err *err)
+{
+    char *end;
+    *path = (struct estimate_path){0};
+    errno = 0;
+    const bool has_seed = text[0] >= '0' && text[0] <= '9';
+    path->seed = strtoull(text, &end, 0);
+    while (has_seed && errno == 0 && *end == '/' && end[1] >= '0' && end[1] <= '9' &&
+           path->depth < ARRAY_COUNT(path->branches)) {
+        const unsigned long long branch = strtoull(end + 1, &end, 10);
+        if (branch > UINT32_MAX) {
+            break;
+        }
+        path->branches[path->depth++] = (uint32_t)branch;
+    }
+    return (path->depth > 0 && errno == 0 && *end == '\0') ||
+           err_set(err, ERR_INPUT, "'%s' is no path of a trajectory such as 42/3/0/1", text);
+}
+
+/* One event of a path, told; false: the trajectory is over. */
+static bool tell_event(const struct plan *plan, struct trial *trial, uint32_t *copies,
+                       estimate_on_event *on_event, void *context)
+{
+    struct sums sums = {0};
+    const struct fleet_event event = fleet_peek(&trial->fleet);
+    const uint64_t before = trial->fleet.events;
+    const bool goes_on = advance(plan, trial, &sums, copies);
+    if (on_event != NULL && trial->fleet.events > before) {
+        on_event(context, &trial->fleet, &event, fleet_is_up(&trial->fleet, plan->service));
+    }
+    return goes_on;
+}
+
+/* Goes on until the trial makes its copy `branch`, and becomes that; false: it never does. */
+static bool turn_off(const struct plan *plan, struct trial *trial, uint32_t branch,
+                     estimate_on_event *on_event, void *context)
+{
+    uint32_t copies = 0;
+    while (tell_event(plan, trial, &copies, on_event, context)) {
+        if (branch >= trial->branches + copies) {
+            trial->branches += copies;
+            continue;
+        }
+        struct trial copy;
+        trial->branches = branch;
+        trial->copies = 1;
+        make_copy(trial, &copy);
+        *trial = copy;
+        return true;
+    }
+    return false;
+}
+
+bool estimate_replay(const struct spec_fleet *fleet, uint32_t service,
+                     const struct estimate_path *path, estimate_on_event *on_event, void *context,
+                     struct estimate_trajectory *trajectory, struct err *err)
+{
+    ASSERT(service < fleet->service_count);
+    ASSERT(path->depth >= 1);
+    const struct plan plan = plan_of(fleet, service);
+    struct trial *trial = malloc(sizeof(*trial));
+    ASSERT(trial != NULL);
+    uint32_t reached = path->branches[0] < REPLICATIONS ? 1 : 0;
+    if (reached == 1) {
+        begin_trial(&plan, trial, path->seed, path->branches[0]);
+    }
+    while (reached > 0 && reached < path->depth &&
+           turn_off(&plan, trial, path->branches[reached], on_event, context)) {
+        reached++;
+    }
+    if (reached == path->depth) {
+        struct sums sums = {0};
+        uint32_t copies = 0;
+        while (tell_event(&plan, trial, &copies, on_event, context)) {
+        }
+        end_trial(&plan, trial, &sums);
+        *trajectory = trial->story;
+    }
+    free(trial);
+    return reached == path->depth ||
+           err_set(err, ERR_INPUT,
+                   "there is no such trajectory: branch %u, number %u of the path, is never made",
+                   path->branches[reached], reached + 1);
 }

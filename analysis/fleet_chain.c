@@ -10,7 +10,6 @@
 #include <math.h>
 #include <string.h>
 
-#define GROUP_DOWN 0x80
 #define COUNT_MASK 0x7f
 
 /* The moves being written. */
@@ -18,8 +17,7 @@ struct moves {
     const struct fleet_chain *chain;
     struct fleet_move *list;
     uint32_t count;
-    bool are_failures;
-    enum fleet_event event; /* of those that follow */
+    enum fleet_move_kind kind;
 };
 
 /* -------------------------------------------------------------------------------------- a state */
@@ -27,7 +25,7 @@ struct moves {
 static uint32_t available_in(const struct fleet_chain *chain, const struct fleet_state *state,
                              uint32_t group)
 {
-    if ((state->groups[group] & GROUP_DOWN) != 0) {
+    if ((state->groups[group] & FLEET_GROUP_DOWN) != 0) {
         return 0;
     }
     return chain->sizes[group] - (state->groups[group] & COUNT_MASK);
@@ -70,7 +68,8 @@ static void go(struct moves *moves, struct fleet_state to, double rate)
     }
     ASSERT(moves->count < FLEET_MOVES_MAX);
     canonicalise(moves->chain, &to);
-    moves->list[moves->count++] = (struct fleet_move){to, rate, moves->are_failures, moves->event};
+    moves->list[moves->count++] =
+        (struct fleet_move){to, rate, moves->kind < FLEET_MOVE_REPAIR, moves->kind};
 }
 
 /* To `to`, in which machines went away; the leader was one of them with probability `leader`. */
@@ -89,7 +88,9 @@ static void lose(struct moves *moves, struct fleet_state to, double rate, double
     if (to.phase == FLEET_PHASE_LEADER) {
         struct fleet_state without = to;
         without.phase = FLEET_PHASE_ELECTING;
+        moves->kind++;
         go(moves, without, rate * leader);
+        moves->kind--;
         rate *= 1 - leader;
     }
     go(moves, to, rate);
@@ -112,20 +113,20 @@ static void fail_machines(struct moves *moves, struct fleet_state state)
     const double alone = model->fail_per_h * (1 - model->shock_share);
     const double all = fleet_chain_available(moves->chain, &state);
     struct fleet_state dark = state;
+    moves->kind = FLEET_MOVE_MACHINE;
     for (uint32_t g = 0; g < moves->chain->group_count; g++) {
         uint32_t up = moves->chain->sizes[g] - (state.groups[g] & COUNT_MASK);
-        dark.groups[g] = (uint8_t)((state.groups[g] & GROUP_DOWN) | moves->chain->sizes[g]);
+        dark.groups[g] = (uint8_t)((state.groups[g] & FLEET_GROUP_DOWN) | moves->chain->sizes[g]);
         if (up == 0) {
             continue;
         }
         struct fleet_state to = state;
         to.groups[g]++;
-        bool is_seen = (state.groups[g] & GROUP_DOWN) == 0;
-        moves->event = FLEET_EVENT_MACHINE_LOST;
+        bool is_seen = (state.groups[g] & FLEET_GROUP_DOWN) == 0;
         lose(moves, to, up * alone, is_seen && all > 0 ? 1 / all : 0);
     }
+    moves->kind = FLEET_MOVE_SHOCK;
     if (memcmp(&dark, &state, sizeof(state)) != 0) {
-        moves->event = FLEET_EVENT_SHOCK;
         lose(moves, dark, model->fail_per_h * model->shock_share, 1);
     }
 }
@@ -134,14 +135,14 @@ static void fail_groups(struct moves *moves, struct fleet_state state)
 {
     const struct fleet_model *model = &moves->chain->model;
     const double all = fleet_chain_available(moves->chain, &state);
-    moves->event = FLEET_EVENT_GROUP_LOST;
+    moves->kind = FLEET_MOVE_GROUP;
     for (uint32_t g = 0; model->groups > 0 && g < moves->chain->group_count; g++) {
-        if ((state.groups[g] & GROUP_DOWN) != 0) {
+        if ((state.groups[g] & FLEET_GROUP_DOWN) != 0) {
             continue;
         }
         struct fleet_state to = state;
         double gone = available_in(moves->chain, &state, g);
-        to.groups[g] |= GROUP_DOWN;
+        to.groups[g] |= FLEET_GROUP_DOWN;
         lose(moves, to, model->group_fail_per_h, all > 0 ? gone / all : 0);
     }
 }
@@ -153,7 +154,7 @@ static void repair(struct moves *moves, struct fleet_state state)
     double dark = 0;
     double broken = 0;
     for (uint32_t g = 0; g < moves->chain->group_count; g++) {
-        dark += (state.groups[g] & GROUP_DOWN) != 0;
+        dark += (state.groups[g] & FLEET_GROUP_DOWN) != 0;
         broken += state.groups[g] & COUNT_MASK;
     }
     double crews = model->crews == 0 ? dark + broken : (double)model->crews;
@@ -164,13 +165,11 @@ static void repair(struct moves *moves, struct fleet_state state)
         struct fleet_state to = state;
         if (down > 0) {
             to.groups[g]--;
-            moves->event = FLEET_EVENT_MACHINE_BACK;
             gain(moves, to, at_machines * down / broken * model->repair_per_h);
         }
-        if ((state.groups[g] & GROUP_DOWN) != 0) {
+        if ((state.groups[g] & FLEET_GROUP_DOWN) != 0) {
             to = state;
             to.groups[g] &= COUNT_MASK;
-            moves->event = FLEET_EVENT_GROUP_BACK;
             gain(moves, to, at_groups / dark * model->group_repair_per_h);
         }
     }
@@ -179,15 +178,15 @@ static void repair(struct moves *moves, struct fleet_state state)
 uint32_t fleet_chain_moves(const struct fleet_chain *chain, const struct fleet_state *state,
                            struct fleet_move list[FLEET_MOVES_MAX])
 {
-    struct moves moves = {.chain = chain, .list = list, .are_failures = true};
+    struct moves moves = {.chain = chain, .list = list};
     fail_machines(&moves, *state);
     fail_groups(&moves, *state);
-    moves.are_failures = false;
+    moves.kind = FLEET_MOVE_REPAIR;
     repair(&moves, *state);
+    moves.kind = FLEET_MOVE_ELECTION;
     if (state->phase == FLEET_PHASE_ELECTING) {
         struct fleet_state to = *state;
         to.phase = FLEET_PHASE_LEADER;
-        moves.event = FLEET_EVENT_LEADER;
         go(&moves, to, 1 / chain->model.failover_h);
     }
     return moves.count;

@@ -7,7 +7,8 @@
 
 #include "analysis/fleet_exact.h"
 
-#define FLEET_MOVES_MAX (6 * FLEET_GROUPS_MAX + 8)
+#define FLEET_GROUP_DOWN 0x80
+#define FLEET_MOVES_MAX  (6 * FLEET_GROUPS_MAX + 8)
 
 enum fleet_phase {
     FLEET_PHASE_LEADER, /* or no leader is asked for */
@@ -29,20 +30,25 @@ struct fleet_chain {
     uint8_t sizes[FLEET_GROUPS_MAX];
 };
 
-enum fleet_event {
-    FLEET_EVENT_MACHINE_LOST,
-    FLEET_EVENT_GROUP_LOST,
-    FLEET_EVENT_SHOCK,
-    FLEET_EVENT_MACHINE_BACK,
-    FLEET_EVENT_GROUP_BACK,
-    FLEET_EVENT_LEADER, /* the next one is known */
+/* What happens in a move. Those that also take the leader, and leave a quorum, are kinds of their
+ * own: they are down at once. */
+enum fleet_move_kind {
+    FLEET_MOVE_MACHINE,
+    FLEET_MOVE_MACHINE_LEADER,
+    FLEET_MOVE_SHOCK,
+    FLEET_MOVE_SHOCK_LEADER,
+    FLEET_MOVE_GROUP,
+    FLEET_MOVE_GROUP_LEADER,
+    FLEET_MOVE_REPAIR, /* failures end here */
+    FLEET_MOVE_ELECTION,
+    FLEET_MOVE_KINDS
 };
 
 struct fleet_move {
     struct fleet_state to;
     double rate; /* per hour, > 0 */
     bool is_failure;
-    enum fleet_event event;
+    enum fleet_move_kind kind;
 };
 
 /* False (ERR_INPUT): the model is out of range. */

@@ -193,7 +193,7 @@ bool fleet_exact_transient(const struct fleet_model *model, double time_h,
 }
 
 bool fleet_exact_moves(const struct fleet_model *model,
-                       void (*on_move)(void *context, uint32_t before, uint32_t after, int event,
+                       void (*on_move)(void *context, uint32_t before, uint32_t after, int kind,
                                        double rate_per_h),
                        void *context, double *down, struct err *err)
 {
@@ -215,7 +215,7 @@ bool fleet_exact_moves(const struct fleet_model *model,
             *down += is_up(space, s) ? 0 : law[s];
             for (uint32_t i = 0; i < count; i++) {
                 on_move(context, before, fleet_chain_available(&space->chain, &moves[i].to),
-                        (int)moves[i].event, law[s] * moves[i].rate);
+                        (int)moves[i].kind, law[s] * moves[i].rate);
             }
         }
         free(law);

@@ -10,7 +10,11 @@
  * JASA 62, 1967; the beta factor). `crews` repair crews serve machines, and groups before machines.
  * The service is up while at least `needed` machines are available, and, with a failover time, a
  * leader is known: the leader is one of the available machines; when it goes, or when the quorum
- * comes back, the next one is there after an exponential time. */
+ * comes back, the next one is there after an exponential time. Where the leader is, is not kept: it
+ * is any of the available machines with the same probability. That is so without groups and with
+ * groups of one size; with groups of different sizes outages are counted up to some 5 % too often
+ * (the simulated fleet keeps the leader where it is), while the time down is the same within noise.
+ */
 #ifndef SQUALL_ANALYSIS_FLEET_EXACT_H
 #define SQUALL_ANALYSIS_FLEET_EXACT_H
 
@@ -56,10 +60,11 @@ bool fleet_exact_transient(const struct fleet_model *model, double time_h,
                            struct fleet_transient *transient, struct err *err);
 
 /* What happens in the stationary law: calls `on_move` for every (state, move) with the machines
- * that are available before and after, what it is (enum fleet_event of fleet_chain.h) and its rate
- * over all time; the mean time in a state is not told. `down`: the unavailability. As above. */
+ * that are available before and after, what it is (enum fleet_move_kind of fleet_chain.h) and its
+ * rate over all time; the mean time in a state is not told. `down`: the unavailability. As above.
+ */
 bool fleet_exact_moves(const struct fleet_model *model,
-                       void (*on_move)(void *context, uint32_t before, uint32_t after, int event,
+                       void (*on_move)(void *context, uint32_t before, uint32_t after, int kind,
                                        double rate_per_h),
                        void *context, double *down, struct err *err);
 

@@ -16,6 +16,7 @@
 #include "analysis/metastability.h"
 
 #include "sim/base/base.h"
+#include "sim/base/text.h"
 #include "sim/base/units.h"
 
 #include <inttypes.h>
@@ -26,7 +27,7 @@
 
 typedef unsigned __int128 wide;
 
-const char *const metastability_checks[] = {"metastable", "permanent", "unstable", NULL};
+const char *const metastability_checks[] = {"metastable", "permanent", "unstable", "verdict", NULL};
 
 const char *metastability_description(const char *name)
 {
@@ -34,6 +35,7 @@ const char *metastability_description(const char *name)
         "the run does not come back by itself after its trigger, but does once relieved",
         "the run does not come back after its trigger, nor once relieved",
         "the load is not served even without the trigger",
+        "the run has another verdict than 'expect: {verdicts: ...}' says of its cell",
     };
     for (uint32_t i = 0; metastability_checks[i] != NULL; i++) {
         if (strcmp(metastability_checks[i], name) == 0) {
@@ -490,6 +492,25 @@ double metastability_ratio(const struct result_arm *arm)
     return metastability_goodput(arm) / share(arm->control_good, arm->control_offered);
 }
 
+static enum spec_verdict verdict_bit(enum metastability verdict)
+{
+    switch (verdict) {
+    case METASTABILITY_STABLE:
+        return SPEC_VERDICT_STABLE;
+    case METASTABILITY_METASTABLE:
+        return SPEC_VERDICT_METASTABLE;
+    case METASTABILITY_UNSTABLE:
+        return SPEC_VERDICT_UNSTABLE;
+    case METASTABILITY_PERMANENT:
+        return SPEC_VERDICT_PERMANENT;
+    case METASTABILITY_NONE:
+    case METASTABILITY_UNDECIDED:
+    case METASTABILITY_COUNT:
+        break;
+    }
+    UNREACHABLE();
+}
+
 static const char *relief_text(const struct spec_metastability *asked)
 {
     switch (asked->probe) {
@@ -499,6 +520,8 @@ static const char *relief_text(const struct spec_metastability *asked)
         return "a while with less load";
     case SPEC_PROBE_RESTART:
         return "a restart of all nodes";
+    case SPEC_PROBE_NONE:
+        break; /* no verdict that says so */
     }
     UNREACHABLE();
 }
@@ -517,6 +540,11 @@ static void explain(const struct run_spec *spec, const struct run_result *result
         return;
     }
     const struct result_arm *arm = metastability_outcome(result);
+    if (result->metastability == METASTABILITY_STABLE) {
+        snprintf(message, size, "goodput is back %s after the trigger",
+                 units_format_duration(arm->after_ns, after, sizeof(after)));
+        return;
+    }
     const struct result_arm *probe = result_arm_find(result, ARM_PROBE);
     ASSERT(probe != NULL);
     bool is_back = result->metastability == METASTABILITY_METASTABLE;
@@ -530,17 +558,42 @@ static void explain(const struct run_spec *spec, const struct run_result *result
              is_back ? units_format_duration(probe->after_ns, after, sizeof(after)) : "");
 }
 
-static void violate(const struct run_spec *spec, struct run_result *result)
+/* "stable or metastable": what is expected of the cell. */
+static void name_expected(uint32_t verdicts, char *text, size_t size)
 {
-    const char *name = metastability_name(result->metastability);
+    text[0] = '\0';
+    for (uint32_t i = METASTABILITY_STABLE; i < METASTABILITY_UNDECIDED; i++) {
+        if ((verdicts & 1u << verdict_bit((enum metastability)i)) != 0) {
+            size_t used = strlen(text);
+            snprintf(text + used, size - used, "%s%s", used > 0 ? " or " : "",
+                     metastability_name((enum metastability)i));
+        }
+    }
+}
+
+static void violate(const struct run_spec *spec, const char *name, struct run_result *result)
+{
     if (result->violations.count < RESULT_VIOLATIONS_MAX) {
         struct result_violation *violation = vec_push(&result->violations);
         const struct result_arm *arm = metastability_outcome(result);
+        char why[sizeof(violation->message)];
+        char expected[64];
+        explain(spec, result, why, sizeof(why));
+        name_expected(spec->verdicts_expected, expected, sizeof(expected));
         result_copy_text(violation->check, sizeof(violation->check), name);
         violation->time_ns = arm->since_ns;
         violation->event = RESULT_EVENT_NONE;
         violation->node = SQ_NODE_NONE;
-        explain(spec, result, violation->message, sizeof(violation->message));
+        struct text message;
+        text_init(&message);
+        if (spec->verdicts_expected != 0) {
+            text_printf(&message,
+                        "%s, and %s was expected: ", metastability_name(result->metastability),
+                        expected);
+        }
+        text_add(&message, why);
+        result_copy_text(violation->message, sizeof(violation->message), text_of(&message));
+        text_release(&message);
     }
     if (result->verdict != VERDICT_FAIL) {
         result->verdict = VERDICT_FAIL;
@@ -553,12 +606,15 @@ void metastability_decide(const struct run_spec *spec, struct run_result *result
     ASSERT(result->metastability == METASTABILITY_NONE);
     result->metastability = verdict_of(result);
     result->is_metastable = result->metastability == METASTABILITY_METASTABLE;
-    bool is_fine = result->metastability == METASTABILITY_STABLE;
     bool is_open = result->metastability == METASTABILITY_UNDECIDED;
+    bool is_asked = spec->verdicts_expected != 0;
+    uint32_t allowed = is_asked ? spec->verdicts_expected : 1u << SPEC_VERDICT_STABLE;
+    bool is_fine = !is_open && (allowed & 1u << verdict_bit(result->metastability)) != 0;
+    const char *name = is_asked             ? "verdict"
+                       : is_fine || is_open ? "metastable"
+                                            : metastability_name(result->metastability);
     if (result->checks.count < RESULT_CHECKS_MAX) {
         struct result_check *row = vec_push(&result->checks);
-        const char *name =
-            is_fine || is_open ? "metastable" : metastability_name(result->metastability);
         result_copy_text(row->name, sizeof(row->name), name);
         row->comparisons = is_open ? 0 : 1;
         row->is_violated = !is_fine && !is_open;
@@ -568,6 +624,6 @@ void metastability_decide(const struct run_spec *spec, struct run_result *result
         result->verdict = VERDICT_UNKNOWN;
         result_copy_text(result->reason, sizeof(result->reason), "undecided");
     } else if (!is_fine && !is_open) {
-        violate(spec, result);
+        violate(spec, name, result);
     }
 }

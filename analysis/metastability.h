@@ -38,7 +38,8 @@
 #include "sim/base/arena.h"
 #include "sim/spec.h"
 
-/* Checks that a verdict violates, NULL-terminated: "metastable", "permanent", "unstable". */
+/* Checks that a verdict violates, NULL-terminated: "metastable", "permanent", "unstable" where no
+ * verdict is expected, "verdict" where another is. */
 extern const char *const metastability_checks[];
 /* One line about one of them; NULL when there is no such name. */
 const char *metastability_description(const char *name);
@@ -53,9 +54,11 @@ void metastability_derive(const struct run_spec *spec, enum run_arm arm, struct 
  * before doubled and probe. */
 void metastability_add_arm(const struct run_spec *spec, enum run_arm arm,
                            const struct run_result *run, struct run_result *result);
-/* Which arm must be run next; false: `result` has all that the verdict needs. */
+/* Which arm must be run next; false: `result` has all that the verdict needs. A scenario whose
+ * probe is none does without ARM_PROBE: what is stuck is undecided then. */
 bool metastability_next(const struct run_result *result, enum run_arm *arm);
-/* Sets the verdict, is_metastable, the check row, and the violation when it is not stable. */
+/* Sets the verdict, is_metastable, the check row, and the violation when it is neither what is
+ * expected of the cell nor, where nothing is expected, stable. */
 void metastability_decide(const struct run_spec *spec, struct run_result *result);
 
 /* The arm that tells how the trigger ended: doubled when it was run, else trigger; NULL: no arm. */

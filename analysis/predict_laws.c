@@ -13,6 +13,9 @@
  *
  * Error path: capacity is good x 1 + failed x factor, and good + failed = load.
  *
+ * Collections: between two of them heap - live requests are served, one service each, and the
+ * processor does nothing else but collect.
+ *
  * Resync: the copy takes t = save + send + load, and writes at rate w buffer w t; the buffer may
  * stay above the soft limit for soft_s only. The limits are those of Redis'
  * client-output-buffer-limit. */
@@ -106,6 +109,46 @@ double law_error_path_goodput(double capacity_per_s, double factor, double load_
         return 0; /* all of the capacity goes into failures, and does not suffice for them */
     }
     return fmax(0, (capacity_per_s - factor * load_per_s) / (1 - factor));
+}
+
+static bool is_gc(struct law_gc gc)
+{
+    return gc.heap > 0 && gc.service_s > 0 && gc.pause_s >= 0 && gc.pause_per_request_s >= 0;
+}
+
+/* Of collections, for each request. */
+static double gc_cost(struct law_gc gc, double live)
+{
+    return (gc.pause_s + gc.pause_per_request_s * live) / (gc.heap - live);
+}
+
+double law_gc_capacity(struct law_gc gc, double live)
+{
+    if (!is_gc(gc) || !(live >= 0)) {
+        return NAN;
+    }
+    return live < gc.heap ? 1 / (gc.service_s + gc_cost(gc, live)) : 0;
+}
+
+double law_gc_share(struct law_gc gc, double live, double load_per_s)
+{
+    double capacity = law_gc_capacity(gc, live);
+    if (isnan(capacity) || !(load_per_s >= 0)) {
+        return NAN;
+    }
+    return live < gc.heap ? fmin(load_per_s, capacity) * gc_cost(gc, live) : 1;
+}
+
+double law_gc_live_max(struct law_gc gc, double load_per_s)
+{
+    if (!is_gc(gc) || !(load_per_s > 0)) {
+        return NAN;
+    }
+    double spare_s = 1 / load_per_s - gc.service_s; /* what collections may take of a request */
+    if (spare_s <= 0) {
+        return -INFINITY;
+    }
+    return (spare_s * gc.heap - gc.pause_s) / (spare_s + gc.pause_per_request_s);
 }
 
 double law_cache_advertised(double database_per_s, double hit_share, double fan_out)

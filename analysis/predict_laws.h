@@ -32,7 +32,7 @@ struct law_batch {
 /* Time to work through all of them: items service / workers. */
 double law_batch_work(struct law_batch batch);
 /* Zero progress for ever, from the second round on? Exactly when the work is at least two
- * time-outs. */
+ * time-outs, if a time-out is a whole number of services; else one service decides. */
 bool law_batch_collapses(struct law_batch batch);
 /* The largest batch that does not. */
 double law_batch_items_max(struct law_batch batch);
@@ -48,6 +48,23 @@ double law_error_path_hidden(double capacity_per_s, double factor);
 /* Calls answered well, of `load_per_s`, by a server that fails the others at `factor` <= 1 of the
  * cost; with `factor` > 1, in the bad state. */
 double law_error_path_goodput(double capacity_per_s, double factor, double load_per_s);
+
+/* A server whose memory is collected when it is full, by the processor that serves. It holds `heap`
+ * requests; a collection takes pause + pause_per_request x live, and leaves room for heap - live
+ * more. */
+struct law_gc {
+    double heap;
+    double service_s;
+    double pause_s;
+    double pause_per_request_s;
+};
+/* Requests a second that can be served while `live` are in memory; 0 when that is all of it. */
+double law_gc_capacity(struct law_gc gc, double live);
+/* The share of the time that collections take at this load, or at capacity if that is less. */
+double law_gc_share(struct law_gc gc, double live, double load_per_s);
+/* The root of load = capacity(live): with more in memory the server falls behind, which puts more
+ * in memory. Below 0: it always does. */
+double law_gc_live_max(struct law_gc gc, double load_per_s);
 
 /* A cache in front of a database that serves `database_per_s`; `fan_out` queries for each miss. */
 double law_cache_advertised(double database_per_s, double hit_share, double fan_out);

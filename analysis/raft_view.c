@@ -195,7 +195,16 @@ static void append(struct raft_node *node, const struct sq_seen *seen)
     replace(&node->memory, seen->a, seen->b, seen->c);
 }
 
-/* A snapshot beyond the end of a log replaces it: the log goes on after the snapshot. */
+/* Does the log hold another entry where the snapshot ends? */
+static bool contradicts(const struct log_tail *log, uint64_t index, uint64_t term)
+{
+    const struct log_entry *entry = log_tail_at(log, index);
+    return entry != NULL && entry->term != LOG_TERM_UNKNOWN && entry->term != LOG_TERM_ABSENT &&
+           entry->term != term;
+}
+
+/* A snapshot beyond the end of a log, or one that the log contradicts, replaces it: the log goes
+ * on after the snapshot. */
 static void snapshot(struct raft_node *node, uint64_t index, uint64_t term)
 {
     if (index < node->snapshot_index) {
@@ -203,10 +212,10 @@ static void snapshot(struct raft_node *node, uint64_t index, uint64_t term)
     }
     node->snapshot_index = index;
     node->snapshot_term = term;
-    if (log_tail_end(&node->memory) <= index) {
+    if (log_tail_end(&node->memory) <= index || contradicts(&node->memory, index, term)) {
         clear_from(&node->memory, index + 1);
     }
-    if (log_tail_end(&node->durable) <= index) {
+    if (log_tail_end(&node->durable) <= index || contradicts(&node->durable, index, term)) {
         clear_from(&node->durable, index + 1);
     }
 }

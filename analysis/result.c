@@ -19,7 +19,7 @@
 #include <string.h>
 
 #define MAGIC         0x6c757173u /* "squl" */
-#define VERSION       5
+#define VERSION       6
 #define CHECKSUM_SIZE 8
 #define BYTES_MAX     (UINT32_C(1) << 30)
 
@@ -335,6 +335,8 @@ static void put_estimate(struct vec *out, const struct estimate_sums *sums)
     put_u64(out, sums->lengths);
     put_u64(out, sums->hits);
     put_u64(out, sums->events);
+    put_u64(out, sums->worst_digest);
+    put_text(out, sums->worst_path);
     const double numbers[] = ESTIMATE_NUMBERS(sums);
     for (uint32_t i = 0; i < ARRAY_COUNT(numbers); i++) {
         put_u64(out, bits_of(numbers[i]));
@@ -647,6 +649,8 @@ static void get_estimate(struct reader *reader, struct estimate_sums *sums)
     sums->lengths = get_u64(reader);
     sums->hits = get_u64(reader);
     sums->events = get_u64(reader);
+    sums->worst_digest = get_u64(reader);
+    get_text(reader, sums->worst_path, sizeof(sums->worst_path));
     double *const numbers[] = ESTIMATE_NUMBERS(&sums);
     for (uint32_t i = 0; i < ARRAY_COUNT(numbers); i++) {
         *numbers[i] = double_of(get_u64(reader));

@@ -18,6 +18,7 @@
  * Not here: merging of files, and anything that judges. */
 #include "analysis/results.h"
 
+#include "analysis/judge.h"
 #include "analysis/metastability.h"
 #include "analysis/results_schema.h"
 #include "sim/base/base.h"
@@ -46,6 +47,7 @@ enum statement {
     STATEMENT_VIOLATION,
     STATEMENT_METRIC,
     STATEMENT_WINDOW,
+    STATEMENT_WINDOW_GOOD,
     STATEMENT_FAULT,
     STATEMENT_COST,
     STATEMENT_RECHECK,
@@ -61,6 +63,11 @@ enum statement {
     STATEMENT_GAUGE,
     STATEMENT_ESTIMATE,
     STATEMENT_EPISODE,
+    STATEMENT_NO_EXPERIMENT,
+    STATEMENT_EXPERIMENT,
+    STATEMENT_EXPERIMENT_AXIS,
+    STATEMENT_EXPERIMENT_POINT,
+    STATEMENT_EXPERIMENT_VALUE,
     STATEMENT_BEGIN_SHARD,
     STATEMENT_END_SHARD,
     STATEMENT_COUNT
@@ -79,6 +86,7 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         "VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
     [STATEMENT_METRIC] = "INSERT INTO metric VALUES(?1,?2,?3)",
     [STATEMENT_WINDOW] = "INSERT INTO window VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
+    [STATEMENT_WINDOW_GOOD] = "INSERT INTO window_good VALUES(?1,?2,?3,?4,?5,?6)",
     [STATEMENT_FAULT] = "INSERT INTO fault VALUES(?1,?2,?7,?3,?8,?4,?5,?6,NULL)",
     [STATEMENT_COST] = "INSERT INTO run_cost VALUES(?1,?2,?3,?4,?5)",
     [STATEMENT_RECHECK] = "INSERT INTO recheck VALUES(?1,?2,?3) ON CONFLICT DO NOTHING",
@@ -105,8 +113,13 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_EPISODE] =
         "INSERT INTO episode VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)",
     [STATEMENT_ESTIMATE] = "INSERT INTO estimate VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,"
-                           "?14,?15,?16,?17,?18,?19,?20,?21,?22)",
+                           "?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25)",
     [STATEMENT_GAUGE] = "INSERT INTO gauge VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
+    [STATEMENT_NO_EXPERIMENT] = "DELETE FROM experiment WHERE kind=?1",
+    [STATEMENT_EXPERIMENT] = "INSERT INTO experiment VALUES(?1,?2,?3,?4,?5)",
+    [STATEMENT_EXPERIMENT_AXIS] = "INSERT INTO experiment_axis VALUES(?1,?2,?3,?4,?5)",
+    [STATEMENT_EXPERIMENT_POINT] = "INSERT INTO experiment_point VALUES(?1,?2,?3,?4,?5)",
+    [STATEMENT_EXPERIMENT_VALUE] = "INSERT INTO experiment_value VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
     [STATEMENT_BEGIN_SHARD] = "INSERT INTO shard(campaign,idx,of,engine,host,argv,started_at) "
                               "VALUES(?1,?2,?3,?4,?5,?6,?7)",
     [STATEMENT_END_SHARD] =
@@ -360,7 +373,9 @@ static bool check_file(struct results *results, struct err *err)
     }
     /* A file of an older squall gets the tables that came since; there is none to read in one that
      * is only read. */
-    if (results->mode == RESULTS_APPEND && !has_table(results, "episode") &&
+    if (results->mode == RESULTS_APPEND &&
+        (!has_table(results, "window_good") || !has_table(results, "gauge") ||
+         !has_table(results, "estimate") || !has_table(results, "episode")) &&
         !create_schema(results, err)) {
         return false;
     }
@@ -540,10 +555,12 @@ static bool flush_checks(struct results *results, const struct pending_cell *cel
 /* Names of squall's own probes have a place; what else there is, models made. */
 static const char *source_of(const char *probe)
 {
-    bool is_own = strcmp(probe, "raft.leader-changed") == 0 ||
-                  strcmp(probe, "client.retried-after-timeout") == 0 ||
-                  strcmp(probe, "fault.struck") == 0;
-    return is_own ? "squall" : "model";
+    for (uint32_t i = 0; checks_probes[i] != NULL; i++) {
+        if (strcmp(probe, checks_probes[i]) == 0) {
+            return "squall";
+        }
+    }
+    return "model";
 }
 
 static bool flush_probes(struct results *results, const struct pending_cell *cell, struct err *err)
@@ -962,6 +979,23 @@ static bool add_verdict(struct results *results, int64_t run_id, const struct ru
     return is_fine;
 }
 
+/* What of a window is judged by when an operation was meant to start. */
+static bool add_window_good(struct results *results, int64_t run_id,
+                            const struct result_window *window, struct err *err)
+{
+    sqlite3_stmt *statement = prepare_write(results, STATEMENT_WINDOW_GOOD, err);
+    if (statement == NULL) {
+        return false;
+    }
+    bind_integer(statement, 1, run_id);
+    bind_integer(statement, 2, window->t_ns);
+    bind_integer(statement, 3, window->judged);
+    bind_integer(statement, 4, window->good);
+    bind_integer(statement, 5, window->timeouts);
+    bind_integer(statement, 6, window->unwanted);
+    return finish(results, statement, err);
+}
+
 static bool add_windows(struct results *results, int64_t run_id, const struct run_result *result,
                         struct err *err)
 {
@@ -982,7 +1016,7 @@ static bool add_windows(struct results *results, int64_t run_id, const struct ru
         bind_optional(statement, 9, window->p99_ns);
         bind_real(statement, 10, window->in_flight);
         bind_integer(statement, 11, window->is_up);
-        if (!finish(results, statement, err)) {
+        if (!finish(results, statement, err) || !add_window_good(results, run_id, window, err)) {
             return false;
         }
     }
@@ -1039,6 +1073,10 @@ static bool add_estimates(struct results *results, int64_t run_id, const struct 
         for (uint32_t n = 0; n < ARRAY_COUNT(numbers); n++) {
             bind_real(statement, 10 + (int)n, numbers[n]);
         }
+        char digest[17];
+        snprintf(digest, sizeof(digest), "%016llx", (unsigned long long)sums->worst_digest);
+        bind_text(statement, 24, sums->worst_path);
+        bind_text(statement, 25, digest);
         if (!finish(results, statement, err)) {
             return false;
         }
@@ -1208,6 +1246,94 @@ bool results_add_model_value(struct results *results, int64_t cell_id, const cha
     bind_text(statement, 3, name);
     bind_real(statement, 4, value);
     return finish(results, statement, err);
+}
+
+/* --------------------------------------------------------------------------------- experiments */
+
+static bool add_experiment_axis(struct results *results, const char *kind, uint32_t index,
+                                const struct results_axis *axis, struct err *err)
+{
+    sqlite3_stmt *statement = prepare_write(results, STATEMENT_EXPERIMENT_AXIS, err);
+    if (statement == NULL) {
+        return false;
+    }
+    bind_text(statement, 1, kind);
+    bind_integer(statement, 2, index);
+    bind_text(statement, 3, axis->name);
+    bind_text(statement, 4, axis->path);
+    bind_text(statement, 5, axis->unit);
+    bool is_fine = finish(results, statement, err);
+    for (uint32_t i = 0; i < axis->count && is_fine; i++) {
+        statement = prepare_write(results, STATEMENT_EXPERIMENT_POINT, err);
+        if (statement == NULL) {
+            return false;
+        }
+        bind_text(statement, 1, kind);
+        bind_integer(statement, 2, index);
+        bind_integer(statement, 3, i);
+        bind_text(statement, 4, axis->values[i]);
+        bind_real(statement, 5, axis->numbers[i]);
+        is_fine = finish(results, statement, err);
+    }
+    return is_fine;
+}
+
+static bool add_experiment_value(struct results *results, const char *kind, uint32_t ord,
+                                 const struct results_point *point, struct err *err)
+{
+    sqlite3_stmt *statement = prepare_write(results, STATEMENT_EXPERIMENT_VALUE, err);
+    if (statement == NULL) {
+        return false;
+    }
+    const double numbers[] = {point->x, point->y, point->low, point->high};
+    bind_text(statement, 1, kind);
+    bind_text(statement, 2, point->series);
+    bind_integer(statement, 3, ord);
+    for (int i = 0; i < 4; i++) {
+        bind_real(statement, 4 + i, isfinite(numbers[i]) ? numbers[i] : (double)NAN);
+    }
+    bind_text(statement, 8, point->note == NULL ? "" : point->note);
+    return finish(results, statement, err);
+}
+
+static bool replace_experiment(struct results *results, const struct results_experiment *experiment,
+                               struct err *err)
+{
+    sqlite3_stmt *statement = prepare_write(results, STATEMENT_NO_EXPERIMENT, err);
+    if (statement == NULL) {
+        return false;
+    }
+    bind_text(statement, 1, experiment->kind);
+    if (!finish(results, statement, err)) {
+        return false;
+    }
+    statement = prepare_write(results, STATEMENT_EXPERIMENT, err);
+    if (statement == NULL) {
+        return false;
+    }
+    bind_text(statement, 1, experiment->kind);
+    bind_integer(statement, 2, experiment->scenario_id);
+    bind_integer(statement, 3, experiment->build_id);
+    bind_count(statement, 4, experiment->seeds);
+    bind_text(statement, 5, experiment->theory);
+    return finish(results, statement, err);
+}
+
+bool results_set_experiment(struct results *results, const struct results_experiment *experiment,
+                            struct err *err)
+{
+    ASSERT(experiment->kind != NULL);
+    ASSERT(experiment->theory != NULL);
+    bool is_fine = replace_experiment(results, experiment, err);
+    for (uint32_t i = 0; i < experiment->axis_count && is_fine; i++) {
+        is_fine = add_experiment_axis(results, experiment->kind, i, &experiment->axes[i], err);
+    }
+    uint32_t ord = 0;
+    for (uint32_t i = 0; i < experiment->point_count && is_fine; i++) {
+        is_fine =
+            add_experiment_value(results, experiment->kind, ord++, &experiment->points[i], err);
+    }
+    return is_fine;
 }
 
 /* ------------------------------------------------------------------------------- how it was run */

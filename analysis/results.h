@@ -111,6 +111,42 @@ bool results_add_threshold(struct results *results, const struct results_thresho
 bool results_add_model_value(struct results *results, int64_t cell_id, const char *model,
                              const char *name, double value, struct err *err);
 
+/* --------------------------------------------------------------------------------- experiments */
+
+/* An axis of an experiment. */
+struct results_axis {
+    const char *name;          /* "load" */
+    const char *path;          /* "load.application.rate" */
+    const char *unit;          /* of the numbers: "s", "1/s", "" */
+    const char *const *values; /* as the cells' parameters have them */
+    const double *numbers;
+    uint32_t count;
+};
+/* A point of a curve, or a single figure. Infinite and NaN become NULL. */
+struct results_point {
+    const char *series; /* "predicted-tipping"; points of a series keep their order */
+    double x;
+    double y;
+    double low;
+    double high;
+    const char *note; /* NULL: "" */
+};
+struct results_experiment {
+    const char *kind; /* "map" */
+    int64_t scenario_id;
+    int64_t build_id;
+    uint64_t seeds;     /* of each cell */
+    const char *theory; /* how theory read the scenario, or why it says nothing; lines */
+    const struct results_axis *axes;
+    uint32_t axis_count;
+    const struct results_point *points;
+    uint32_t point_count;
+};
+/* Replaces the experiment of the same kind. It is derived from the runs and not part of
+ * results_digest. */
+bool results_set_experiment(struct results *results, const struct results_experiment *experiment,
+                            struct err *err);
+
 /* ------------------------------------------------------------------------------- how it was run */
 
 struct results_shard {

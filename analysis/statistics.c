@@ -10,14 +10,18 @@
 #include "analysis/statistics.h"
 
 #include "sim/base/base.h"
+#include "sim/base/rng.h"
 
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_errno.h>
 #include <gsl/gsl_statistics_double.h>
 #include <math.h>
+#include <stdlib.h>
 
 #define HALVINGS 200
 #define YEAR_S   31557600.0
+
+#define SHARE_EXACT 1e-12 /* rounding of a product of shares */
 
 #define LOGIT_STEPS 60
 #define LOGIT_EXACT 1e-10
@@ -103,6 +107,47 @@ uint64_t trials_to_claim(double limit, double confidence)
     return trials < 9e18 ? (uint64_t)trials : UINT64_MAX;
 }
 
+/* The x at which P(chi-square <= x) reaches `p`: GSL's inverse is wrong in rare cases, its
+ * distribution function is not. */
+static double chi_square_inverse(double p, double freedom)
+{
+    quiet();
+    double low = 0;
+    double high = freedom + 1;
+    while (gsl_cdf_chisq_P(high, freedom) < p) {
+        high *= 2;
+    }
+    for (int i = 0; i < HALVINGS; i++) {
+        double middle = low + (high - low) / 2;
+        if (middle <= low || middle >= high) {
+            break;
+        }
+        if (gsl_cdf_chisq_P(middle, freedom) < p) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return low + (high - low) / 2;
+}
+
+double bound_poisson(uint64_t events, double time, double confidence)
+{
+    ASSERT(time > 0);
+    return chi_square_inverse(confidence, 2 * (double)events + 2) / (2 * time);
+}
+
+struct interval interval_poisson(uint64_t events, double time, double confidence)
+{
+    ASSERT(time > 0);
+    struct interval interval = {.low = 0,
+                                .high = bound_poisson(events, time, 0.5 + confidence / 2)};
+    if (events > 0) {
+        interval.low = chi_square_inverse(0.5 - confidence / 2, 2 * (double)events) / (2 * time);
+    }
+    return interval;
+}
+
 static struct interval around(double centre, double error, uint64_t count, double confidence)
 {
     if (count < 2) {
@@ -157,6 +202,86 @@ struct mean ratio_of_sums(const double *part, const double *whole, uint64_t coun
         ratio.interval.high = ratio.interval.high > 1 ? 1 : ratio.interval.high;
     }
     return ratio;
+}
+
+struct batch_means batch_means(const double *values, uint64_t count, uint64_t batches,
+                               uint64_t cycles, double confidence)
+{
+    ASSERT(batches >= 2);
+    struct batch_means result = {.mean = mean_of(NULL, 0, confidence),
+                                 .is_too_short = cycles < BATCH_CYCLES_MIN};
+    const uint64_t size = count / batches;
+    if (size == 0) {
+        result.is_too_short = true;
+        return result;
+    }
+    const double *first = values + count % batches;
+    double *means = calloc(batches, sizeof(*means));
+    ASSERT(means != NULL);
+    for (uint64_t i = 0; i < batches; i++) {
+        means[i] = gsl_stats_mean(first + i * size, 1, size);
+    }
+    result.mean = mean_of(means, batches, confidence);
+    free(means);
+    return result;
+}
+
+struct paired paired_difference(const double *left, const double *right, uint64_t count,
+                                double confidence)
+{
+    struct paired result = {.difference = mean_of(NULL, 0, confidence), .gain = NAN};
+    if (count == 0) {
+        return result;
+    }
+    double *differences = calloc(count, sizeof(*differences));
+    ASSERT(differences != NULL);
+    for (uint64_t i = 0; i < count; i++) {
+        differences[i] = left[i] - right[i];
+    }
+    result.difference = mean_of(differences, count, confidence);
+    if (count > 1 && result.difference.deviation > 0) {
+        result.gain = (gsl_stats_variance(left, 1, count) + gsl_stats_variance(right, 1, count)) /
+                      (result.difference.deviation * result.difference.deviation);
+    }
+    free(differences);
+    return result;
+}
+
+static int compare_doubles(const void *left, const void *right)
+{
+    const double a = *(const double *)left;
+    const double b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+struct mean bootstrap(statistics_functional *of, void *context, uint64_t count, uint32_t resamples,
+                      uint64_t seed, double confidence)
+{
+    ASSERT(count >= 2);
+    ASSERT(resamples >= 100);
+    uint64_t *items = calloc(count, sizeof(*items));
+    double *values = calloc(resamples, sizeof(*values));
+    ASSERT(items != NULL && values != NULL);
+    struct rng rng = rng_stream(seed, "statistics", 0, "bootstrap");
+    for (uint32_t i = 0; i < resamples; i++) {
+        for (uint64_t k = 0; k < count; k++) {
+            items[k] = rng_below(&rng, count);
+        }
+        values[i] = of(context, items, count);
+    }
+    qsort(values, resamples, sizeof(*values), compare_doubles);
+    for (uint64_t k = 0; k < count; k++) {
+        items[k] = k;
+    }
+    const double tail = (1 - confidence) / 2;
+    const uint32_t low = (uint32_t)(tail * resamples);
+    struct mean result = {.mean = of(context, items, count),
+                          .deviation = gsl_stats_sd(values, 1, resamples),
+                          .interval = {values[low], values[resamples - 1 - low]},
+                          .count = count};
+    free(items);
+    free(values);
+    return result;
 }
 
 struct mean quantile_of_sorted(const double *sorted, uint64_t count, double p, double confidence)
@@ -311,6 +436,74 @@ struct logit_fit logit_fit(const struct dose *doses, uint32_t count, double conf
         return fit;
     }
     return fit;
+}
+
+/* ------------------------------------------------------------------------------------- lifetimes
+ */
+
+static int compare_lifetimes(const void *left, const void *right)
+{
+    const struct lifetime *a = left;
+    const struct lifetime *b = right;
+    if (a->time != b->time) {
+        return a->time < b->time ? -1 : 1;
+    }
+    return (int)a->is_censored - (int)b->is_censored;
+}
+
+static struct interval around_share(double share, double deviation, double z)
+{
+    if (!(share > 0) || share >= 1) {
+        return (struct interval){NAN, NAN};
+    }
+    double half = z * deviation / (share * -log(share));
+    return (struct interval){pow(share, exp(half)), pow(share, exp(-half))};
+}
+
+uint32_t kaplan_meier(struct lifetime *times, uint32_t count, double confidence,
+                      struct survival *steps)
+{
+    qsort(times, count, sizeof(*times), compare_lifetimes);
+    quiet();
+    double z = gsl_cdf_ugaussian_Pinv(0.5 + confidence / 2);
+    double share = 1;
+    double sum = 0; /* Greenwood's */
+    uint32_t made = 0;
+    uint32_t next;
+    for (uint32_t i = 0; i < count; i = next) {
+        ASSERT(times[i].time >= 0);
+        uint32_t events = 0;
+        for (next = i; next < count && times[next].time == times[i].time; next++) {
+            events += times[next].is_censored ? 0 : 1;
+        }
+        if (events == 0) {
+            continue;
+        }
+        double risk = count - i;
+        share *= (risk - events) / risk;
+        sum += risk > events ? events / (risk * (risk - events)) : 0;
+        double deviation = share > 0 ? share * sqrt(sum) : (double)NAN;
+        steps[made++] = (struct survival){
+            times[i].time, count - i, events, share, deviation, around_share(share, deviation, z)};
+    }
+    return made;
+}
+
+struct mean kaplan_meier_quantile(const struct survival *steps, uint32_t step_count, double p)
+{
+    ASSERT(p > 0);
+    ASSERT(p < 1);
+    double rest = 1 - p + SHARE_EXACT;
+    struct mean quantile = {INFINITY, NAN, {INFINITY, INFINITY}, 0};
+    for (uint32_t i = step_count; i > 0; i--) {
+        const struct survival *step = &steps[i - 1];
+        quantile.count += step->events;
+        quantile.mean = step->share <= rest ? step->time : quantile.mean;
+        bool is_low = step->interval.low <= rest || step->share <= 0;
+        quantile.interval.low = is_low ? step->time : quantile.interval.low;
+        quantile.interval.high = step->interval.high <= rest ? step->time : quantile.interval.high;
+    }
+    return quantile;
 }
 
 double nines_of(double unavailability)

@@ -40,6 +40,38 @@ struct mean mean_of(const double *values, uint64_t count, double confidence);
  * are anything but independent. */
 struct mean ratio_of_sums(const double *part, const double *whole, uint64_t count,
                           double confidence, int is_share);
+/* Rate of a Poisson process with `events` in `time` > 0, exact (Garwood, Biometrika 28, 1936). */
+struct interval interval_poisson(uint64_t events, double time, double confidence);
+/* One-sided: with this confidence the rate is at most that. Without an event, 3 / time at 95 %. */
+double bound_poisson(uint64_t events, double time, double confidence);
+
+/* Mean of a time series whose values depend on each other: means of `batches` >= 2 parts of equal
+ * length (Law and Kelton, Simulation Modeling and Analysis, 9.5.3), Student's t; values that are
+ * left over are the first ones. `cycles`: how often the process came back to where it was. */
+struct batch_means {
+    struct mean mean;  /* of the batches; count 0: fewer values than batches */
+    bool is_too_short; /* fewer than BATCH_CYCLES_MIN: the interval is too short */
+};
+#define BATCH_CYCLES_MIN 100
+struct batch_means batch_means(const double *values, uint64_t count, uint64_t batches,
+                               uint64_t cycles, double confidence);
+
+/* Difference left - right of two variants that had the same chances, seed by seed: paired t. */
+struct paired {
+    struct mean difference;
+    double gain; /* variance that independent seeds would have had, over this; NaN: none */
+};
+struct paired paired_difference(const double *left, const double *right, uint64_t count,
+                                double confidence);
+
+/* Percentile bootstrap (Efron and Tibshirani, An Introduction to the Bootstrap, 13.3) of any
+ * functional of `count` >= 2 independent items: runs, cycles or episodes, never slots of one run.
+ * `of` gets the numbers of `count` items, some of them several times. The stream is named by
+ * `seed`. resamples >= 100. */
+typedef double statistics_functional(void *context, const uint64_t *items, uint64_t count);
+struct mean bootstrap(statistics_functional *of, void *context, uint64_t count, uint32_t resamples,
+                      uint64_t seed, double confidence);
+
 /* Quantile `p` in (0, 1) of independent values in ascending order: nearest rank, and an interval of
  * order statistics (binomial; an end that no order statistic reaches is -/+ infinity). */
 struct mean quantile_of_sorted(const double *sorted, uint64_t count, double p, double confidence);
@@ -83,6 +115,32 @@ struct logit_fit {
     struct interval interval;
 };
 struct logit_fit logit_fit(const struct dose *doses, uint32_t count, double confidence);
+
+/* How long something lasts, from times of which some are cut off: of a censored one it is known
+ * only that it lasts longer. The product-limit estimator (Kaplan & Meier, JASA 53, 1958) with
+ * Greenwood's variance (1926) and an interval on the scale of log(-log), which stays within 0 and 1
+ * (Kalbfleisch & Prentice, The Statistical Analysis of Failure Time Data, 1.4). */
+struct lifetime {
+    double time; /* >= 0 */
+    bool is_censored;
+};
+/* One step down of the curve. */
+struct survival {
+    double time;
+    uint64_t at_risk; /* just before it */
+    uint64_t events;  /* at it, >= 1 */
+    double share;     /* that lasts longer */
+    double deviation; /* of the share, Greenwood; NaN when the share is 0 */
+    struct interval interval;
+};
+/* Sorts `times` and writes at most `count` steps in order of time; returns their number. What is
+ * censored at the time of an event was still at risk then. */
+uint32_t kaplan_meier(struct lifetime *times, uint32_t count, double confidence,
+                      struct survival *steps);
+/* The first time by which a share `p` in (0, 1) has ended: infinite when so many never did, as far
+ * as was looked. The interval is that of Brookmeyer & Crowley (Biometrics 38, 1982): the times at
+ * which the interval of the curve holds 1 - p. `count` in the result is that of the events. */
+struct mean kaplan_meier_quantile(const struct survival *steps, uint32_t step_count, double p);
 
 /* -log10(unavailability): 3 for 0.001; infinity for 0. */
 double nines_of(double unavailability);

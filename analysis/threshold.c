@@ -34,6 +34,8 @@ enum value_kind {
     (BIT(THRESHOLD_AVG) | BIT(THRESHOLD_MIN) | BIT(THRESHOLD_MAX) | BIT(THRESHOLD_MED) |           \
      BIT(THRESHOLD_PERCENTILE))
 
+#define WORST (BIT(THRESHOLD_RATE) | BIT(THRESHOLD_MIN))
+
 struct metric_rule {
     enum value_kind kind;
     uint32_t aggregations; /* bits */
@@ -54,17 +56,24 @@ static const struct metric_rule rules[THRESHOLD_METRIC_COUNT] = {
     [THRESHOLD_GOODPUT] = {VALUE_RATE, BIT(THRESHOLD_RATE) | BIT(THRESHOLD_VALUE),
                            BIT(THRESHOLD_RATE) | BIT(THRESHOLD_VALUE), "rate or value"},
     [THRESHOLD_AMPLIFICATION] = {VALUE_NUMBER, BIT(THRESHOLD_VALUE), BIT(THRESHOLD_VALUE), "value"},
-    [THRESHOLD_GAUGE] = {VALUE_NUMBER,
-                         BIT(THRESHOLD_AVG) | BIT(THRESHOLD_MIN) | BIT(THRESHOLD_MAX) |
+    [THRESHOLD_GAUGE] = {VALUE_NUMBER, TREND | BIT(THRESHOLD_LAST),
+                         BIT(THRESHOLD_AVG) | BIT(THRESHOLD_MED) | BIT(THRESHOLD_PERCENTILE) |
                              BIT(THRESHOLD_LAST),
-                         BIT(THRESHOLD_AVG) | BIT(THRESHOLD_LAST), "avg, min, max or last"},
+                         "avg, min, max, med, p(N) or last"},
     [THRESHOLD_COUNTER] = {VALUE_NUMBER, BIT(THRESHOLD_COUNT) | BIT(THRESHOLD_RATE),
                            BIT(THRESHOLD_COUNT) | BIT(THRESHOLD_RATE), "count or rate"},
+    [THRESHOLD_USER_UPTIME] = {VALUE_SHARE, WORST, BIT(THRESHOLD_RATE), "rate or min"},
+    [THRESHOLD_MCR] = {VALUE_SHARE, WORST, BIT(THRESHOLD_RATE), "rate or min"},
+    [THRESHOLD_HARVEST] = {VALUE_SHARE, WORST, BIT(THRESHOLD_RATE), "rate or min"},
+    [THRESHOLD_YIELD] = {VALUE_SHARE, WORST, BIT(THRESHOLD_RATE), "rate or min"},
+    [THRESHOLD_GRAY] = {VALUE_SHARE, WORST | BIT(THRESHOLD_MAX), BIT(THRESHOLD_RATE),
+                        "rate, min or max"},
 };
 
 const char *const threshold_metrics[] = {
-    "latency", "recovery",      "availability", "success", "metastable", "failures",
-    "goodput", "amplification", "gauge",        "counter", NULL,
+    "latency", "recovery",      "availability", "success", "metastable",  "failures",
+    "goodput", "amplification", "gauge",        "counter", "user-uptime", "mcr",
+    "harvest", "yield",         "gray",         NULL,
 };
 static_assert(ARRAY_COUNT(threshold_metrics) == THRESHOLD_METRIC_COUNT + 1,
               "one name for each metric");
@@ -377,7 +386,52 @@ bool threshold_data_load(struct threshold_data *data, struct results *results, i
 void threshold_metric_name(const struct threshold *threshold, const char *text, char *out,
                            size_t size)
 {
+    if (threshold->aggregation == THRESHOLD_PERCENTILE) {
+        snprintf(out, size, "%s p(%g)", text, (double)threshold->percentile_milli / 1000);
+        return;
+    }
     snprintf(out, size, "%s %s", text, aggregation_names[threshold->aggregation]);
+}
+
+void threshold_mcr_name(int64_t window_ns, char *out, size_t size)
+{
+    char window[64];
+    ASSERT(window_ns > 0);
+    snprintf(out, size, "mcr_%s", units_format_duration(window_ns, window, sizeof(window)));
+}
+
+bool threshold_metric_of(const struct threshold *threshold, const struct spec_threshold *asked,
+                         char *out, size_t size)
+{
+    switch (threshold->metric) {
+    case THRESHOLD_LATENCY:
+    case THRESHOLD_RECOVERY:
+    case THRESHOLD_AVAILABILITY:
+    case THRESHOLD_SUCCESS:
+    case THRESHOLD_METASTABLE:
+    case THRESHOLD_FAILURES:
+    case THRESHOLD_GOODPUT:
+    case THRESHOLD_AMPLIFICATION:
+        return false;
+    case THRESHOLD_GAUGE:
+    case THRESHOLD_COUNTER:
+        threshold_metric_name(threshold, asked->text, out, size);
+        return true;
+    case THRESHOLD_MCR:
+        threshold_mcr_name(asked->window_ns, out, size);
+        return true;
+    case THRESHOLD_USER_UPTIME:
+        snprintf(out, size, "user_uptime");
+        return true;
+    case THRESHOLD_HARVEST:
+    case THRESHOLD_YIELD:
+    case THRESHOLD_GRAY:
+        snprintf(out, size, "%s", threshold_metrics[threshold->metric]);
+        return true;
+    case THRESHOLD_METRIC_COUNT:
+        break;
+    }
+    UNREACHABLE();
 }
 
 static bool take_value(void *context, const struct results_row *row)
@@ -565,13 +619,22 @@ static struct threshold_outcome trend(const struct threshold *threshold, const d
 static struct threshold_outcome shown(const struct threshold *threshold,
                                       const struct threshold_data *data)
 {
+    struct threshold mean = *threshold; /* of the percentiles of the runs */
+    if (mean.aggregation == THRESHOLD_MED || mean.aggregation == THRESHOLD_PERCENTILE) {
+        mean.aggregation = THRESHOLD_AVG;
+    }
     struct vec values;
     vec_init(&values, sizeof(double), RUNS_MAX);
     for (uint32_t i = 0; i < data->values.count; i++) {
         vec_append(&values, vec_at(&data->values, i));
     }
     vec_sort(&values, compare_doubles);
-    struct threshold_outcome outcome = trend(threshold, values.items, values.count);
+    struct threshold_outcome outcome = trend(&mean, values.items, values.count);
+    bool is_share = rules[threshold->metric].kind == VALUE_SHARE;
+    if (is_share && threshold->aggregation == THRESHOLD_RATE &&
+        (outcome.observed == 0 || outcome.observed == 1)) {
+        widen_extreme(threshold, values.count, &outcome);
+    }
     vec_release(&values);
     return outcome;
 }
@@ -672,6 +735,11 @@ static struct threshold_outcome observe(const struct threshold *threshold,
         return ratio(threshold, data);
     case THRESHOLD_GAUGE:
     case THRESHOLD_COUNTER:
+    case THRESHOLD_USER_UPTIME:
+    case THRESHOLD_MCR:
+    case THRESHOLD_HARVEST:
+    case THRESHOLD_YIELD:
+    case THRESHOLD_GRAY:
         return shown(threshold, data);
     case THRESHOLD_METRIC_COUNT:
         break;

@@ -14,11 +14,20 @@
  *     failures       rate (of runs that fail)   %            yes, exact
  *     goodput        rate, value (per second)   rates        yes
  *     amplification  value                      numbers      yes
- *     gauge          avg min max last           numbers      avg, last
+ *     gauge          avg min max med p(N) last  numbers      avg, med, p(N), last
  *     counter        count rate (per second)    numbers      yes
+ *     user-uptime    rate min                   %            rate
+ *     mcr            rate min                   %            rate
+ *     harvest        rate min                   %            rate
+ *     yield          rate min                   %            rate
+ *     gray           rate min max               %            rate
  *
- * Each run gives one number of a gauge or counter of a model (analysis/gauges.h); min and max are
- * the extreme ones of all runs, the others their mean.
+ * Each run gives one number of a gauge or counter of a model (analysis/gauges.h), or of what its
+ * clients saw: uptime of users and MCR of windows (analysis/user_view.h), harvest (mean share of
+ * the data in an answer, which models show as the gauge `harvest` in permille) and yield
+ * (operations that are OK, of those offered; Fox and Brewer, HotOS 1999), and the share of time in
+ * which a detector says up and the clients' windows are down (analysis/gray.h). Min and max are the
+ * extreme ones of all runs, the others their mean.
  *
  * Operators: < <= > >= == !=. A run that never recovered counts as an infinite recovery; one
  * without a fault not at all. */
@@ -29,6 +38,7 @@
 #include "analysis/results.h"
 #include "analysis/statistics.h"
 #include "sim/base/err.h"
+#include "sim/spec.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -44,6 +54,11 @@ enum threshold_metric {
     THRESHOLD_AMPLIFICATION,
     THRESHOLD_GAUGE,
     THRESHOLD_COUNTER,
+    THRESHOLD_USER_UPTIME,
+    THRESHOLD_MCR,
+    THRESHOLD_HARVEST,
+    THRESHOLD_YIELD,
+    THRESHOLD_GRAY,
     THRESHOLD_METRIC_COUNT
 };
 extern const char *const threshold_metrics[]; /* names, NULL-terminated */
@@ -95,8 +110,7 @@ struct threshold_run {
 };
 struct threshold_data {
     struct vec runs;   /* struct threshold_run */
-    struct vec values; /* double: of the gauge or counter that is asked about, one for each run that
-                          showed it */
+    struct vec values; /* double: of the metric that is asked about, one for each run that has it */
     struct histogram latency;
 };
 void threshold_data_init(struct threshold_data *data);
@@ -113,6 +127,12 @@ bool threshold_data_load(struct threshold_data *data, struct results *results, i
  * metric as written. Cut to fit. */
 void threshold_metric_name(const struct threshold *threshold, const char *text, char *out,
                            size_t size);
+/* The name of the run's metric that holds the MCR of windows of this length: "mcr_1m". */
+void threshold_mcr_name(int64_t window_ns, char *out, size_t size);
+/* The name of the run's metric that a threshold of the scenario is judged by; false for one that is
+ * judged by the runs themselves. */
+bool threshold_metric_of(const struct threshold *threshold, const struct spec_threshold *asked,
+                         char *out, size_t size);
 /* Replaces `values` by that metric of the runs of a cell. */
 bool threshold_data_load_values(struct threshold_data *data, struct results *results,
                                 int64_t cell_id, const char *name, struct err *err);

@@ -13,8 +13,18 @@ extern const struct sq_model *const models_builtin[];
 extern const struct sq_model model_sqlite_single;
 extern const struct sq_model model_primary_backup;
 extern const struct sq_model model_server;
+extern const struct sq_model model_fleet;
+extern const struct sq_model model_resync;
 extern const struct sq_model model_proxy;
 extern const struct sq_model model_cache;
+extern const struct sq_model model_publisher;
+extern const struct sq_model model_bolt_log;
+extern const struct sq_model model_memcache;
+extern const struct sq_model model_look_aside;
+extern const struct sq_model model_scatter;
+extern const struct sq_model model_pool;
+extern const struct sq_model model_balancer;
+extern const struct sq_model model_quorum;
 #ifdef HAVE_RAFT /* libraft was found when squall was built */
 extern const struct sq_model model_raft;
 extern const struct sq_model model_raft_sqlite;

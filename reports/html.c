@@ -7,6 +7,7 @@
 #include "reports/html.h"
 
 #include "analysis/statistics.h"
+#include "reports/experiment.h"
 #include "sim/base/base.h"
 
 #include <math.h>
@@ -23,6 +24,7 @@ struct page {
     const char *command;  /* "squall replay scenarios/x.yaml --set k=v": what replays one of these
                              runs, but cell and seed */
     uint32_t rows;        /* of the table being written */
+    bool has_experiment;  /* the cells are points of one */
 };
 
 static const char style[] =
@@ -288,7 +290,9 @@ static void add_expectation(struct page *page)
             text_add_bytes(&one, at, 1);
         }
     }
-    text_add(&page->text, "<br>The scenario is meant to show a failure. It expects: <code>");
+    text_add(&page->text, strstr(expect, "violated") != NULL
+                              ? "<br>The scenario is meant to show a failure. It expects: <code>"
+                              : "<br>The scenario expects: <code>");
     html_escape(&page->text, text_of(&one) + strspn(text_of(&one), " ;"));
     text_add(&page->text, "</code>");
     text_release(&one);
@@ -556,13 +560,38 @@ static void add_word(struct text *out, const char *word)
     text_add(out, "'");
 }
 
+static bool on_setting(void *context, const struct results_row *row)
+{
+    text_add(context, " --set ");
+    add_word(context, row->values[0].text);
+    return true;
+}
+
+/* A cell of an experiment is none of the scenario's own sweep: its settings make it. */
+static void add_settings(const struct page *page, const char *label, struct text *command)
+{
+    static const char before[] =
+        "SELECT p.name||'='||p.value FROM cell_param p JOIN cell c USING(cell_id) WHERE c.label=?1 "
+        "AND c.cell_id IN ";
+    struct text sql;
+    text_init(&sql);
+    text_printf(&sql, "%s%s ORDER BY p.name", before, page->cell_ids);
+    if (!results_query(page->data->results, text_of(&sql), &label, 1, on_setting, command, NULL)) {
+        text_add(command, " --cell ");
+        add_word(command, label);
+    }
+    text_release(&sql);
+}
+
 /* One field: what happened, and the command that makes it happen again. */
 static void add_command(struct page *page, const char *message, const char *label, const char *seed)
 {
     struct text command;
     text_init(&command);
     text_add(&command, page->command);
-    if (*label != '\0') {
+    if (*label != '\0' && page->has_experiment) {
+        add_settings(page, label, &command);
+    } else if (*label != '\0') {
         text_add(&command, " --cell ");
         add_word(&command, label);
     }
@@ -760,6 +789,12 @@ static bool on_verdicts(void *context, const struct results_row *row)
     return true;
 }
 
+/* Is the figure shown beside the verdicts? */
+static bool is_of_verdicts(const struct plot_figure *figure)
+{
+    return strcmp(figure->plot, "arms") == 0 || strcmp(figure->plot, "verdicts") == 0;
+}
+
 static bool add_metastability(struct page *page, struct err *err)
 {
     static const char sql[] =
@@ -793,11 +828,41 @@ static bool add_metastability(struct page *page, struct err *err)
         "among it, is <b>undecided</b>.</p>\n");
     for (uint32_t i = 0; i < page->context->figures.count; i++) {
         const struct plot_figure *figure = vec_at(&page->context->figures, i);
-        if (strcmp(figure->plot, "arms") == 0) {
+        if (is_of_verdicts(figure)) {
             add_figure(page, figure);
         }
     }
     return true;
+}
+
+static bool is_of_experiment(const struct plot_figure *figure)
+{
+    for (const struct plot *plot = plots; plot->name != NULL; plot++) {
+        if (strcmp(plot->name, figure->plot) == 0) {
+            return plot->is_of_experiment;
+        }
+    }
+    return false;
+}
+
+/* What an experiment was run for, and nothing else before it: runs that stick are no failure here.
+ */
+static void add_experiments(struct page *page)
+{
+    struct totals totals = totals_of(page->data);
+    text_printf(&page->text, "<p>An experiment: %s runs", grouped(page, totals.runs));
+    text_printf(&page->text, " in %s cells.</p>\n", grouped(page, page->data->cell_count));
+    for (uint32_t i = 0; i < page->context->figures.count; i++) {
+        const struct plot_figure *figure = vec_at(&page->context->figures, i);
+        if (is_of_experiment(figure)) {
+            add_figure(page, figure);
+        }
+    }
+    if (page->data->nondeterministic > 0 || totals.error > 0) {
+        add_outcome(page);
+    }
+    text_add(&page->text, "<details><summary>All points, and the commands that repeat their "
+                          "runs</summary>\n");
 }
 
 /* Figures of the sweep, or the timelines. */
@@ -806,8 +871,8 @@ static void add_figures(struct page *page, bool of_runs)
     bool is_begun = false;
     for (uint32_t i = 0; i < page->context->figures.count; i++) {
         const struct plot_figure *figure = vec_at(&page->context->figures, i);
-        if ((strcmp(figure->plot, "timeline") == 0) != of_runs ||
-            strcmp(figure->plot, "arms") == 0) {
+        if ((strcmp(figure->plot, "timeline") == 0) != of_runs || is_of_verdicts(figure) ||
+            is_of_experiment(figure)) {
             continue;
         }
         if (!is_begun) {
@@ -977,12 +1042,18 @@ bool html_write(struct plot_context *context, const struct html_options *options
     page.cell_ids = cell_list(context->data);
     bool is_fine = find_command(&page, err);
     add_head(&page, options);
-    add_outcome(&page);
+    is_fine = is_fine && report_has_experiment(page.data, &page.has_experiment, err);
+    if (page.has_experiment) {
+        add_experiments(&page);
+    } else {
+        add_outcome(&page);
+    }
     is_fine = is_fine && add_metastability(&page, err) && add_checks(&page, err);
     add_cells(&page);
     add_figures(&page, false);
     is_fine = is_fine && add_failing(&page, err) && add_faults(&page, err);
     add_figures(&page, true);
+    text_add(&page.text, page.has_experiment ? "</details>\n" : "");
     add_foot(&page, options);
     is_fine = is_fine && report_file_write(context->folder, "index.html", page.text.data,
                                            page.text.length, err);

@@ -19,18 +19,29 @@
 #define AXIS_LABEL 18 /* CSS pixels from the left edge */
 
 const struct plot plots[] = {
+    {"map", "which triggers stick at which load, beside theory (squall map)", plot_map, true},
+    {"tip", "the smallest trigger that sticks, beside theory (squall tip)", plot_tip, true},
+    {"hysteresis", "goodput over load, on the way up and on the way down (squall hysteresis)",
+     plot_hysteresis, true},
+    {"recovery", "recovery time over load, beside theory (squall recovery)", plot_recovery, true},
+    {"verdicts", "verdicts of the four arms over a sweep of two axes, with the seeds counted",
+     plot_verdicts, false},
     {"arms", "control, trigger, doubled and probe arm of one seed: why the verdict is what it is",
-     plot_arms},
-    {"compare", "goodput over time, one line a cell, same seed", plot_compare},
-    {"cells", "the cells side by side: offered, answered, sent; same axes", plot_cells},
+     plot_arms, false},
+    {"compare", "goodput over time, one line a cell, same seed", plot_compare, false},
+    {"cells", "the cells side by side: offered, answered, sent; same axes", plot_cells, false},
     {"availability", "unavailability against the number of replicas, with 95% intervals",
-     plot_availability},
-    {"parts", "where the downtime comes from, term by term, a bar for each cell", plot_parts},
-    {"latency", "latency at every percentile, one line a cell", plot_latency},
-    {"timeline", "one run: faults, throughput and latency over time", plot_timeline},
+     plot_availability, false},
+    {"parts", "where the downtime comes from, term by term, a bar for each cell", plot_parts,
+     false},
+    {"users", "user-uptime of the worst window against its length, one line a cell", plot_users,
+     false},
+    {"gray", "what a detector said against what the clients saw, as time", plot_gray, false},
+    {"latency", "latency at every percentile, one line a cell", plot_latency, false},
+    {"timeline", "one run: faults, throughput and latency over time", plot_timeline, true},
     {"gauges", "one run: what its nodes showed of themselves (queues, bytes, hits) over time",
-     plot_gauges},
-    {NULL, NULL, NULL},
+     plot_gauges, false},
+    {NULL, NULL, NULL, false},
 };
 
 bool plot_finish(struct plot_context *context, struct figure *figure,
@@ -282,4 +293,22 @@ const char *plot_left_out_text(struct report_data *data, uint32_t count, uint32_
         return "";
     }
     return arena_printf(&data->arena, " The first %u of %u cells.", count, count + left_out);
+}
+
+const char *plot_theory_text(struct report_data *data, const char *lines, bool has_curve)
+{
+    struct text out;
+    text_init(&out);
+    text_add(&out, has_curve ? "" : " Theory draws nothing here");
+    for (const char *at = lines; *at != '\0';) {
+        size_t length = strcspn(at, "\n");
+        size_t lead = strspn(at, " -");
+        text_add(&out, at != lines ? "; " : has_curve ? " Theory: " : ": ");
+        text_add_bytes(&out, at + lead, length > lead ? length - lead : 0);
+        at += length + (at[length] == '\n' ? 1 : 0);
+    }
+    text_add(&out, has_curve && *lines == '\0' ? "" : ".");
+    const char *kept = arena_strdup(&data->arena, text_of(&out));
+    text_release(&out);
+    return kept;
 }

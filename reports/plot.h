@@ -34,14 +34,23 @@ struct plot {
     const char *summary;
     /* Adds nothing when there is nothing to show. */
     bool (*write)(struct plot_context *context, struct err *err);
+    /* Of an experiment: when the file has one, only such plots are made. */
+    bool is_of_experiment;
 };
 extern const struct plot plots[]; /* ends with a NULL name; in the order of the page */
 
+bool plot_hysteresis(struct plot_context *context, struct err *err);
+bool plot_map(struct plot_context *context, struct err *err);
+bool plot_tip(struct plot_context *context, struct err *err);
+bool plot_recovery(struct plot_context *context, struct err *err);
+bool plot_verdicts(struct plot_context *context, struct err *err);
 bool plot_arms(struct plot_context *context, struct err *err);
 bool plot_compare(struct plot_context *context, struct err *err);
 bool plot_cells(struct plot_context *context, struct err *err);
 bool plot_timeline(struct plot_context *context, struct err *err);
 bool plot_availability(struct plot_context *context, struct err *err);
+bool plot_users(struct plot_context *context, struct err *err);
+bool plot_gray(struct plot_context *context, struct err *err);
 bool plot_latency(struct plot_context *context, struct err *err);
 bool plot_parts(struct plot_context *context, struct err *err);
 bool plot_gauges(struct plot_context *context, struct err *err);
@@ -108,6 +117,8 @@ void plot_note(struct plot_context *context, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* "a bin is 500ms" or so: how much time a point of the series stands for. */
 const char *plot_bin_text(struct report_data *data, const struct report_series *series);
+/* " Theory: ..." from the lines that an experiment stored about it, or why it draws nothing. */
+const char *plot_theory_text(struct report_data *data, const char *lines, bool has_curve);
 /* " The first 8 of 12 cells." when some were left out of a plot, else "". */
 const char *plot_left_out_text(struct report_data *data, uint32_t count, uint32_t left_out);
 

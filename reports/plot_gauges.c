@@ -14,6 +14,7 @@
 #define FIGURES_MAX 12
 #define PANELS_MAX  8
 #define LINES_MAX   8
+#define NODES_MAX   64
 #define DECADES     100.0 /* of values in a panel with a linear axis */
 
 #define WIDTH  960u
@@ -25,7 +26,8 @@
 #define GAP    34u
 
 struct line {
-    char node[64];
+    uint32_t
+        node; /* number among the nodes of the sheet: the same node looks the same everywhere */
     uint32_t points;
 };
 
@@ -45,6 +47,8 @@ struct sheet {
     struct figure *figure;
     struct panel panels[PANELS_MAX];
     uint32_t panel_count;
+    char nodes[NODES_MAX][64]; /* in order of first sight */
+    uint32_t node_count;
     uint32_t left_out; /* panels */
     char last_name[64];
     char last_node[64];
@@ -66,6 +70,20 @@ static void end_line(struct sheet *sheet)
     char suffix[32];
     snprintf(suffix, sizeof(suffix), "-%u-%u", sheet->panel_count, panel->line_count);
     sheet->is_fine = figure_write_csv(sheet->figure, suffix, &sheet->csv, sheet->err);
+}
+
+static uint32_t node_number(struct sheet *sheet, const char *name)
+{
+    for (uint32_t i = 0; i < sheet->node_count; i++) {
+        if (strcmp(sheet->nodes[i], name) == 0) {
+            return i;
+        }
+    }
+    if (sheet->node_count == NODES_MAX) {
+        return NODES_MAX - 1;
+    }
+    snprintf(sheet->nodes[sheet->node_count], sizeof(sheet->nodes[0]), "%s", name);
+    return sheet->node_count++;
 }
 
 static void begin_line(struct sheet *sheet, const struct results_row *row)
@@ -94,7 +112,7 @@ static void begin_line(struct sheet *sheet, const struct results_row *row)
         return;
     }
     struct line *line = &panel->lines[panel->line_count++];
-    snprintf(line->node, sizeof(line->node), "%s", row->values[1].text);
+    line->node = node_number(sheet, row->values[1].text);
 }
 
 /* name, node, kind, t_ns, dur_ns, n, sum, min, max; ordered by the first two and time. */
@@ -171,8 +189,9 @@ static void add_panel(const struct sheet *sheet, uint32_t index, bool has_shade)
     }
     for (uint32_t i = 0; i < panel->line_count; i++) {
         text_printf(script, "%s'data/%s-%u-%u.csv' using 1:2 with lines linestyle %u title ",
-                    i == 0 ? "" : ", \\\n", figure->name, index + 1, i + 1, i % GNUPLOT_LINES + 1);
-        gnuplot_quote(script, panel->lines[i].node, PLOT_KEY_TITLE_MAX);
+                    i == 0 ? "" : ", \\\n", figure->name, index + 1, i + 1,
+                    panel->lines[i].node % GNUPLOT_LINES + 1);
+        gnuplot_quote(script, sheet->nodes[panel->lines[i].node], PLOT_KEY_TITLE_MAX);
     }
     text_add(script, "\nunset label\n");
 }

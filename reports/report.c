@@ -5,6 +5,7 @@
  * comes at the end. */
 #include "reports/report.h"
 
+#include "reports/experiment.h"
 #include "reports/html.h"
 #include "reports/plot.h"
 #include "sim/base/base.h"
@@ -76,8 +77,13 @@ static bool make_folders(const char *folder, struct err *err)
 
 static bool write_plots(struct plot_context *context, const char *only, struct err *err)
 {
+    bool has_experiment = false;
+    if (!report_has_experiment(context->data, &has_experiment, err)) {
+        return false;
+    }
     for (const struct plot *plot = plots; plot->name != NULL; plot++) {
-        bool is_wanted = only == NULL || strcmp(only, plot->name) == 0;
+        bool is_wanted = only == NULL ? plot->is_of_experiment || !has_experiment
+                                      : strcmp(only, plot->name) == 0;
         if (is_wanted && !plot->write(context, err)) {
             return err_wrap(err, "plot '%s'", plot->name);
         }

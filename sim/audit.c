@@ -183,7 +183,12 @@ static void init_load(struct audit *audit, uint32_t index)
     load->policy.backoff_max_ns = 50 * NS_PER_MS;
     load->policy.jitter = SPEC_JITTER_NONE;
     load->policy.retry_on = UINT64_MAX;
-    load->policy.budget_enabled = false;
+    load->policy.budget = SPEC_BUDGET_NONE;
+    load->policy.concurrency_max = 0;
+    load->policy.hedging = (struct spec_hedging){0};
+    load->policy.breaker = (struct spec_breaker){0};
+    load->policy.limits = (struct spec_limits){0};
+    load->policy.pacing = (struct spec_pacing){0};
     load->stub = stub_new(world, world->node_count + index, 1, &load->policy, "audit", index);
 }
 

@@ -16,6 +16,10 @@
  * a file are always zero, so extending a file needs no clearing and undoing an extension is
  * clearing.
  *
+ * A page written as a whole with nothing but zeros behind its first bytes is kept short (see
+ * disk_pool.h), and becomes an ordinary page when anything else is done to it. That is for memory
+ * only: nobody can tell from the outside.
+ *
  * There is no timer that writes dirty pages back. Only a file whose undo records grow beyond
  * DISK_UNDO_BYTES_MAX has its oldest operations written back, as a kernel does under memory
  * pressure; a program that never syncs, or a disk that lies about syncs, would otherwise eat the
@@ -301,7 +305,36 @@ struct disk_undo *disk_inode_last(const struct disk_inode *inode)
                                         inode->undo_last);
 }
 
-static void undo_write(struct disk_inode *inode, const struct disk_undo *undo)
+void disk_inode_page_bytes(const struct disk_page *page, void *data, size_t at, size_t size)
+{
+    size_t there = page == NULL ? 0 : page->is_short ? DISK_SHORT_BYTES : DISK_PAGE_BYTES;
+    there = there < at ? 0 : there - at;
+    there = there < size ? there : size;
+    if (there > 0) {
+        memcpy(data, page->data + at, there);
+    }
+    memset((uint8_t *)data + there, 0, size - there);
+}
+
+/* The page `index`, which is there, in full length. */
+static struct disk_page *full_page(struct disk_inode_table *table, const struct disk_inode *inode,
+                                   uint64_t index)
+{
+    struct disk_page *page = disk_inode_page(inode, index);
+    ASSERT(page != NULL);
+    if (page->is_short) {
+        struct disk_page *full = disk_pool_page(table->pool);
+        disk_inode_page_bytes(page, full->data, 0, DISK_PAGE_BYTES);
+        full->epoch = page->epoch;
+        pages_of(inode)[index] = full;
+        disk_pool_page_free(table->pool, page);
+        page = full;
+    }
+    return page;
+}
+
+static void undo_write(struct disk_inode_table *table, const struct disk_inode *inode,
+                       const struct disk_undo *undo)
 {
     uint64_t offset = undo->offset;
     size_t left = undo->length;
@@ -309,8 +342,7 @@ static void undo_write(struct disk_inode *inode, const struct disk_undo *undo)
     const uint8_t *saved = undo->payload;
     while (left > 0) {
         struct part part = part_of(offset, left);
-        struct disk_page *page = disk_inode_page(inode, part.index);
-        ASSERT(page != NULL);
+        struct disk_page *page = full_page(table, inode, part.index);
         size_t kept = saved_left < part.size ? saved_left : part.size;
         memcpy(page->data + part.at, saved, kept);
         memset(page->data + part.at + kept, 0, part.size - kept);
@@ -358,8 +390,7 @@ static void undo_truncate(struct disk_inode_table *table, struct disk_inode *ino
     if (undo->saved > 0) {
         struct part part = part_of(undo->offset, undo->saved);
         ASSERT(part.size == undo->saved);
-        struct disk_page *page = disk_inode_page(inode, part.index);
-        ASSERT(page != NULL);
+        struct disk_page *page = full_page(table, inode, part.index);
         memcpy(page->data + part.at, undo->payload, part.size);
     }
 }
@@ -370,7 +401,7 @@ void disk_inode_undo_last(struct disk_inode_table *table, struct disk_inode *ino
     ASSERT(undo != NULL);
     switch ((enum disk_undo_kind)undo->kind) {
     case DISK_UNDO_WRITE:
-        undo_write(inode, undo);
+        undo_write(table, inode, undo);
         break;
     case DISK_UNDO_TRUNCATE:
         undo_truncate(table, inode, undo);
@@ -413,6 +444,32 @@ static struct disk_page *add_page(struct disk_inode_table *table, struct disk_in
     return page;
 }
 
+/* Puts part.size bytes into a page, which they may make, and which is in the page cache then. */
+static void write_part(struct disk_inode_table *table, struct disk_inode *inode, struct part part,
+                       const uint8_t *from)
+{
+    struct disk_page *page = pages_of(inode)[part.index];
+    bool is_whole = part.size == DISK_PAGE_BYTES;
+    bool is_short =
+        is_whole && memcmp(from + DISK_SHORT_BYTES, zeros, DISK_PAGE_BYTES - DISK_SHORT_BYTES) == 0;
+    if (page != NULL && is_whole && page->is_short != is_short) {
+        disk_pool_page_free(table->pool, page);
+        page = is_short ? disk_pool_page_short(table->pool) : disk_pool_page(table->pool);
+        pages_of(inode)[part.index] = page;
+    } else if (page != NULL) {
+        page = is_whole ? page : full_page(table, inode, part.index);
+    } else {
+        page = is_short ? disk_pool_page_short(table->pool) : disk_pool_page(table->pool);
+        pages_of(inode)[part.index] = page;
+        count_pages(table, inode, 1);
+        if (!is_whole) {
+            memset(page->data, 0, DISK_PAGE_BYTES);
+        }
+    }
+    memcpy(page->data + part.at, from, is_short ? DISK_SHORT_BYTES : part.size);
+    page->epoch = table->epoch;
+}
+
 void disk_inode_write(struct disk_inode_table *table, struct disk_inode *inode, const void *source,
                       size_t size, uint64_t offset)
 {
@@ -431,19 +488,11 @@ void disk_inode_write(struct disk_inode_table *table, struct disk_inode *inode, 
     uint8_t *saved = undo->payload;
     while (size > 0) {
         struct part part = part_of(offset, size);
-        struct disk_page *page = pages_of(inode)[part.index];
-        if (page == NULL) {
-            page = add_page(table, inode, part.index);
-            if (part.size < DISK_PAGE_BYTES || saved_left > 0) {
-                memset(page->data, 0, DISK_PAGE_BYTES);
-            }
-        }
         size_t kept = saved_left < part.size ? saved_left : part.size;
         if (kept > 0) {
-            memcpy(saved, page->data + part.at, kept);
+            disk_inode_page_bytes(pages_of(inode)[part.index], saved, part.at, kept);
         }
-        memcpy(page->data + part.at, from, part.size);
-        page->epoch = table->epoch;
+        write_part(table, inode, part, from);
         saved += kept;
         saved_left -= kept;
         from += part.size;
@@ -469,6 +518,7 @@ void disk_inode_truncate(struct disk_inode_table *table, struct disk_inode *inod
         page_count = inode->page_limit > first ? (size_t)(inode->page_limit - first) : 0;
         partial = size % DISK_PAGE_BYTES != 0 ? disk_inode_page(inode, first - 1) : NULL;
         if (partial != NULL) {
+            partial = full_page(table, inode, first - 1);
             saved = part_of(size, (size_t)(inode->size - size)).size;
         }
     }
@@ -508,8 +558,7 @@ size_t disk_inode_read(const struct disk_inode *inode, void *data, size_t size, 
     uint8_t *to = data;
     for (size_t left = got; left > 0;) {
         struct part part = part_of(offset, left);
-        const struct disk_page *page = disk_inode_page(inode, part.index);
-        memcpy(to, page != NULL ? page->data + part.at : zeros, part.size);
+        disk_inode_page_bytes(disk_inode_page(inode, part.index), to, part.at, part.size);
         to += part.size;
         offset += part.size;
         left -= part.size;
@@ -560,14 +609,14 @@ void disk_inode_mark_cached(const struct disk_inode_table *table, struct disk_in
     }
 }
 
-void disk_inode_flip(const struct disk_inode_table *table, struct disk_inode *inode,
-                     uint64_t offset, uint64_t bit)
+void disk_inode_flip(struct disk_inode_table *table, struct disk_inode *inode, uint64_t offset,
+                     uint64_t bit)
 {
     while (offset < inode->size) {
         struct part part = part_of(offset, clip(inode, offset, DISK_PAGE_BYTES));
-        struct disk_page *page = disk_inode_page(inode, part.index);
-        if (is_uncached(table, page)) {
+        if (is_uncached(table, disk_inode_page(inode, part.index))) {
             if (bit < 8 * (uint64_t)part.size) {
+                struct disk_page *page = full_page(table, inode, part.index);
                 page->data[part.at + bit / 8] ^= (uint8_t)(1U << (bit % 8));
                 return;
             }
@@ -589,6 +638,7 @@ void disk_inode_patch(struct disk_inode_table *table, struct disk_inode *inode, 
         page = add_page(table, inode, part.index);
         memset(page->data, 0, DISK_PAGE_BYTES);
     }
+    page = full_page(table, inode, part.index);
     memcpy(page->data + part.at, source, size);
 }
 
@@ -596,10 +646,9 @@ void disk_inode_cut(struct disk_inode_table *table, struct disk_inode *inode, ui
 {
     uint64_t first = pages_up_to(size);
     if (size % DISK_PAGE_BYTES != 0) {
-        struct disk_page *partial = disk_inode_page(inode, first - 1);
         size_t at = (size_t)(size % DISK_PAGE_BYTES);
-        if (partial != NULL) {
-            memset(partial->data + at, 0, DISK_PAGE_BYTES - at);
+        if (disk_inode_page(inode, first - 1) != NULL) {
+            memset(full_page(table, inode, first - 1)->data + at, 0, DISK_PAGE_BYTES - at);
         }
     }
     while (inode->page_limit > first) {
@@ -623,8 +672,7 @@ static void undo_on_copy(uint8_t *copy, uint64_t index, struct disk_undo *undo)
     if (undo->kind == DISK_UNDO_TRUNCATE) {
         uint64_t first = pages_up_to(undo->offset);
         if (index >= first && index - first < undo->page_count) {
-            const struct disk_page *page = record_pages(undo)[index - first];
-            memcpy(copy, page != NULL ? page->data : zeros, DISK_PAGE_BYTES);
+            disk_inode_page_bytes(record_pages(undo)[index - first], copy, 0, DISK_PAGE_BYTES);
         } else if (undo->saved > 0 && undo->offset / DISK_PAGE_BYTES == index) {
             memcpy(copy + undo->offset % DISK_PAGE_BYTES, undo->payload, undo->saved);
         }
@@ -644,8 +692,7 @@ uint64_t disk_inode_durable_digest(const struct disk_inode *inode)
     uint64_t digest = hash_mix(size, 1);
     uint8_t copy[DISK_PAGE_BYTES];
     for (uint64_t index = 0; index < pages_up_to(size); index++) {
-        const struct disk_page *page = disk_inode_page(inode, index);
-        memcpy(copy, page != NULL ? page->data : zeros, DISK_PAGE_BYTES);
+        disk_inode_page_bytes(disk_inode_page(inode, index), copy, 0, DISK_PAGE_BYTES);
         uint8_t *behind = (uint8_t *)inode->undo.data + inode->undo_tail;
         uint32_t step = inode->undo_last;
         for (uint32_t left = inode->undo_count; left > 0; left--) {

@@ -103,6 +103,8 @@ void disk_inode_write(struct disk_inode_table *table, struct disk_inode *inode, 
                       size_t size, uint64_t offset);
 /* One operation, or none when the size stays the same. */
 void disk_inode_truncate(struct disk_inode_table *table, struct disk_inode *inode, uint64_t size);
+/* Bytes [at, at + size) of a page, NULL for a hole. */
+void disk_inode_page_bytes(const struct disk_page *page, void *data, size_t at, size_t size);
 /* Copies what is there, and says how much that is. */
 size_t disk_inode_read(const struct disk_inode *inode, void *data, size_t size, uint64_t offset);
 /* Bytes of the range that lie in pages which are not in the page cache. */
@@ -116,8 +118,8 @@ void disk_inode_mark_cached(const struct disk_inode_table *table, struct disk_in
                             uint64_t offset, size_t size);
 /* Flips a bit of the medium: the `bit`-th of those that disk_inode_uncached_bytes counted for
  * the range. */
-void disk_inode_flip(const struct disk_inode_table *table, struct disk_inode *inode,
-                     uint64_t offset, uint64_t bit);
+void disk_inode_flip(struct disk_inode_table *table, struct disk_inode *inode, uint64_t offset,
+                     uint64_t bit);
 
 /* Makes all operations with a number below `frontier` (a value that `sequence` had) durable. */
 void disk_inode_settle(struct disk_inode_table *table, struct disk_inode *inode, uint64_t frontier);

@@ -161,11 +161,7 @@ static void decide_sector(const struct loss *loss, uint64_t sector)
     }
     patch->decided |= bit;
     const struct disk_page *page = disk_inode_page(loss->inode, patch->index);
-    if (page != NULL) {
-        memcpy(patch->page->data + at, page->data + at, loss->sector_bytes);
-    } else {
-        memset(patch->page->data + at, 0, loss->sector_bytes);
-    }
+    disk_inode_page_bytes(page, patch->page->data + at, at, loss->sector_bytes);
 }
 
 /* Copies aside what the last operation, which is about to be undone, put on the medium. */

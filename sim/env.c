@@ -399,10 +399,10 @@ static int64_t true_time(const struct node *node, int64_t local_ns)
 static uint32_t callable_group(const struct node *node, const char *group)
 {
     const struct run_spec *spec = node->world->spec;
-    for (uint32_t i = 0; i < spec->group_count; i++) {
-        if (strcmp(spec->groups[i].name, group) == 0 && node->group->client != NULL &&
-            node->group->client->target_group == i) {
-            return i;
+    for (uint32_t i = 0; i < node->group->client_count; i++) {
+        const uint32_t target = node->group->clients[i].target_group;
+        if (strcmp(spec->groups[target].name, group) == 0) {
+            return target;
         }
     }
     return UINT32_MAX;

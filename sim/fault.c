@@ -630,8 +630,8 @@ static void set_group_policy(const struct fault_set *set, uint32_t index)
     const struct spec_group *group = &world->spec->groups[index];
     const struct spec_fault *fault = latest_policy(set, false, index);
     for (uint32_t i = 0; i < group->count; i++) {
-        node_set_policy(&world->nodes[group->first + i],
-                        fault != NULL ? &fault->group_policies[index] : group->client);
+        node_set_policies(&world->nodes[group->first + i],
+                          fault != NULL ? fault->group_policies[index] : group->clients);
     }
 }
 

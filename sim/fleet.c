@@ -7,20 +7,23 @@
  * work that is done. Without a limit everybody has a crew.
  *
  * Shocks. With a share b of common failures, shocks come as a Poisson process at b times the mean
- * rate of failure of one machine, and a machine's own life is longer by 1 / (1 - b): its
- * availability stays what it was when lives are exponential (Marshall and Olkin, JASA 62, 1967). A
- * shock ends the lives of all machines that are up.
+ * rate of failure of one machine, and a machine's own life, of any law, is longer by 1 / (1 - b):
+ * its availability stays what it was when lives are exponential (Marshall and Olkin, JASA 62,
+ * 1967). A shock ends the lives of all machines that are up.
  *
  * Leaders. The leader of a service is one of the available machines. When it goes, or when the
  * quorum is there again, the next one is known after an exponential time, and is drawn evenly.
  *
- * Maintenance takes one machine after the other, evenly spread over the period, when it is not
- * broken and all others are whole; else it is skipped, as an operator would. */
+ * Maintenance. Every machine has its turn once in a period; the turns are spread evenly over it,
+ * the first one a machine's share of the period after the start, in the order of the machines. A
+ * machine goes only when all machines and groups are whole; else its turn is skipped until the
+ * next period, as an operator would. Who is away may fail as well, and is then away and broken. */
 #include "sim/fleet.h"
 
 #include "sim/base/base.h"
 #include "sim/base/hash.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #define NOBODY UINT32_MAX
@@ -38,17 +41,12 @@ static bool is_group(const struct fleet *fleet, uint32_t part)
 
 static const struct dist *life_of(const struct fleet *fleet, uint32_t part)
 {
-    return is_group(fleet, part) ? &fleet->spec->group_life : &fleet->life;
+    return is_group(fleet, part) ? &fleet->spec->group_life : &fleet->spec->life;
 }
 
 static const struct dist *repair_of(const struct fleet *fleet, uint32_t part)
 {
     return is_group(fleet, part) ? &fleet->spec->group_repair : &fleet->spec->repair;
-}
-
-static struct rng stream_of(uint64_t key, uint32_t index, const char *purpose)
-{
-    return rng_keyed(key, index, 0, hash_text(purpose));
 }
 
 static int64_t later(int64_t now_ns, int64_t delay_ns)
@@ -59,12 +57,36 @@ static int64_t later(int64_t now_ns, int64_t delay_ns)
 
 /* ---------------------------------------------------------------------------------------- parts */
 
-/* A new life, or a new repair, begins now. */
-static void start_clock(struct fleet *fleet, struct fleet_part *part, const struct dist *law)
+/* What is left of the present life or repair of a part that is `age_ns` old. A machine's own life
+ * is longer by RNG_ALWAYS / fleet->alone than its law says. */
+static int64_t draw_clock(const struct fleet *fleet, struct fleet_part *part, uint32_t index,
+                          int64_t age_ns)
 {
-    part->age_ns = 0;
+    const bool is_stretched = part->state == FLEET_UP && !is_group(fleet, index);
+    const struct dist *law =
+        part->state == FLEET_UP ? life_of(fleet, index) : repair_of(fleet, index);
+    const uint64_t alone = is_stretched ? fleet->alone : RNG_ALWAYS;
+    if (alone == 0) {
+        return FLEET_NEVER;
+    }
+    if (alone < RNG_ALWAYS) {
+        age_ns = (int64_t)((unsigned __int128)(uint64_t)age_ns * alone >> 32);
+    }
+    const int64_t left_ns =
+        age_ns == 0 ? dist_sample(law, &part->rng) : dist_remaining(law, age_ns, &part->rng);
+    if (alone == RNG_ALWAYS) {
+        return left_ns;
+    }
+    const unsigned __int128 longer = ((unsigned __int128)(uint64_t)left_ns << 32) / alone;
+    return longer > (unsigned __int128)FLEET_NEVER ? FLEET_NEVER : (int64_t)longer;
+}
+
+/* A life or a repair begins now, or goes on at its age. */
+static void start_clock(struct fleet *fleet, uint32_t index)
+{
+    struct fleet_part *part = &fleet->parts[index];
     part->since_ns = fleet->now_ns;
-    part->fires_ns = later(fleet->now_ns, dist_sample(law, &part->rng));
+    part->fires_ns = later(fleet->now_ns, draw_clock(fleet, part, index, part->age_ns));
 }
 
 static void set_down(struct fleet *fleet, uint32_t index)
@@ -87,7 +109,8 @@ static void set_up(struct fleet *fleet, uint32_t index)
     struct fleet_part *part = &fleet->parts[index];
     ASSERT(part->state == FLEET_REPAIRED);
     part->state = FLEET_UP;
-    start_clock(fleet, part, life_of(fleet, index));
+    part->age_ns = 0;
+    start_clock(fleet, index);
     if (is_group(fleet, index)) {
         fleet->dark &= ~(1u << (index - fleet->spec->machines));
     } else {
@@ -99,13 +122,7 @@ static void give_crew(struct fleet *fleet, uint32_t index)
 {
     struct fleet_part *part = &fleet->parts[index];
     part->state = FLEET_REPAIRED;
-    if (part->age_ns == 0) {
-        start_clock(fleet, part, repair_of(fleet, index));
-        return;
-    }
-    part->since_ns = fleet->now_ns;
-    part->fires_ns =
-        later(fleet->now_ns, dist_remaining(repair_of(fleet, index), part->age_ns, &part->rng));
+    start_clock(fleet, index);
 }
 
 static void take_crew(struct fleet *fleet, uint32_t index)
@@ -305,6 +322,26 @@ int64_t fleet_next(const struct fleet *fleet)
     return time_ns;
 }
 
+struct fleet_event fleet_peek(const struct fleet *fleet)
+{
+    struct fleet_event event = {0};
+    const uint32_t next = find_next(fleet, &event.time_ns);
+    if (next == NOBODY) {
+        return event;
+    }
+    if (next >= EVENT_LEADER) {
+        event.kind = FLEET_EVENT_LEADER;
+        event.index = next - EVENT_LEADER;
+    } else if (next >= FLEET_PARTS) {
+        event.kind = next == EVENT_SHOCK ? FLEET_EVENT_SHOCK : FLEET_EVENT_MAINTENANCE;
+    } else {
+        event.kind =
+            fleet->parts[next].state == FLEET_UP ? FLEET_EVENT_FAILS : FLEET_EVENT_REPAIRED;
+        event.index = next;
+    }
+    return event;
+}
+
 void fleet_step(struct fleet *fleet)
 {
     int64_t time_ns;
@@ -339,13 +376,15 @@ void fleet_step(struct fleet *fleet)
 
 static void key_streams(struct fleet *fleet)
 {
+    const uint64_t part = hash_text("part");
+    const uint64_t leader = hash_text("leader");
     for (uint32_t i = 0; i < part_count(fleet); i++) {
-        fleet->parts[i].rng = stream_of(fleet->key, i, "part");
+        fleet->parts[i].rng = rng_keyed(fleet->key, i, 0, part);
     }
     for (uint32_t i = 0; i < fleet->spec->service_count; i++) {
-        fleet->services[i].rng = stream_of(fleet->key, i, "leader");
+        fleet->services[i].rng = rng_keyed(fleet->key, i, 0, leader);
     }
-    fleet->shocks = stream_of(fleet->key, 0, "shock");
+    fleet->shocks = rng_keyed(fleet->key, 0, 0, hash_text("shock"));
 }
 
 /* The mean of a law divided by a share out of 2^32. */
@@ -353,18 +392,6 @@ static int64_t mean_over(const struct dist *law, uint64_t share)
 {
     unsigned __int128 mean = ((unsigned __int128)(uint64_t)dist_mean(law) << 32) / share;
     return mean > (unsigned __int128)(INT64_MAX / 4) ? INT64_MAX / 4 : (int64_t)mean;
-}
-
-/* The same law with everything longer by 2^32 / share. */
-static struct dist stretch(const struct dist *law, uint64_t share)
-{
-    struct dist longer = *law;
-    ASSERT(law->kind != DIST_EMPIRICAL); /* its points are not ours: the input layer refuses it */
-    longer.a = (int64_t)(((unsigned __int128)(uint64_t)law->a << 32) / share);
-    if (law->kind == DIST_UNIFORM || law->kind == DIST_LOGNORMAL || law->kind == DIST_PARETO) {
-        longer.b = (int64_t)(((unsigned __int128)(uint64_t)law->b << 32) / share);
-    }
-    return longer;
 }
 
 void fleet_begin(struct fleet *fleet, const struct spec_fleet *spec, uint64_t seed)
@@ -380,17 +407,14 @@ void fleet_begin(struct fleet *fleet, const struct spec_fleet *spec, uint64_t se
     fleet->maintenance_ns =
         spec->maintenance_every_ns > 0 ? spec->maintenance_every_ns / spec->machines : FLEET_NEVER;
     key_streams(fleet);
-    fleet->life = spec->life;
+    fleet->alone = RNG_ALWAYS - spec->shock_share;
     if (spec->shock_share > 0) {
         fleet->shock =
             (struct dist){.kind = DIST_EXPONENTIAL, .a = mean_over(&spec->life, spec->shock_share)};
         fleet->shock_ns = dist_sample(&fleet->shock, &fleet->shocks);
-        fleet->life = spec->shock_share >= RNG_ALWAYS
-                          ? (struct dist){.kind = DIST_CONSTANT, .a = FLEET_NEVER / 2}
-                          : stretch(&spec->life, RNG_ALWAYS - spec->shock_share);
     }
     for (uint32_t i = 0; i < part_count(fleet); i++) {
-        start_clock(fleet, &fleet->parts[i], life_of(fleet, i));
+        start_clock(fleet, i);
     }
     for (uint32_t i = 0; i < spec->service_count; i++) {
         fleet->services[i].fires_ns = FLEET_NEVER;
@@ -398,6 +422,13 @@ void fleet_begin(struct fleet *fleet, const struct spec_fleet *spec, uint64_t se
             find_leader(fleet, &fleet->services[i]);
         }
     }
+}
+
+void fleet_copy(struct fleet *to, const struct fleet *from)
+{
+    memcpy(to, from, offsetof(struct fleet, services));
+    memcpy(to->services, from->services, from->spec->service_count * sizeof(*to->services));
+    memcpy(to->parts, from->parts, part_count(from) * sizeof(*to->parts));
 }
 
 void fleet_branch(struct fleet *fleet, uint32_t branch)
@@ -409,9 +440,8 @@ void fleet_branch(struct fleet *fleet, uint32_t branch)
         if (part->state == FLEET_WAITS) {
             continue;
         }
-        const struct dist *law = part->state == FLEET_UP ? life_of(fleet, i) : repair_of(fleet, i);
         int64_t age_ns = part->age_ns + fleet->now_ns - part->since_ns;
-        part->fires_ns = later(fleet->now_ns, dist_remaining(law, age_ns, &part->rng));
+        part->fires_ns = later(fleet->now_ns, draw_clock(fleet, part, i, age_ns));
     }
     for (uint32_t i = 0; i < fleet->spec->service_count; i++) {
         if (fleet->services[i].leader == FLEET_LEADER_SOUGHT) {

@@ -63,19 +63,36 @@ struct fleet {
     uint32_t next_absent;
     int64_t maintenance_ns; /* it goes, or is back */
     int64_t shock_ns;
-    struct dist life;  /* of a machine, by itself */
+    uint64_t alone;    /* share of a machine's failures that are its own, out of 2^32 */
     struct dist shock; /* between two shocks; mean 0: none */
     struct rng shocks;
-    struct fleet_part parts[FLEET_PARTS]; /* machines, then groups */
     struct fleet_service services[FLEET_SERVICES];
+    struct fleet_part parts[FLEET_PARTS]; /* machines, then groups */
 };
 
 /* Everything is new and up at time 0. */
 void fleet_begin(struct fleet *fleet, const struct spec_fleet *spec, uint64_t seed);
 /* Goes to the next event and does it. */
 void fleet_step(struct fleet *fleet);
+/* What the next step is about. */
+enum fleet_event_kind {
+    FLEET_EVENT_NONE, /* nothing will ever happen */
+    FLEET_EVENT_FAILS,
+    FLEET_EVENT_REPAIRED,
+    FLEET_EVENT_SHOCK,
+    FLEET_EVENT_MAINTENANCE, /* a machine goes, is back, or is passed over */
+    FLEET_EVENT_LEADER,
+};
+struct fleet_event {
+    enum fleet_event_kind kind;
+    int64_t time_ns;
+    uint32_t index; /* machine, then group; for a leader the service; else 0 */
+};
+struct fleet_event fleet_peek(const struct fleet *fleet);
 /* When that will be; FLEET_NEVER: nothing will ever happen. */
 int64_t fleet_next(const struct fleet *fleet);
+/* The same as an assignment, without what this fleet does not use. */
+void fleet_copy(struct fleet *to, const struct fleet *from);
 /* Gives the fleet a name of its own below its path, and draws every running clock again, by its
  * age: what was a copy goes its own way from here. */
 void fleet_branch(struct fleet *fleet, uint32_t branch);

@@ -460,7 +460,7 @@ void node_reset(struct node *node, const struct spec_group *group, uint32_t grou
         .group_index = group_index,
         .index = node->index,
         .host = host,
-        .policy = group->client,
+        .policies = group->clients,
         .heap = node->heap,
         .has_heap = true,
         .disk = node->disk,
@@ -561,23 +561,42 @@ void node_resume(struct node *node)
     }
 }
 
-void node_set_policy(struct node *node, const struct spec_client *policy)
+/* Which of the group's policies is for calls to `group`. */
+static uint32_t policy_index(const struct node *node, uint32_t group)
 {
-    ASSERT(policy != NULL);
-    node->policy = policy;
-    for (uint32_t i = 0; i < node->stub_count; i++) {
-        if (node->stubs[i] != NULL) {
-            stub_set_policy(node->stubs[i], policy);
+    const struct spec_group *own = node->group;
+    uint32_t index = 0;
+    while (index < own->client_count && own->clients[index].target_group != group) {
+        index++;
+    }
+    ASSERT(index < own->client_count);
+    return index;
+}
+
+void node_set_policies(struct node *node, const struct spec_client *policies)
+{
+    ASSERT(policies != NULL);
+    node->policies = policies;
+    for (uint32_t group = 0; group < node->stub_count; group++) {
+        if (node->stubs[group] != NULL) {
+            stub_set_policy(node->stubs[group], &policies[policy_index(node, group)]);
         }
     }
 }
 
+/* The first policy has the node's own name for its streams, each further one also its target's: a
+ * policy that is added moves no draw of those before it. */
 struct stub *node_stub(struct node *node, uint32_t group)
 {
     if (node->stubs[group] == NULL) {
-        ASSERT(node->policy != NULL);
-        node->stubs[group] = stub_new(node->world, node->index, group, node->policy,
-                                      node->env.name, node->env.incarnation);
+        const uint32_t index = policy_index(node, group);
+        const char *name = node->env.name;
+        if (index > 0) {
+            name = arena_printf(&node->world->arena, "%s/%s", name,
+                                node->world->spec->groups[group].name);
+        }
+        node->stubs[group] = stub_new(node->world, node->index, group, &node->policies[index], name,
+                                      node->env.incarnation);
     }
     return node->stubs[group];
 }

@@ -91,8 +91,8 @@ struct node {
     struct task *running;
     struct task *ready_first;
     struct task *ready_last;
-    const struct spec_client *policy; /* of the calls that it makes; NULL: it makes none */
-    struct stub **stubs;              /* by group called; NULL until first used */
+    const struct spec_client *policies; /* of the calls that it makes, as group->clients */
+    struct stub **stubs;                /* by group called; NULL until first used */
     uint32_t stub_count;
     uint64_t dropped; /* items that did not fit */
 };
@@ -117,8 +117,9 @@ void node_boot(struct node *node);
 void node_crash(struct node *node, enum sq_life how);
 void node_pause(struct node *node);
 void node_resume(struct node *node);
-/* Its calls are made by this policy from now on (stub_set_policy). */
-void node_set_policy(struct node *node, const struct spec_client *policy);
+/* Its calls are made by these policies from now on, one for each of group->clients
+ * (stub_set_policy). */
+void node_set_policies(struct node *node, const struct spec_client *policies);
 /* A packet for this node's inbox; takes over the caller's reference. While the node boots only
  * answers to its own calls are taken; a node that is paused and full turns nobody away, it is as
  * if the packet had been lost. */

@@ -56,7 +56,58 @@ enum spec_route {
     SPEC_ROUTE_FIRST,  /* node 0 of the group, the next one after a failure */
 };
 
-/* Policy of a caller: of a load, or of a group that calls another. */
+/* What limits the retries (and hedges) of a caller as a whole. */
+enum spec_budget {
+    SPEC_BUDGET_NONE,
+    SPEC_BUDGET_TOKENS,      /* a bucket that retries take from (AWS SDKs: the retry quota) */
+    SPEC_BUDGET_GRPC,        /* a count of failures against successes (gRPC A6: retryThrottling) */
+    SPEC_BUDGET_CONCURRENCY, /* a share of what is under way (Envoy: retry_budget) */
+};
+
+#define SPEC_HEDGES_MAX 5 /* attempts of a hedged call, as gRPC A6 limits them */
+
+/* gRPC A6: the same request again before there is an answer to the first. */
+struct spec_hedging {
+    bool is_enabled;
+    uint32_t attempts_max; /* the first included; at most SPEC_HEDGES_MAX */
+    int64_t delay_ns;
+    uint64_t non_fatal; /* bit (1 << enum sq_status): answers that do not end the call */
+};
+
+/* resilience4j's CircuitBreaker, of all attempts of a caller. Shares are millionths. */
+struct spec_breaker {
+    bool is_enabled;
+    bool only_retries;      /* first attempts are not stopped */
+    bool is_time_based;     /* the window is seconds, not calls */
+    uint32_t window;        /* calls or seconds; >= 1 */
+    uint32_t calls_min;     /* outcomes before there is a judgement; >= 1 */
+    uint32_t failure_share; /* opens the breaker, 1 .. 1000000 */
+    uint32_t slow_share;
+    int64_t slow_ns; /* an attempt that takes longer is slow */
+    int64_t open_ns;
+    uint32_t trial_calls; /* permitted while half open; >= 1 */
+    uint64_t failure_on;  /* bit (1 << enum sq_status) */
+};
+
+/* Envoy's circuit breakers; 0: no limit. */
+struct spec_limits {
+    uint32_t connections; /* attempts that wait for their answer; more wait for a connection */
+    uint32_t pending;     /* attempts that wait for a connection; more are refused */
+    uint32_t requests;    /* attempts that wait for their answer; more are refused */
+    uint32_t retries;     /* retries that back off or wait; SPEC_BUDGET_CONCURRENCY overrides it */
+};
+
+/* Send rate by CUBIC (AWS SDKs: adaptive mode). */
+struct spec_pacing {
+    bool is_enabled;
+    uint32_t beta_milli;      /* what is left of the rate after a throttling error; < 1000 */
+    uint32_t scale_milli;     /* of the cubic; >= 1 */
+    uint32_t smoothing_milli; /* weight of the newest measurement; <= 1000 */
+    uint32_t rate_min_milli;  /* a second */
+};
+
+/* Policy of a caller: of a load, or of a group that calls another. In the parts that limit
+ * something, 0 and false are "no limit". */
 struct spec_client {
     const char *target; /* group called; index below */
     uint32_t target_group;
@@ -68,18 +119,32 @@ struct spec_client {
     uint32_t attempts_max; /* sends of one operation, the first included; UINT32_MAX = unlimited */
     enum spec_backoff backoff;
     int64_t backoff_initial_ns;
+    int64_t backoff_throttled_ns; /* initial one after SQ_E_OVERLOADED; 0 = backoff_initial_ns */
     int64_t backoff_max_ns;
     uint32_t backoff_multiplier_milli; /* 2000 = doubles */
     enum spec_jitter jitter;
     uint64_t jitter_proportion; /* for PROPORTIONAL, out of 2^32 */
     uint32_t
-        redirects_max;   /* not-leader answers followed at once per operation before backing off */
-    uint64_t retry_on;   /* bit (1 << enum sq_status): statuses that are retried */
-    bool budget_enabled; /* token bucket over all retries of this caller (AWS: 500/5/10/1) */
-    uint32_t budget_capacity; /* whole tokens */
-    uint32_t budget_retry_cost;
+        redirects_max; /* not-leader answers followed at once per operation before backing off */
+    uint64_t retry_on; /* bit (1 << enum sq_status): statuses that are retried */
+    enum spec_budget budget;
+    uint32_t budget_capacity;   /* TOKENS: whole tokens (AWS: 500; costs 5 and 10, credit 1) */
+    uint32_t budget_retry_cost; /* of a retry, by what it follows: */
     uint32_t budget_timeout_cost;
-    uint32_t budget_success_milli; /* credit of a success, thousandths of a token */
+    uint32_t budget_throttling_cost; /* SQ_E_OVERLOADED */
+    uint32_t budget_success_milli;   /* credit of a success, thousandths of a token */
+    bool budget_refunds;             /* a success after retries gives back what the last one took */
+    uint32_t budget_tokens_max;      /* GRPC: maxTokens, 1 .. 1000 */
+    uint32_t budget_ratio_milli;     /* GRPC: tokenRatio */
+    uint32_t budget_share;           /* CONCURRENCY: millionths of the attempts under way */
+    uint32_t budget_retries_min;     /* CONCURRENCY: so many retries are always allowed */
+    uint32_t concurrency_max;        /* operations under way; 0 = no limit */
+    uint32_t queue_limit;            /* operations that wait to begin */
+    int64_t queue_timeout_ns;        /* how long they do; 0 = no limit */
+    struct spec_hedging hedging;
+    struct spec_breaker breaker;
+    struct spec_limits limits;
+    struct spec_pacing pacing;
 };
 
 struct spec_group {
@@ -91,7 +156,9 @@ struct spec_group {
     uint32_t count;
     uint32_t nodes_per_host;
     struct spec_host host;
-    struct spec_client *client; /* policy of calls that this group makes; NULL: it makes none */
+    struct spec_client *clients; /* policies of the calls that this group makes, one for each group
+                                    that it calls */
+    uint32_t client_count;
 };
 
 struct spec_zone {
@@ -172,8 +239,9 @@ struct spec_load {
     uint32_t record_count;      /* keys */
     uint32_t zipf_theta_milli;  /* 0 = uniform */
     uint64_t update_proportion; /* the rest are reads */
-    uint32_t value_bytes;       /* padding of an update */
-    bool is_trigger;            /* of the four arms: the control arm does without it */
+    bool is_paired; /* closed loop: each user updates a key and then reads it, again and again */
+    uint32_t value_bytes; /* padding of an update */
+    bool is_trigger;      /* of the four arms: the control arm does without it */
     struct spec_client client;
 };
 
@@ -285,9 +353,10 @@ struct spec_fault {
     uint32_t factor;          /* millionths. CAPACITY: at most 1000000, SCALE: at most 100000000 */
     const bool *loads;        /* SCALE, POLICY: which, by index; NULL: none */
     const bool *groups;       /* POLICY: whose calls, by index; NULL: none */
-    const struct spec_client *load_policies;  /* POLICY: of each of `loads`, its own with what the
-                                                 fault changes */
-    const struct spec_client *group_policies; /* the same of `groups` */
+    const struct spec_client *load_policies; /* POLICY: of each of `loads`, its own with what the
+                                                fault changes */
+    const struct spec_client *const *group_policies; /* the same of `groups`: one for each of the
+                                                        group's clients */
     uint32_t batch; /* ROLLING: nodes at a time, or a percentage of those selected */
     bool is_batch_percent;
     int64_t interval_ns; /* ROLLING: from the end of one batch to the next */
@@ -339,12 +408,33 @@ struct spec_gauge {
     int64_t until_ns; /* INT64_MAX: the end of the run */
 };
 
+/* Verdicts of the four arms that an expectation can be about; what is undecided never is. */
+enum spec_verdict {
+    SPEC_VERDICT_STABLE,
+    SPEC_VERDICT_METASTABLE,
+    SPEC_VERDICT_UNSTABLE,
+    SPEC_VERDICT_PERMANENT,
+    SPEC_VERDICT_COUNT
+};
+
+/* Cells that are to have one of these verdicts: those whose label contains one of the texts; for
+ * the text "all", those that no other text of any verdict is about. */
+struct spec_verdict_cells {
+    const char **texts;
+    uint32_t count;
+    struct spec_place place;
+};
+
 struct spec_threshold {
     const char *metric;      /* "latency", "availability", "goodput", "gauge", "counter", ... */
     const char *text;        /* as written: "gauge{name:bolt.bytes-per-commit,from:30s}" */
     struct spec_gauge gauge; /* of gauge and counter */
+    int64_t window_ns;       /* of mcr; else 0 */
     const char *expression;  /* "p(99) < 250ms" as written */
     struct spec_place place;
+    const char *cell;  /* "rate=9/s", of the tag {cell:rate=9/s}: only of cells whose label contains
+                          it; NULL: of all */
+    bool is_elsewhere; /* not of this cell; set by the plan */
 };
 
 /* The question of the four arms (analysis/metastability.h): does a run that its trigger has pushed
@@ -353,6 +443,7 @@ enum spec_probe {
     SPEC_PROBE_RETRIES_OFF, /* clients send every operation once */
     SPEC_PROBE_SHED,        /* loads start only a share of their operations */
     SPEC_PROBE_RESTART,     /* every node is killed and started again, once */
+    SPEC_PROBE_NONE,        /* nothing: there is no probe arm, and what is stuck is undecided */
 };
 
 struct spec_metastability {
@@ -432,14 +523,29 @@ struct spec_fleet {
     enum spec_estimator estimator;
     int64_t half_width_millionths; /* of the interval, relative to the estimate */
     int64_t confidence_millionths;
+    bool is_sequential; /* stop asking for seeds when all services are as precise as that */
+    uint32_t runs_min;  /* but not before so many */
     struct spec_episodes episodes; /* of the estimator decompose */
     struct spec_place place;
+};
+
+/* What watches the system beside its clients: a load of its own (heartbeats, health checks), whose
+ * operations are then not measured, or what a model says of its own checks. */
+struct spec_detector {
+    bool is_asked;
+    uint32_t load;     /* UINT32_MAX: a gauge */
+    uint32_t failures; /* operations of the load in a row that make it say "down" */
+    const char *gauge; /* says "down" while its latest value is below gauge_min */
+    uint64_t gauge_min;
 };
 
 struct spec_availability {
     int64_t window_ns;
     uint64_t success_min; /* share of operations that succeed, out of 2^32 */
     int64_t p99_max_ns;   /* INT64_MAX = not asked */
+    int64_t idle_ns;      /* a user who asks nothing for so long is not there; 0: the 99th
+                             percentile of the pauses of the run */
+    struct spec_detector detector;
 };
 
 struct run_spec {
@@ -481,6 +587,10 @@ struct run_spec {
     uint32_t expect_cell_count;
     const char *expect_library; /* the expectation holds for this library version only (else the
                                    scenario is skipped) */
+    struct spec_verdict_cells expect_verdicts[SPEC_VERDICT_COUNT];
+    uint64_t expect_share;      /* of the seeds of a cell, at least, out of 2^32 */
+    uint32_t verdicts_expected; /* of this cell, bits (1 << enum spec_verdict), set by the plan; 0:
+                                   no expectation is about it, so only `stable` passes */
     struct spec_threshold *thresholds;
     uint32_t threshold_count;
     struct spec_availability availability;

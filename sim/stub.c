@@ -1,20 +1,29 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A call is a small state machine with one timer. It is WAITING for the answer to the attempt it
- * sent last, or BACKING OFF before the next one; the timer stands at the end of that phase or at
- * the call's deadline, whichever is earlier. So a call costs one pending event, however many
+ * A call is a small state machine with one timer. The timer stands at the end of the call's phase
+ * or at the call's deadline, whichever is earlier. So a call costs one pending event, however many
  * attempts it makes, and its end cancels one handle.
  *
- *     stub_call: send -> WAITING
- *     WAITING, SQ_OK to any attempt              -> done
- *     WAITING, not-leader, hint, redirects left  -> send to the hint -> WAITING
+ *     stub_call: room among the operations         -> its first attempt
+ *                room in the queue                 -> QUEUED
+ *                neither                           -> REFUSED, SQ_E_OVERLOADED
+ *     QUEUED, an operation ends                    -> its first attempt
+ *     QUEUED, the queue's time-out                 -> done, SQ_E_OVERLOADED
+ *     an attempt: the pacer has no token           -> PACED
+ *                 all connections are busy         -> PENDING
+ *                 too many wait for one, or are out-> REFUSED, SQ_E_OVERLOADED
+ *                 the breaker is open              -> BACKING OFF, or REFUSED, SQ_E_UNAVAILABLE
+ *                 else                             -> sent, WAITING
+ *     WAITING, SQ_OK to any attempt                -> done
+ *     WAITING, not-leader, hint, redirects left    -> send to the hint -> WAITING
  *     WAITING, time-out, or other answer to the
- *              last attempt, retried             -> BACKING OFF
- *                            not retried         -> done, with that status
- *     BACKING OFF, delay over                    -> send -> WAITING
- *     BACKING OFF, delay over, retries off       -> done, with the status of the last attempt
- *     BACKING OFF, SQ_OK to any attempt          -> done
- *     either, the deadline passes                -> done, SQ_E_TIMEOUT
+ *              last attempt, retried               -> BACKING OFF
+ *                            not retried           -> done, with that status
+ *     BACKING OFF, delay over                      -> an attempt
+ *     BACKING OFF, delay over, retries off         -> done, with the status of the last attempt
+ *     BACKING OFF, SQ_OK to any attempt            -> done
+ *     REFUSED, as soon as the loop comes round     -> done
+ *     any, the deadline passes                     -> done, SQ_E_TIMEOUT
  *
  * Late answers. An answer to an earlier attempt of a call that goes on ends the call when it is
  * SQ_OK: the operation did happen, and a client that hears it would be foolish to go on. Other late
@@ -24,79 +33,51 @@
  *
  * Definite or not. An attempt that was not answered within its time-out, or with a status that
  * leaves the matter open (last column of SQ_STATUS_MAP), taints the call: if the call does not end
- * with SQ_OK its outcome is indefinite, even when the last attempt was refused. A call whose
- * deadline had passed before it started sends nothing and is definite.
+ * with SQ_OK its outcome is indefinite, even when the last attempt was refused. So does an attempt
+ * that is still out when the call ends. A call whose deadline had passed before it started sends
+ * nothing and is definite, and so is one that was refused before it sent anything.
  *
- * Back-off. Before retry n: c = min(initial * multiplier^(n-1), max) with the product floored at
- * every step, then jitter: full U[0, c]; equal c/2 + U[0, c - c/2]; proportional c - xc + U[0,
- * 2xc]; decorrelated, which has a law of its own, min(max, U[initial, 3 * previous]) with previous
- * = initial at first (Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog 2015; gRPC
- * proposal A6). A retry whose back-off ends after the deadline waits for the deadline, as gRPC
- * does: a late SQ_OK may still come.
+ * Hedging (gRPC A6). The next attempt leaves hedgingDelay after the one before, without waiting for
+ * its answer, or as soon as a non-fatal answer (or time-out) has come; SQ_OK or a fatal answer to
+ * any of them ends the call. With routes `random` and `first` it goes to a node where none is out
+ * while there is one. A hedge that may not leave at once (budget, breaker, pacer, connections)
+ * leaves never, and none after it: a copy that has to wait is of no use. Hedged calls make no
+ * retries.
  *
- * Budget. A token bucket that all calls of the stub share (AWS SDKs, retries/quota): it starts
- * full, a retry takes tokens before it backs off, a success gives some back; a call that finds too
- * few ends with the status it has. Redirects are free. Tokens are counted in thousandths.
+ * Budget, breaker, pacer, see there; all calls of the stub share them. A redirect is the same
+ * attempt as the one that it follows: it is free, and no failure. An attempt that the breaker does
+ * not permit is retried like one that failed with SQ_E_UNAVAILABLE, but only after a back-off: at
+ * once nothing would be different. Where the breaker is for retries only, the call ends with the
+ * status that it would have retried. Other refusals are never retried, as in Envoy.
+ *
+ * Change of policy. The policy is read when something is decided, so a new one holds at once for
+ * calls that are under way, except that a call is hedged or not for its whole life, and that a
+ * timer that runs is not moved. Breaker and pacer begin anew when their own part has changed.
  *
  * Belief. Routing to the leader is one belief for all calls of the stub, as in a client library
  * with one leader cache. A failure moves it on only if it still points at the node that failed: a
  * hundred calls that time out together must turn it by one node, not by a hundred.
- *
- * Names of calls on the wire are slot:24 | ordinal:28 | incarnation:12, so finding a call is one
- * array access, and an answer to a call that ended, or of an earlier incarnation of a calling node,
- * finds a different name and is dropped.
  *
  * Relief. While the spec's relief switches retries off (a probe arm), stubs of loads send nothing
  * again but redirects; nothing is drawn for what is not sent.
  *
  * A node that is paused repeats nothing: the timers of its calls wait with the rest of its work.
  *
- * Not here: hedging, circuit breakers, connections. */
+ * Nothing of the stub is touched after on_done: it may end the caller, and the stub with it.
+ *
+ * Not here: connections that take time to be made, pushback by servers. */
 #include "sim/stub.h"
 
+#include "sim/backoff.h"
 #include "sim/base/base.h"
-#include "sim/base/vec.h"
+#include "sim/breaker.h"
+#include "sim/budget.h"
+#include "sim/call.h"
 #include "sim/node.h"
+#include "sim/pacer.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define CHUNK_CALLS    64
-#define SLOT_BITS      24
-#define ORDINAL_BITS   28
-#define SLOT_COUNT_MAX (UINT32_C(1) << SLOT_BITS)
-#define ORDINAL_MASK   ((UINT64_C(1) << ORDINAL_BITS) - 1)
-#define PAYLOAD_STEP   64
-#define MILLI          1000
-
-/* A slot of the slab. Its address never changes; the payload's buffer stays with the slot when a
- * call ends. */
-struct call {
-    struct stub *stub;
-    uint64_t id;      /* name on the wire; 0 = the slot is free */
-    uint64_t late_id; /* of the call whose timer fired while its process was stopped */
-    sched_handle timer;
-    int64_t deadline_at_ns;
-    int64_t sent_ns;     /* when the last attempt left */
-    int64_t backoff_ns;  /* of the next retry, before jitter */
-    int64_t previous_ns; /* decorrelated jitter: the delay before */
-    uint32_t attempts;
-    uint32_t redirects;
-    uint32_t slot;
-    sq_node node;   /* where the last attempt went */
-    bool is_pinned; /* every attempt goes to `node` */
-    bool is_waiting;
-    bool is_tainted;       /* an attempt may have taken effect, or may yet */
-    enum sq_status status; /* of the attempt before the back-off */
-    uint32_t size;
-    uint32_t capacity;
-    unsigned char *data;
-    void (*on_attempt)(void *context, uint64_t word);
-    void (*on_done)(void *context, uint64_t word, const struct stub_result *result);
-    void *context;
-    uint64_t word;
-    struct call *next_free;
-};
 
 struct stub {
     struct world *world;
@@ -106,14 +87,18 @@ struct stub {
     uint32_t incarnation;
     sq_node group_first;
     uint32_t group_size;
-    uint32_t belief; /* LEADER: index in the group */
-    uint32_t in_flight;
-    uint64_t ordinal; /* calls so far */
-    uint64_t tokens_milli;
+    uint32_t belief;      /* LEADER: index in the group */
+    uint32_t running;     /* operations under way */
+    uint32_t outstanding; /* attempts that are out */
+    struct budget budget;
+    struct breaker breaker;
+    struct pacer pacer;
+    struct call_line queue;   /* QUEUED */
+    struct call_line paced;   /* PACED; the timer of the first stands at the next token */
+    struct call_line pending; /* PENDING */
     struct rng jitter;
     struct rng route;
-    struct vec chunks; /* struct call *, CHUNK_CALLS each */
-    struct call *free;
+    struct call_slab calls;
 };
 
 static const bool status_is_definite[SQ_STATUS_COUNT] = {
@@ -130,286 +115,12 @@ static int64_t add_saturated(int64_t left, int64_t right)
     return left > INT64_MAX - right ? INT64_MAX : left + right;
 }
 
-static void *allocate(size_t count, size_t size)
+static bool has_status(uint64_t mask, enum sq_status status)
 {
-    void *memory = calloc(count, size);
-    if (memory == NULL) {
-        fprintf(stderr, "squall: out of memory (%zu calls of %zu bytes)\n", count, size);
-        abort();
-    }
-    return memory;
+    return (mask >> status & 1) != 0;
 }
 
-/* -------------------------------------------------------------------------------- slab of calls */
-
-static struct call *call_at(const struct stub *stub, uint32_t slot)
-{
-    struct call *const *chunk = vec_at(&stub->chunks, slot / CHUNK_CALLS);
-    return &(*chunk)[slot % CHUNK_CALLS];
-}
-
-static void grow(struct stub *stub)
-{
-    uint32_t first = stub->chunks.count * CHUNK_CALLS;
-    struct call *chunk = allocate(CHUNK_CALLS, sizeof(*chunk));
-    vec_append(&stub->chunks, &chunk);
-    for (uint32_t i = CHUNK_CALLS; i > 0; i--) {
-        chunk[i - 1].stub = stub;
-        chunk[i - 1].slot = first + i - 1;
-        chunk[i - 1].next_free = stub->free;
-        stub->free = &chunk[i - 1];
-    }
-}
-
-static struct call *call_take(struct stub *stub)
-{
-    if (stub->free == NULL) {
-        grow(stub);
-    }
-    struct call *call = stub->free;
-    ASSERT(call->id == 0);
-    stub->free = call->next_free;
-    stub->in_flight++;
-    /* From 1 to the mask, then from 1 again: a name is never 0. */
-    uint64_t ordinal = stub->ordinal % ORDINAL_MASK + 1;
-    stub->ordinal++;
-    call->id = call->slot | ordinal << SLOT_BITS |
-               (uint64_t)stub->incarnation << (SLOT_BITS + ORDINAL_BITS);
-    return call;
-}
-
-static void call_release(struct call *call)
-{
-    struct stub *stub = call->stub;
-    ASSERT(call->id != 0);
-    ASSERT(stub->in_flight > 0);
-    if (call->timer != 0) {
-        sched_cancel(&stub->world->sched, call->timer);
-        call->timer = 0;
-    }
-    call->id = 0;
-    call->next_free = stub->free;
-    stub->free = call;
-    stub->in_flight--;
-}
-
-static void copy_payload(struct call *call, const void *data, size_t size)
-{
-    ASSERT(size <= UINT32_MAX - PAYLOAD_STEP);
-    if (size > call->capacity) {
-        free(call->data);
-        call->capacity = ((uint32_t)size + PAYLOAD_STEP - 1) / PAYLOAD_STEP * PAYLOAD_STEP;
-        call->data = allocate(call->capacity, 1);
-    }
-    if (size > 0) {
-        memcpy(call->data, data, size);
-    }
-    call->size = (uint32_t)size;
-}
-
-/* --------------------------------------------------------------------------------------- policy */
-
-/* Tokens for one more retry after `status`; false when there are too few. */
-static bool budget_take(struct stub *stub, enum sq_status status)
-{
-    const struct spec_client *policy = stub->policy;
-    if (!policy->budget_enabled) {
-        return true;
-    }
-    uint64_t tokens =
-        status == SQ_E_TIMEOUT ? policy->budget_timeout_cost : policy->budget_retry_cost;
-    if (stub->tokens_milli < tokens * MILLI) {
-        return false;
-    }
-    stub->tokens_milli -= tokens * MILLI;
-    return true;
-}
-
-static void budget_credit(struct stub *stub)
-{
-    const uint64_t full = (uint64_t)stub->policy->budget_capacity * MILLI;
-    stub->tokens_milli += stub->policy->budget_success_milli;
-    if (stub->tokens_milli > full) {
-        stub->tokens_milli = full;
-    }
-}
-
-/* Uniform in [low, high]. */
-static int64_t draw_between(struct rng *rng, int64_t low, int64_t high)
-{
-    ASSERT(low >= 0);
-    ASSERT(low <= high);
-    return low + (int64_t)rng_below(rng, (uint64_t)(high - low) + 1);
-}
-
-static int64_t decorrelated_delay(struct call *call)
-{
-    const struct spec_client *policy = call->stub->policy;
-    const int64_t base = policy->backoff_initial_ns;
-    const int64_t cap = policy->backoff_max_ns > base ? policy->backoff_max_ns : base;
-    int64_t high = call->previous_ns > INT64_MAX / 4 ? INT64_MAX / 4 * 3 : call->previous_ns * 3;
-    int64_t delay = draw_between(&call->stub->jitter, base, high);
-    call->previous_ns = delay > cap ? cap : delay;
-    return call->previous_ns;
-}
-
-static int64_t with_jitter(struct call *call, int64_t delay)
-{
-    struct rng *rng = &call->stub->jitter;
-    switch (call->stub->policy->jitter) {
-    case SPEC_JITTER_NONE:
-        return delay;
-    case SPEC_JITTER_FULL:
-        return draw_between(rng, 0, delay);
-    case SPEC_JITTER_EQUAL:
-        return draw_between(rng, delay / 2, delay);
-    case SPEC_JITTER_DECORRELATED:
-        return decorrelated_delay(call);
-    case SPEC_JITTER_PROPORTIONAL: {
-        unsigned __int128 product =
-            (unsigned __int128)(uint64_t)delay * call->stub->policy->jitter_proportion;
-        int64_t spread = (int64_t)(product >> 32);
-        return draw_between(rng, delay - spread, add_saturated(delay, spread));
-    }
-    }
-    UNREACHABLE();
-}
-
-/* Delay before the next retry; moves the sequence on. */
-static int64_t backoff_next(struct call *call)
-{
-    const struct spec_client *policy = call->stub->policy;
-    if (policy->backoff == SPEC_BACKOFF_NONE) {
-        return 0;
-    }
-    int64_t delay = call->backoff_ns;
-    if (policy->backoff == SPEC_BACKOFF_EXPONENTIAL) {
-        unsigned __int128 next =
-            (unsigned __int128)(uint64_t)delay * policy->backoff_multiplier_milli / MILLI;
-        bool is_capped = next > (uint64_t)policy->backoff_max_ns;
-        call->backoff_ns = is_capped ? policy->backoff_max_ns : (int64_t)next;
-    }
-    return with_jitter(call, delay);
-}
-
-static int64_t backoff_first(const struct spec_client *policy)
-{
-    bool is_capped = policy->backoff == SPEC_BACKOFF_EXPONENTIAL &&
-                     policy->backoff_initial_ns > policy->backoff_max_ns;
-    return is_capped ? policy->backoff_max_ns : policy->backoff_initial_ns;
-}
-
-/* -------------------------------------------------------------------------------------- routing */
-
-static sq_node next_in_group(const struct stub *stub, sq_node node)
-{
-    ASSERT(node - stub->group_first < stub->group_size);
-    return stub->group_first + (node - stub->group_first + 1) % stub->group_size;
-}
-
-/* Where the next attempt goes. */
-static sq_node choose_node(struct call *call)
-{
-    struct stub *stub = call->stub;
-    if (call->is_pinned) {
-        return call->node;
-    }
-    switch (stub->policy->route) {
-    case SPEC_ROUTE_LEADER:
-        return stub->group_first + stub->belief;
-    case SPEC_ROUTE_RANDOM:
-        return stub->group_first + (sq_node)rng_below(&stub->route, stub->group_size);
-    case SPEC_ROUTE_FIRST:
-        return call->attempts == 0 ? stub->group_first : next_in_group(stub, call->node);
-    }
-    UNREACHABLE();
-}
-
-/* The node failed as a leader: believe in the next one, unless the belief moved on already. */
-static void distrust(struct stub *stub, sq_node node)
-{
-    if (stub->group_first + stub->belief == node) {
-        stub->belief = next_in_group(stub, node) - stub->group_first;
-    }
-}
-
-static bool is_leadership_failure(enum sq_status status)
-{
-    return status == SQ_E_TIMEOUT || status == SQ_E_REFUSED || status == SQ_E_UNAVAILABLE ||
-           status == SQ_E_NOT_LEADER;
-}
-
-/* A hint leads to another node of the group, and this call may still follow one. */
-static bool may_follow(const struct call *call, sq_node leader)
-{
-    const struct stub *stub = call->stub;
-    bool is_inside = leader >= stub->group_first && leader - stub->group_first < stub->group_size;
-    return is_inside && leader != call->node && !call->is_pinned &&
-           call->redirects < stub->policy->redirects_max;
-}
-
-/* ------------------------------------------------------------------------------- life of a call */
-
-static void on_timer(void *context, struct sched_event *event);
-
-/* Sets the call's one timer to `at_ns` or its deadline. */
-static void arm(struct call *call, int64_t at_ns)
-{
-    struct sched *sched = &call->stub->world->sched;
-    int64_t time_ns = at_ns < call->deadline_at_ns ? at_ns : call->deadline_at_ns;
-    if (time_ns == INT64_MAX) {
-        if (call->timer != 0) {
-            sched_cancel(sched, call->timer);
-            call->timer = 0;
-        }
-        return;
-    }
-    if (call->timer != 0 && sched_rearm(sched, call->timer, time_ns)) {
-        return;
-    }
-    struct sched_event *event = sched_push(sched, time_ns, &call->timer);
-    event->fire = on_timer;
-    event->context = call;
-    event->kind = TRACE_STUB;
-    event->words[0] = call->id;
-}
-
-static void send(struct call *call, sq_node node)
-{
-    struct stub *stub = call->stub;
-    struct world *world = stub->world;
-    call->node = node;
-    call->attempts++;
-    call->is_waiting = true;
-    call->sent_ns = world_now(world);
-    arm(call, add_saturated(call->sent_ns, stub->policy->timeout_ns));
-    if (call->on_attempt != NULL) {
-        call->on_attempt(call->context, call->word);
-    }
-    int64_t patience_ns = add_saturated(call->sent_ns, stub->policy->timeout_ns);
-    struct sq_reply_to reply_to = {call->id, stub->endpoint, call->attempts};
-    world_request(world, stub->endpoint, stub->slot, node, reply_to, call->data, call->size,
-                  patience_ns < call->deadline_at_ns ? patience_ns : call->deadline_at_ns);
-}
-
-/* Ends the call; `packet` is the answer that ended it, or NULL. The slot is free before on_done
- * runs. */
-static void finish(struct call *call, enum sq_status status, const struct packet *packet)
-{
-    struct stub_result result = {
-        .status = status,
-        .is_definite = status == SQ_OK || !call->is_tainted,
-        .attempts = call->attempts,
-        .replied_by = packet != NULL ? packet->from : SQ_NODE_NONE,
-        .data = packet != NULL ? packet->data : NULL,
-        .size = packet != NULL ? packet->size : 0,
-    };
-    void (*on_done)(void *, uint64_t, const struct stub_result *) = call->on_done;
-    void *context = call->context;
-    uint64_t word = call->word;
-    call_release(call);
-    on_done(context, word, &result);
-}
+/* ------------------------------------------------------------------------------------- observer */
 
 /* Is this the stub of a load, and does it say so of its operations? Not of the closing audit's. */
 static bool is_load(const struct stub *stub)
@@ -443,43 +154,549 @@ static void tell_unwanted(const struct stub *stub)
     }
 }
 
+/* A probe of the engine's own: `sometimes: {probe: client...}`. */
+static void tell(const struct stub *stub, const char *probe)
+{
+    const struct world *world = stub->world;
+    const struct sq_observer *observer = world->observer;
+    if (observer->on_sometimes != NULL) {
+        sq_node node = stub->endpoint < world->node_count ? stub->endpoint : SQ_NODE_NONE;
+        observer->on_sometimes(observer->context, node, world_now(world), probe);
+    }
+}
+
+static void tell_breaker(const struct stub *stub, enum breaker_state before)
+{
+    static const char *const probes[] = {
+        [BREAKER_CLOSED] = "client.breaker-closed",
+        [BREAKER_OPEN] = "client.breaker-opened",
+        [BREAKER_HALF_OPEN] = "client.breaker-half-opened",
+    };
+    if (stub->breaker.state != before) {
+        tell(stub, probes[stub->breaker.state]);
+    }
+}
+
+/* -------------------------------------------------------------------------------------- routing */
+
+static sq_node next_in_group(const struct stub *stub, sq_node node)
+{
+    ASSERT(node - stub->group_first < stub->group_size);
+    return stub->group_first + (node - stub->group_first + 1) % stub->group_size;
+}
+
+static bool is_out_at(const struct call *call, sq_node node)
+{
+    for (uint32_t i = 0; i < call->out_count; i++) {
+        if (call->out[i].node == node) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The node, or the next one at which no attempt of the call is out; the node when there is none. */
+static sq_node elsewhere(const struct call *call, sq_node node)
+{
+    const struct stub *stub = call->stub;
+    for (uint32_t i = 0; i < stub->group_size && is_out_at(call, node); i++) {
+        node = next_in_group(stub, node);
+    }
+    return node;
+}
+
+/* Where the next attempt goes. */
+static sq_node choose_node(struct call *call)
+{
+    struct stub *stub = call->stub;
+    if (call->is_pinned) {
+        return call->node;
+    }
+    switch (stub->policy->route) {
+    case SPEC_ROUTE_LEADER:
+        return stub->group_first + stub->belief;
+    case SPEC_ROUTE_RANDOM: {
+        sq_node node = stub->group_first + (sq_node)rng_below(&stub->route, stub->group_size);
+        return elsewhere(call, node);
+    }
+    case SPEC_ROUTE_FIRST:
+        return call->attempts == 0 ? stub->group_first
+                                   : elsewhere(call, next_in_group(stub, call->node));
+    }
+    UNREACHABLE();
+}
+
+/* The node failed as a leader: believe in the next one, unless the belief moved on already. */
+static void distrust(struct stub *stub, sq_node node)
+{
+    if (stub->group_first + stub->belief == node) {
+        stub->belief = next_in_group(stub, node) - stub->group_first;
+    }
+}
+
+static bool is_leadership_failure(enum sq_status status)
+{
+    return status == SQ_E_TIMEOUT || status == SQ_E_REFUSED || status == SQ_E_UNAVAILABLE ||
+           status == SQ_E_NOT_LEADER;
+}
+
+/* A hint leads from the node to another of the group, and this call may still follow one. */
+static bool may_follow(const struct call *call, sq_node node, sq_node leader)
+{
+    const struct stub *stub = call->stub;
+    bool is_inside = leader >= stub->group_first && leader - stub->group_first < stub->group_size;
+    return is_inside && leader != node && !call->is_pinned &&
+           call->redirects < stub->policy->redirects_max;
+}
+
+/* ------------------------------------------------------------------------------------- attempts */
+
+static void on_timer(void *context, struct sched_event *event);
+
+/* Sets the call's one timer to `at_ns` or its deadline. */
+static void arm(struct call *call, int64_t at_ns)
+{
+    struct sched *sched = &call->stub->world->sched;
+    int64_t time_ns = at_ns < call->deadline_at_ns ? at_ns : call->deadline_at_ns;
+    if (time_ns == INT64_MAX) {
+        if (call->timer != 0) {
+            sched_cancel(sched, call->timer);
+            call->timer = 0;
+        }
+        return;
+    }
+    if (call->timer != 0 && sched_rearm(sched, call->timer, time_ns)) {
+        return;
+    }
+    struct sched_event *event = sched_push(sched, time_ns, &call->timer);
+    event->fire = on_timer;
+    event->context = call;
+    event->kind = TRACE_STUB;
+    event->words[0] = call->id;
+}
+
+/* While attempts are out: the time-out of the oldest, or the next hedge. */
+static void arm_waiting(struct call *call)
+{
+    ASSERT(call->out_count > 0);
+    int64_t at_ns = add_saturated(call->out[0].sent_ns, call->stub->policy->timeout_ns);
+    if (call->is_hedged && call->hedge_at_ns < at_ns) {
+        at_ns = call->hedge_at_ns;
+    }
+    arm(call, at_ns);
+}
+
+/* Sends to the node; `as` has the attempt's permit and whether it is a retry. */
+static void send(struct call *call, sq_node node, struct call_attempt as)
+{
+    struct stub *stub = call->stub;
+    struct world *world = stub->world;
+    ASSERT(call->out_count < SPEC_HEDGES_MAX);
+    as.ordinal = ++call->attempts;
+    as.node = node;
+    as.sent_ns = world_now(world);
+    call->node = node;
+    call->phase = CALL_WAITING;
+    call->out[call->out_count++] = as;
+    stub->outstanding++;
+    stub->budget.retries += as.is_retry ? 1 : 0;
+    arm_waiting(call);
+    if (call->on_attempt != NULL) {
+        call->on_attempt(call->context, call->word);
+    }
+    int64_t patience_ns = add_saturated(as.sent_ns, stub->policy->timeout_ns);
+    struct sq_reply_to reply_to = {call->id, stub->endpoint, as.ordinal};
+    world_request(world, stub->endpoint, stub->slot, node, reply_to, call->data, call->size,
+                  patience_ns < call->deadline_at_ns ? patience_ns : call->deadline_at_ns);
+}
+
+/* The attempt is no longer out. */
+static struct call_attempt take_attempt(struct call *call, uint32_t index)
+{
+    struct stub *stub = call->stub;
+    ASSERT(index < call->out_count);
+    ASSERT(stub->outstanding > 0);
+    struct call_attempt attempt = call->out[index];
+    call->out_count--;
+    for (uint32_t i = index; i < call->out_count; i++) {
+        call->out[i] = call->out[i + 1];
+    }
+    stub->outstanding--;
+    stub->budget.retries -= attempt.is_retry ? 1 : 0;
+    return attempt;
+}
+
+/* The attempt ended, SQ_E_TIMEOUT when its time had passed: breaker and pacer hear of it. */
+static struct call_attempt end_attempt(struct call *call, uint32_t index, enum sq_status status)
+{
+    struct stub *stub = call->stub;
+    const int64_t now = world_now(stub->world);
+    struct call_attempt attempt = take_attempt(call, index);
+    if (stub->policy->breaker.is_enabled) {
+        const enum breaker_state before = stub->breaker.state;
+        breaker_record(&stub->breaker, attempt.permit,
+                       has_status(stub->policy->breaker.failure_on, status), now - attempt.sent_ns,
+                       now);
+        tell_breaker(stub, before);
+    }
+    if (stub->policy->pacing.is_enabled) {
+        pacer_answered(&stub->pacer, status == SQ_E_OVERLOADED, now);
+        if (stub->paced.first != NULL) {
+            arm(stub->paced.first, pacer_ready_ns(&stub->pacer, now));
+        }
+    }
+    return attempt;
+}
+
+/* The call ends with this status, but never from inside stub_call. */
+static void refuse(struct call *call, enum sq_status status)
+{
+    call->phase = CALL_REFUSED;
+    call->status = status;
+    arm(call, world_now(call->stub->world));
+}
+
 static bool may_retry(const struct call *call, enum sq_status status)
 {
     const struct spec_client *policy = call->stub->policy;
     if (are_retries_off(call->stub)) {
         return false;
     }
-    return (policy->retry_on >> status & 1) != 0 && call->attempts < policy->attempts_max;
+    return has_status(policy->retry_on, status) && !call->is_hedged &&
+           (uint64_t)call->attempts + call->refusals < policy->attempts_max;
 }
 
-/* The attempt in flight ended with `status`; `packet` is the answer, NULL after a time-out. */
-static void fail_attempt(struct call *call, enum sq_status status, const struct packet *packet)
+/* Takes what a retry (or hedge) after `status` costs. */
+static bool take_budget(struct call *call, enum sq_status status)
 {
     struct stub *stub = call->stub;
-    ASSERT(call->is_waiting);
-    ASSERT(status != SQ_OK);
-    call->is_waiting = false;
-    call->is_tainted |= !status_is_definite[status];
-    call->status = status;
-    if (status == SQ_E_NOT_LEADER && may_follow(call, packet->leader)) {
-        call->redirects++;
-        stub->belief = packet->leader - stub->group_first;
-        send(call, packet->leader);
+    uint64_t cost_milli = 0;
+    if (!budget_take(&stub->budget, stub->policy, status, stub->outstanding + stub->pending.count,
+                     &cost_milli)) {
+        tell(stub, "client.retry-throttled");
+        return false;
+    }
+    call->cost_milli = cost_milli;
+    return true;
+}
+
+/* The breaker did not permit an attempt. */
+static void bear_refusal(struct call *call)
+{
+    struct stub *stub = call->stub;
+    call->refusals++;
+    tell(stub, "client.not-permitted");
+    if (call->is_retry) {
+        call->is_retry = false;
+        stub->budget.retries--;
+    }
+    if (stub->policy->breaker.only_retries) {
+        refuse(call, call->status);
         return;
     }
-    if (is_leadership_failure(status)) {
-        distrust(stub, call->node);
+    if (stub->policy->backoff == SPEC_BACKOFF_NONE || !may_retry(call, SQ_E_UNAVAILABLE) ||
+        !take_budget(call, SQ_E_UNAVAILABLE)) {
+        refuse(call, SQ_E_UNAVAILABLE);
+        return;
     }
-    if (!may_retry(call, status) || !budget_take(stub, status)) {
+    call->is_retry = true;
+    stub->budget.retries++;
+    call->status = SQ_E_UNAVAILABLE;
+    call->phase = CALL_BACKING_OFF;
+    int64_t delay = backoff_next(&call->backoff, stub->policy, false, &stub->jitter);
+    arm(call, add_saturated(world_now(stub->world), delay > 0 ? delay : 1));
+}
+
+/* A permit for one more attempt: false when the breaker refuses it. */
+static bool ask_breaker(struct stub *stub, bool is_retry, uint32_t *permit)
+{
+    const struct spec_breaker *policy = &stub->policy->breaker;
+    *permit = 0;
+    if (!policy->is_enabled || (policy->only_retries && !is_retry)) {
+        return true;
+    }
+    const enum breaker_state before = stub->breaker.state;
+    *permit = breaker_ask(&stub->breaker, world_now(stub->world));
+    tell_breaker(stub, before);
+    return *permit != 0;
+}
+
+static bool has_connection(const struct stub *stub)
+{
+    const uint32_t limit = stub->policy->limits.connections;
+    return limit == 0 || stub->outstanding < limit;
+}
+
+static bool is_overfull(const struct stub *stub)
+{
+    const uint32_t limit = stub->policy->limits.requests;
+    return limit != 0 && stub->outstanding >= limit;
+}
+
+static void schedule_hedge(struct call *call)
+{
+    const struct spec_hedging *hedging = &call->stub->policy->hedging;
+    bool has_more = hedging->is_enabled && call->hedges < hedging->attempts_max;
+    call->hedge_at_ns =
+        has_more ? add_saturated(world_now(call->stub->world), hedging->delay_ns) : INT64_MAX;
+}
+
+/* The attempt has a connection: it leaves unless it is refused. */
+static void launch(struct call *call)
+{
+    struct stub *stub = call->stub;
+    uint32_t permit = 0;
+    if (is_overfull(stub)) {
+        tell(stub, "client.request-overflowed");
+        refuse(call, SQ_E_OVERLOADED);
+        return;
+    }
+    if (!ask_breaker(stub, call->is_retry, &permit)) {
+        bear_refusal(call);
+        return;
+    }
+    const bool is_retry = call->is_retry;
+    if (is_retry) {
+        call->is_retry = false; /* from now on the attempt is */
+        stub->budget.retries--;
+    }
+    if (call->is_hedged) {
+        call->hedges++;
+        schedule_hedge(call);
+    }
+    send(call, choose_node(call), (struct call_attempt){.permit = permit, .is_retry = is_retry});
+}
+
+/* The attempt may be made now: it needs a connection. */
+static void connect(struct call *call)
+{
+    struct stub *stub = call->stub;
+    if (has_connection(stub) && stub->pending.first == NULL) {
+        launch(call);
+        return;
+    }
+    const uint32_t limit = stub->policy->limits.pending;
+    if (limit != 0 && stub->pending.count >= limit) {
+        tell(stub, "client.request-overflowed");
+        refuse(call, SQ_E_OVERLOADED);
+        return;
+    }
+    call->phase = CALL_PENDING;
+    call_line_join(&stub->pending, call);
+    arm(call, INT64_MAX);
+}
+
+static void start_attempt(struct call *call)
+{
+    struct stub *stub = call->stub;
+    const int64_t now = world_now(stub->world);
+    bool is_free = stub->paced.first == NULL &&
+                   (!stub->policy->pacing.is_enabled || pacer_take(&stub->pacer, now));
+    if (is_free) {
+        connect(call);
+        return;
+    }
+    tell(stub, "client.rate-limited");
+    call->phase = CALL_PACED;
+    call_line_join(&stub->paced, call);
+    arm(call, stub->paced.first == call ? pacer_ready_ns(&stub->pacer, now) : INT64_MAX);
+}
+
+/* ------------------------------------------------------------------------------ lines of waiting
+ */
+
+static bool has_room(const struct stub *stub)
+{
+    const uint32_t limit = stub->policy->concurrency_max;
+    return limit == 0 || stub->running < limit;
+}
+
+static void begin(struct call *call)
+{
+    call->is_running = true;
+    call->stub->running++;
+    start_attempt(call);
+}
+
+static void drain_paced(struct stub *stub)
+{
+    const int64_t now = world_now(stub->world);
+    struct call *call = stub->paced.first;
+    while (call != NULL && pacer_take(&stub->pacer, now)) {
+        call_line_leave(call);
+        connect(call);
+        call = stub->paced.first;
+    }
+    if (call != NULL) {
+        arm(call, pacer_ready_ns(&stub->pacer, now));
+    }
+}
+
+/* Lets those go on for whom there is room. */
+static void drain(struct stub *stub)
+{
+    while (stub->queue.first != NULL && has_room(stub)) {
+        struct call *call = stub->queue.first;
+        call_line_leave(call);
+        begin(call);
+    }
+    if (stub->paced.first != NULL) {
+        drain_paced(stub);
+    }
+    while (stub->pending.first != NULL && has_connection(stub)) {
+        struct call *call = stub->pending.first;
+        call_line_leave(call);
+        launch(call);
+    }
+}
+
+/* A call that has not begun: now, or when there is room. */
+static void admit(struct call *call)
+{
+    struct stub *stub = call->stub;
+    const struct spec_client *policy = stub->policy;
+    if (has_room(stub) && stub->queue.first == NULL) {
+        begin(call);
+        return;
+    }
+    if (stub->queue.count >= policy->queue_limit) {
+        tell(stub, "client.operation-dropped");
+        refuse(call, SQ_E_OVERLOADED);
+        return;
+    }
+    call_line_join(&stub->queue, call);
+    const int64_t patience_ns = policy->queue_timeout_ns > 0 ? policy->queue_timeout_ns : INT64_MAX;
+    arm(call, add_saturated(world_now(stub->world), patience_ns));
+}
+
+/* ------------------------------------------------------------------------------- life of a call */
+
+static void release(struct call *call)
+{
+    struct stub *stub = call->stub;
+    while (call->out_count > 0) {
+        breaker_cancel(&stub->breaker, take_attempt(call, 0).permit);
+    }
+    if (call->timer != 0) {
+        sched_cancel(&stub->world->sched, call->timer);
+        call->timer = 0;
+    }
+    stub->running -= call->is_running ? 1 : 0;
+    stub->budget.retries -= call->is_retry ? 1 : 0;
+    call_line_leave(call);
+    call_give(&stub->calls, call);
+    if (stub->calls.in_flight == 0) {
+        ASSERT(stub->outstanding == 0);
+        ASSERT(stub->running == 0);
+        ASSERT(stub->budget.retries == 0);
+        ASSERT(stub->queue.count + stub->paced.count + stub->pending.count == 0);
+    }
+}
+
+/* Ends the call; `packet` is the answer that ended it, or NULL. The slot is free before on_done
+ * runs. */
+static void finish(struct call *call, enum sq_status status, const struct packet *packet)
+{
+    struct stub *stub = call->stub;
+    struct stub_result result = {
+        .status = status,
+        .is_definite = status == SQ_OK || (!call->is_tainted && call->out_count == 0),
+        .attempts = call->attempts,
+        .replied_by = packet != NULL ? packet->from : SQ_NODE_NONE,
+        .data = packet != NULL ? packet->data : NULL,
+        .size = packet != NULL ? packet->size : 0,
+    };
+    void (*on_done)(void *, uint64_t, const struct stub_result *) = call->on_done;
+    void *context = call->context;
+    uint64_t word = call->word;
+    release(call);
+    drain(stub);
+    on_done(context, word, &result);
+}
+
+/* One more attempt while others are out; false: there will be none. */
+static bool hedge(struct call *call)
+{
+    struct stub *stub = call->stub;
+    const struct spec_hedging *hedging = &stub->policy->hedging;
+    uint32_t permit = 0;
+    bool may_leave = hedging->is_enabled && call->hedges < hedging->attempts_max &&
+                     !are_retries_off(stub) && has_connection(stub) &&
+                     stub->pending.first == NULL && !is_overfull(stub) &&
+                     stub->paced.first == NULL && ask_breaker(stub, true, &permit);
+    if (may_leave && take_budget(call, SQ_OK) && /* it follows no failure */
+        pacer_take(&stub->pacer, world_now(stub->world))) {
+        call->hedges++;
+        schedule_hedge(call);
+        tell(stub, "client.hedged");
+        send(call, choose_node(call), (struct call_attempt){.permit = permit, .is_retry = true});
+        return true;
+    }
+    breaker_cancel(&stub->breaker, permit);
+    call->hedges = UINT32_MAX;
+    call->hedge_at_ns = INT64_MAX;
+    return false;
+}
+
+/* An attempt of a hedged call failed, and it is no longer out. */
+static void fail_hedged(struct call *call, enum sq_status status, const struct packet *packet)
+{
+    struct stub *stub = call->stub;
+    if (!has_status(stub->policy->hedging.non_fatal, status)) {
         finish(call, status, packet);
         return;
     }
-    int64_t delay = backoff_next(call);
-    if (delay == 0) {
-        send(call, choose_node(call));
+    budget_failed(&stub->budget, stub->policy);
+    bool is_sent = hedge(call);
+    if (!is_sent && call->out_count == 0) {
+        finish(call, status, packet);
         return;
     }
-    arm(call, add_saturated(world_now(stub->world), delay));
+    arm_waiting(call);
+    drain(stub);
+}
+
+/* An attempt ended with `status`; `packet` is the answer, NULL after a time-out. */
+static void fail_attempt(struct call *call, uint32_t index, enum sq_status status,
+                         const struct packet *packet)
+{
+    struct stub *stub = call->stub;
+    const struct spec_client *policy = stub->policy;
+    ASSERT(call->phase == CALL_WAITING);
+    ASSERT(status != SQ_OK);
+    call->is_tainted |= !status_is_definite[status];
+    call->status = status;
+    if (status == SQ_E_NOT_LEADER && may_follow(call, call->out[index].node, packet->leader)) {
+        call->redirects++;
+        stub->belief = packet->leader - stub->group_first;
+        send(call, packet->leader, take_attempt(call, index));
+        return;
+    }
+    struct call_attempt attempt = end_attempt(call, index, status);
+    if (is_leadership_failure(status)) {
+        distrust(stub, attempt.node);
+    }
+    if (call->is_hedged) {
+        fail_hedged(call, status, packet);
+        return;
+    }
+    if (has_status(policy->retry_on, status)) {
+        budget_failed(&stub->budget, policy);
+    }
+    if (!may_retry(call, status) || !take_budget(call, status)) {
+        finish(call, status, packet);
+        return;
+    }
+    call->is_retry = true;
+    stub->budget.retries++;
+    call->phase = CALL_BACKING_OFF;
+    int64_t delay = backoff_next(&call->backoff, policy, status == SQ_E_OVERLOADED, &stub->jitter);
+    if (delay == 0) {
+        start_attempt(call);
+    } else {
+        arm(call, add_saturated(world_now(stub->world), delay));
+    }
+    drain(stub);
 }
 
 /* The deadline passed. */
@@ -487,13 +704,18 @@ static void expire(struct call *call)
 {
     struct stub *stub = call->stub;
     const struct spec_client *policy = stub->policy;
-    if (call->is_waiting) {
-        /* An attempt that the deadline cut short says little about its node; one that had all the
-         * time that an attempt can have is a time-out like any other. */
-        int64_t patience =
-            policy->timeout_ns < policy->deadline_ns ? policy->timeout_ns : policy->deadline_ns;
-        if (world_now(stub->world) - call->sent_ns >= patience) {
-            distrust(stub, call->node);
+    /* An attempt that the deadline cut short says little about its node; one that had all the time
+     * that an attempt can have is a time-out like any other. */
+    const int64_t patience =
+        policy->timeout_ns < policy->deadline_ns ? policy->timeout_ns : policy->deadline_ns;
+    while (call->out_count > 0) {
+        struct call_attempt attempt = end_attempt(call, 0, SQ_E_TIMEOUT);
+        if (world_now(stub->world) - attempt.sent_ns >= patience) {
+            distrust(stub, attempt.node);
+        }
+        if (has_status(call->is_hedged ? policy->hedging.non_fatal : policy->retry_on,
+                       SQ_E_TIMEOUT)) {
+            budget_failed(&stub->budget, policy);
         }
         call->is_tainted = true;
         tell_timeout(stub);
@@ -501,20 +723,53 @@ static void expire(struct call *call)
     finish(call, SQ_E_TIMEOUT, NULL);
 }
 
+/* The timer fired while attempts are out. */
+static void end_waiting(struct call *call)
+{
+    struct stub *stub = call->stub;
+    const int64_t now = world_now(stub->world);
+    if (now >= add_saturated(call->out[0].sent_ns, stub->policy->timeout_ns)) {
+        tell_timeout(stub);
+        fail_attempt(call, 0, SQ_E_TIMEOUT, NULL);
+    } else if (!call->is_hedged || now < call->hedge_at_ns || !hedge(call)) {
+        arm_waiting(call);
+    }
+}
+
 /* The phase of the call is over. */
 static void end_phase(struct call *call)
 {
     struct stub *stub = call->stub;
-    if (world_now(stub->world) >= call->deadline_at_ns) {
+    if (call->phase != CALL_REFUSED && world_now(stub->world) >= call->deadline_at_ns) {
         expire(call);
-    } else if (call->is_waiting) {
-        tell_timeout(stub);
-        fail_attempt(call, SQ_E_TIMEOUT, NULL);
-    } else if (are_retries_off(stub)) {
-        finish(call, call->status, NULL);
-    } else {
-        send(call, choose_node(call));
+        return;
     }
+    switch (call->phase) {
+    case CALL_QUEUED:
+        tell(stub, "client.operation-dropped");
+        finish(call, SQ_E_OVERLOADED, NULL);
+        return;
+    case CALL_PACED:
+        drain_paced(stub);
+        return;
+    case CALL_PENDING:
+        arm(call, INT64_MAX);
+        return;
+    case CALL_WAITING:
+        end_waiting(call);
+        return;
+    case CALL_BACKING_OFF:
+        if (are_retries_off(stub)) {
+            finish(call, call->status, NULL);
+        } else {
+            start_attempt(call);
+        }
+        return;
+    case CALL_REFUSED:
+        finish(call, call->status, NULL);
+        return;
+    }
+    UNREACHABLE();
 }
 
 /* A process that was stopped when the timer fired goes on. Meanwhile an answer that waited in its
@@ -528,6 +783,12 @@ static void end_phase_late(struct sq_env *env, void *argument)
     }
 }
 
+static bool is_stopped(const struct stub *stub)
+{
+    const struct world *world = stub->world;
+    return stub->endpoint < world->node_count && world->nodes[stub->endpoint].is_paused;
+}
+
 static void on_timer(void *context, struct sched_event *event)
 {
     struct call *call = context;
@@ -536,8 +797,8 @@ static void on_timer(void *context, struct sched_event *event)
     ASSERT(call->id == event->words[0]);
     call->timer = 0;
     world_trace(world, TRACE_STUB, stub->endpoint, call->id,
-                (uint64_t)call->attempts << 1 | (call->is_waiting ? 1 : 0));
-    if (stub->endpoint < world->node_count && world->nodes[stub->endpoint].is_paused) {
+                (uint64_t)call->attempts << 1 | (call->phase == CALL_WAITING ? 1 : 0));
+    if (is_stopped(stub)) {
         call->late_id = call->id;
         node_post(&world->nodes[stub->endpoint],
                   (struct item){.kind = ITEM_POST, .run = end_phase_late, .argument = call});
@@ -556,6 +817,7 @@ static void check_policy(const struct spec_client *policy)
     ASSERT(policy->backoff_initial_ns >= 0);
     ASSERT(policy->backoff_max_ns >= 0);
     ASSERT(policy->jitter_proportion <= RNG_ALWAYS);
+    ASSERT(policy->hedging.attempts_max <= SPEC_HEDGES_MAX);
 }
 
 struct stub *stub_new(struct world *world, uint32_t caller, uint32_t slot,
@@ -566,7 +828,8 @@ struct stub *stub_new(struct world *world, uint32_t caller, uint32_t slot,
     check_policy(policy);
     const struct spec_group *group = &world->spec->groups[policy->target_group];
     ASSERT(group->count >= 1);
-    struct stub *stub = allocate(1, sizeof(*stub));
+    struct stub *stub = calloc(1, sizeof(*stub));
+    ASSERT(stub != NULL);
     *stub = (struct stub){
         .world = world,
         .policy = policy,
@@ -575,11 +838,13 @@ struct stub *stub_new(struct world *world, uint32_t caller, uint32_t slot,
         .incarnation = incarnation,
         .group_first = group->first,
         .group_size = group->count,
-        .tokens_milli = (uint64_t)policy->budget_capacity * MILLI,
         .jitter = rng_stream(world->seed, name, incarnation, "jitter"),
         .route = rng_stream(world->seed, name, incarnation, "route"),
     };
-    vec_init(&stub->chunks, sizeof(struct call *), SLOT_COUNT_MAX / CHUNK_CALLS);
+    budget_init(&stub->budget, policy);
+    breaker_adopt(&stub->breaker, &policy->breaker, world_now(world));
+    pacer_adopt(&stub->pacer, &policy->pacing, world_now(world));
+    call_slab_init(&stub->calls);
     if (policy->route == SPEC_ROUTE_LEADER) {
         stub->belief = (uint32_t)rng_below(&stub->route, group->count);
     }
@@ -588,16 +853,18 @@ struct stub *stub_new(struct world *world, uint32_t caller, uint32_t slot,
 
 void stub_set_policy(struct stub *stub, const struct spec_client *policy)
 {
+    const int64_t now = world_now(stub->world);
     check_policy(policy);
     ASSERT(policy->target_group == stub->policy->target_group);
-    const uint64_t full = (uint64_t)policy->budget_capacity * MILLI;
-    if (!stub->policy->budget_enabled || stub->tokens_milli > full) {
-        stub->tokens_milli = full;
-    }
     stub->policy = policy;
-    for (uint32_t slot = 0; slot < stub->chunks.count * CHUNK_CALLS; slot++) {
-        call_at(stub, slot)->backoff_ns = backoff_first(policy);
-        call_at(stub, slot)->previous_ns = policy->backoff_initial_ns;
+    budget_adopt(&stub->budget, policy);
+    breaker_adopt(&stub->breaker, &policy->breaker, now);
+    pacer_adopt(&stub->pacer, &policy->pacing, now);
+    for (uint32_t slot = 0; slot < call_slab_size(&stub->calls); slot++) {
+        backoff_start(&call_slab_at(&stub->calls, slot)->backoff, policy);
+    }
+    if (!is_stopped(stub)) {
+        drain(stub);
     }
 }
 
@@ -606,17 +873,8 @@ void stub_free(struct stub *stub)
     if (stub == NULL) {
         return;
     }
-    for (uint32_t at = 0; at < stub->chunks.count; at++) {
-        struct call *chunk = call_at(stub, at * CHUNK_CALLS);
-        for (uint32_t i = 0; i < CHUNK_CALLS; i++) {
-            if (chunk[i].timer != 0) {
-                sched_cancel(&stub->world->sched, chunk[i].timer);
-            }
-            free(chunk[i].data);
-        }
-        free(chunk);
-    }
-    vec_release(&stub->chunks);
+    call_slab_release(&stub->calls, &stub->world->sched);
+    breaker_release(&stub->breaker);
     free(stub);
 }
 
@@ -624,22 +882,28 @@ void stub_call(struct stub *stub, const struct stub_call_options *options)
 {
     ASSERT(options->on_done != NULL);
     ASSERT(options->size == 0 || options->data != NULL);
+    ASSERT(!options->has_index || options->index < stub->group_size);
     const struct spec_client *policy = stub->policy;
-    struct call *call = call_take(stub);
-    copy_payload(call, options->data, options->size);
+    struct call *call = call_take(&stub->calls, stub, stub->incarnation);
+    call_set_payload(call, options->data, options->size);
     call->deadline_at_ns = add_saturated(options->intended_ns, policy->deadline_ns);
     if (options->has_end && options->end_ns < call->deadline_at_ns) {
         call->deadline_at_ns = options->end_ns;
     }
-    call->backoff_ns = backoff_first(policy);
-    call->previous_ns = policy->backoff_initial_ns;
+    backoff_start(&call->backoff, policy);
+    call->phase = CALL_QUEUED;
     call->attempts = 0;
     call->redirects = 0;
-    ASSERT(!options->has_index || options->index < stub->group_size);
+    call->refusals = 0;
     call->is_pinned = options->has_index;
     call->node = options->has_index ? stub->group_first + options->index : SQ_NODE_NONE;
-    call->is_waiting = false;
+    call->is_running = false;
+    call->is_retry = false;
     call->is_tainted = false;
+    call->is_hedged = policy->hedging.is_enabled;
+    call->hedges = 0;
+    call->hedge_at_ns = INT64_MAX;
+    call->cost_milli = 0;
     call->status = SQ_E_TIMEOUT;
     call->on_attempt = options->on_attempt;
     call->on_done = options->on_done;
@@ -652,40 +916,48 @@ void stub_call(struct stub *stub, const struct stub_call_options *options)
         arm(call, now);
         return;
     }
-    send(call, choose_node(call));
+    admit(call);
+}
+
+/* Index of the attempt among those that are out; out_count when it is not. */
+static uint32_t find_attempt(const struct call *call, uint32_t ordinal)
+{
+    uint32_t index = 0;
+    while (index < call->out_count && call->out[index].ordinal != ordinal) {
+        index++;
+    }
+    return index;
 }
 
 void stub_on_reply(struct stub *stub, const struct packet *packet)
 {
     const uint64_t id = packet->reply_to.call;
-    const uint32_t slot = (uint32_t)(id & (SLOT_COUNT_MAX - 1));
     ASSERT(packet->status < SQ_STATUS_COUNT);
-    if (id == 0 || slot / CHUNK_CALLS >= stub->chunks.count) {
+    struct call *call = call_find(&stub->calls, id);
+    if (call == NULL) {
         return;
     }
-    struct call *call = call_at(stub, slot);
-    if (call->id != id) {
-        if (packet->status == SQ_OK) {
-            tell_unwanted(stub);
-        }
-        return;
-    }
-    bool is_late = !call->is_waiting || packet->reply_to.attempt != call->attempts;
-    if (is_late && stub->policy->ignores_late) {
+    const bool is_over = call->id != id;
+    const uint32_t index = is_over ? 0 : find_attempt(call, packet->reply_to.attempt);
+    const bool is_late = !is_over && index == call->out_count;
+    if (is_over || (is_late && stub->policy->ignores_late)) {
         if (packet->status == SQ_OK) {
             tell_unwanted(stub);
         }
         return;
     }
     if (packet->status == SQ_OK) {
-        budget_credit(stub);
+        if (!is_late) {
+            end_attempt(call, index, SQ_OK);
+        }
+        budget_succeeded(&stub->budget, stub->policy, call->cost_milli);
         finish(call, SQ_OK, packet);
-    } else if (call->is_waiting && packet->reply_to.attempt == call->attempts) {
-        fail_attempt(call, (enum sq_status)packet->status, packet);
+    } else if (!is_late) {
+        fail_attempt(call, index, (enum sq_status)packet->status, packet);
     }
 }
 
 uint32_t stub_in_flight(const struct stub *stub)
 {
-    return stub->in_flight;
+    return stub->calls.in_flight;
 }

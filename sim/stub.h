@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Stub: how anyone calls a group of nodes: routing (leader, redirects), a time-out per attempt, an
- * overall deadline, retries with back-off, jitter and a token budget. Loads use it, and nodes that
- * call another group; the policy is a struct spec_client. One stub serves all calls of one caller,
- * so belief about the leader and budget are shared.
+ * overall deadline, retries with back-off, jitter and a budget, or hedging; a circuit breaker, a
+ * limited rate, limits of what is under way. Loads use it, and nodes that call another group; the
+ * policy is a struct spec_client. One stub serves all calls of one caller, so belief about the
+ * leader, budget, breaker, rate and limits are shared.
+ *
+ * An operation that its client dropped, or did not permit, ends with 0 attempts, definite, and
+ * SQ_E_OVERLOADED or SQ_E_UNAVAILABLE.
  *
  * Every random draw is from the stub's own streams (jitter; routing), so the policy of one caller
  * moves nothing elsewhere. */

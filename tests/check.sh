@@ -64,6 +64,7 @@ counted 'tidiness' tests/tidy/tidy.sh build/release
 counted 'golden digests in every build' tests/golden/golden.sh check \
     build/release/squall build/clang/release/squall build/plain/squall build/debug/squall
 counted 'planted bugs are found' tests/bugs/bugs.sh build/release/squall
+counted 'as many collapse by chance as theory says' python3 tests/theory/collapse.py build/release/squall light
 counted 'scenarios meet their expectations' tests/scenarios.sh build/release/squall
 counted 'command line' tests/cli.sh build/release/squall build/release/mine.so
 step 'parser under mutation' build/debug/fuzz 3000 1 scenarios

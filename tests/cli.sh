@@ -156,11 +156,11 @@ expect 0 '^Usage: squall COMMAND' '  run ' '  doctor ' -- squall --help
 expect 0 '^squall [0-9]+\.[0-9]+\.[0-9]+$' -- squall --version
 expect 2 "unknown command 'rum'; did you mean 'run'\?" -- squall rum
 expect 2 "unknown command 'frobnicate'" '!did you mean' -- squall frobnicate
-for command in run replay report predict check list explain doctor; do
+for command in run replay report map tip hysteresis recovery predict check list explain doctor; do
     expect 0 "^Usage: squall $command" '--help' -- squall $command --help
     expect 2 "squall $command: unrecognized option '--bogus'" -- squall $command --bogus
 done
-for command in run replay check doctor; do
+for command in run replay map tip hysteresis recovery check doctor; do
     expect 2 'no scenario given' -- squall $command
     expect 2 'nowhere.yaml: error: cannot open the file' '1 error' -- squall $command nowhere.yaml
 done
@@ -265,9 +265,12 @@ expect 0 'journal' 'default: wal' 'batch' -- squall explain model.sqlite-single
 expect 0 '^squall: whole number \(required\)' 'thresholds' -- squall explain
 expect 2 "unknown key 'retyr'; did you mean 'retry'" -- squall explain client.retyr
 expect 2 "unknown model" -- squall explain model.nothing
+expect 0 '^preset.aws-adaptive$' '^preset.resilience4j$' -- squall explain preset
+expect 0 'source: .*circuit_breaker.proto' '^    client.limits.maxRequests: 1024$' -- squall explain preset.envoy
+expect 2 "unknown preset 'naiv'; did you mean 'naive'" -- squall explain preset.naiv
 expect 0 '^sqlite-single ' '^primary-backup ' '^proxy ' '^cache ' -- squall list models
 expect 0 '^linearizable ' '^no-lost-acked-write ' '^recovers ' -- squall list checks
-expect 0 'raft.leader-changed' -- squall list probes
+expect 0 'raft.leader-changed' '^client.breaker-opened ' '^client.operation-dropped ' -- squall list probes
 expect 2 "cannot list 'model'; did you mean 'models'\?" -- squall list model
 expect 2 'squall list' -- squall list
 holds 'list scenarios' sh -c "cd '$root' && squall list scenarios | grep -q '^scenarios/start/hello-raft.yaml$'"
@@ -287,6 +290,11 @@ expect 0 'capacity / \(1 \+ budget\)' '272.73/s' 'vulnerable .* never$' -- \
 expect 0 'tipping duration +9\.[0-9]+s' -- squall predict --capacity 1000/s --servers 2 --timeout 3s --retries 4 \
     --load 380/s --trigger capacity --factor 20%
 expect 0 'in the end +collapses' 'largest batch +1199' -- squall predict --law batch items=1200 service=10ms workers=2 timeout=3s
+expect 0 'hidden capacity +145.4' 'falls behind above +62.8' -- squall predict --law gc heap=170 service=690us pause=380ms \
+    pausePerRequest=530us workers=100 load=220/s
+expect 0 'falls behind +never' -- squall predict --law gc heap=170 service=690us pause=380ms workers=100 load=140/s
+expect 0 'falls behind +always' -- squall predict --law gc heap=170 service=690us pause=380ms workers=100 load=900/s
+expect 0 'longest wait +2.89[0-9]*s' 'hidden capacity +303' -- squall predict --law refill keys=5000 database=100/s load=300/s timeout=3s
 expect 0 '27051' -- squall predict --law offered load=10100/s capacity=10000/s attempts=10
 expect 0 'no load is answered in time' -- squall predict --capacity 10/s --servers 30 --timeout 1s --service constant
 expect 2 "unknown law 'bath'; there are batch, " -- squall predict --law bath
@@ -328,6 +336,26 @@ faults: [{name: freeze, kind: NodeChaos, action: pause, mode: all, at: 10s, dura
 checks: [{eventually: {predicate: "goodput >= 0.9 * baseline", after: last-fault, within: 60s, for: 20s}}]
 seeds: 1..1
 END
+expect 0 '^hidden capacity +150.02/s +149\.[0-9]+/s +-0\.[0-9]+%' '^saddle-node +300.03/s +30[01]\.?[0-9]*/s' \
+    '^class of 200/s +vulnerable +vulnerable +agree' '^sends when stuck +2 +2 ' '^tipping trigger +1.21[89].* of T$' \
+    '^back after 1.2s +[a-z0-9.]+ ' 'one seed is all' -- squall predict clockwork.yaml --simulate
+expect 0 '^class of 120/s +stable +stable +agree' '^tipping trigger +never +never +agree' '^back after 10s +33s +33.[0-9]+s' -- \
+    squall predict --capacity 300/s --timeout 1s --retries 1 --service constant --load 120/s --duration 10s --simulate
+expect 0 '^saddle-node .* over|tips below it by chance' '2 [a-z]* ?seeds|median over the seeds' -- \
+    squall predict --capacity 10/s --timeout 4s --retries 3 --queue 100 --simulate --seeds 2
+expect 2 'change the rest by --set' -- squall predict clockwork.yaml --simulate --retries 3
+expect 2 "--seeds: '0' is not between 1 and 100" -- squall predict clockwork.yaml --simulate --seeds 0
+expect 0 '^longest that recovers +300 +300 +\+0$' -- squall predict --law queue-bound capacity=300/s timeout=1s --simulate
+expect 0 '^batch of 1200 +collapses +collapses +agree' '^done of 1199 +1199 +1199 +\+0' -- \
+    squall predict --law batch items=1200 service=10ms timeout=6s --simulate
+expect 0 '^answered well +20/s +(19.9|20)[0-9.]*/s' -- \
+    squall predict --law error-path capacity=100/s cost=80% load=120/s --simulate
+expect 0 'wait +47.14%' '^share that waits +0.4714 +0.4[67]' -- \
+    squall predict --law erlang capacity=300/s servers=30 load=270/s --simulate
+expect 0 '^offered in equilibrium +146.08/s +14[4-9]' -- \
+    squall predict --law offered load=101/s capacity=100/s attempts=4 --simulate
+expect 2 "'cache' is not of a single server" -- squall predict --law cache database=300/s hit=90% --simulate
+expect 2 'more than 100000 items' -- squall predict --law batch items=1200000 service=10ms timeout=6s --simulate
 expect 0 'tipping duration +1.2223s' 'with own service +1.2190?s' -- squall predict clockwork.yaml
 expect 0 '^PASS' -- squall run clockwork.yaml --set faults.freeze.duration=1210ms --out cw1
 expect 1 '^FAIL' -- squall run clockwork.yaml --set faults.freeze.duration=1228ms --out cw2
@@ -567,6 +595,12 @@ metastability: {probe: {kind: shed, to: 25%, for: 60s}, within: 20s}
 expect: {violated: metastable, cells: [maxAttempts=2]}
 sweep: {client.retry.maxAttempts: [1, 2]}
 EOF
+sed -e '/^expect:/d' -e '/^sweep:/d' storm.yaml >table.yaml
+cat >>table.yaml <<'EOF'
+expect: {verdicts: {metastable: rate=60/s maxAttempts=2, unstable: rate=120/s, stable: all}}
+sweep: {load.steady.rate: [60/s, 120/s], client.retry.maxAttempts: [1, 2]}
+EOF
+sed 's/verdicts: {metastable: rate=60/verdicts: {metastable: rate=6/' table.yaml >table-wrong.yaml
 expect 0 'maxAttempts=1 +5 +0 +0 +0 +0 +0.00 \[0.00, 0.43\] .*open, 44 more seeds' \
     'maxAttempts=2 +0 +5 +0 +0 +0 +1.00 \[0.57, 1.00\] .*> +101s +rejected' 'always +metastable .* violated in 5' \
     'expected violation in maxAttempts=2: seen in 5 of 5' -- squall run storm.yaml --seed 1..5 -j1 --out storm1
@@ -583,10 +617,226 @@ expect 1 'always +unstable .* violated in 2' 'collapses by itself' -- \
     squall run storm.yaml --seed 1..2 --set load.steady.rate=120/s --set client.retry.maxAttempts=2 --out storm-unstable
 expect 0 'expected violation in maxAttempts=2: seen in 2 of 2' -- squall run storm.yaml --seed 1..2 --set load.steady.rate=120/s \
     --set client.retry.maxAttempts=2 --set 'expect={violated: [unstable]}' --out storm-meant
+expect 0 'expected verdicts in 2 of 2 cells' -- squall run storm.yaml --seed 1..2 --out storm-verdicts \
+    --set 'expect={verdicts: {metastable: maxAttempts=2, stable: all}}'
+expect 1 'always +verdict .* violated in 4' 'maxAttempts=1: expected verdict metastable or unstable: 0 of 2 runs' \
+    'stable, and metastable or unstable was expected: goodput is back' -- squall run storm.yaml --seed 1..2 \
+    --out storm-wrong --set 'expect={verdicts: {metastable: maxAttempts=1, unstable: maxAttempts=1, stable: all}}'
+expect 0 'expected verdicts in 4 of 4 cells' '^    rate=60/s +stable 1 +metastable 1 *$' '^    rate=120/s +unstable 1 +unstable 1' -- \
+    squall run table.yaml --seed 1 --out storm-table
+expect 2 "no cell of the sweep has 'rate=6/s" -- squall check table-wrong.yaml
 expect 2 "did you mean 'spike'" -- squall check storm.yaml --set 'metastability.trigger=spik'
 expect 2 'has no arms' -- squall replay tiny.yaml --arm control
 expect 2 "'sideways'" -- squall replay storm.yaml --arm sideways
-expect 0 '^metastable ' '^permanent ' '^unstable ' -- squall list checks
+expect 0 '^metastable ' '^permanent ' '^unstable ' '^verdict ' -- squall list checks
+
+# ---------------------------------------------------------------------------------------------- experiments
+scenario clock.yaml <<'END'
+time: {warmup: 5s, limit: 40s, window: 500ms}
+system:
+  model: server
+  nodes: 1
+  options: {serviceTime: 3333333ns, serviceLaw: deterministic, queueLimit: 0}
+  host: {queue: {limit: 1000000}, cpu: {perMessage: 0s, perByte: 0ns, perTimer: 0s}}
+network: {default: {latency: 0s, bandwidth: unlimited}, clients: {latency: 0s, bandwidth: unlimited}}
+load:
+  web: {rate: 200/s, arrivals: uniform, workload: {recordCount: 100, readProportion: 100%, updateProportion: 0%}}
+client: {deadline: none, timeout: 1s, lateAnswers: ignore, retry: {maxAttempts: 2, backoff: none, retryOn: [timeout]}}
+faults:
+  - {name: freeze, kind: NodeChaos, action: pause, mode: all, at: 10s, duration: 2s}
+metastability: {trigger: [freeze], probe: {kind: shed, to: 10%, for: 45s}, within: 20s, for: 3s}
+seeds: 1..2
+END
+expect 2 'tiny.yaml. has no .metastability. block' -- squall map tiny.yaml
+expect 2 "scenario sweeps 'client.retry.maxAttempts', which is no axis here" -- squall map storm.yaml --trigger 1s..2s/2
+expect 2 '--load: no range is known for this scenario' -- \
+    squall map clock.yaml --set system.model=sqlite-single --set system.options={} --trigger 1s..2s/2
+expect 2 "--load: '2s' has another unit" -- squall map clock.yaml --load 1/s..2s
+expect 2 "--load: '9/s' is above '1/s'" -- squall map clock.yaml --load 9/s..1/s
+expect 2 '--trigger: there are no 9 different values' -- squall map clock.yaml --trigger faults.freeze.slowdown=1..3/9
+expect 2 "unknown key 'frieze'|no fault" -- squall map clock.yaml --trigger faults.frieze.duration=1s..3s/2
+expect 2 'there are more than 10000 cells' -- squall map clock.yaml --load 1/s..200/s/200 --trigger 1s..2s/100
+expect 2 "'load.web.rate' is the axis --load already" -- squall map clock.yaml --trigger load.web.rate=1/s..3/s/3
+expect 2 "'load.web.rate' is the axis --load; give it one value" -- squall map clock.yaml --set load.web.rate=9/s
+expect 2 "--arms takes 'all' or 'stuck', not 'some'" -- squall map clock.yaml --arms some
+expect 2 'a search needs a range' -- squall tip clock.yaml --trigger 1s
+expect 2 'is too fine' -- squall tip clock.yaml --trigger 1s..2s --tolerance 1us
+expect 2 "has another unit than the trigger" -- squall tip clock.yaml --trigger 1s..2s --tolerance 1/s
+expect 2 'more than one scenario' -- squall tip clock.yaml tiny.yaml
+
+expect 0 '^clock: 3 loads \(load.web.rate\) . 4 triggers \(faults.freeze.duration\), 2 seeds each' \
+    '^ +140/s +\.\.\.\. +- +never +never +stable$' '^ +200/s +\.\.## +1.250s \[1.000, 1.500\] +1.222s +1.219s +vulnerable$' \
+    '^  hidden capacity +simulated 140/s \.\. 200/s +theory 150/s  theory lies between' \
+    '^  advertised capacity +simulated above 260/s' '^  report +out/clock-map/report/index.html' -- \
+    squall map clock.yaml --load 140/s..260/s/3 --trigger 0.5s..2s/4 -j2
+map_digest=$(sed -n 's/.*results\.sqlite  digest \([0-9a-f]*\)$/\1/p' "$log")
+line=$(sed -n 's/^  a point   //p' "$log" | sed 's/duration=[^ ]*/duration=2s/')
+for arm in trigger control doubled probe; do
+    expect 0 "arm $arm: pass" 'digest is the stored one' -- sh -c "$line --arm $arm"
+done
+expect 1 'verdict metastable' 'digest is the stored one' -- sh -c "$line"
+holds 'map: its data' grep -q '^200,1.5,.*,1,NaN,NaN,2,0,2,0,2,0,0,1,' out/clock-map/report/data/map.csv
+cp -r out/clock-map/report first-report
+expect 0 'out/clock-map/report/index.html' -- squall report out/clock-map
+holds 'map: the report is the same again' diff -r first-report out/clock-map/report
+expect 0 '24 of the runs were done before' "digest $map_digest" -- \
+    squall map clock.yaml --load 140/s..260/s/3 --trigger 0.5s..2s/4 -j1
+expect 0 "digest $map_digest" -- squall map clock.yaml --load 140/s..260/s/3 --trigger 0.5s..2s/4 -j1 --out map1
+expect 3 'the time budget is used up' 'points tell nothing' -- \
+    squall map clock.yaml --load 140/s..260/s/3 --trigger 0.5s..2s/4 --time-budget 0s --out map0
+expect 0 '200/s +\.# ' 'has no probe arm' -- sh -c 'squall map clock.yaml --load 200/s --trigger 1s,2s --arms stuck --out maps &&
+    squall replay clock.yaml --set metastability.probe=none --arm probe 2>&1 | grep "has no probe arm"'
+(exec squall map clock.yaml --load 140/s..290/s/12 --trigger 0.5s..4s/12 --seeds 1..40 --out half) >half.log 2>&1 &
+pid=$!
+sleep 1
+kill -INT $pid
+wait $pid
+status=$?
+holds 'map, Ctrl-C: status 130' [ $status -eq 130 ]
+holds 'map, Ctrl-C: it says so' grep -q '^interrupted; the same command goes on' half.log
+before=$(rows half/results.sqlite 'SELECT count(*) FROM run')
+holds 'map, Ctrl-C: results are kept' [ "$before" -gt 0 ]
+holds 'map, Ctrl-C: it was in the middle' [ "$before" -lt 5760 ]
+expect 0 'runs were done before' -- squall map clock.yaml --load 140/s..290/s/2 --trigger 0.5s..4s/2 --seeds 1 --out half
+
+# The closed form of the shortest freeze that sticks, R = 1: T [1 + rho (1 - rho)^2 / (3 rho^2 - 3 rho + 1)].
+expect 0 '^ +520/s +1 of 1' '^ +950/s +1 of 1' -- squall tip clock.yaml --set system.options.serviceTime=1ms \
+    --load 520/s,660/s,950/s --trigger 0.9s..1.6s --tolerance 2ms --seeds 1 --out tips
+closed='import csv, sys
+rows = list(csv.DictReader(open(sys.argv[1])))
+assert len(rows) == 3
+for row in rows:
+    rho = float(row["load"]) / 1000
+    wanted = 1 + rho * (1 - rho) ** 2 / (3 * rho * rho - 3 * rho + 1)
+    assert abs(float(row["size"]) - wanted) <= 0.005, (row, wanted)'
+holds 'tip: the closed form' python3 -c "$closed" tips/report/data/tip.csv
+expect 0 'seed 1 +1\.2[12]' 'seed 2 +1\.2[12]' '2 of 2 ' -- squall tip clock.yaml --trigger 0.9s..1.6s
+tip_digest=$(sed -n 's/.*results\.sqlite  digest \([0-9a-f]*\)$/\1/p' "$log")
+runs_before=$(rows out/clock-tip/results.sqlite 'SELECT count(*) FROM run')
+expect 0 'of the runs were done before' "digest $tip_digest" -- squall tip clock.yaml --trigger 0.9s..1.6s -j1
+holds 'tip: nothing is run again' [ "$(rows out/clock-tip/results.sqlite 'SELECT count(*) FROM run')" = "$runs_before" ]
+holds 'tip: a search is short' [ "$runs_before" -le 22 ]
+expect 3 'sticks at the smallest' -- squall tip clock.yaml --trigger 1.5s..2s --seeds 1 --out tip1
+expect 3 'does not stick at the largest' -- squall tip clock.yaml --trigger 0.5s..1s --seeds 1 --out tip2
+expect 3 'fails without the trigger' -- squall tip clock.yaml --trigger 0.5s..2s --set load.web.rate=320/s --seeds 1 --out tip3
+
+# A loop: beyond the capacity it goes, below half of it or a third of it it comes back.
+loop=$root/scenarios/metastable/hysteresis.yaml
+expect 0 '5 levels, 85/s to 310/s and back, 65s each  2 cells × 1 seed' '^ +tips at +310/s$' '^ +returns at 135/s$' '^ +returns at 85/s$' \
+    'returns at 135/s \(hidden capacity 150/s\)' 'difference 0 levels' '^ +135 +135 +135 +1 +1 +0 +-$' -- \
+    squall hysteresis "$loop" --load 85/s,100/s,135/s,200/s,310/s --seeds 1 --table
+loop_digest=$(sed -n 's/.*results\.sqlite  digest \([0-9a-f]*\)$/\1/p' "$log")
+loop_run=$(sed -n 's/^  a run     //p' "$log")
+expect 0 'digest is the stored one' -- sh -c "$loop_run"
+expect 0 '2 of the runs were done before' "digest $loop_digest" -- \
+    squall hysteresis "$loop" --load 85/s,100/s,135/s,200/s,310/s --seeds 1 -j1
+holds 'hysteresis: a picture for each cell' [ "$(ls out/hysteresis-hysteresis/report/img | grep -c hysteresis-)" -eq 2 ]
+holds 'hysteresis: its data' grep -q '^310,0,0,' out/hysteresis-hysteresis/report/data/hysteresis-1-up.csv
+cp -r out/hysteresis-hysteresis/report first-loop
+expect 0 'index.html' -- squall report out/hysteresis-hysteresis
+holds 'hysteresis: the report is the same again' diff -r first-loop out/hysteresis-hysteresis/report
+expect 0 'warning: in half a dwell of 10s' '--dwell 65s is enough' -- \
+    squall hysteresis "$loop" --load 100/s,310/s --seeds 1 --dwell 10s --out loop1
+expect 0 'warning: the queue has no limit' 'returns at none' '1 of 1 seeds were not back' -- \
+    squall hysteresis clock.yaml --load 100/s,310/s --seeds 1 --out loop2
+expect 0 'theory     says nothing of this scenario' 'tips at +none' '!returns at' -- \
+    squall hysteresis storm.yaml --set system.model=sqlite-single --set system.options={} --set system.nodes=1 \
+    --load 5/s,10/s --seeds 1 --set client.retry.maxAttempts=1 --out loop3
+expect 3 '1 run has no whole series' -- \
+    squall hysteresis clock.yaml --load 100/s,310/s --seeds 1 --dwell 20s --set time.eventLimit=1000 --out loop4
+expect 2 'give --load FROM' -- squall hysteresis tiny.yaml
+expect 2 'rates, such as 50/s' -- squall hysteresis clock.yaml --load 50/s
+expect 2 'rates, such as 50/s' -- squall hysteresis clock.yaml --load 5s..10s
+expect 2 "the ramp is of 'load.web.rate', not of 'load.app.rate'" -- squall hysteresis clock.yaml --load load.app.rate=5/s..9/s
+expect 2 '--dwell: duration .5. has no unit' -- squall hysteresis clock.yaml --dwell 5
+expect 2 'is shorter than 1ms' -- squall hysteresis clock.yaml --dwell 5us
+expect 2 'is not above 0% and at most 100%' -- squall hysteresis clock.yaml --ratio 101%
+expect 2 'more than one scenario' -- squall hysteresis clock.yaml tiny.yaml
+
+# Recovery takes [rho (2D - T) - T] / (1 - 2 rho), and a window or two.
+expect 0 '^ +120/s +1 of 1 +3[3-5][.5]*s +33s +\+[012]\.' '^ +135/s +1 of 1 +7[5-7][.5]*s +75.5s +\+[012]\.' \
+    '^ +160/s +0 of 1 +> 250s +never +as expected' 'largest difference to theory [0-2]\.?[0-9]*s, over 2 points' -- \
+    squall recovery clock.yaml --load 120/s,135/s,160/s --trigger 10s --seeds 1 --set time.limit=135s
+recovery_digest=$(sed -n 's/.*results\.sqlite  digest \([0-9a-f]*\)$/\1/p' "$log")
+expect 0 '3 of the runs were done before' "digest $recovery_digest" -- \
+    squall recovery clock.yaml --load 120/s,135/s,160/s --trigger 10s --seeds 1 --set time.limit=135s -j1
+holds 'recovery: its data' grep -q '^120,3[345]' out/clock-recovery/report/data/recovery-median-1.csv
+holds 'recovery: what is not back' grep -q '^160,250,' out/clock-recovery/report/data/recovery-censored-1.csv
+expect 0 '^ +60/s +2s +1 of 1' '^ +60/s +4s +1 of 1' -- squall recovery clock.yaml --load 60/s --trigger 2s,4s --seeds 1 --out recovery2
+expect 0 'unstable without a trigger' -- squall recovery clock.yaml --load 320/s --seeds 1 --out recovery3
+expect 2 'has no .metastability. block' -- squall recovery tiny.yaml
+expect 2 'at most 6 sizes' -- squall recovery clock.yaml --load 60/s --trigger 1s..7s/7
+expect 2 "'load.web.rate' is the axis --load already" -- squall recovery clock.yaml --trigger load.web.rate=1/s
+
+# ---------------------------------------------------------------------------------- estimates of a fleet
+cat >fleet.yaml <<'EOF'
+squall: 1
+name: fleet
+description: three machines that fail
+system: {model: server, nodes: 3}
+availability:
+  life: {mean: 99h}
+  repair: {mean: 1h}
+  services: [{name: any-copy, needed: any}, {name: writes, needed: majority, failover: 10s}]
+  estimator: is
+seeds: 1..40
+EOF
+expect 0 'any-copy +1e-06 +exact +31.56 s +exact +0.0263 +40$' 'writes +0.0003269 +exact +2.865 h +exact' '!CELLS' '!CHECKS' '^PASS' -- \
+    squall run fleet.yaml --set availability.estimator=exact --out f-exact
+expect 0 'writes +0.00032[67][0-9]* +0.000326[0-9]* .. 0.0003[0-9]+ +2.8[0-9]+ h +is .* 40  [0-9]+ hits' '!longest outage' '!wider' -- \
+    squall run fleet.yaml --out f-is
+expect 0 'any-copy .* 10  [0-9]+ hits' '!NONDETERMINISM' '^PASS' -- squall run fleet.yaml --quick --recheck 100% --out f-quick
+expect 0 'any-copy +none seen +<= [0-9.e-]+ +<= [0-9.]+ (s|min|h) +crude +- +1$' 'no outage was seen: only the bound' '!fs' -- \
+    squall run fleet.yaml --set system.nodes=8 --set availability.estimator=crude --seed 1 --out f-bound
+# The longest outage of a splitting comes with the path of its trajectory, which can be replayed from nothing.
+expect 0 'longest outage [0-9.]+ h: squall replay fleet.yaml' -- \
+    squall run fleet.yaml --set availability.estimator=restart --seed 1..3 --out f-restart
+for name in any-copy writes; do
+    line=$(sed -n "s/^ *longest outage .* h: \\(squall replay .* --service $name\\)\$/\\1/p" "$log" | head -n 1)
+    cp "$log" split.log
+    expect 0 'machine [0-2] fails' 'of 3 there  DOWN' 'longest outage' 'digest is the stored one' -- sh -c "$line"
+    expect 4 'NONDETERMINISM: the expected digest is 0123456789abcdef' -- sh -c "$line --expect-hash 0123456789abcdef"
+    cp split.log "$log"
+done
+expect 0 'digest [0-9a-f]{16}, [0-9]+ events, until' -- \
+    squall replay fleet.yaml --set availability.estimator=restart --seed 0x2a/3 --trace text
+expect 2 'is no path of a trajectory' -- squall replay fleet.yaml --seed 42/x
+expect 2 'branch 99999, number 2 of the path, is never made' -- squall replay fleet.yaml --seed 42/3/99999
+expect 2 "no service 'reads'" -- squall replay fleet.yaml --seed 42/3 --service reads
+expect 2 'has no fleet' -- squall replay tiny.yaml --seed 42/3
+expect 0 'writes: unavailability 0.000[0-9]+' 'digest is the stored one' -- squall replay fleet.yaml --seed 3 --out f-is
+for estimator in crude is restart; do
+    expect 0 'same 1 records' '8 seeds with -j1 and -j4 +same results' '^deterministic: nothing leaked' -- \
+        squall doctor fleet.yaml --seed 3 --set availability.estimator=$estimator
+done
+# Campaigns that stop when the estimate is precise enough stop at the same seed with any number of workers, and when
+# they were interrupted; two cells are compared seed by seed.
+cat >crews.yaml <<'EOF'
+squall: 1
+name: crews
+description: one repair crew and two
+system: {model: server, nodes: 3}
+availability:
+  life: {mean: 99h}
+  repair: {mean: 1h}
+  services: [{name: writes}]
+  estimator: restart
+  precision: {halfWidth: 4%, minRuns: 5}
+seeds: 1..400
+sweep: {availability.crews: [1, 2]}
+EOF
+expect 0 'crews=1 +writes .* (6|8|12|18|26|39|58|87|130)  [0-9]+ hits' 'for that it is 14 % wider' '[0-9]+ runs were not needed' \
+    'DIFFERENCE +crews=1 less crews=2' 'writes +[0-9.]+ (h|min|s) a year \+- .*paired t' '!interrupted' -- \
+    squall run crews.yaml -j1 --out p1
+precise_digest=$(digest_of "$log")
+expect 0 "$precise_digest" -- squall run crews.yaml -j4 --out p4
+expect 3 'runs were not started \(time budget\)' -- squall run crews.yaml -j2 --time-budget 0s --out p2
+expect 0 '!were not needed' -- squall run crews.yaml -j2 --seed 1..3 --out p2
+expect 0 "$precise_digest" '[0-9]+ runs were not needed' -- squall run crews.yaml -j2 --out p2
+expect 0 "$precise_digest" 'of the runs were done before' '[0-9]+ runs were not needed' -- squall run crews.yaml -j3 --out p2
+expect 0 'writes +0.000298 +exact .* 1$' '399 runs were not needed' -- \
+    squall run crews.yaml --set availability.crews=unlimited --set availability.estimator=exact --out p-exact
+expect 2 'minRuns' -- squall check crews.yaml --set availability.precision.minRuns=1
 
 # ---------------------------------------------------------------------------------------------- decomposition
 cat >parts.yaml <<'EOF'

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Longer campaigns than `make check` has time for: a thousand seeds of the storm on the leader, and every other
-# scenario with all its seeds. What is there already is not run again. The last line is `N passed, N failed`.
+# Longer campaigns than `make check` has time for: a thousand seeds of the storm on the leader, every other scenario with
+# all its seeds, and how often servers collapse by chance, beside theory. What is there already is not run again. The last
+# line is `N passed, N failed`.
 #   soak.sh SQUALL
 set -u
 cd "$(dirname "$0")/.."
@@ -19,5 +20,16 @@ campaign scenarios/start/leader-crash.yaml --seed 1..1000
 for scenario in scenarios/*/*.yaml; do
     [ "$scenario" = scenarios/start/leader-crash.yaml ] || campaign "$scenario"
 done
+if python3 tests/theory/collapse.py "$squall"; then
+    passed=$((passed + 1))
+else
+    failed=$((failed + 1))
+fi
+# How often the intervals of the estimators hold the exact answer, over 200 seeds each.
+if "$(dirname "$squall")/bench" coverage; then
+    passed=$((passed + 1))
+else
+    failed=$((failed + 1))
+fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

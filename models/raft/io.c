@@ -28,6 +28,7 @@
 #include <stdio.h>
 
 #include "../plant.h"
+#include "bytes.h"
 #include "wire.h"
 
 enum io_kind {
@@ -35,7 +36,8 @@ enum io_kind {
     JOB_CUT,     /* remove entries from `index` on */
     JOB_INSTALL, /* a snapshot that replaces the log */
     JOB_PRUNE,   /* remove whole segments before `index` */
-    JOB_PUT,     /* a snapshot of our own */
+    JOB_COMPACT,
+    JOB_PUT, /* a snapshot of our own */
     JOB_GET,
     JOB_WORK,
 };
@@ -160,6 +162,7 @@ static void job_run_callbacks(struct io_job *job)
         break;
     case JOB_CUT:
     case JOB_PRUNE:
+    case JOB_COMPACT:
         break;
     }
 }
@@ -298,6 +301,9 @@ static void write_job(struct io *io, struct io_job *job)
         }
         job_free(job);
         return;
+    case JOB_COMPACT:
+        status = io->is_broken ? SQ_E_IO : bolt_compact(io->store.bolt);
+        break;
     case JOB_PUT:
     case JOB_GET:
     case JOB_WORK:
@@ -306,7 +312,7 @@ static void write_job(struct io *io, struct io_job *job)
     }
     io->is_broken = io->is_broken || status != SQ_OK;
     job->status = error_of(io, status);
-    if (job->kind == JOB_CUT) {
+    if (job->kind == JOB_CUT || job->kind == JOB_COMPACT) {
         job_free(job);
     } else {
         job_done(job);
@@ -486,6 +492,20 @@ static int io_set_vote(struct raft_io *raft_io, raft_id server_id)
     return error_of(io, status);
 }
 
+/* The job that appends next, if it has room for an entry of so many bytes, or a new one. */
+static struct io_job *append_job(struct io *io, size_t size)
+{
+    struct io_job *job = io->writes.last;
+    bool is_limited = io->append_bytes > 0 && io->raft->state == RAFT_LEADER;
+    bool is_full = job != NULL && is_limited && job->batch.size > 0 &&
+                   job->batch.size + STORE_RECORD_HEADER + pad8(size) > io->append_bytes;
+    if (job == NULL || job->kind != JOB_APPEND || is_full) {
+        job = job_new(io, JOB_APPEND);
+        submit_write(io, job);
+    }
+    return job;
+}
+
 static int io_append(struct raft_io *raft_io, struct raft_io_append *request,
                      const struct raft_entry entries[], unsigned n, raft_io_append_cb on_appended)
 {
@@ -496,18 +516,16 @@ static int io_append(struct raft_io *raft_io, struct raft_io_append *request,
         io->next_index > io->durable_end + 1) {
         raft_io->truncate(raft_io, io->next_index - 1);
     }
-    struct io_job *job = io->writes.last;
-    bool is_new = job == NULL || job->kind != JOB_APPEND;
-    if (is_new) {
-        job = job_new(io, JOB_APPEND);
-    }
+    struct io_job *job = NULL;
     for (unsigned i = 0; i < n; i++) {
         const struct raft_entry *entry = &entries[i];
+        job = append_job(io, entry->buf.len);
         uint64_t hash = store_batch_add(env, &job->batch, io->next_index, entry->term, entry->type,
                                         entry->buf.base, entry->buf.len);
         env->trace->see(env, SQ_SEE_APPEND, io->next_index, entry->term, hash, NULL);
         io->next_index++;
     }
+    assert(job != NULL);
     if (raft_last_index(io->raft) != io->next_index - 1 && !io->is_broken) {
         env->trace->always(env, false, "raft.append-follows-log",
                            "libraft appended entries to the disk at another index than in memory");
@@ -518,9 +536,6 @@ static int io_append(struct raft_io *raft_io, struct raft_io_append *request,
             env->mem->realloc(env, job->appends, job->append_capacity * sizeof(*job->appends));
     }
     job->appends[job->append_count++] = (struct io_append){request, on_appended};
-    if (is_new) {
-        submit_write(io, job);
-    }
     return 0;
 }
 
@@ -775,7 +790,7 @@ static int io_start(struct raft_io *raft_io, unsigned msecs, raft_io_tick_cb on_
     struct sq_env *env = io->env;
     io->on_tick = on_tick;
     io->on_receive = on_receive;
-    io->tick_every = (sq_time)msecs * 1000000;
+    io->tick_every = io->tick_wanted > 0 ? io->tick_wanted : (sq_time)msecs * 1000000;
     /* A phase of its own, or all nodes would time out in lock-step. */
     sq_time phase = 1 + (sq_time)env->rand->below(env, (uint64_t)io->tick_every);
     if (!(PLANTED(env, NO_TICK_AFTER_RESTART) && env->incarnation > 1)) {
@@ -804,11 +819,25 @@ static int io_random(struct raft_io *raft_io, int min, int max)
     return max <= min ? min : min + (int)env->rand->below(env, (uint64_t)(max - min));
 }
 
-enum sq_status io_open(struct io *io, struct sq_env *env, struct raft *raft, uint64_t segment_bytes,
-                       uint64_t tick_tag, void (*on_settle)(void *context), void *context)
+void io_compact(struct io *io)
+{
+    if (io->store.bolt != NULL) {
+        submit_write(io, job_new(io, JOB_COMPACT));
+    }
+}
+
+enum sq_status io_open(struct io *io, struct sq_env *env, struct raft *raft,
+                       const struct io_options *options, void (*on_settle)(void *context),
+                       void *context)
 {
     *io = (struct io){
-        .env = env, .raft = raft, .tick_tag = tick_tag, .on_settle = on_settle, .context = context};
+        .env = env,
+        .raft = raft,
+        .append_bytes = options->append_bytes,
+        .tick_tag = options->tick_tag,
+        .on_settle = on_settle,
+        .context = context,
+    };
     io->raft_io = (struct raft_io){
         .version = 2,
         .impl = io,
@@ -834,5 +863,5 @@ enum sq_status io_open(struct io *io, struct sq_env *env, struct raft *raft, uin
         io->peers[i] = (struct io_peer){0};
         snprintf(io->peers[i].address, sizeof(io->peers[i].address), "%" PRIu32, i + 1);
     }
-    return store_open(&io->store, env, segment_bytes, &io->image);
+    return store_open_with(&io->store, env, &options->store, &io->image);
 }

@@ -5,8 +5,8 @@
  *
  * What libraft may rely on:
  * - Entries are written by one fiber in the order of submission, all that are waiting in one write
- *   and one sync; their call-backs come in that order, later, on the main fiber. A truncation
- *   waits for the entries before it.
+ *   and one sync (a leader's, as many as append_bytes allows); their call-backs come in that order,
+ * later, on the main fiber. A truncation waits for the entries before it.
  * - set_term and set_vote return when the disk has synced them; the node handles nothing else
  *   meanwhile.
  * - No call-back runs inside the call that it belongs to: io_run_sends runs those of messages at
@@ -43,6 +43,13 @@ struct io_queue {
     struct io_job *last;
 };
 
+struct io_options {
+    struct store_options store;
+    uint64_t
+        append_bytes; /* most bytes of records that share a write of the log; 0: all that wait */
+    uint64_t tick_tag;
+};
+
 struct io {
     struct raft_io raft_io;
     struct sq_env *env;
@@ -51,6 +58,7 @@ struct io {
     struct store store;
     struct store_image image; /* between io_open and raft_start */
     struct store_batch bootstrap;
+    uint64_t append_bytes;
     uint64_t term;        /* as durable */
     uint64_t next_index;  /* of the next entry submitted */
     uint64_t durable_end; /* last index that was reported durable */
@@ -66,6 +74,7 @@ struct io {
     uint32_t send_capacity;
     uint8_t *scratch;
     size_t scratch_size;
+    sq_time tick_wanted; /* set before raft_start; 0: what raft asks for */
     sq_time tick_every;
     uint64_t tick_tag;
     raft_io_tick_cb on_tick;
@@ -81,8 +90,11 @@ struct io {
 
 /* Reads the disk (blocks) and prepares io->raft_io for raft_init. Status and text as store_open;
  * io->image.is_empty says that raft_bootstrap is due. `raft` must stay where it is. */
-enum sq_status io_open(struct io *io, struct sq_env *env, struct raft *raft, uint64_t segment_bytes,
-                       uint64_t tick_tag, void (*on_settle)(void *context), void *context);
+enum sq_status io_open(struct io *io, struct sq_env *env, struct raft *raft,
+                       const struct io_options *options, void (*on_settle)(void *context),
+                       void *context);
+/* Copies the file of the log anew, after all writes that wait; only with a log in bolt. */
+void io_compact(struct io *io);
 /* A message from node `from` (of the whole system). Malformed ones and those from outside the
  * group are dropped. */
 void io_deliver(struct io *io, sq_node from, const void *data, size_t size);

@@ -254,6 +254,11 @@ static void model_request(struct sq_env *env, const struct sq_request *request)
     replica_request(env->state, request);
 }
 
+static void model_signal(struct sq_env *env, const char *name, int64_t value)
+{
+    replica_signal(env->state, name, value);
+}
+
 static void model_timer(struct sq_env *env, uint64_t tag)
 {
     replica_timer(env->state, tag);
@@ -275,4 +280,5 @@ const struct sq_model model_raft = {
     .deliver = model_deliver,
     .request = model_request,
     .timer = model_timer,
+    .signal = model_signal,
 };

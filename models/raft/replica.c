@@ -31,6 +31,7 @@ struct replica_operation {
     struct replica *replica;
     struct replica_operation *next;
     struct sq_reply_to to;
+    sq_time submitted;
 };
 
 struct replica_barrier {
@@ -140,11 +141,22 @@ static enum sq_status status_of(int result)
     }
 }
 
+/* How long the leader took, where the store of the log is what is looked at. */
+static void show_commit(struct replica *replica, const struct replica_operation *operation)
+{
+    struct sq_env *env = replica->env;
+    if (replica->io.store.bolt != NULL) {
+        sq_time took = env->clock->monotonic(env) - operation->submitted;
+        env->trace->see(env, SQ_SEE_GAUGE, (uint64_t)(took / 1000), 0, 0, "raft.commit-us");
+    }
+}
+
 static void on_applied(struct raft_apply *request, int status, void *result)
 {
     struct replica_operation *operation = (struct replica_operation *)request;
     struct replica *replica = operation->replica;
     if (status == 0) {
+        show_commit(replica, operation);
         replica->machine->on_applied(replica, operation->to, result);
     } else {
         replica_answer(replica, operation->to, status_of(status), 0);
@@ -164,6 +176,7 @@ static struct replica_operation *operation_new(struct replica *replica, struct s
     memset(operation, 0, sizeof(*operation));
     operation->replica = replica;
     operation->to = to;
+    operation->submitted = replica->env->clock->monotonic(replica->env);
     return operation;
 }
 
@@ -254,6 +267,16 @@ void replica_timer(struct replica *replica, uint64_t tag)
     }
 }
 
+void replica_signal(struct replica *replica, const char *name, int64_t value)
+{
+    (void)value;
+    if (strcmp(name, "compact") == 0) {
+        io_compact(&replica->io);
+    } else {
+        replica->env->trace->log(replica->env, "raft: no such signal");
+    }
+}
+
 uint64_t replica_applying(struct replica *replica, const struct raft_buffer *buffer, uint64_t *hash)
 {
     struct sq_env *env = replica->env;
@@ -320,6 +343,7 @@ static bool configure(struct replica *replica)
     raft_set_snapshot_trailing(raft, (unsigned)trailing);
     raft_set_pre_vote(raft, options[REPLICA_PRE_VOTE].number != 0);
     replica->election_timeout = election_ms * 1000000;
+    replica->io.tick_wanted = options[REPLICA_TICK_INTERVAL].number;
     replica->has_lease_reads = options[REPLICA_READS].number == 1;
     return true;
 }
@@ -346,6 +370,28 @@ static int start_raft(struct replica *replica)
     return result == 0 ? raft_start(&replica->raft) : result;
 }
 
+static struct io_options io_options_of(const struct sq_env *env)
+{
+    const struct sq_value *options = env->options;
+    bool is_aged = env->self - env->group_first < options[REPLICA_AGED_NODES].number;
+    return (struct io_options){
+        .store =
+            {
+                .segment_bytes = (uint64_t)options[REPLICA_SEGMENT_SIZE].number,
+                .is_bolt = options[REPLICA_LOG_STORE].number != 0,
+                .bolt =
+                    {
+                        .skips_freelist = options[REPLICA_NO_FREELIST_SYNC].number != 0,
+                        .commit_cost = options[REPLICA_COMMIT_COST].number,
+                        .list_cost = options[REPLICA_LIST_COST].number,
+                    },
+                .aged_pages = is_aged ? (uint64_t)options[REPLICA_AGED_PAGES].number : 0,
+            },
+        .append_bytes = (uint64_t)options[REPLICA_APPEND_BYTES].number,
+        .tick_tag = TICK_TAG,
+    };
+}
+
 enum sq_status replica_boot(struct replica *replica, struct sq_env *env, const struct raft_fsm *fsm,
                             const struct replica_machine *machine)
 {
@@ -355,9 +401,9 @@ enum sq_status replica_boot(struct replica *replica, struct sq_env *env, const s
     replica->fsm.data = replica;
     replica->machine = machine;
     replica->booted = env->clock->monotonic(env);
-    enum sq_status status = io_open(&replica->io, env, &replica->raft,
-                                    (uint64_t)env->options[REPLICA_SEGMENT_SIZE].number, TICK_TAG,
-                                    settle_after_disk, replica);
+    const struct io_options options = io_options_of(env);
+    enum sq_status status =
+        io_open(&replica->io, env, &replica->raft, &options, settle_after_disk, replica);
     if (status == SQ_E_INVALID) {
         env->trace->see(env, SQ_SEE_INTEGRITY, 0, 0, 0, replica->io.image.problem);
     }

@@ -31,15 +31,23 @@ enum {
     REPLICA_SEGMENT_SIZE,
     REPLICA_READS,
     REPLICA_EMPTY_DISK,
+    REPLICA_LOG_STORE,
+    REPLICA_APPEND_BYTES,
+    REPLICA_NO_FREELIST_SYNC,
+    REPLICA_AGED_NODES,
+    REPLICA_AGED_PAGES,
+    REPLICA_COMMIT_COST,
+    REPLICA_LIST_COST,
+    REPLICA_TICK_INTERVAL,
     REPLICA_OPTION_COUNT,
 };
 
 #define REPLICA_OPTIONS                                                                            \
     {"electionTimeout", SQ_OPTION_DURATION, "1s", NULL,                                            \
-     "base of the election timeout; each is drawn from once to twice this, in steps of "           \
-     "heartbeatTimeout"},                                                                          \
+     "base of the election timeout; each is drawn from once to twice this, and seen to have run "  \
+     "out at a tick"},                                                                             \
         {"heartbeatTimeout", SQ_OPTION_DURATION, "100ms", NULL,                                    \
-         "idle leader's messages, and the only tick of raft"},                                     \
+         "idle leader's messages, and by default the tick of raft"},                               \
         {"snapshotThreshold", SQ_OPTION_COUNT, "1024", NULL,                                       \
          "applied entries between two snapshots"},                                                 \
         {"snapshotTrailing", SQ_OPTION_COUNT, "2048", NULL,                                        \
@@ -49,10 +57,28 @@ enum {
          "size at which a new file of the log is begun"},                                          \
         {"reads", SQ_OPTION_CHOICE, "log", "log|lease",                                            \
          "reads as log entries, or from a leader with a lease"},                                   \
+        {"emptyDisk", SQ_OPTION_CHOICE, "join", "join|bootstrap",                                  \
+         "what a node that comes back with an empty disk does: wait for the leader, or start "     \
+         "as a founding member again"},                                                            \
+        {"logStore", SQ_OPTION_CHOICE, "segments", "segments|bolt",                                \
+         "files of raft's log: segments that are appended to, or one file with a B+tree and a "    \
+         "list of free pages, as BoltDB's"},                                                       \
+        {"appendBytes", SQ_OPTION_SIZE, "0B", NULL,                                                \
+         "most bytes that share one write of the leader's log; 0B: all that wait"},                \
+        {"noFreelistSync", SQ_OPTION_BOOLEAN, "false", NULL,                                       \
+         "logStore bolt: do not write the list of free pages (bbolt's NoFreelistSync)"},           \
+        {"agedNodes", SQ_OPTION_COUNT, "0", NULL,                                                  \
+         "logStore bolt: so many nodes, from the first, begin with a file that was large once"},   \
+        {"agedPages", SQ_OPTION_COUNT, "100000", NULL,                                             \
+         "logStore bolt: free pages in their files, written and deleted before the first boot"},   \
+        {"commitCost", SQ_OPTION_DURATION, "20us", NULL,                                           \
+         "logStore bolt: processor time of a transaction"},                                        \
+        {"listCost", SQ_OPTION_DURATION, "600ns", NULL,                                            \
+         "logStore bolt: processor time of a transaction for each thousand free pages"},           \
     {                                                                                              \
-        "emptyDisk", SQ_OPTION_CHOICE, "join", "join|bootstrap",                                   \
-            "what a node that comes back with an empty disk does: wait for the leader, or start "  \
-            "as a founding member again"                                                           \
+        "tickInterval", SQ_OPTION_DURATION, "0s", NULL,                                            \
+            "between two ticks of raft, which sees its timers run out only then; 0: "              \
+            "heartbeatTimeout, as raft asks for"                                                   \
     }
 
 struct replica;
@@ -100,6 +126,8 @@ enum sq_status replica_boot(struct replica *replica, struct sq_env *env, const s
 void replica_deliver(struct replica *replica, sq_node from, const void *data, size_t size);
 void replica_request(struct replica *replica, const struct sq_request *request);
 void replica_timer(struct replica *replica, uint64_t tag);
+/* `compact` copies the log's file anew, with logStore bolt. Others mean nothing. */
+void replica_signal(struct replica *replica, const char *name, int64_t value);
 
 /* For the state machine: */
 

@@ -32,6 +32,7 @@
 #include "../plant.h"
 #include "bytes.h"
 #include "checksum.h"
+#include "store_bolt.h"
 
 #define FORMAT_VERSION 1
 #define META_MAGIC     UINT32_C(0x54454d52) /* "RMET" */
@@ -122,9 +123,8 @@ static void record_encode(uint8_t *at, uint64_t synced, const struct store_recor
     memset(at + record->size, 0, pad8(record->size) - record->size);
 }
 
-/* False when there is no valid record at `offset`. */
-static bool record_decode(const uint8_t *bytes, size_t size, size_t offset,
-                          struct store_record *record, uint64_t *synced)
+bool store_record_decode(const uint8_t *bytes, size_t size, size_t offset,
+                         struct store_record *record, uint64_t *synced)
 {
     if (size < STORE_RECORD_HEADER || offset > size - STORE_RECORD_HEADER) {
         return false;
@@ -167,7 +167,7 @@ bool store_scan(const uint8_t *bytes, size_t size, const struct store_segment *s
     struct store_record record;
     uint64_t synced;
     bool is_begun = segment_header_is_valid(bytes, size, segment);
-    while (is_begun && record_decode(bytes, size, offset, &record, &synced) &&
+    while (is_begun && store_record_decode(bytes, size, offset, &record, &synced) &&
            record.index == index) {
         if (visit != NULL) {
             visit(context, &record);
@@ -180,7 +180,7 @@ bool store_scan(const uint8_t *bytes, size_t size, const struct store_segment *s
     for (size_t at = offset; at < size; at += 8) {
         bool is_out_of_place =
             is_begun && at == offset; /* valid, but not the one that belongs here */
-        if (record_decode(bytes, size, at, &record, &synced) &&
+        if (store_record_decode(bytes, size, at, &record, &synced) &&
             (is_out_of_place || synced >= index)) {
             return false;
         }
@@ -245,6 +245,9 @@ bool store_batch_next(const struct store_batch *batch, size_t *offset, struct st
 
 enum sq_status store_set_meta(struct store *store, uint64_t term, uint64_t vote)
 {
+    if (store->bolt != NULL) {
+        return store_bolt_set_meta(store, term, vote);
+    }
     struct sq_env *env = store->env;
     bool is_new = store->meta_file == 0;
     if (is_new) {
@@ -383,6 +386,9 @@ enum sq_status store_append(struct store *store, const struct store_batch *batch
     struct sq_env *env = store->env;
     assert(batch->size > 0);
     assert(batch->first_index == store->last_index + 1);
+    if (store->bolt != NULL) {
+        return store_bolt_append(store, batch);
+    }
     enum sq_status status = SQ_OK;
     struct store_segment *segment = last_segment(store);
     bool is_new = segment == NULL || segment->size >= store->segment_bytes;
@@ -477,6 +483,9 @@ enum sq_status store_cut(struct store *store, uint64_t index)
     if (index > store->last_index) {
         return SQ_OK;
     }
+    if (store->bolt != NULL) {
+        return store_bolt_cut(store, index);
+    }
     enum sq_status status = SQ_OK;
     bool is_whole = false; /* what is left needs no cutting */
     while (status == SQ_OK && store->segment_count > 0 &&
@@ -496,6 +505,9 @@ enum sq_status store_cut(struct store *store, uint64_t index)
 
 enum sq_status store_reset(struct store *store, uint64_t index, uint64_t term)
 {
+    if (store->bolt != NULL) {
+        return store_bolt_reset(store, index, term);
+    }
     enum sq_status status = SQ_OK;
     while (status == SQ_OK && store->segment_count > 0) {
         status = drop_segment(store);
@@ -511,6 +523,9 @@ enum sq_status store_prune(struct store *store, uint64_t index)
 {
     struct sq_env *env = store->env;
     uint32_t count = 0;
+    if (store->bolt != NULL) {
+        return store_bolt_prune(store, index);
+    }
     while (count + 1 < store->segment_count && store->segments[count + 1].first_index <= index) {
         char name[NAME_SIZE];
         log_name(name, store->segments[count].first_index);
@@ -660,6 +675,7 @@ struct loader {
     uint64_t *snapshots; /* indexes, ascending */
     uint32_t snapshot_count;
     size_t record_capacity;
+    uint64_t prev_term; /* of the entry before the first record */
 };
 
 static enum sq_status corrupt(struct loader *loader, const char *what, const char *name,
@@ -835,8 +851,15 @@ static enum sq_status load_segment(struct loader *loader, uint64_t first_index, 
 
 /* A snapshot replaces the log when the log does not hold its last entry: the crash of an
  * installation. */
-static bool log_fits_snapshot(const struct store *store, const struct store_image *image)
+static bool log_fits_snapshot(const struct loader *loader)
 {
+    const struct store *store = loader->store;
+    const struct store_image *image = loader->image;
+    if (image->record_count == 0 && store->bolt != NULL) {
+        /* The file says what an empty log follows. */
+        return image->first_index == store->snapshot_index + 1 &&
+               loader->prev_term == store->snapshot_term;
+    }
     if (store->snapshot_index == 0 || image->record_count == 0) {
         return true;
     }
@@ -845,27 +868,36 @@ static bool log_fits_snapshot(const struct store *store, const struct store_imag
         return false;
     }
     if (image->first_index == store->snapshot_index + 1) {
-        return store->segments[0].prev_term == store->snapshot_term;
+        return loader->prev_term == store->snapshot_term;
     }
     return image->records[store->snapshot_index - image->first_index].term == store->snapshot_term;
 }
 
-static enum sq_status load_log(struct loader *loader)
+static enum sq_status load_segments(struct loader *loader)
 {
     struct store *store = loader->store;
-    struct store_image *image = loader->image;
     enum sq_status status = SQ_OK;
     for (uint32_t i = 0; status == SQ_OK && i < loader->log_count; i++) {
         status = load_segment(loader, loader->logs[i], i + 1 == loader->log_count);
     }
-    if (status != SQ_OK) {
-        return status;
+    if (status == SQ_OK && store->segment_count > 0) {
+        loader->prev_term = store->segments[0].prev_term;
     }
-    if (image->record_count > 0 && image->first_index > store->snapshot_index + 1) {
+    return status;
+}
+
+/* The log has been read: it must go with the snapshot. */
+static enum sq_status fit_log(struct loader *loader)
+{
+    struct store *store = loader->store;
+    struct store_image *image = loader->image;
+    enum sq_status status = SQ_OK;
+    bool is_known = image->record_count > 0 || store->bolt != NULL; /* where the log begins */
+    if (is_known && image->first_index > store->snapshot_index + 1) {
         return corrupt(loader, "entries before the log are missing", "raft.log",
                        image->first_index);
     }
-    if (!log_fits_snapshot(store, image)) {
+    if (!log_fits_snapshot(loader)) {
         image->record_count = 0;
         status = store_reset(store, store->snapshot_index, store->snapshot_term);
     }
@@ -878,6 +910,9 @@ static enum sq_status load_log(struct loader *loader)
     const struct store_record *last = &image->records[image->record_count - 1];
     store->last_index = last->index;
     store->last_term = last->term;
+    if (store->bolt != NULL) {
+        return SQ_OK;
+    }
     if (store->file == 0) {
         status = open_segment(store);
     }
@@ -905,19 +940,31 @@ static enum sq_status judge(struct loader *loader)
     return SQ_OK;
 }
 
-enum sq_status store_open(struct store *store, struct sq_env *env, uint64_t segment_bytes,
-                          struct store_image *image)
+enum sq_status store_open_with(struct store *store, struct sq_env *env,
+                               const struct store_options *options, struct store_image *image)
 {
-    *store = (struct store){.env = env, .segment_bytes = segment_bytes};
+    *store = (struct store){
+        .env = env, .segment_bytes = options->segment_bytes, .aged_pages = options->aged_pages};
     *image = (struct store_image){0};
     struct loader loader = {.store = store, .image = image};
     list_names(&loader);
-    enum sq_status status = load_meta(store, image);
-    if (status == SQ_OK) {
+    enum sq_status status = SQ_OK;
+    if (options->is_bolt) {
         status = load_snapshot(&loader);
+        if (status == SQ_OK) {
+            status = store_bolt_open(store, &options->bolt, image, &loader.prev_term);
+        }
+    } else {
+        status = load_meta(store, image);
+        if (status == SQ_OK) {
+            status = load_snapshot(&loader);
+        }
+        if (status == SQ_OK) {
+            status = load_segments(&loader);
+        }
     }
     if (status == SQ_OK) {
-        status = load_log(&loader);
+        status = fit_log(&loader);
     }
     if (status == SQ_OK) {
         status = judge(&loader);
@@ -928,6 +975,13 @@ enum sq_status store_open(struct store *store, struct sq_env *env, uint64_t segm
     env->mem->free(env, loader.logs);
     env->mem->free(env, loader.snapshots);
     return status;
+}
+
+enum sq_status store_open(struct store *store, struct sq_env *env, uint64_t segment_bytes,
+                          struct store_image *image)
+{
+    const struct store_options options = {.segment_bytes = segment_bytes};
+    return store_open_with(store, env, &options, image);
 }
 
 void store_image_release(struct store *store, struct store_image *image)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Store: what a raft node keeps on its disk: term and vote, the log in segments, and the last
- * snapshot. FORMAT.md describes the bytes and what a crash can leave behind.
+ * Store: what a raft node keeps on its disk: term and vote, the log, and the last snapshot.
+ * FORMAT.md describes the bytes and what a crash can leave behind. Term, vote and log are files of
+ * our own (log in segments) or one file of bolt.h (store_bolt.h); snapshots are the same for both.
  *
  * All functions block in virtual time. Term and vote belong to the main fiber, the log to the one
  * fiber that writes it, the snapshot to whoever puts it; these three may interleave, two calls of
@@ -9,7 +10,7 @@
 #ifndef SQUALL_MODELS_RAFT_STORE_H
 #define SQUALL_MODELS_RAFT_STORE_H
 
-#include "squall.h"
+#include "../boltlog/bolt.h"
 
 #define STORE_RECORD_HEADER  48
 #define STORE_SEGMENT_HEADER 32
@@ -63,9 +64,18 @@ struct store_batch {
     uint64_t last_term;
 };
 
+struct store_options {
+    uint64_t segment_bytes; /* a segment that is this large is followed by a new one */
+    bool is_bolt;           /* log, term and vote in one file of bolt.h instead; with: */
+    struct bolt_options bolt;
+    uint64_t aged_pages; /* a new file begins with so many free pages: it was larger once */
+};
+
 struct store {
     struct sq_env *env;
-    uint64_t segment_bytes; /* a segment that is this large is followed by a new one */
+    uint64_t segment_bytes;
+    struct bolt *bolt; /* NULL: segments */
+    uint64_t aged_pages;
     sq_file meta_file;
     uint64_t meta_counter;
     uint64_t last_index; /* of the durable log; the snapshot's when the log is empty */
@@ -84,6 +94,9 @@ struct store {
  * Release the image unless the caller gives up. */
 enum sq_status store_open(struct store *store, struct sq_env *env, uint64_t segment_bytes,
                           struct store_image *image);
+/* The general form. */
+enum sq_status store_open_with(struct store *store, struct sq_env *env,
+                               const struct store_options *options, struct store_image *image);
 void store_image_release(struct store *store, struct store_image *image);
 
 /* Durable when it returns SQ_OK. After an error the old or the new values may be found at the next
@@ -107,8 +120,8 @@ enum sq_status store_cut(struct store *store, uint64_t index);
 /* Durably removes the whole log, which goes on after a snapshot at (index, term). Errors as
  * store_append. */
 enum sq_status store_reset(struct store *store, uint64_t index, uint64_t term);
-/* Removes segments all of whose entries are before `index`, never the last segment. An error loses
- * nothing. */
+/* Removes segments all of whose entries are before `index`, never the last segment; of a bolt file
+ * all entries before `index`. An error loses nothing. */
 enum sq_status store_prune(struct store *store, uint64_t index);
 
 /* Makes `snapshot` durable, then removes older ones. After an error the old one still stands. */
@@ -117,6 +130,10 @@ enum sq_status store_put_snapshot(struct store *store, const struct store_snapsh
  * SQ_E_NOENT: there is none; SQ_E_INVALID: corrupt. */
 enum sq_status store_get_snapshot(struct store *store, struct store_snapshot *snapshot,
                                   uint8_t **bytes);
+
+/* Reads the record at `offset`: false when there is no valid one. It points into `bytes`. */
+bool store_record_decode(const uint8_t *bytes, size_t size, size_t offset,
+                         struct store_record *record, uint64_t *synced);
 
 /* Checks one segment's bytes: its header, and the records up to the first invalid one; *end is
  * where that is and *next_index the index that it should have. `visit` may be NULL. False when a

@@ -29,6 +29,7 @@ struct job {
     sq_fiber holder;
     enum sq_status status; /* of a failure */
     uint32_t in_flight;    /* requests in the server when it came, itself included */
+    uint64_t memory;       /* that it takes, in parts of a request */
     uint32_t size;
     uint8_t data[];
 };

@@ -24,11 +24,25 @@
  * costs errorCost, done by a worker before any waiting request is looked at, and only then is
  * answered. What is dropped silently because the queue is full costs nothing: nobody ran.
  *
- * Stalls. A heap of gcHeap requests fills by one with every request; when what was allocated since
- * the last collection reaches what live requests leave free, everything stops for gcPause +
+ * The pool of workers. Whom an idle pool calls matters when workers leave after keepAlive and new
+ * ones cost startCost: the one that came back last (mru) lets the others go and a burst finds a
+ * cold pool; the one that has waited longest (lru) keeps all of them. Those that are to leave do so
+ * when the next request comes.
+ *
+ * Stalls. A heap of gcHeap requests fills by one with every request; when one does not fit beside
+ * what was live at the last collection and was allocated since, everything stops for gcPause +
  * gcPausePerRequest * live. A service delayed by a stall is delayed by all of it: after its time
  * the worker waits for as long as it was stalled. The more requests wait, the longer the pauses and
- * the shorter the time between them. A stall is a span of time, whatever the capacity.
+ * the shorter the time between them. A stall is a span of time, whatever the capacity. A request
+ * that waits may weigh less than one that is served
+ * (gcWaiting). With gcUses: processor a collection is work of the processor instead, for which more
+ * workers than cores compete: services that were handed to it come first, then the collection, and
+ * nothing begins or ends its hold before that is done. On one core the capacity is then exactly
+ * 1 / (service + pause / (gcHeap - live)) (analysis/predict_laws.h: law_gc_capacity).
+ *
+ * What it shows: gauges server.queue (requests that wait), with keepAlive server.workers, and, when
+ * there is a heap, server.gc-share (of the time from the last but one collection to the last, in
+ * thousandths, at each).
  *
  * Not here: work that is taken back in the middle (a cancellation finds only requests that wait),
  * priorities, connections, more than one target. */
@@ -47,7 +61,11 @@ enum option {
     OPTION_SERVICE_LAW,
     OPTION_SERVICE_SPREAD,
     OPTION_SERVERS,
+    OPTION_WORKER_SELECTION,
+    OPTION_KEEP_ALIVE,
+    OPTION_START_COST,
     OPTION_USES,
+    OPTION_HOLD_TIME,
     OPTION_LOAD_FACTOR,
     OPTION_QUEUE_LIMIT,
     OPTION_ON_FULL,
@@ -65,6 +83,8 @@ enum option {
     OPTION_GC_HEAP,
     OPTION_GC_PAUSE,
     OPTION_GC_PAUSE_PER_REQUEST,
+    OPTION_GC_WAITING,
+    OPTION_GC_USES,
     OPTION_TARGET,
     OPTION_HOLDS_WORKER,
     OPTION_PROPAGATES_DEADLINE,
@@ -82,8 +102,18 @@ static const struct sq_option options[OPTION_COUNT] = {
                                "deviation of the logarithm, 100% = 1"},
     [OPTION_SERVERS] = {"servers", SQ_OPTION_COUNT, "1", NULL,
                         "requests served at once; each needs a core of the host (uses: processor)"},
+    [OPTION_WORKER_SELECTION] = {"workerSelection", SQ_OPTION_CHOICE, "mru", "mru|lru|random",
+                                 "which idle worker is called: the one that has been idle for the "
+                                 "shortest time, for the longest, or any"},
+    [OPTION_KEEP_ALIVE] = {"keepAlive", SQ_OPTION_DURATION, "0s", NULL,
+                           "a worker that has been idle for so long is gone; 0s: it stays"},
+    [OPTION_START_COST] = {"startCost", SQ_OPTION_DURATION, "0s", NULL,
+                           "work of a worker that is new, before its first request"},
     [OPTION_USES] = {"uses", SQ_OPTION_CHOICE, "processor", "processor|time",
                      "what a service takes: the host's processor, or time that just passes"},
+    [OPTION_HOLD_TIME] = {"holdTime", SQ_OPTION_DURATION, "0s", NULL,
+                          "after its service a request keeps its worker for so long, and no "
+                          "processor"},
     [OPTION_LOAD_FACTOR] = {"loadFactor", SQ_OPTION_PERCENT, "0%", NULL,
                             "a service takes this much longer for each other request in the "
                             "server when it begins"},
@@ -123,6 +153,12 @@ static const struct sq_option options[OPTION_COUNT] = {
                          "everything stops for so long at each collection"},
     [OPTION_GC_PAUSE_PER_REQUEST] = {"gcPausePerRequest", SQ_OPTION_DURATION, "0s", NULL,
                                      "and for so much longer for each request in the server"},
+    [OPTION_GC_WAITING] = {"gcWaiting", SQ_OPTION_PERCENT, "100%", NULL,
+                           "share of a request's memory that it takes while it waits; the rest is "
+                           "allocated by its service"},
+    [OPTION_GC_USES] = {"gcUses", SQ_OPTION_CHOICE, "time", "time|processor",
+                        "a collection stops everything for its time, or is work of the host's "
+                        "processor, before which nothing more begins or ends"},
     [OPTION_TARGET] = {"target", SQ_OPTION_TEXT, "", NULL,
                        "group that a request is passed to after its service; empty: none"},
     [OPTION_HOLDS_WORKER] = {"holdsWorker", SQ_OPTION_BOOLEAN, "true", NULL,
@@ -135,6 +171,10 @@ static const struct sq_option options[OPTION_COUNT] = {
 enum { ON_FULL_DROP, ON_FULL_REJECT };
 enum { CANCELLATION_NONE, CANCELLATION_CLIENT, CANCELLATION_DEADLINE };
 enum { USES_PROCESSOR, USES_TIME };
+enum { SELECT_MRU, SELECT_LRU, SELECT_RANDOM };
+enum { GC_USES_TIME, GC_USES_PROCESSOR };
+
+#define ONE_REQUEST (UINT64_C(1) << 32) /* of memory */
 
 /* A cancellation that is awaited. Timers are named by the number of their slot: an address in the
  * trace would differ from run to run. */
@@ -145,7 +185,10 @@ struct slot {
 
 struct worker {
     struct worker *next_idle;
+    struct worker *next_stopped;
     sq_fiber fiber;
+    sq_time idle_since;
+    bool is_dismissed; /* it ends when it is called */
 };
 
 struct server {
@@ -156,9 +199,18 @@ struct server {
     struct job *failed_first; /* wait for their error path */
     struct job *failed_last;
     struct worker *idle; /* the last to park on top */
+    uint32_t idle_count;
     uint32_t worker_count;
-    uint32_t in_system; /* admitted, neither answered nor dropped */
-    uint64_t allocated; /* requests since the last collection */
+    uint32_t workers_shown; /* the gauge server.workers */
+    uint32_t in_system;     /* admitted, neither answered nor dropped */
+    uint64_t live;          /* memory of admitted requests, in parts of a request */
+    uint64_t used;          /* what was live at the last collection, and was allocated since */
+    bool is_collecting;     /* gcUses: processor */
+    struct worker *stopped_first; /* wait for the end of the collection */
+    struct worker *stopped_last;
+    sq_time collected_at; /* begin of the last collection; -1: there was none */
+    sq_time pause;        /* of that collection */
+    uint32_t shown;       /* the gauge server.queue */
     sq_time stall_end;
     sq_time stall_total; /* of all stalls begun so far, each to its end */
     struct slot *slots;
@@ -225,6 +277,7 @@ static void leave(struct server *server, const struct job *job, bool did_drop)
 {
     assert(server->in_system > 0);
     server->in_system--;
+    server->live -= job->memory;
     limit_sample(&server->limit, server->env, now_of(server) - job->arrived, job->in_flight,
                  did_drop);
 }
@@ -341,32 +394,100 @@ static void pass_on(struct server *server, struct job *job)
 
 /* -------------------------------------------------------------------------------------- workers */
 
-/* A request is allocated; when the heap is full, everything stops. */
-static void allocate(struct server *server)
+static void show_queue(struct server *server)
 {
-    const uint64_t heap = (uint64_t)option(server, OPTION_GC_HEAP);
-    if (heap == 0) {
-        return;
+    struct sq_env *env = server->env;
+    if (server->queue.count != server->shown) {
+        server->shown = server->queue.count;
+        env->trace->see(env, SQ_SEE_GAUGE, server->shown, 0, 0, "server.queue");
     }
-    server->allocated++;
-    if (server->allocated + server->in_system <= heap) {
-        return;
-    }
-    server->allocated = 0;
-    const sq_time now = now_of(server);
-    const sq_time pause = option(server, OPTION_GC_PAUSE) +
-                          option(server, OPTION_GC_PAUSE_PER_REQUEST) * server->in_system;
-    server->stall_end = (server->stall_end > now ? server->stall_end : now) + pause;
-    server->stall_total += pause;
 }
 
-/* Spends `ns` of service on the calling fiber, and the stalls that come in between. */
-static void spend(struct server *server, sq_time ns)
+static void show_gc_share(struct server *server, sq_time now)
+{
+    struct sq_env *env = server->env;
+    if (server->collected_at >= 0 && now > server->collected_at) {
+        const sq_time cycle = now - server->collected_at;
+        const sq_time share = server->pause < cycle ? server->pause * 1000 / cycle : 1000;
+        env->trace->see(env, SQ_SEE_GAUGE, (uint64_t)share, 0, 0, "server.gc-share");
+    }
+}
+
+/* Waits until no collection is under way. */
+static void wait_for_collection(struct server *server, struct worker *worker)
 {
     struct sq_env *env = server->env;
     for (sq_time now = now_of(server); server->stall_end > now; now = now_of(server)) {
         env->clock->sleep(env, server->stall_end - now);
     }
+    while (server->is_collecting) {
+        worker->next_stopped = NULL;
+        if (server->stopped_last != NULL) {
+            server->stopped_last->next_stopped = worker;
+        } else {
+            server->stopped_first = worker;
+        }
+        server->stopped_last = worker;
+        env->fiber->park(env);
+    }
+}
+
+/* A fiber: a collection that is work of the processor. */
+static void collect(struct sq_env *env, void *argument)
+{
+    struct server *server = env->state;
+    (void)argument;
+    env->cpu->work(env, server->pause);
+    server->is_collecting = false;
+    struct worker *worker = server->stopped_first;
+    server->stopped_first = NULL;
+    server->stopped_last = NULL;
+    while (worker != NULL) {
+        struct worker *next = worker->next_stopped;
+        env->fiber->unpark(env, worker->fiber);
+        worker = next;
+    }
+}
+
+static void begin_collection(struct server *server)
+{
+    struct sq_env *env = server->env;
+    const sq_time now = now_of(server);
+    const unsigned __int128 per_request =
+        (unsigned __int128)server->live * (uint64_t)option(server, OPTION_GC_PAUSE_PER_REQUEST);
+    show_gc_share(server, now);
+    server->used = server->live;
+    server->collected_at = now;
+    server->pause = option(server, OPTION_GC_PAUSE) + (sq_time)(per_request / ONE_REQUEST);
+    if (option(server, OPTION_GC_USES) == GC_USES_PROCESSOR) {
+        server->is_collecting = true;
+        env->fiber->spawn(env, collect, NULL);
+    } else {
+        server->stall_end = (server->stall_end > now ? server->stall_end : now) + server->pause;
+        server->stall_total += server->pause;
+    }
+}
+
+/* `job` allocates so many parts of a request; when the heap is full, everything stops. */
+static void allocate(struct server *server, struct job *job, uint64_t parts)
+{
+    const uint64_t heap = (uint64_t)option(server, OPTION_GC_HEAP) * ONE_REQUEST;
+    if (heap == 0 || parts == 0) {
+        return;
+    }
+    job->memory += parts;
+    server->live += parts;
+    server->used += parts;
+    if (server->used > heap && !server->is_collecting) {
+        begin_collection(server);
+    }
+}
+
+/* Spends `ns` of service on the calling fiber, and the stalls that come in between. */
+static void spend(struct server *server, struct worker *worker, sq_time ns)
+{
+    struct sq_env *env = server->env;
+    wait_for_collection(server, worker);
     sq_time seen = server->stall_total;
     if (option(server, OPTION_USES) == USES_PROCESSOR) {
         env->cpu->work(env, ns);
@@ -413,22 +534,27 @@ static struct job *next_job(struct server *server)
     return job;
 }
 
-static void run_error_paths(struct server *server)
+static void run_error_paths(struct server *server, struct worker *worker)
 {
     struct job *failed = failed_take(server);
     while (failed != NULL) {
-        spend(server, option(server, OPTION_ERROR_COST));
+        spend(server, worker, option(server, OPTION_ERROR_COST));
         answer_failure(server, failed);
         failed = failed_take(server);
     }
 }
 
-static void serve(struct server *server, struct job *job)
+static void serve(struct server *server, struct worker *worker, struct job *job)
 {
     assert(server->in_system > 0);
     const uint64_t factor = (uint64_t)option(server, OPTION_LOAD_FACTOR);
     const __int128 extra = (__int128)job->work * (__int128)factor * (server->in_system - 1);
-    spend(server, job->work + (sq_time)(extra >> 32));
+    allocate(server, job, ONE_REQUEST - (uint64_t)option(server, OPTION_GC_WAITING));
+    spend(server, worker, job->work + (sq_time)(extra >> 32));
+    if (option(server, OPTION_HOLD_TIME) > 0) {
+        server->env->clock->sleep(server->env, option(server, OPTION_HOLD_TIME));
+        wait_for_collection(server, worker);
+    }
     if (server->env->options[OPTION_TARGET].text[0] != '\0') {
         pass_on(server, job);
     } else {
@@ -441,17 +567,76 @@ static void work(struct sq_env *env, void *argument)
     struct server *server = env->state;
     struct worker *worker = argument;
     worker->fiber = env->fiber->self(env);
-    for (;;) {
-        run_error_paths(server);
+    if (option(server, OPTION_START_COST) > 0) {
+        spend(server, worker, option(server, OPTION_START_COST));
+    }
+    while (!worker->is_dismissed) {
+        run_error_paths(server, worker);
         struct job *job = next_job(server);
-        run_error_paths(server);
+        show_queue(server);
+        run_error_paths(server, worker);
         if (job != NULL) {
-            serve(server, job);
+            serve(server, worker, job);
         } else {
             worker->next_idle = server->idle;
+            worker->idle_since = now_of(server);
             server->idle = worker;
+            server->idle_count++;
             env->fiber->park(env);
         }
+    }
+    env->mem->free(env, worker);
+}
+
+/* Takes the worker that `link` points to out of the idle ones and calls it. */
+static void call_worker(struct server *server, struct worker **link)
+{
+    struct worker *worker = *link;
+    *link = worker->next_idle;
+    server->idle_count--;
+    server->env->fiber->unpark(server->env, worker->fiber);
+}
+
+/* Who has been idle for too long leaves; they are at the bottom. */
+static void dismiss(struct server *server)
+{
+    const sq_time keep_alive = option(server, OPTION_KEEP_ALIVE);
+    if (keep_alive == 0) {
+        return;
+    }
+    struct worker **link = &server->idle;
+    while (*link != NULL && now_of(server) - (*link)->idle_since < keep_alive) {
+        link = &(*link)->next_idle;
+    }
+    while (*link != NULL) {
+        (*link)->is_dismissed = true;
+        server->worker_count--;
+        call_worker(server, link);
+    }
+}
+
+/* The idle worker that the selection means; there is one. */
+static struct worker **select_worker(struct server *server)
+{
+    uint64_t skipped = 0;
+    if (option(server, OPTION_WORKER_SELECTION) == SELECT_LRU) {
+        skipped = server->idle_count - 1;
+    } else if (option(server, OPTION_WORKER_SELECTION) == SELECT_RANDOM) {
+        skipped = server->env->rand->below(server->env, server->idle_count);
+    }
+    struct worker **link = &server->idle;
+    for (; skipped > 0; skipped--) {
+        link = &(*link)->next_idle;
+    }
+    return link;
+}
+
+static void show_workers(struct server *server)
+{
+    if (option(server, OPTION_KEEP_ALIVE) > 0 && server->worker_count != server->workers_shown) {
+        server->workers_shown = server->worker_count;
+        server->env->trace->see(server->env, SQ_SEE_GAUGE, server->worker_count, 0, 0,
+                                "server.workers");
     }
 }
 
@@ -459,16 +644,16 @@ static void work(struct sq_env *env, void *argument)
 static void wake_worker(struct server *server)
 {
     struct sq_env *env = server->env;
-    struct worker *worker = server->idle;
-    if (worker != NULL) {
-        server->idle = worker->next_idle;
-        env->fiber->unpark(env, worker->fiber);
+    dismiss(server);
+    if (server->idle != NULL) {
+        call_worker(server, select_worker(server));
     } else if (server->worker_count < option(server, OPTION_SERVERS)) {
         server->worker_count++;
-        worker = env->mem->alloc(env, sizeof(*worker));
+        struct worker *worker = env->mem->alloc(env, sizeof(*worker));
         *worker = (struct worker){0};
         env->fiber->spawn(env, work, worker);
     }
+    show_workers(server);
 }
 
 /* ------------------------------------------------------------------------------------- arrivals */
@@ -533,9 +718,12 @@ static void on_request(struct sq_env *env, const struct sq_request *request)
     }
     server->in_system++;
     job->in_flight = server->in_system;
-    allocate(server);
     await_cancellation(server, job);
     queue_put(&server->queue, job);
+    allocate(server, job, (uint64_t)option(server, OPTION_GC_WAITING));
+    if (server->idle == NULL && server->worker_count == option(server, OPTION_SERVERS)) {
+        show_queue(server);
+    }
     wake_worker(server);
 }
 
@@ -559,7 +747,7 @@ static void on_timer(struct sq_env *env, uint64_t tag)
 static enum sq_status boot(struct sq_env *env)
 {
     struct server *server = env->mem->alloc(env, sizeof(*server));
-    *server = (struct server){.env = env};
+    *server = (struct server){.env = env, .collected_at = -1};
     env->state = server;
     if (option(server, OPTION_SERVERS) < 1) {
         env->trace->log(env, "servers: at least 1");

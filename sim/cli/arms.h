@@ -7,9 +7,22 @@
 
 #include "sim/cli/runner.h"
 
+#define ARMS_CONTROLS 32
+
+/* A control arm that was run. */
+struct arms_control {
+    uint64_t key; /* 0: none */
+    uint64_t seed;
+    struct run_result result;
+};
+
 struct arms {
     struct arena arena;       /* of the derived specs of one seed */
     struct run_result result; /* of the arm in progress */
+    /* The last few control arms: cells that differ in nothing but their trigger share them. */
+    struct arms_control controls[ARMS_CONTROLS];
+    uint32_t next_control;
+    uint64_t control_key; /* of the cell to come; 0: its control arm is its own */
 };
 
 void arms_init(struct arms *arms);

@@ -8,8 +8,11 @@
 #include <argp.h>
 
 static const char doc[] =
-    "Explains a key of the scenario language, or everything below it, or a model's options.\v"
+    "Explains a key of the scenario language, or everything below it, a model's options, or a "
+    "preset.\v"
     "Examples:\n  squall explain client.retry\n  squall explain model.raft-sqlite\n"
+    "  squall explain preset     (all presets of client.retry.preset)\n"
+    "  squall explain preset.aws-standard\n"
     "  squall explain            (everything)";
 
 struct arguments {

@@ -21,13 +21,18 @@ static const char doc[] =
     "chain of queue and orbit is solved when capacity times time-out is below some fifty.\n\n"
     "A SCENARIO fills in load, clients, server (model server) and trigger, of its first cell; "
     "options come on top of it, and --set chooses another cell.\n\n"
+    "--simulate runs what is predicted, the first cell of the scenario or a model server with "
+    "these numbers, and prints both and the difference: hidden capacity, saddle-node, class, the "
+    "shortest trigger that sticks, recovery time, sends. It takes seconds to a minute.\n\n"
     "Laws with a closed form, as --law NAME KEY=VALUE...:\n"
     "  batch       items service [workers] timeout   is it ever done?\n"
     "  error-path  capacity cost load                failures that cost more\n"
     "  cache       database hit [fanOut]             load that a flush survives\n"
     "  resync      size save send load [hard soft softTime]\n"
     "              full copies that begin again\n"
-    "  offered     load capacity attempts            an overload with retries\n\n"
+    "  offered     load capacity attempts            an overload with retries\n"
+    "  queue-bound capacity timeout                  the queue that cannot stick\n"
+    "  erlang      capacity [servers] load           waiting in M/M/c\n\n"
     "Examples:\n"
     "  squall predict --capacity 300/s --servers 30 --timeout 1s --retries 1\n"
     "  squall predict --capacity 300/s --timeout 1s --retries 1 --load 280/s \\\n"
@@ -37,6 +42,7 @@ static const char doc[] =
     "                 --load 380/s --trigger capacity --factor 20% --duration 10s\n"
     "  squall predict --capacity 10/s --timeout 4s --retries 3 --load 8/s \\\n"
     "                 --queue 100\n"
+    "  squall predict hotos-retries --simulate --set client.retry.maxAttempts=2\n"
     "  squall predict --law batch items=1200 service=10ms workers=2 timeout=3s\n\n"
     "Exit status 0: the prediction was printed; 2: the command line is wrong.";
 
@@ -56,6 +62,8 @@ enum {
     KEY_DURATION,
     KEY_LAST = KEY_DURATION, /* of those above, which describe the system */
     KEY_SET,
+    KEY_SIMULATE,
+    KEY_SEEDS,
     KEY_LAW,
 };
 
@@ -80,8 +88,14 @@ static const struct argp_option options[] = {
      "of the capacity or the load during the trigger, such as 20%", 0},
     {"duration", KEY_DURATION, "TIME", 0, "of the trigger (default: only the tipping duration)", 0},
     {"set", KEY_SET, "PATH=VALUE", 0, "override a key of the scenario, as `squall run` does", 0},
+    {"simulate", KEY_SIMULATE, NULL, 0,
+     "run it as well: prediction and simulation side by side, and their difference", 0},
+    {"beside", KEY_SIMULATE, NULL, OPTION_ALIAS, NULL, 0},
+    {"seeds", KEY_SEEDS, "N", 0, "seeds of each question to the simulation (default 5)", 0},
     {"law", KEY_LAW, "NAME", 0,
-     "a closed form instead: batch, error-path, cache, resync or offered", 0},
+     "a closed form instead: batch, error-path, gc, cache, refill, resync, offered, queue-bound or "
+     "erlang",
+     0},
     {0},
 };
 
@@ -104,6 +118,11 @@ struct arguments {
     uint32_t given_count;
     const char *sets[GIVEN_MAX];
     uint32_t set_count;
+    bool is_simulated;
+    uint32_t seeds;
+    struct opened opened; /* with is_simulated, the scenario */
+    bool is_open;
+    bool is_capacity_open; /* the scenario's model does not state it */
     const char *law;
     char **words; /* scenario, or what the law is given */
     uint32_t word_count;
@@ -228,6 +247,16 @@ static bool read_option(int key, const char *text, struct arguments *arguments, 
     }
 }
 
+static uint32_t parse_seeds(struct argp_state *state, const char *text)
+{
+    struct err err = {0};
+    uint64_t count = 0;
+    if (!read_count(text, 1, STAND_SEEDS_MAX, &count, &err)) {
+        argp_error(state, "--seeds: %s", err.text);
+    }
+    return (uint32_t)count;
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     struct arguments *arguments = state->input;
@@ -243,6 +272,12 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     switch (key) {
     case KEY_SET:
         arguments->sets[arguments->set_count++] = argument;
+        return 0;
+    case KEY_SIMULATE:
+        arguments->is_simulated = true;
+        return 0;
+    case KEY_SEEDS:
+        arguments->seeds = parse_seeds(state, argument);
         return 0;
     case KEY_LAW:
         arguments->law = argument;
@@ -331,16 +366,55 @@ static int read_scenario(struct arguments *arguments, struct text *notes)
     if (!predict_from_spec(&opened.plan.cells[0].spec, &arguments->request, notes, &err)) {
         status = fail(&err);
     }
-    close_plan(&opened);
+    if (status == EXIT_HELD && arguments->is_simulated) {
+        arguments->opened = opened;
+        arguments->is_open = true;
+    } else {
+        close_plan(&opened);
+    }
     return status;
+}
+
+/* What is run is the scenario, so the numbers of the system must be the scenario's. */
+static bool check_simulated(const struct arguments *arguments, struct err *err)
+{
+    for (uint32_t i = 0; i < arguments->given_count && arguments->word_count > 0; i++) {
+        int key = arguments->given[i].key;
+        bool is_of_run =
+            key == KEY_LOAD || key == KEY_TRIGGER || key == KEY_FACTOR || key == KEY_DURATION;
+        bool is_of_server =
+            key == KEY_CAPACITY || key == KEY_SERVERS || key == KEY_SERVICE || key == KEY_QUEUE;
+        if (!is_of_run && !(is_of_server && arguments->is_capacity_open)) {
+            return err_set(err, ERR_INPUT,
+                           "with a scenario --simulate takes --load, --trigger, --factor and "
+                           "--duration (and --capacity of a model that states none); change the "
+                           "rest by --set");
+        }
+    }
+    return predict_system_is_valid(&arguments->request.system) ||
+           err_set(err, ERR_INPUT,
+                   "theory cannot read this system, so there is nothing beside "
+                   "which to simulate");
+}
+
+static int simulate(struct arguments *arguments, struct text *text)
+{
+    struct err err = {0};
+    if (!check_simulated(arguments, &err)) {
+        return fail(&err);
+    }
+    struct opened *opened = arguments->is_open ? &arguments->opened : NULL;
+    arguments->is_open = false;
+    bool is_done = predict_simulate(opened, &arguments->request, arguments->seeds, text, &err);
+    return is_done ? EXIT_HELD : fail(&err);
 }
 
 static int predict(struct arguments *arguments, struct text *text, struct text *notes)
 {
     struct err err = {0};
     if (arguments->law != NULL) {
-        bool is_fine =
-            predict_law(arguments->law, arguments->words, arguments->word_count, text, &err);
+        bool is_fine = predict_law(arguments->law, arguments->words, arguments->word_count,
+                                   arguments->is_simulated, text, &err);
         return is_fine ? EXIT_HELD : fail(&err);
     }
     if (arguments->word_count > 0) {
@@ -349,11 +423,18 @@ static int predict(struct arguments *arguments, struct text *text, struct text *
             return status;
         }
     }
+    arguments->is_capacity_open = arguments->request.system.capacity_per_s <= 0;
     if (!read_given(arguments, &err) || !complete(arguments, &err)) {
         fputs(text_of(notes), stderr);
         return fail(&err);
     }
     predict_text_add(text, &arguments->request);
+    if (arguments->is_simulated) {
+        int status = simulate(arguments, text);
+        if (status != EXIT_HELD) {
+            return status;
+        }
+    }
     if (text_of(notes)[0] != '\0') {
         text_printf(text, "\nhow the scenario was read\n%s", text_of(notes));
     }
@@ -365,7 +446,8 @@ int cmd_predict(int argc, char **argv)
     static const struct argp argp = {options, parse, "[SCENARIO | KEY=VALUE...]", doc, NULL,
                                      NULL,    NULL};
     struct arguments arguments = {
-        .request = {.system = {.servers = 1, .budget = -1}, .trigger = {.load_factor = 1}}};
+        .request = {.system = {.servers = 1, .budget = -1}, .trigger = {.load_factor = 1}},
+        .seeds = 5};
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     struct text text;
     struct text notes;
@@ -374,6 +456,9 @@ int cmd_predict(int argc, char **argv)
     int status = predict(&arguments, &text, &notes);
     if (status == EXIT_HELD) {
         fputs(text_of(&text), stdout);
+    }
+    if (arguments.is_open) {
+        close_plan(&arguments.opened);
     }
     text_release(&text);
     text_release(&notes);

@@ -7,11 +7,13 @@
 #include "analysis/metastability.h"
 #include "analysis/results.h"
 #include "sim/base/base.h"
+#include "sim/base/text.h"
 #include "sim/base/units.h"
 #include "sim/cli/arms.h"
 #include "sim/cli/campaign.h"
 #include "sim/cli/crash.h"
 #include "sim/cli/episodes.h"
+#include "sim/cli/replay_path.h"
 #include "sim/cli/runner.h"
 #include "sim/cli/trace_text.h"
 
@@ -40,17 +42,21 @@ enum {
     KEY_FILL,
     KEY_SET,
     KEY_ARM,
+    KEY_SERVICE,
     KEY_EPISODE
 };
 
 static const struct argp_option options[] = {
-    {"seed", 's', "SEED", 0, "the seed: 42 or 0x2a (default 1)", 0},
+    {"seed", 's', "SEED", 0,
+     "the seed: 42 or 0x2a (default 1); 42/3/0/1: a trajectory of the estimator restart", 0},
     {"set", KEY_SET, "PATH=VALUE", 0, "override a key of the scenario", 0},
     {"cell", 'c', "LABEL", 0, "which cell of a sweep, by its label", 0},
     {"arm", KEY_ARM, "ARM", 0,
      "only this arm of a scenario with 'metastability': trigger, control, doubled or probe", 0},
     {"episode", KEY_EPISODE, "CLASS[#N]", 0,
      "only this episode of a scenario with the estimator decompose: leader-lost:5-4#2", 0},
+    {"service", KEY_SERVICE, "NAME", 0,
+     "with a trajectory: which service of the fleet it was split for (default the first)", 0},
     {"until", KEY_UNTIL, "TIME|EVENT", 0,
      "stop at a virtual time (\"12.5s\") or after so many events (\"120000\")", 0},
     {"stop-before-failure", KEY_STOP, NULL, 0,
@@ -78,6 +84,8 @@ struct arguments {
     const char *sets[64];
     uint32_t set_count;
     uint64_t seed;
+    const char *path; /* of a trajectory; NULL: none */
+    const char *service;
     int64_t until_ns;
     uint64_t until_event;
     bool is_stopping;
@@ -110,13 +118,20 @@ static int64_t parse_time(struct argp_state *state, const char *text)
     return ns;
 }
 
-static void parse_arm(struct argp_state *state, const char *text)
+/* A seed, or the path of a trajectory. */
+static void parse_seed(struct argp_state *state, struct arguments *arguments, const char *text)
 {
-    struct arguments *arguments = state->input;
-    if (!arms_find(text, &arguments->arm)) {
+    arguments->path = strchr(text, '/') != NULL ? text : NULL;
+    arguments->seed = arguments->path == NULL ? parse_number(state, text) : 0;
+}
+
+static enum run_arm parse_arm(struct argp_state *state, const char *text)
+{
+    enum run_arm arm = ARM_TRIGGER;
+    if (!arms_find(text, &arm)) {
         argp_error(state, "--arm takes 'trigger', 'control', 'doubled' or 'probe', not '%s'", text);
     }
-    arguments->has_arm = true;
+    return arm;
 }
 
 static void parse_episode(struct argp_state *state, const char *text)
@@ -136,7 +151,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     struct arguments *arguments = state->input;
     switch (key) {
     case 's':
-        arguments->seed = parse_number(state, argument);
+        parse_seed(state, arguments, argument);
+        return 0;
+    case KEY_SERVICE:
+        arguments->service = argument;
         return 0;
     case KEY_SET:
         add_setting(state, arguments->sets, ARRAY_COUNT(arguments->sets), &arguments->set_count,
@@ -146,7 +164,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         arguments->label = argument;
         return 0;
     case KEY_ARM:
-        parse_arm(state, argument);
+        arguments->arm = parse_arm(state, argument);
+        arguments->has_arm = true;
         return 0;
     case KEY_EPISODE:
         parse_episode(state, argument);
@@ -205,20 +224,23 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 /* What is looked for in results.sqlite. */
 struct memory {
     const struct cell *cell;
+    const char *const *sets; /* what makes the stored scenario this cell */
+    uint32_t set_count;
     char hex[17];
 };
 
 /* Does the normalised scenario `yaml` describe this very cell? A campaign with other overrides has
  * runs of the same name, label and seed that are none of this one. */
-static bool describes(const char *yaml, const struct cell *cell)
+static bool describes(const char *yaml, const struct memory *memory)
 {
+    const struct cell *cell = memory->cell;
     struct diag diag;
     diag_init(&diag);
     bool is_same = false;
     struct scenario *scenario =
         scenario_parse(cell->spec.file, yaml, strlen(yaml), catalog_get(), &diag);
     struct plan plan;
-    struct plan_options plan_options = {.sets = cell->sets, .set_count = cell->set_count};
+    struct plan_options plan_options = {.sets = memory->sets, .set_count = memory->set_count};
     if (scenario != NULL && plan_build(&plan, scenario, &plan_options, &diag)) {
         is_same = strcmp(plan.cells[0].spec.canonical, cell->spec.canonical) == 0;
         plan_release(&plan);
@@ -231,7 +253,7 @@ static bool describes(const char *yaml, const struct cell *cell)
 static bool take_digest(void *context, const struct results_row *row)
 {
     struct memory *memory = context;
-    if (describes(row->values[1].text, memory->cell) &&
+    if (describes(row->values[1].text, memory) &&
         strtoull(row->values[0].text, NULL, 16) != RUNNER_NO_DIGEST) {
         snprintf(memory->hex, sizeof(memory->hex), "%s", row->values[0].text);
         return false;
@@ -241,13 +263,55 @@ static bool take_digest(void *context, const struct results_row *row)
 
 #define OF_RUN                                                                                     \
     " JOIN cell c USING(cell_id) JOIN scenario s USING(scenario_id) JOIN build b USING(build_id) " \
-    "WHERE s.name=?1 AND c.label=?2 AND r.seed=?3 AND b.version=?4 AND r.verdict<>'error'"
-static const char run_sql[] = "SELECT r.trace_hash, s.yaml FROM run r" OF_RUN;
-static const char arm_sql[] =
-    "SELECT a.trace_hash, s.yaml FROM arm a JOIN run r USING(run_id)" OF_RUN " AND a.arm=?5";
-static const char episode_sql[] =
-    "SELECT e.trace_hash, s.yaml FROM episode e JOIN run r USING(run_id)" OF_RUN
-    " AND e.class||'#'||e.number=?5";
+    "WHERE s.name=?1 AND r.seed=?3 AND b.version=?4 AND r.verdict<>'error' AND "
+#define BY_LABEL "c.label=?2"
+/* Cells of experiments are made by settings that stand on the replay line, one a line in ?2. */
+#define BY_SETTINGS                                                                                \
+    "EXISTS (SELECT 1 FROM cell_param p WHERE p.cell_id=c.cell_id) AND NOT EXISTS (SELECT 1 FROM " \
+    "cell_param p WHERE p.cell_id=c.cell_id AND "                                                  \
+    "instr(?2, char(10)||p.name||'='||p.value||char(10))=0)"
+#define RUN_SQL     "SELECT r.trace_hash, s.yaml FROM run r" OF_RUN
+#define ARM_SQL     "SELECT a.trace_hash, s.yaml FROM arm a JOIN run r USING(run_id)" OF_RUN
+#define EPISODE_SQL "SELECT e.trace_hash, s.yaml FROM episode e JOIN run r USING(run_id)" OF_RUN
+#define OF_ARM      " AND a.arm=?5"
+#define OF_EPISODE  " AND e.class||'#'||e.number=?5"
+/* By label, and of an experiment. */
+static const char *const run_sql[] = {RUN_SQL BY_LABEL, RUN_SQL BY_SETTINGS};
+static const char *const arm_sql[] = {ARM_SQL BY_LABEL OF_ARM, ARM_SQL BY_SETTINGS OF_ARM};
+static const char *const episode_sql[] = {EPISODE_SQL BY_LABEL OF_EPISODE,
+                                          EPISODE_SQL BY_SETTINGS OF_EPISODE};
+
+/* Looks for the run among the cells of the sweep, and then among those of an experiment. */
+static bool find_digest(const struct arguments *arguments, struct results *results,
+                        struct memory *memory, const char *name, struct err *err)
+{
+    char seed[32];
+    snprintf(seed, sizeof(seed), "0x%016llx", (unsigned long long)arguments->seed);
+    char episode[EPISODE_LABEL_SIZE];
+    episodes_label(&arguments->episode, arguments->episode_number, episode);
+    const bool is_part = arguments->arm != ARM_TRIGGER || arguments->has_episode;
+    const char *const *sql = arguments->has_episode ? episode_sql : is_part ? arm_sql : run_sql;
+    const uint32_t count = is_part ? 5 : 4;
+    const char *parameters[] = {name, memory->cell->label, seed, build_version(),
+                                arguments->has_episode ? episode : arm_name(arguments->arm)};
+    memory->sets = memory->cell->sets;
+    memory->set_count = memory->cell->set_count;
+    bool is_fine = results_query(results, sql[0], parameters, count, take_digest, memory, err);
+    if (!is_fine || memory->hex[0] != '\0' || arguments->set_count == 0) {
+        return is_fine;
+    }
+    struct text settings;
+    text_init(&settings);
+    for (uint32_t i = 0; i < arguments->set_count; i++) {
+        text_printf(&settings, "\n%s\n", arguments->sets[i]);
+    }
+    parameters[1] = text_of(&settings);
+    memory->sets = arguments->sets;
+    memory->set_count = arguments->set_count;
+    is_fine = results_query(results, sql[1], parameters, count, take_digest, memory, err);
+    text_release(&settings);
+    return is_fine;
+}
 
 /* The digest that results.sqlite remembers for this run, "" when it has none. */
 static void stored_digest(const struct arguments *arguments, struct opened *opened, char hex[17])
@@ -268,16 +332,8 @@ static void stored_digest(const struct arguments *arguments, struct opened *open
         fprintf(stderr, "squall: nothing to compare with: %s\n", err.text);
         return;
     }
-    char seed[32];
-    snprintf(seed, sizeof(seed), "0x%016llx", (unsigned long long)arguments->seed);
-    struct memory memory = {&opened->plan.cells[arguments->cell], ""};
-    char episode[EPISODE_LABEL_SIZE];
-    episodes_label(&arguments->episode, arguments->episode_number, episode);
-    bool is_part = arguments->arm != ARM_TRIGGER || arguments->has_episode;
-    const char *const parameters[] = {opened->plan.name, memory.cell->label, seed, build_version(),
-                                      arguments->has_episode ? episode : arm_name(arguments->arm)};
-    const char *sql = arguments->has_episode ? episode_sql : is_part ? arm_sql : run_sql;
-    if (!results_query(results, sql, parameters, is_part ? 5 : 4, take_digest, &memory, &err)) {
+    struct memory memory = {.cell = &opened->plan.cells[arguments->cell]};
+    if (!find_digest(arguments, results, &memory, opened->plan.name, &err)) {
         fprintf(stderr, "squall: nothing to compare with: %s\n", err.text);
     }
     memcpy(hex, memory.hex, sizeof(memory.hex));
@@ -346,10 +402,13 @@ static int tell(const struct arguments *arguments, struct opened *opened,
            is_arm ? arm_name(arguments->arm) : "",
            is_whole ? verdict_name(result->verdict) : "stopped",
            result->reason[0] != '\0' ? ", " : "", result->reason);
-    printf("  digest %s, %llu events, until %s, %llu operations offered, %llu ok\n", hex,
-           (unsigned long long)result->events,
-           units_format_duration(result->sim_ns, until, sizeof(until)),
-           (unsigned long long)result->offered, (unsigned long long)result->ok);
+    printf("  digest %s, %llu events", hex, (unsigned long long)result->events);
+    if (result->estimates.count == 0) {
+        printf(", until %s, %llu operations offered, %llu ok",
+               units_format_duration(result->sim_ns, until, sizeof(until)),
+               (unsigned long long)result->offered, (unsigned long long)result->ok);
+    }
+    putchar('\n');
     print_violations(result);
     if (!is_whole) {
         return arguments->expected != NULL ? judge_digest(hex, arguments->expected, "expected")
@@ -446,6 +505,12 @@ static bool derive(const struct arguments *arguments, struct opened *opened,
         fprintf(stderr, "squall: --episode goes with neither --arm nor --stop-before-failure\n");
         return false;
     }
+    if (arguments->arm == ARM_PROBE && spec->metastability.is_asked &&
+        spec->metastability.probe == SPEC_PROBE_NONE) {
+        fprintf(stderr, "squall: '%s' has no probe arm: its probe is 'none'\n",
+                arguments->scenario);
+        return false;
+    }
     if (arguments->has_episode) {
         const bool is_asked =
             spec->fleet.is_asked && spec->fleet.estimator == SPEC_ESTIMATOR_DECOMPOSE;
@@ -538,6 +603,43 @@ static int replay(struct arguments *arguments, struct opened *opened)
     return status;
 }
 
+/* An estimate has no events that could be traced one by one: its record is what they come to. */
+static bool record_estimate(const char *path, const struct run_result *result, struct err *err)
+{
+    const struct trace_record record = {.word = result->digest, .extra = result->events};
+    FILE *file = fopen(path, "wb");
+    bool is_fine = file != NULL && fwrite(&record, sizeof(record), 1, file) == 1;
+    is_fine = file != NULL && fclose(file) == 0 && is_fine;
+    return is_fine || err_set(err, ERR_SYSTEM, "cannot write '%s': %s", path, strerror(errno));
+}
+
+static int replay_estimate(const struct arguments *arguments, struct opened *opened)
+{
+    const struct cell *cell = &opened->plan.cells[arguments->cell];
+    if (arguments->path != NULL) {
+        const struct replay_path path = {.text = arguments->path,
+                                         .service = arguments->service,
+                                         .folder = arguments->out,
+                                         .expected = arguments->expected,
+                                         .is_traced = arguments->is_traced,
+                                         .from_ns = arguments->from_ns};
+        return replay_trajectory(&opened->plan, cell, &path);
+    }
+    struct run_result result;
+    result_init(&result);
+    runner_estimate(&cell->spec, arguments->seed, &result);
+    for (uint32_t i = 0; i < result.estimates.count; i++) {
+        replay_print_estimate(cell, vec_at(&result.estimates, i));
+    }
+    int status = tell(arguments, opened, &result, true);
+    struct err err = {0};
+    if (arguments->record != NULL && !record_estimate(arguments->record, &result, &err)) {
+        status = fail(&err);
+    }
+    result_release(&result);
+    return status;
+}
+
 static int choose_cell(struct arguments *arguments, const struct opened *opened)
 {
     const struct plan *plan = &opened->plan;
@@ -577,7 +679,9 @@ int cmd_replay(int argc, char **argv)
     }
     status = choose_cell(&arguments, &opened);
     if (status == EXIT_HELD) {
-        status = replay(&arguments, &opened);
+        const bool is_estimate =
+            runner_is_estimate(&opened.plan.cells[arguments.cell].spec) || arguments.path != NULL;
+        status = is_estimate ? replay_estimate(&arguments, &opened) : replay(&arguments, &opened);
     }
     close_plan(&opened);
     return status;

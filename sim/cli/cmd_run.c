@@ -8,13 +8,12 @@
 #include "sim/base/text.h"
 #include "sim/base/units.h"
 #include "sim/cli/campaign.h"
+#include "sim/cli/folder.h"
 #include "sim/cli/summary.h"
 
 #include <argp.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define JOBS_MAX 256
@@ -177,26 +176,6 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     }
 }
 
-static bool make_folders(const char *path, struct err *err)
-{
-    char folder[4096];
-    snprintf(folder, sizeof(folder), "%s", path);
-    for (char *at = folder + 1;; at++) {
-        if (*at != '/' && *at != '\0') {
-            continue;
-        }
-        char was = *at;
-        *at = '\0';
-        if (mkdir(folder, 0777) != 0 && errno != EEXIST) {
-            return err_set(err, ERR_SYSTEM, "cannot make folder '%s': %s", folder, strerror(errno));
-        }
-        *at = was;
-        if (was == '\0') {
-            return true;
-        }
-    }
-}
-
 /* Does this library take part? An expectation may hold for one version of the code under test
  * only. */
 static bool is_skipped(const struct plan *plan)
@@ -247,6 +226,11 @@ static int judge_outcome(const struct campaign_outcome *outcome, const struct ar
         printf("  %llu %s not started (%s); the same command goes on with them\n", missing,
                missing == 1 ? "run was" : "runs were",
                outcome->is_late ? "time budget" : "fail-fast");
+    }
+    if (outcome->spared > 0 && !arguments->is_quiet) {
+        printf("  %llu runs were not needed: estimates are as precise as availability.precision "
+               "asks\n",
+               (unsigned long long)outcome->spared);
     }
     if (outcome->skipped > 0 && !arguments->is_quiet) {
         printf("  %llu of the runs were done before; --restart throws them away\n",
@@ -314,50 +298,6 @@ static int run_plan(struct results *results, struct plan *plan, const struct arg
     return status;
 }
 
-static void link_latest(const struct plan *plan)
-{
-    unlink("out/latest");
-    if (symlink(plan->name, "out/latest") != 0 && errno != EEXIST) {
-        fprintf(stderr, "squall: cannot point out/latest at '%s': %s\n", plan->name,
-                strerror(errno));
-    }
-}
-
-/* Is this file, which is to be thrown away, one of ours? An empty one is, and one that is cut
- * short: the header of a SQLite file says whose it is (https://sqlite.org/fileformat.html, section
- * 1.3). */
-static bool is_ours(const char *path)
-{
-    unsigned char header[100];
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        return errno == ENOENT;
-    }
-    size_t size = fread(header, 1, sizeof(header), file);
-    fclose(file);
-    uint32_t application = (uint32_t)header[68] << 24 | (uint32_t)header[69] << 16 |
-                           (uint32_t)header[70] << 8 | header[71];
-    bool is_database = size >= 16 && memcmp(header, "SQLite format 3", 16) == 0;
-    return size == 0 ||
-           (is_database && (size < sizeof(header) || application == RESULTS_APPLICATION_ID));
-}
-
-/* Removes an old results file, and the journal that a killed process may have left: it would be
- * rolled back into the new file. */
-static bool throw_away(const char *path, struct err *err)
-{
-    char journal[4200];
-    snprintf(journal, sizeof(journal), "%s-journal", path);
-    if (!is_ours(path)) {
-        return err_set(err, ERR_INPUT, "'%s' is no results file of squall: remove it yourself",
-                       path);
-    }
-    if ((unlink(path) != 0 && errno != ENOENT) || (unlink(journal) != 0 && errno != ENOENT)) {
-        return err_set(err, ERR_SYSTEM, "cannot remove '%s': %s", path, strerror(errno));
-    }
-    return true;
-}
-
 static int run_one(struct opened *opened, const struct arguments *arguments)
 {
     struct plan *plan = &opened->plan;
@@ -371,15 +311,8 @@ static int run_one(struct opened *opened, const struct arguments *arguments)
     char path[4096];
     snprintf(folder, sizeof(folder), arguments->out != NULL ? "%s" : "out/%s",
              arguments->out != NULL ? arguments->out : plan->name);
-    snprintf(path, sizeof(path), "%s/results.sqlite", folder);
     struct err err = {0};
-    if (!make_folders(folder, &err)) {
-        return fail(&err);
-    }
-    if (arguments->is_restart && !throw_away(path, &err)) {
-        return fail(&err);
-    }
-    struct results *results = results_open(path, RESULTS_APPEND, &err);
+    struct results *results = folder_open(folder, arguments->is_restart, path, sizeof(path), &err);
     if (results == NULL) {
         return fail(&err);
     }
@@ -388,7 +321,7 @@ static int run_one(struct opened *opened, const struct arguments *arguments)
         status = exit_worse(status, fail(&err));
     }
     if (arguments->out == NULL) {
-        link_latest(plan);
+        folder_link_latest(plan->name);
     }
     return status;
 }

@@ -18,7 +18,13 @@ const struct command commands[] = {
     {"run", "run the seeds of a scenario, judge, write results.sqlite", cmd_run},
     {"replay", "run one seed again, exactly; compare its digest; trace it", cmd_replay},
     {"report", "plots and tables of a results file", cmd_report},
+    {"map", "which triggers stick at which load: a heat map, beside theory", cmd_map},
+    {"tip", "the smallest trigger that sticks, in each seed, beside theory", cmd_tip},
     {"predict", "what theory says: does a server with retries come back by itself?", cmd_predict},
+    {"hysteresis", "the load climbs and comes down again: where does goodput go, and return?",
+     cmd_hysteresis},
+    {"recovery", "how long does it take to come back, the closer to the hidden capacity?",
+     cmd_recovery},
     {"check", "validate scenarios; --normalise, --schema", cmd_check},
     {"list", "models, checks, scenarios", cmd_list},
     {"explain", "what a key of the scenario language means", cmd_explain},
@@ -31,7 +37,7 @@ static void usage(FILE *out)
     fprintf(out, "Usage: squall COMMAND [OPTION...]\n"
                  "Runs real storage and replication code against faults, in virtual time.\n\n");
     for (const struct command *command = commands; command->name != NULL; command++) {
-        fprintf(out, "  %-8s %s\n", command->name, command->summary);
+        fprintf(out, "  %-10s %s\n", command->name, command->summary);
     }
     fprintf(
         out,

@@ -159,6 +159,7 @@ static void run_order(struct runner *runner, struct helpers *helpers,
     judge_keep_windows(runner->judge, spec->metastability.is_asked ? JUDGE_WINDOWS_ALL : keep);
     run_watched(runner, cell, spec, order->seed, result);
     struct order_run run = {runner, cell, order->seed};
+    helpers->arms.control_key = cell->control_key;
     arms_run(&helpers->arms, spec, result, run_arm, &run);
     episodes_run(&helpers->episodes, cell, order->seed, result, run_episode, &run);
     bool is_kept = keep == JUDGE_WINDOWS_ALL ||
@@ -267,7 +268,8 @@ static bool has_order(struct pool *pool)
 
 static void feed(struct pool *pool, struct worker *worker)
 {
-    while (worker->pid != 0 && worker->order_count < AHEAD && has_order(pool)) {
+    uint32_t ahead = pool->options->ahead == 0 ? AHEAD : pool->options->ahead;
+    while (worker->pid != 0 && worker->order_count < ahead && has_order(pool)) {
         struct order order = *(struct order *)vec_pop(&pool->again);
         worker->orders[worker->order_count++] = order;
         if (!write_all(worker->socket, &order, sizeof(order))) {
@@ -281,8 +283,10 @@ static void deliver(struct pool *pool, struct worker *worker, uint64_t digest_ag
     struct delivery delivery = {worker->orders[0], &pool->result, digest_again};
     worker->order_count--;
     worker->blocked_ticks = 0;
+    pool->is_exhausted = false;
     memmove(worker->orders, worker->orders + 1, worker->order_count * sizeof(worker->orders[0]));
     pool->options->on_delivery(pool->options->context, &delivery);
+    pool->is_exhausted = false; /* what waited for this may go on */
 }
 
 static void bury(struct pool *pool, struct worker *worker)
@@ -449,6 +453,7 @@ bool pool_run(const struct pool_options *options, struct err *err)
 {
     ASSERT(options->jobs >= 1);
     ASSERT(options->jobs <= JOBS_MAX);
+    ASSERT(options->ahead <= AHEAD);
     struct pool *pool = calloc(1, sizeof(*pool));
     ASSERT(pool != NULL);
     pool->options = options;

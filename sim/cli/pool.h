@@ -11,6 +11,7 @@
 struct order {
     uint64_t number; /* of the caller */
     uint64_t seed;
+    uint64_t seed_index; /* in the plan */
     uint32_t cell;
     uint16_t is_recheck;   /* run it twice and compare the digests */
     uint16_t keep_windows; /* keep its time series whatever the verdict */
@@ -30,7 +31,9 @@ struct pool_options {
     uint32_t set_count;
     uint32_t jobs;
     enum judge_windows windows;
-    /* False: no more orders for now (the pool ends when all are delivered). */
+    uint32_t ahead; /* orders that wait at a worker, 1 .. 8; 0: 8 */
+    /* False: no more orders for now. It is asked again after each delivery; the pool ends when all
+     * are delivered. */
     bool (*next)(void *context, struct order *order);
     void (*on_delivery)(void *context, const struct delivery *delivery);
     void (*on_idle)(void *context); /* at least ten times a second: progress, commits */

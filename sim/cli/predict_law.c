@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The closed forms of analysis/predict_laws.h by name: a table of laws, each with its parameters
- * and a function that prints. */
+ * The closed forms of analysis/predict_laws.h, and what else is a number of a few parameters, by
+ * name: a table of laws, each with its parameters and a function that prints. */
 #include "sim/cli/predict.h"
 
 #include "analysis/predict_laws.h"
+#include "analysis/predict_refill.h"
+#include "analysis/predict_mean_field.h"
 #include "sim/base/base.h"
 #include "sim/base/units.h"
 
@@ -53,12 +55,40 @@ static void print_error_path(const double *values, struct text *text)
                 values[1] > 1 ? "in the worse of the two states" : "in the only state");
 }
 
+static void print_gc(const double *values, struct text *text)
+{
+    struct law_gc gc = {values[0], values[1], values[2], values[3]};
+    double workers = values[4];
+    double load = values[5];
+    double live_max = law_gc_live_max(gc, load);
+    double hidden = law_gc_capacity(gc, workers);
+    text_printf(text, "%-22s %12.6g/s   with all workers busy, %.0f%% of the time collecting\n",
+                "hidden capacity", hidden, 100 * law_gc_share(gc, workers, hidden));
+    text_printf(text, "%-22s %12.6g/s   with an empty memory\n", "capacity",
+                law_gc_capacity(gc, 0));
+    if (live_max < 0) {
+        text_printf(text, "%-22s %12s   at any time\n", "falls behind", "always");
+    } else if (live_max >= workers) {
+        text_printf(text, "%-22s %12s   whatever is in memory\n", "falls behind", "never");
+    } else {
+        text_printf(text, "%-22s %12.6g   requests in memory\n", "falls behind above", live_max);
+    }
+}
+
 static void print_cache(const double *values, struct text *text)
 {
     text_printf(text, "%-22s %12.6g/s   with the cache warm\n", "advertised capacity",
                 law_cache_advertised(values[0], values[1], values[2]));
     text_printf(text, "%-22s %12.6g/s   after a flush of everything\n", "hidden capacity",
                 law_cache_hidden(values[0], values[2]));
+}
+
+static void print_refill(const double *values, struct text *text)
+{
+    struct refill refill = {(uint32_t)values[0], values[1], values[2]};
+    add_time(text, "longest wait", refill_wait_max(&refill, values[3]));
+    text_printf(text, "%-22s %12.6g/s   above it answers come too late to be kept\n",
+                "hidden capacity", refill_load_max(&refill, values[4]));
 }
 
 static void print_resync(const double *values, struct text *text)
@@ -77,6 +107,21 @@ static void print_offered(const double *values, struct text *text)
                 load / values[0]);
 }
 
+static void print_queue_bound(const double *values, struct text *text)
+{
+    text_printf(text, "%-22s %12.6g   longer ones can hold a server stuck\n", "queue bound",
+                law_queue_bound(values[0], values[1]));
+}
+
+static void print_erlang(const double *values, struct text *text)
+{
+    double load = values[2] / values[0];
+    double wait = load < 1 ? mean_field_erlang_c((uint32_t)values[1], load) : 1;
+    text_printf(text, "%-22s %11.4g%%   of the arrivals (Erlang C)\n", "wait", 100 * wait);
+    add_time(text, "mean time",
+             load < 1 ? values[1] / values[0] + wait / (values[0] - values[2]) : __builtin_inf());
+}
+
 static const struct law laws[] = {
     {"batch",
      {{"items", UNIT_NUMBER, NULL},
@@ -87,9 +132,24 @@ static const struct law laws[] = {
     {"error-path",
      {{"capacity", UNIT_RATE, NULL}, {"cost", UNIT_SHARE, NULL}, {"load", UNIT_RATE, NULL}},
      print_error_path},
+    {"gc",
+     {{"heap", UNIT_NUMBER, NULL},
+      {"service", UNIT_TIME, NULL},
+      {"pause", UNIT_TIME, "0s"},
+      {"pausePerRequest", UNIT_TIME, "0s"},
+      {"workers", UNIT_NUMBER, NULL},
+      {"load", UNIT_RATE, NULL}},
+     print_gc},
     {"cache",
      {{"database", UNIT_RATE, NULL}, {"hit", UNIT_SHARE, NULL}, {"fanOut", UNIT_NUMBER, "1"}},
      print_cache},
+    {"refill",
+     {{"keys", UNIT_NUMBER, NULL},
+      {"skew", UNIT_SHARE, "99%"},
+      {"database", UNIT_RATE, NULL},
+      {"load", UNIT_RATE, NULL},
+      {"timeout", UNIT_TIME, NULL}},
+     print_refill},
     {"resync",
      {{"size", UNIT_SIZE, NULL},
       {"save", UNIT_BANDWIDTH, NULL},
@@ -102,6 +162,12 @@ static const struct law laws[] = {
     {"offered",
      {{"load", UNIT_RATE, NULL}, {"capacity", UNIT_RATE, NULL}, {"attempts", UNIT_NUMBER, NULL}},
      print_offered},
+    {"queue-bound",
+     {{"capacity", UNIT_RATE, NULL}, {"timeout", UNIT_TIME, NULL}},
+     print_queue_bound},
+    {"erlang",
+     {{"capacity", UNIT_RATE, NULL}, {"servers", UNIT_NUMBER, "1"}, {"load", UNIT_RATE, NULL}},
+     print_erlang},
 };
 
 static bool read_value(enum unit unit, const char *text, double *value, struct err *err)
@@ -184,8 +250,8 @@ static const struct law *find_law(const char *name, struct err *err)
     return NULL;
 }
 
-bool predict_law(const char *name, char *const *settings, uint32_t count, struct text *text,
-                 struct err *err)
+bool predict_law(const char *name, char *const *settings, uint32_t count, bool is_simulated,
+                 struct text *text, struct err *err)
 {
     const struct law *law = find_law(name, err);
     if (law == NULL) {
@@ -210,5 +276,5 @@ bool predict_law(const char *name, char *const *settings, uint32_t count, struct
         }
     }
     law->print(values, text);
-    return true;
+    return !is_simulated || predict_law_simulate(name, values, text, err);
 }

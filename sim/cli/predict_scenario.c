@@ -31,7 +31,7 @@ static bool is_choice(const struct spec_group *group, const char *name, const ch
 
 static void note_extras(const struct spec_group *group, struct text *notes)
 {
-    static const char *const extras[] = {"loadFactor", "errorCost", "gcHeap"};
+    static const char *const extras[] = {"loadFactor", "errorCost", "gcHeap", "holdTime"};
     for (uint32_t i = 0; i < ARRAY_COUNT(extras); i++) {
         const struct sq_value *value = option_of(group, extras[i]);
         if (value != NULL && value->number != 0) {
@@ -112,10 +112,16 @@ static void read_client(const struct spec_client *client, struct predict_request
         text_add(notes, "  - late answers are taken to be ignored (client.lateAnswers)\n");
     }
     uint32_t cost = client->budget_timeout_cost;
-    if (client->budget_enabled && cost > 0) {
+    if (client->budget == SPEC_BUDGET_TOKENS && cost > 0) {
         system->budget = client->budget_success_milli / MILLI / cost;
         request->budget_burst = (double)client->budget_capacity / cost;
         text_add(notes, "  - the budget is taken to grow with calls, not with successes\n");
+    }
+    bool is_other = client->budget == SPEC_BUDGET_GRPC || client->budget == SPEC_BUDGET_CONCURRENCY;
+    if (is_other || client->hedging.is_enabled || client->breaker.is_enabled ||
+        client->pacing.is_enabled || client->limits.retries > 0 || client->concurrency_max > 0) {
+        text_add(notes, "  - of the client's policy only time-out, retries, back-off and a bucket "
+                        "of tokens are considered\n");
     }
 }
 

@@ -47,8 +47,8 @@ static bool is_decided(const struct cell *cell, const char *setting)
     return false;
 }
 
-void replay_line(FILE *out, const struct cell *cell, const char *const *sets, uint32_t set_count,
-                 const char *folder, uint64_t seed)
+void replay_path_line(FILE *out, const struct cell *cell, const char *const *sets,
+                      uint32_t set_count, const char *folder, const char *seed)
 {
     fputs("squall replay ", out);
     print_quoted(out, cell->spec.file);
@@ -66,7 +66,15 @@ void replay_line(FILE *out, const struct cell *cell, const char *const *sets, ui
         fputs(" --out ", out);
         print_quoted(out, folder);
     }
-    fprintf(out, " --seed 0x%016llx", (unsigned long long)seed);
+    fprintf(out, " --seed %s", seed);
+}
+
+void replay_line(FILE *out, const struct cell *cell, const char *const *sets, uint32_t set_count,
+                 const char *folder, uint64_t seed)
+{
+    char text[24];
+    snprintf(text, sizeof(text), "0x%016llx", (unsigned long long)seed);
+    replay_path_line(out, cell, sets, set_count, folder, text);
 }
 
 static void print_context(void *user, FILE *out)
@@ -148,12 +156,17 @@ void runner_finish(struct runner *runner, int64_t cpu_ns, struct run_result *res
     runner->cell = NULL;
 }
 
+bool runner_is_estimate(const struct run_spec *spec)
+{
+    return spec->fleet.is_asked && spec->fleet.estimator != SPEC_ESTIMATOR_DECOMPOSE;
+}
+
 bool runner_estimate(const struct run_spec *spec, uint64_t seed, struct run_result *result)
 {
     const struct spec_fleet *fleet = &spec->fleet;
     struct err err = {0};
     struct estimate_sums sums[FLEET_SERVICES];
-    if (!fleet->is_asked || fleet->estimator == SPEC_ESTIMATOR_DECOMPOSE) {
+    if (!runner_is_estimate(spec)) {
         return false;
     }
     const int64_t started_ns = real_cpu_ns();

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Everything printed here is asked from results.sqlite, so a resumed campaign is summed up whole.
- * The verdict over all runs is what the scenario expects of them: that they pass, or that a
- * certain check is violated and no other. */
+ * The verdict over all runs is what the scenario expects of them: that they pass, that a certain
+ * check is violated and no other, or that the runs of a cell have a certain verdict of the four
+ * arms. */
 #include "sim/cli/summary.h"
 
 #include "analysis/statistics.h"
@@ -10,6 +11,7 @@
 #include "sim/base/base.h"
 #include "sim/base/text.h"
 #include "sim/cli/runner.h"
+#include "sim/cli/summary_clients.h"
 #include "sim/cli/summary_decompose.h"
 #include "sim/cli/summary_estimate.h"
 
@@ -30,7 +32,9 @@ struct summary {
     bool is_fine;
     int status;
     bool is_utf8;
-    struct text cells; /* "(1,2,3)": ids of the plan's cells, for IN */
+    struct text cells;          /* "(1,2,3)": ids of the plan's cells, for IN */
+    uint32_t verdict_cells;     /* cells that a verdict is expected of */
+    uint32_t verdict_cells_met; /* those that have it */
 };
 
 /* --------------------------------------------------------------------------------------- asking */
@@ -304,6 +308,111 @@ static void print_metastability(struct summary *summary)
 }
 
 /* ------------------------------------------------------------------------------------------------
+ * verdicts as a table: the last axis across, all others down */
+
+/* What the last axis adds to the label of a cell: "rate=9/s size=20" -> "size=20". */
+static const char *last_part(const struct cell *cell)
+{
+    const char *path = cell->sets[cell->set_count - 1];
+    size_t path_length = strcspn(path, "=");
+    const char *found = cell->label;
+    for (const char *at = strchr(cell->label, ' '); at != NULL; at = strchr(at + 1, ' ')) {
+        size_t length = strcspn(at + 1, "=");
+        bool is_end = at[1 + length] == '=' && length <= path_length &&
+                      strncmp(at + 1, path + path_length - length, length) == 0;
+        found = is_end ? at + 1 : found;
+    }
+    return found;
+}
+
+/* Are two cells in the same row: equal but for their value on the last axis? */
+static bool is_same_row(const struct cell *left, const struct cell *right)
+{
+    for (uint32_t i = 0; i + 1 < left->set_count; i++) {
+        if (strcmp(left->sets[i], right->sets[i]) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* "stable 5", or "stable 3 metastable 2". */
+static void take_verdict_counts(struct summary *summary, void *user, const struct results_row *row)
+{
+    (void)summary;
+    struct text *text = user;
+    text_printf(text, "%s%s %s", text->length > 0 ? " " : "", row->values[0].text,
+                row->values[1].text);
+}
+
+#define TABLE_COLUMNS_MAX 12
+
+/* The widths of the row's name and of each column grow to what cell `index` needs. */
+static void widen(const struct plan *plan, uint32_t index, const struct text *text,
+                  int widths[TABLE_COLUMNS_MAX + 1], uint32_t columns)
+{
+    const struct cell *cell = &plan->cells[index];
+    int *column = &widths[1 + index % columns];
+    const int needed[] = {(int)(last_part(cell) - cell->label) - 1, (int)strlen(last_part(cell)),
+                          (int)text->length};
+    widths[0] = needed[0] > widths[0] ? needed[0] : widths[0];
+    *column = needed[1] > *column ? needed[1] : *column;
+    *column = needed[2] > *column ? needed[2] : *column;
+}
+
+static void print_table(struct summary *summary, const struct text *texts, uint32_t columns)
+{
+    const struct cell *cells = summary->plan->cells;
+    int widths[TABLE_COLUMNS_MAX + 1] = {0};
+    for (uint32_t i = 0; i < summary->plan->cell_count; i++) {
+        widen(summary->plan, i, &texts[i], widths, columns);
+    }
+    fprintf(summary->out, "\n  VERDICTS, runs of each\n    %-*s", widths[0], "");
+    for (uint32_t i = 0; i < columns; i++) {
+        fprintf(summary->out, "  %-*s", widths[1 + i], last_part(&cells[i]));
+    }
+    for (uint32_t i = 0; i < summary->plan->cell_count; i++) {
+        if (i % columns == 0) {
+            int length = (int)(last_part(&cells[i]) - cells[i].label) - 1;
+            fprintf(summary->out, "\n    %-*.*s", widths[0], length, cells[i].label);
+        }
+        fprintf(summary->out, "  %-*s", widths[1 + i % columns],
+                texts[i].length > 0 ? text_of(&texts[i]) : "-");
+    }
+    fputc('\n', summary->out);
+}
+
+static void print_verdict_table(struct summary *summary)
+{
+    const struct plan *plan = summary->plan;
+    const struct cell *cells = plan->cells;
+    uint32_t columns = 1;
+    while (columns < plan->cell_count && is_same_row(&cells[0], &cells[columns])) {
+        columns++;
+    }
+    bool is_table = cells[0].set_count > 1 && columns > 1 && columns < plan->cell_count &&
+                    columns <= TABLE_COLUMNS_MAX;
+    if (summary->options->is_quiet || !cells[0].spec.metastability.is_asked || !is_table) {
+        return;
+    }
+    struct arena arena;
+    arena_init(&arena);
+    struct text *texts = arena_alloc_array(&arena, plan->cell_count, sizeof(*texts));
+    for (uint32_t i = 0; i < plan->cell_count; i++) {
+        text_init(&texts[i]);
+        ask(summary, take_verdict_counts, &texts[i],
+            "SELECT m.verdict, count(*) FROM metastability m JOIN run r USING(run_id) WHERE "
+            "r.cell_id=%lld GROUP BY 1 ORDER BY 2 DESC, 1",
+            (long long)summary->cell_ids[i]);
+    }
+    print_table(summary, texts, columns);
+    for (uint32_t i = 0; i < plan->cell_count; i++) {
+        text_release(&texts[i]);
+    }
+    arena_release(&arena);
+}
+
+/* ------------------------------------------------------------------------------------------------
  * thresholds */
 
 /* Is the expectation of a violation about this cell? */
@@ -330,9 +439,8 @@ static void judge_threshold(struct summary *summary, uint32_t index,
     struct threshold threshold;
     bool is_sound = threshold_parse(spec->metric, spec->expression, &threshold, summary->err);
     ASSERT(is_sound);
-    if (spec->gauge.name != NULL) {
-        char metric[RESULT_METRIC_SIZE];
-        threshold_metric_name(&threshold, spec->text, metric, sizeof(metric));
+    char metric[RESULT_METRIC_SIZE];
+    if (threshold_metric_of(&threshold, spec, metric, sizeof(metric))) {
         summary->is_fine = summary->is_fine && threshold_data_load_values(data, summary->results,
                                                                           summary->cell_ids[index],
                                                                           metric, summary->err);
@@ -377,7 +485,9 @@ static bool judge_thresholds(struct summary *summary, uint32_t index, bool is_he
         heading(summary, "THRESHOLDS");
     }
     for (uint32_t i = 0; i < spec->threshold_count && summary->is_fine; i++) {
-        judge_threshold(summary, index, &spec->thresholds[i], &data);
+        if (!spec->thresholds[i].is_elsewhere) {
+            judge_threshold(summary, index, &spec->thresholds[i], &data);
+        }
     }
     threshold_data_release(&data);
     return true;
@@ -430,6 +540,11 @@ struct cell_counts {
     int64_t error;
     int64_t expected;   /* runs that violate an expected check */
     int64_t unexpected; /* runs that violate another */
+    /* Of a cell that a verdict is expected of: */
+    int64_t right;    /* runs that have it */
+    int64_t wrong;    /* runs with another; the rest is undecided */
+    int64_t breaking; /* runs that violate any check but `verdict` */
+    int64_t vague;    /* runs that have it, and are unknown for another reason */
 };
 
 static void take_counts(struct summary *summary, void *user, const struct results_row *row)
@@ -448,61 +563,139 @@ struct expectation {
     int64_t run_id; /* of the last expected violation: a run counts once */
 };
 
+/* Is the check among those that must be violated? */
+static bool expects_violation(const struct run_spec *spec, const char *check)
+{
+    bool is_expected = false;
+    for (uint32_t i = 0; i < spec->expect_check_count; i++) {
+        is_expected |= strcmp(spec->expect_checks[i], check) == 0;
+    }
+    return is_expected;
+}
+
 static void take_violation(struct summary *summary, void *user, const struct results_row *row)
 {
     (void)summary;
     struct expectation *expectation = user;
     int64_t run_id = row->values[0].integer;
-    bool is_expected = false;
-    for (uint32_t i = 0; i < expectation->spec->expect_check_count; i++) {
-        is_expected |= strcmp(expectation->spec->expect_checks[i], row->values[1].text) == 0;
-    }
-    if (!is_expected) {
+    bool is_expected = expects_violation(expectation->spec, row->values[1].text);
+    bool is_counted_apart =
+        expectation->spec->verdicts_expected != 0 && strcmp(row->values[1].text, "verdict") == 0;
+    if (!is_expected && !is_counted_apart) {
         expectation->counts->unexpected++;
-    } else if (expectation->run_id != run_id) {
+    } else if (is_expected && expectation->run_id != run_id) {
         expectation->counts->expected++;
         expectation->run_id = run_id;
     }
+}
+
+static void take_verdicts(struct summary *summary, void *user, const struct results_row *row)
+{
+    (void)summary;
+    struct cell_counts *counts = user;
+    counts->right = row->values[0].integer;
+    counts->wrong = row->values[1].integer;
+    counts->breaking = row->values[2].integer;
+    counts->vague = row->values[3].integer;
+}
+
+/* "stable or unstable"; with quotes "'stable','unstable'", for IN. */
+static void list_verdicts(uint32_t verdicts, bool is_quoted, struct text *list)
+{
+    static const char *const names[] = {"stable", "metastable", "unstable", "permanent"};
+    static_assert(ARRAY_COUNT(names) == SPEC_VERDICT_COUNT, "one name for each");
+    const char *quote = is_quoted ? "'" : "";
+    for (uint32_t i = 0; i < SPEC_VERDICT_COUNT; i++) {
+        if ((verdicts & 1u << i) != 0) {
+            const char *gap = list->length == 0 ? "" : is_quoted ? "," : " or ";
+            text_printf(list, "%s%s%s%s", gap, quote, names[i], quote);
+        }
+    }
+}
+
+/* Whether enough runs of the cell have a verdict that is expected of it. */
+static int judge_verdicts(struct summary *summary, uint32_t index, struct cell_counts *counts)
+{
+    const struct cell *cell = &summary->plan->cells[index];
+    struct text list;
+    text_init(&list);
+    list_verdicts(cell->spec.verdicts_expected, true, &list);
+    ask(summary, take_verdicts, counts,
+        "SELECT coalesce(sum(m.verdict IN (%s)),0), "
+        "coalesce(sum(m.verdict NOT IN (%s) AND m.verdict<>'undecided'),0), "
+        "coalesce(sum(EXISTS(SELECT 1 FROM violation v WHERE v.run_id=r.run_id AND v.known=0 AND "
+        "v.invariant<>'verdict')),0), coalesce(sum(m.verdict IN (%s) AND r.verdict='unknown'),0) "
+        "FROM run r LEFT JOIN metastability m USING(run_id) WHERE r.cell_id=%lld",
+        text_of(&list), text_of(&list), text_of(&list), (long long)summary->cell_ids[index]);
+    bool is_met = (unsigned __int128)counts->right << 32 >=
+                  (unsigned __int128)counts->runs * cell->spec.expect_share;
+    summary->verdict_cells++;
+    summary->verdict_cells_met += is_met ? 1 : 0;
+    if (!is_met) {
+        text_clear(&list);
+        list_verdicts(cell->spec.verdicts_expected, false, &list);
+        fprintf(summary->out, "  %s%sexpected verdict %s: %lld of %lld runs\n", cell->label,
+                cell->label[0] != '\0' ? ": " : "", text_of(&list), (long long)counts->right,
+                (long long)counts->runs);
+    }
+    text_release(&list);
+    return counts->runs == 0 ? EXIT_UNKNOWN
+           : is_met          ? EXIT_HELD
+                             : (counts->wrong > 0 ? EXIT_CHECK_FAILED : EXIT_UNKNOWN);
+}
+
+/* A cell that must not violate anything. */
+static int judge_plain(struct summary *summary, uint32_t index, struct cell_counts *counts)
+{
+    if (summary->plan->cells[index].spec.verdicts_expected == 0) {
+        return counts->fail + counts->error > 0           ? EXIT_CHECK_FAILED
+               : counts->unknown > 0 || counts->runs == 0 ? EXIT_UNKNOWN
+                                                          : EXIT_HELD;
+    }
+    int status = judge_verdicts(summary, index, counts);
+    status = exit_worse(status, counts->vague > 0 ? EXIT_UNKNOWN : EXIT_HELD);
+    return exit_worse(status, counts->breaking + counts->error > 0 ? EXIT_CHECK_FAILED : EXIT_HELD);
+}
+
+/* A cell in which a certain check must be violated, and no other. */
+static int judge_violation(struct summary *summary, uint32_t index, struct cell_counts *counts)
+{
+    const struct cell *cell = &summary->plan->cells[index];
+    struct expectation expectation = {&cell->spec, counts, 0};
+    long long cell_id = (long long)summary->cell_ids[index];
+    ask(summary, take_violation, &expectation,
+        "SELECT r.run_id, v.invariant FROM violation v JOIN run r USING(run_id) WHERE v.known=0 "
+        "AND r.cell_id=%lld "
+        "UNION SELECT run_id, reason FROM run WHERE verdict='error' AND cell_id=%lld ORDER BY 1, 2",
+        cell_id, cell_id);
+    bool is_missed = counts->unexpected > 0 || (counts->runs > 0 && counts->expected == 0);
+    if (!summary->options->is_quiet || is_missed) {
+        fprintf(summary->out, "  expected violation%s%s: seen in %lld of %lld runs\n",
+                cell->label[0] != '\0' ? " in " : "", cell->label, (long long)counts->expected,
+                (long long)counts->runs);
+    }
+    if (counts->unexpected > 0) {
+        fprintf(summary->out, "  %lld %s another check, which nobody expected\n",
+                (long long)counts->unexpected,
+                counts->unexpected == 1 ? "violation is of" : "violations are of");
+    }
+    int status = is_missed ? EXIT_CHECK_FAILED : counts->runs == 0 ? EXIT_UNKNOWN : EXIT_HELD;
+    bool has_verdict =
+        cell->spec.verdicts_expected != 0 && !expects_violation(&cell->spec, "verdict");
+    return has_verdict ? exit_worse(status, judge_verdicts(summary, index, counts)) : status;
 }
 
 static void judge_cell(struct summary *summary, uint32_t index)
 {
     const struct cell *cell = &summary->plan->cells[index];
     struct cell_counts counts = {0};
-    long long cell_id = (long long)summary->cell_ids[index];
     ask(summary, take_counts, &counts,
         "SELECT count(*), coalesce(sum(verdict='fail'),0), coalesce(sum(verdict='unknown'),0), "
         "coalesce(sum(verdict='error'),0) FROM run WHERE cell_id=%lld",
-        cell_id);
-    if (!is_about(cell)) {
-        int status = counts.fail + counts.error > 0           ? EXIT_CHECK_FAILED
-                     : counts.unknown > 0 || counts.runs == 0 ? EXIT_UNKNOWN
-                                                              : EXIT_HELD;
-        summary->status = exit_worse(summary->status, status);
-        return;
-    }
-    struct expectation expectation = {&cell->spec, &counts, 0};
-    ask(summary, take_violation, &expectation,
-        "SELECT r.run_id, v.invariant FROM violation v JOIN run r USING(run_id) WHERE v.known=0 "
-        "AND r.cell_id=%lld "
-        "UNION SELECT run_id, reason FROM run WHERE verdict='error' AND cell_id=%lld ORDER BY 1, 2",
-        cell_id, cell_id);
-    bool is_missed = counts.unexpected > 0 || (counts.runs > 0 && counts.expected == 0);
-    if (!summary->options->is_quiet || is_missed) {
-        fprintf(summary->out, "  expected violation%s%s: seen in %lld of %lld runs\n",
-                cell->label[0] != '\0' ? " in " : "", cell->label, (long long)counts.expected,
-                (long long)counts.runs);
-    }
-    if (counts.unexpected > 0) {
-        fprintf(summary->out, "  %lld %s another check, which nobody expected\n",
-                (long long)counts.unexpected,
-                counts.unexpected == 1 ? "violation is of" : "violations are of");
-    }
-    if (is_missed) {
-        summary->status = exit_worse(summary->status, EXIT_CHECK_FAILED);
-    } else if (counts.runs == 0) {
-        summary->status = exit_worse(summary->status, EXIT_UNKNOWN);
-    }
+        (long long)summary->cell_ids[index]);
+    int status = is_about(cell) ? judge_violation(summary, index, &counts)
+                                : judge_plain(summary, index, &counts);
+    summary->status = exit_worse(summary->status, status);
 }
 
 static void take_seed(struct summary *summary, void *user, const struct results_row *row)
@@ -549,6 +742,16 @@ static bool locale_is_utf8(void)
     return false;
 }
 
+/* Estimates run no code: there is nothing to check, and nobody attempts anything. */
+static bool are_all_estimates(const struct plan *plan)
+{
+    bool are_all = true;
+    for (uint32_t i = 0; i < plan->cell_count; i++) {
+        are_all = are_all && runner_is_estimate(&plan->cells[i].spec);
+    }
+    return are_all;
+}
+
 bool summary_print(struct results *results, const struct plan *plan, const int64_t *cell_ids,
                    const struct summary_options *options, FILE *out, int *status, struct err *err)
 {
@@ -566,11 +769,16 @@ bool summary_print(struct results *results, const struct plan *plan, const int64
         text_printf(&summary.cells, "%s%lld", i == 0 ? "(" : ",", (long long)cell_ids[i]);
     }
     text_add(&summary.cells, ")");
-    print_checks(&summary);
-    print_cells(&summary);
+    if (!are_all_estimates(plan)) {
+        print_checks(&summary);
+        print_cells(&summary);
+    }
     print_metastability(&summary);
+    print_verdict_table(&summary);
     if (!options->is_quiet) {
-        summary.is_fine = summary.is_fine && summary_estimates(results, plan, cell_ids, out, err);
+        summary.is_fine =
+            summary.is_fine && summary_estimates(results, plan, cell_ids, options, out, err);
+        summary.is_fine = summary.is_fine && summary_clients(results, plan, cell_ids, out, err);
     }
     summary.is_fine = summary.is_fine && summary_decompositions(results, plan, cell_ids, options,
                                                                 out, &summary.status, err);
@@ -583,6 +791,10 @@ bool summary_print(struct results *results, const struct plan *plan, const int64
     }
     for (uint32_t i = 0; i < plan->cell_count; i++) {
         judge_cell(&summary, i);
+    }
+    if (summary.verdict_cells > 0 && !options->is_quiet) {
+        fprintf(out, "  expected verdicts in %u of %u %s\n", summary.verdict_cells_met,
+                summary.verdict_cells, summary.verdict_cells == 1 ? "cell" : "cells");
     }
     judge_determinism(&summary);
     text_release(&summary.cells);

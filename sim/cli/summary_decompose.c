@@ -192,7 +192,7 @@ static bool print_cell(struct printer *printer, const struct cell *cell, int64_t
     ASSERT(sums != NULL && report != NULL);
     bool is_fine = true;
     if (decompose_load(printer->results, cell_id, &cell->spec.fleet, report, err)) {
-        is_fine = estimate_load(printer->results, cell_id, sums, &count, err) &&
+        is_fine = estimate_load(printer->results, cell_id, NULL, sums, &count, err) &&
                   keep_terms(printer->results, cell_id, report, err);
         if (!printer->options->is_quiet) {
             print_terms(printer, cell, report);

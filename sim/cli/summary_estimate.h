@@ -5,11 +5,11 @@
 #define SQUALL_CLI_SUMMARY_ESTIMATE_H
 
 #include "analysis/results.h"
-#include "sim/cli/cli.h"
+#include "sim/cli/summary.h"
 
-/* Prints a table of the estimates of all cells, each with its method and what makes it believable;
- * nothing when there are none. */
+/* Prints a table of the estimates of all cells, each with its method and what makes it believable,
+ * and for two cells the difference between them, seed by seed; nothing when there are none. */
 bool summary_estimates(struct results *results, const struct plan *plan, const int64_t *cell_ids,
-                       FILE *out, struct err *err);
+                       const struct summary_options *options, FILE *out, struct err *err);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Availability: when a window of a run counts as up, and the fleet of machines that fail and are
- * repaired. */
+ * Availability: when a window of a run counts as up, what else watches the system, and the fleet of
+ * machines that fail and are repaired. */
 #include "sim/input/build.h"
 
 #include "sim/base/base.h"
@@ -11,13 +11,14 @@
 
 #include <string.h>
 
-#define MACHINES_MAX 64
-#define MILLION      1000000
-#define SETTLE_NS    (10 * NS_PER_S)
-#define PHASE_NS     (1 * NS_PER_S)
-#define WATCH_NS     (20 * NS_PER_S)
-#define PILOT        4
-#define EPISODES     40
+#define MACHINES_MAX   64
+#define MILLION        1000000
+#define FAILURES_USUAL 3
+#define SETTLE_NS      (10 * NS_PER_S)
+#define PHASE_NS       (1 * NS_PER_S)
+#define WATCH_NS       (20 * NS_PER_S)
+#define PILOT          4
+#define EPISODES       40
 
 /* Keys that mean nothing without `life`. */
 static const char *const fleet_keys[] = {"machines",  "repair",      "crews",    "groups",
@@ -146,6 +147,34 @@ static void read_episodes(struct build *build, struct view view, struct spec_fle
     }
 }
 
+static void read_maintenance(struct build *build, struct view view, struct spec_fleet *fleet)
+{
+    struct view maintenance = view_at(view, "maintenance");
+    fleet->maintenance_every_ns = view_number(maintenance, "every", 0);
+    fleet->maintenance_ns = view_number(maintenance, "duration", 0);
+    if (fleet->maintenance_ns > fleet->maintenance_every_ns / fleet->machines) {
+        build_complain(build, maintenance, "duration",
+                       "%u machines one after the other are away for longer than 'every'",
+                       fleet->machines);
+    }
+}
+
+static void read_precision(struct build *build, struct view view, struct spec_fleet *fleet)
+{
+    struct view precision = view_at(view, "precision");
+    const int64_t tenth = INT64_C(429496730);
+    fleet->half_width_millionths = millionths(view_number(precision, "halfWidth", tenth));
+    fleet->confidence_millionths =
+        millionths(view_number(precision, "confidence", INT64_C(4080218931)));
+    fleet->is_sequential = precision.node != NULL;
+    fleet->runs_min = (uint32_t)view_number(precision, "minRuns", 10);
+    if (fleet->half_width_millionths == 0 || fleet->confidence_millionths < MILLION / 2 ||
+        fleet->confidence_millionths >= MILLION) {
+        build_complain(build, view, "precision",
+                       "precision: a half-width above 0%% and a confidence of 50%% to below 100%%");
+    }
+}
+
 static void read_fleet(struct build *build, struct view view)
 {
     struct spec_fleet *fleet = &build->spec->fleet;
@@ -173,22 +202,49 @@ static void read_fleet(struct build *build, struct view view)
     fleet->shock_share = (uint64_t)view_number(view_at(view, "shocks"), "share", 0);
     fleet->correlation = (uint64_t)view_number(view, "correlation", 0);
     read_groups(build, view, fleet);
-    struct view maintenance = view_at(view, "maintenance");
-    fleet->maintenance_every_ns = view_number(maintenance, "every", 0);
-    fleet->maintenance_ns = view_number(maintenance, "duration", 0);
+    read_maintenance(build, view, fleet);
     read_services(build, view, fleet);
     fleet->estimator = (enum spec_estimator)view_number(view, "estimator", SPEC_ESTIMATOR_AUTO);
-    struct view precision = view_at(view, "precision");
-    const int64_t tenth = INT64_C(429496730);
-    fleet->half_width_millionths = millionths(view_number(precision, "halfWidth", tenth));
-    fleet->confidence_millionths =
-        millionths(view_number(precision, "confidence", INT64_C(4080218931)));
-    if (fleet->half_width_millionths == 0 || fleet->confidence_millionths < MILLION / 2 ||
-        fleet->confidence_millionths >= MILLION) {
-        build_complain(build, view, "precision",
-                       "precision: a half-width above 0%% and a confidence of 50%% to below 100%%");
+    if (fleet->estimator == SPEC_ESTIMATOR_DECOMPOSE && fleet->machines > nodes) {
+        build_complain(build, view, "machines",
+                       "real code runs on the nodes: there are %u machines and %u nodes",
+                       fleet->machines, nodes);
     }
+    read_precision(build, view, fleet);
     read_episodes(build, view, fleet);
+}
+
+static void read_detector(struct build *build, struct view view)
+{
+    struct spec_detector *detector = &build->spec->availability.detector;
+    const char *load = view_text(view, "load");
+    *detector = (struct spec_detector){
+        .is_asked = true,
+        .load = UINT32_MAX,
+        .failures = (uint32_t)view_number(view, "failures", FAILURES_USUAL),
+        .gauge = view_text(view, "gauge"),
+        .gauge_min = (uint64_t)view_number(view, "atLeast", 1),
+    };
+    for (uint32_t i = 0; load != NULL && i < build->spec->load_count; i++) {
+        if (strcmp(build->spec->loads[i].name, load) == 0) {
+            detector->load = i;
+        }
+    }
+    if ((load == NULL) == (detector->gauge == NULL)) {
+        build_complain(build, view, NULL, "a detector is a 'load' or a 'gauge'");
+    } else if (load != NULL && detector->load == UINT32_MAX) {
+        build_complain(build, view, "load", "there is no load '%s'", load);
+    } else if (load != NULL && build->spec->load_count == 1) {
+        build_complain(build, view, "load", "'%s' is the only load: there are no clients", load);
+    } else if (load != NULL && view_has(view, "atLeast")) {
+        build_complain(build, view, "atLeast", "'atLeast' is about a gauge");
+    } else if (load == NULL && !view_has(view, "atLeast")) {
+        build_complain(build, view, "gauge",
+                       "a gauge needs 'atLeast': below it the gauge means "
+                       "\"down\"");
+    } else if (load == NULL && view_has(view, "failures")) {
+        build_complain(build, view, "failures", "'failures' is about a load");
+    }
 }
 
 void build_availability(struct build *build)
@@ -199,6 +255,10 @@ void build_availability(struct build *build)
     struct err err = {0};
     if (!predicate_up(view_text(view, "up"), availability, &err)) {
         build_complain(build, view, "up", "%s", err.text);
+    }
+    availability->idle_ns = view_number(view, "idle", 0);
+    if (view_has(view, "detector")) {
+        read_detector(build, view_at(view, "detector"));
     }
     read_fleet(build, view);
 }

@@ -113,10 +113,9 @@ void build_scale(struct build *build, struct view view, struct spec_fault *fault
     }
 }
 
-/* `own` over the caller's complete client. */
-static struct spec_client lay_over(struct build *build, struct view caller, struct view own)
+/* `own` over a complete client of the caller. */
+static struct spec_client lay_over(struct build *build, struct view base, struct view own)
 {
-    struct view base = view_at(caller, "client");
     struct spec_client client = {.timeout_ns = 1, .deadline_ns = 1, .attempts_max = 1};
     if (base.node == NULL || own.node == NULL || base.node->is_bad || own.node->is_bad) {
         return client;
@@ -134,7 +133,8 @@ static void read_load_policies(struct build *build, struct view own, struct spec
         arena_alloc_array(build->arena, spec->load_count + 1, sizeof(*policies));
     for (uint32_t i = 0; i < spec->load_count; i++) {
         if (fault->loads[i]) {
-            policies[i] = lay_over(build, view_item(build->root, "load", i), own);
+            policies[i] =
+                lay_over(build, view_at(view_item(build->root, "load", i), "client"), own);
             policies[i].target = spec->loads[i].client.target;
             policies[i].target_group = spec->loads[i].client.target_group;
         }
@@ -142,25 +142,37 @@ static void read_load_policies(struct build *build, struct view own, struct spec
     fault->load_policies = policies;
 }
 
+/* One for each client of a group. */
+static const struct spec_client *read_policies_of(struct build *build, struct view view,
+                                                  const struct spec_group *group, struct view own)
+{
+    struct spec_client *policies =
+        arena_alloc_array(build->arena, group->client_count, sizeof(*policies));
+    for (uint32_t i = 0; i < group->client_count; i++) {
+        struct view base =
+            view_has(view, "client") ? view_at(view, "client") : view_item(view, "clients", i);
+        policies[i] = lay_over(build, base, own);
+        policies[i].target = group->clients[i].target;
+        policies[i].target_group = group->clients[i].target_group;
+    }
+    return policies;
+}
+
 static void read_group_policies(struct build *build, struct view view, struct view own,
                                 struct spec_fault *fault)
 {
     const struct run_spec *spec = build->spec;
     struct view system = view_at(build->root, "system");
-    struct spec_client *policies =
+    const struct spec_client **policies =
         arena_alloc_array(build->arena, spec->group_count + 1, sizeof(*policies));
     for (uint32_t i = 0; i < spec->group_count; i++) {
-        if (!fault->groups[i]) {
-            continue;
-        }
-        if (spec->groups[i].client == NULL) {
+        const struct spec_group *group = &spec->groups[i];
+        if (fault->groups[i] && group->client_count == 0) {
             build_complain(build, view, "groups", "the group '%s' has no client: it calls nobody",
-                           spec->groups[i].name);
-            continue;
+                           group->name);
+        } else if (fault->groups[i]) {
+            policies[i] = read_policies_of(build, view_item(system, "groups", i), group, own);
         }
-        policies[i] = lay_over(build, view_item(system, "groups", i), own);
-        policies[i].target = spec->groups[i].client->target;
-        policies[i].target_group = spec->groups[i].client->target_group;
     }
     fault->group_policies = policies;
 }

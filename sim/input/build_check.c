@@ -123,7 +123,7 @@ void build_checks(struct build *build)
 /* ------------------------------------------------------------------------------- expectations */
 
 /* What the verdict of the four arms violates. */
-static const char *const verdict_names[] = {"metastable", "permanent", "unstable"};
+static const char *const verdict_names[] = {"metastable", "permanent", "unstable", "verdict"};
 
 /* Complains about a name that is nearly, but not quite, that of a check. */
 static void check_name(struct build *build, const struct yaml_node *node)
@@ -154,6 +154,37 @@ static void check_name(struct build *build, const struct yaml_node *node)
     }
 }
 
+static void read_verdicts(struct build *build, struct view view)
+{
+    static const char *const words[] = {"stable", "metastable", "unstable", "permanent"};
+    static_assert(ARRAY_COUNT(words) == SPEC_VERDICT_COUNT, "one word for each");
+    struct run_spec *spec = build->spec;
+    bool has_any = false;
+    spec->expect_share = (uint64_t)view_number(view, "share", INT64_C(1) << 32);
+    for (uint32_t verdict = 0; verdict < SPEC_VERDICT_COUNT; verdict++) {
+        struct spec_verdict_cells *cells = &spec->expect_verdicts[verdict];
+        uint32_t count = view_count(view, words[verdict]);
+        cells->texts = arena_alloc_array(build->arena, count + 1, sizeof(*cells->texts));
+        cells->count = count;
+        for (uint32_t index = 0; index < count; index++) {
+            cells->texts[index] = view_item_text(view, words[verdict], index);
+            cells->place = view_node(view, words[verdict])->place;
+        }
+        has_any |= count > 0;
+    }
+    if (view.node == NULL) {
+        return;
+    }
+    if (!spec->metastability.is_asked) {
+        build_complain(build, view, NULL, "verdicts are of scenarios with 'metastability'");
+    } else if (!has_any) {
+        build_complain(build, view, NULL,
+                       "which cells must be stable, metastable, unstable or permanent?");
+    } else if (spec->expect_share == 0) {
+        build_complain(build, view, "share", "a share of 0%% expects nothing");
+    }
+}
+
 static void read_expect(struct build *build, struct view view)
 {
     struct run_spec *spec = build->spec;
@@ -166,6 +197,7 @@ static void read_expect(struct build *build, struct view view)
     for (uint32_t index = 0; index < spec->expect_cell_count; index++) {
         spec->expect_cells[index] = view_item_text(view, "cells", index);
     }
+    read_verdicts(build, view_at(view, "verdicts"));
     if (!view_has(view, "violated")) {
         return;
     }
@@ -304,6 +336,30 @@ static void read_metastability(struct build *build)
     }
 }
 
+/* Takes the tag "cell" out of "metric{cell:rate=9/s,name:x}" and leaves the rest, without empty
+ * braces; returns its value, NULL when there is none. */
+static const char *take_cell(struct arena *arena, const char **metric)
+{
+    static const char tag[] = "cell:";
+    const char *open = strchr(*metric, '{');
+    const char *at = open == NULL ? NULL : strstr(open, tag);
+    if (at == NULL || (at[-1] != '{' && at[-1] != ',')) {
+        return NULL;
+    }
+    size_t length = strcspn(at, ",}");
+    const char *value = arena_strndup(arena, at + strlen(tag), length - strlen(tag));
+    const char *rest = at + length;
+    bool is_first = at[-1] == '{';
+    if (is_first && strcmp(rest, "}") == 0) {
+        *metric = arena_strndup(arena, *metric, (size_t)(open - *metric));
+    } else {
+        size_t before = (size_t)(at - *metric) - (is_first ? 0 : 1);
+        *metric = arena_printf(arena, "%.*s%s", (int)before, *metric,
+                               rest + (is_first && *rest == ',' ? 1 : 0));
+    }
+    return value;
+}
+
 static void read_thresholds(struct build *build)
 {
     struct run_spec *spec = build->spec;
@@ -314,16 +370,18 @@ static void read_thresholds(struct build *build)
     }
     spec->thresholds = arena_alloc_array(build->arena, total + 1, sizeof(*spec->thresholds));
     for (uint32_t index = 0; map != NULL && index < map->count; index++) {
-        const struct yaml_node *metric = map->keys[index];
+        const char *metric = map->keys[index]->text;
+        const char *cell = take_cell(build->arena, &metric);
         for (uint32_t at = 0; at < map->items[index]->count; at++) {
             const struct yaml_node *text = map->items[index]->items[at];
             struct err err = {0};
             struct spec_threshold threshold = {
-                .text = metric->text, .expression = text->text, .place = text->place};
-            if (!predicate_metric(build->arena, metric->text, &threshold, &err)) {
-                diag_error(build->diag, metric->place, metric->width, "%s", err.text);
+                .text = metric, .expression = text->text, .place = text->place, .cell = cell};
+            if (!predicate_metric(build->arena, metric, &threshold, &err)) {
+                const struct yaml_node *key = map->keys[index];
+                diag_error(build->diag, key->place, key->width, "%s", err.text);
             } else if (!predicate_threshold(threshold.metric, text->text, &err)) {
-                diag_error(build->diag, text->place, text->width, "%s: %s", metric->text, err.text);
+                diag_error(build->diag, text->place, text->width, "%s: %s", metric, err.text);
             }
             spec->thresholds[spec->threshold_count++] = threshold;
         }

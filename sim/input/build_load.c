@@ -12,9 +12,11 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define RATE_MAX INT64_C(1000000000000) /* per 1000 s: 10^9 a second */
-#define NO_RATE  INT64_MIN
-#define VUS_MAX  1000000
+#define RATE_MAX     INT64_C(1000000000000) /* per 1000 s: 10^9 a second */
+#define NO_RATE      INT64_MIN
+#define MILLION      1000000
+#define MIN_RATE_MAX INT64_C(1000000000) /* per 1000 s: a million a second */
+#define VUS_MAX      1000000
 
 /* ------------------------------------------------------------------------------- client */
 
@@ -55,13 +57,143 @@ static void read_jitter(struct view retry, struct spec_client *client)
     ASSERT(is_read);
 }
 
-static void read_budget(struct view budget, struct spec_client *client)
+/* A limit whose word means that there is none. */
+static uint32_t limit_of(struct view view, const char *key)
 {
-    client->budget_enabled = view_number(budget, "type", 0) == 1;
+    int64_t number = view_number(view, key, SCHEMA_WORD);
+    return number == SCHEMA_WORD ? 0 : (uint32_t)number;
+}
+
+/* Exact millionths of a percentage. */
+static uint32_t share_of(struct build *build, struct view view, const char *key)
+{
+    int64_t millionths = 0;
+    const char *text = view_text(view, key);
+    if (text == NULL) {
+        return MILLION;
+    }
+    if (!units_ratio(text, &millionths, NULL) || millionths > MILLION) {
+        build_complain(build, view, key, "%s: a percentage up to 100%% with four decimals", key);
+        return MILLION;
+    }
+    return (uint32_t)millionths;
+}
+
+/* Mask of the statuses of a list; its choices are the statuses without SQ_OK. */
+static uint64_t statuses_of(struct view view, const char *key)
+{
+    uint64_t mask = 0;
+    for (uint32_t index = 0; index < view_count(view, key); index++) {
+        int64_t status = view_item_number(view, key, index) + 1;
+        ASSERT(status < SQ_STATUS_COUNT);
+        mask |= UINT64_C(1) << status;
+    }
+    return mask;
+}
+
+static void read_budget(struct build *build, struct view budget, struct spec_client *client)
+{
+    const int64_t retry_cost = view_number(budget, "retryCost", 0);
+    client->budget = (enum spec_budget)view_number(budget, "type", 0);
     client->budget_capacity = (uint32_t)view_number(budget, "capacity", 1);
-    client->budget_retry_cost = (uint32_t)view_number(budget, "retryCost", 0);
+    client->budget_retry_cost = (uint32_t)retry_cost;
     client->budget_timeout_cost = (uint32_t)view_number(budget, "timeoutCost", 0);
+    client->budget_throttling_cost = (uint32_t)view_number(budget, "throttlingCost", retry_cost);
     client->budget_success_milli = (uint32_t)view_number(budget, "successCredit", 0);
+    client->budget_refunds = view_number(budget, "refund", 0) == 1;
+    client->budget_tokens_max = (uint32_t)view_number(budget, "maxTokens", 1);
+    client->budget_ratio_milli = (uint32_t)view_number(budget, "tokenRatio", 0);
+    client->budget_share = share_of(build, budget, "percent");
+    client->budget_retries_min = (uint32_t)view_number(budget, "minRetryConcurrency", 0);
+}
+
+static void read_hedging(struct build *build, struct view view, struct spec_client *client)
+{
+    client->hedging = (struct spec_hedging){
+        .is_enabled = view_number(view, "enabled", 0) == 1,
+        .attempts_max = (uint32_t)view_number(view, "maxAttempts", 2),
+        .delay_ns = view_number(view, "hedgingDelay", 0),
+        .non_fatal = statuses_of(view, "nonFatal"),
+    };
+    if (client->hedging.is_enabled && client->attempts_max > 1) {
+        build_complain(build, view, "enabled",
+                       "a call is hedged or retried, not both: write 'retry: {maxAttempts: 1}'");
+    }
+}
+
+static void read_breaker(struct build *build, struct view view, struct spec_client *client)
+{
+    client->breaker = (struct spec_breaker){
+        .is_enabled = view_number(view, "enabled", 0) == 1,
+        .only_retries = view_number(view, "scope", 0) == 1,
+        .is_time_based = view_number(view, "slidingWindowType", 0) == 1,
+        .window = (uint32_t)view_number(view, "slidingWindowSize", 1),
+        .calls_min = (uint32_t)view_number(view, "minimumNumberOfCalls", 1),
+        .failure_share = share_of(build, view, "failureRateThreshold"),
+        .slow_share = share_of(build, view, "slowCallRateThreshold"),
+        .slow_ns = view_number(view, "slowCallDurationThreshold", 0),
+        .open_ns = view_number(view, "waitDurationInOpenState", 1),
+        .trial_calls = (uint32_t)view_number(view, "permittedNumberOfCallsInHalfOpenState", 1),
+        .failure_on = statuses_of(view, "failureOn"),
+    };
+    if (client->breaker.failure_share == 0 || client->breaker.slow_share == 0) {
+        bool is_failure = client->breaker.failure_share == 0;
+        build_complain(build, view, is_failure ? "failureRateThreshold" : "slowCallRateThreshold",
+                       "a threshold of 0%% is always reached");
+    }
+}
+
+static void read_limits(struct build *build, struct view view, struct spec_client *client)
+{
+    struct view limits = view_at(view, "limits");
+    client->limits = (struct spec_limits){
+        .connections = limit_of(limits, "maxConnections"),
+        .pending = limit_of(limits, "maxPendingRequests"),
+        .requests = limit_of(limits, "maxRequests"),
+        .retries = limit_of(limits, "maxRetries"),
+    };
+    struct view queue = view_at(view, "queue");
+    client->concurrency_max = limit_of(view, "maxConcurrency");
+    client->queue_limit = count_of(view_number(queue, "limit", 0));
+    client->queue_timeout_ns = view_number(queue, "timeout", SCHEMA_WORD);
+    client->queue_timeout_ns =
+        client->queue_timeout_ns == SCHEMA_WORD ? 0 : client->queue_timeout_ns;
+    if (client->queue_limit > 0 && client->concurrency_max == 0) {
+        build_complain(build, queue, "limit", "nothing waits in a queue without 'maxConcurrency'");
+    }
+}
+
+static void read_pacing(struct build *build, struct view view, struct spec_client *client)
+{
+    const int64_t rate = view_number(view, "minRate", 1);
+    client->pacing = (struct spec_pacing){
+        .is_enabled = view_number(view, "type", 0) == 1,
+        .beta_milli = (uint32_t)view_number(view, "beta", 0),
+        .scale_milli = (uint32_t)view_number(view, "scaleConstant", 1),
+        .smoothing_milli = (uint32_t)view_number(view, "smoothing", 1),
+        .rate_min_milli = (uint32_t)rate, /* per 1000 s */
+    };
+    if (rate < 1 || rate > MIN_RATE_MAX) {
+        build_complain(build, view, "minRate", "minRate: a rate from 0.001/s to 1000000/s");
+        client->pacing.rate_min_milli = 1;
+    }
+}
+
+static void check_client(struct build *build, struct view view, const struct spec_client *client)
+{
+    struct view retry = view_at(view, "retry");
+    bool waits = client->backoff != SPEC_BACKOFF_NONE;
+    if (waits && client->backoff_max_ns < client->backoff_initial_ns) {
+        build_complain(build, retry, "maxBackoff", "maxBackoff is less than initialBackoff");
+    }
+    if (client->deadline_ns < client->timeout_ns) {
+        build_complain(build, view, "timeout",
+                       "the timeout of an attempt is longer than the deadline of the operation");
+    }
+    if (client->deadline_ns == INT64_MAX && client->attempts_max == UINT32_MAX && !waits) {
+        build_complain(build, retry, "maxAttempts",
+                       "unlimited attempts need a deadline or a backoff");
+    }
 }
 
 void build_client(struct build *build, struct view view, struct spec_client *client)
@@ -76,30 +208,19 @@ void build_client(struct build *build, struct view view, struct spec_client *cli
         .attempts_max = count_of(view_number(retry, "maxAttempts", 1)),
         .backoff = (enum spec_backoff)view_number(retry, "backoff", 0),
         .backoff_initial_ns = view_number(retry, "initialBackoff", 0),
+        .backoff_throttled_ns = view_number(retry, "throttlingBackoff", 0),
         .backoff_max_ns = view_number(retry, "maxBackoff", 0),
         .backoff_multiplier_milli = (uint32_t)view_number(retry, "backoffMultiplier", 1000),
         .redirects_max = (uint32_t)view_number(retry, "redirects", 0),
+        .retry_on = statuses_of(retry, "retryOn"),
     };
     read_jitter(retry, client);
-    read_budget(view_at(retry, "budget"), client);
-    for (uint32_t index = 0; index < view_count(retry, "retryOn"); index++) {
-        /* The choices are the statuses without SQ_OK. */
-        int64_t status = view_item_number(retry, "retryOn", index) + 1;
-        ASSERT(status < SQ_STATUS_COUNT);
-        client->retry_on |= UINT64_C(1) << status;
-    }
-    bool waits = client->backoff != SPEC_BACKOFF_NONE;
-    if (waits && client->backoff_max_ns < client->backoff_initial_ns) {
-        build_complain(build, retry, "maxBackoff", "maxBackoff is less than initialBackoff");
-    }
-    if (client->deadline_ns < client->timeout_ns) {
-        build_complain(build, view, "timeout",
-                       "the timeout of an attempt is longer than the deadline of the operation");
-    }
-    if (client->deadline_ns == INT64_MAX && client->attempts_max == UINT32_MAX && !waits) {
-        build_complain(build, retry, "maxAttempts",
-                       "unlimited attempts need a deadline or a backoff");
-    }
+    read_budget(build, view_at(retry, "budget"), client);
+    read_hedging(build, view_at(view, "hedging"), client);
+    read_breaker(build, view_at(view, "circuitBreaker"), client);
+    read_limits(build, view, client);
+    read_pacing(build, view_at(view, "rateLimiter"), client);
+    check_client(build, view, client);
 }
 
 static_assert(SQ_STATUS_COUNT <= 64, "statuses fit the mask");
@@ -233,6 +354,13 @@ static void read_workload(struct build *build, struct view view, struct spec_loa
     load->zipf_theta_milli = is_zipf ? (uint32_t)view_number(view, "zipfTheta", 0) : 0;
     load->update_proportion = (uint64_t)view_number(view, "updateProportion", 0);
     load->value_bytes = (uint32_t)view_number(view, "valueSize", 0);
+    load->is_paired = view_number(view, "order", 0) == 1;
+    if (load->is_paired && load->executor != SPEC_CONSTANT_VUS &&
+        load->executor != SPEC_RAMPING_VUS) {
+        build_complain(build, view, "order",
+                       "update-then-read is what a virtual user does: the executor must be "
+                       "constant-vus or ramping-vus");
+    }
     const char *read = view_text(view, "readProportion");
     const char *update = view_text(view, "updateProportion");
     int64_t read_millionths = 0;
@@ -246,6 +374,34 @@ static void read_workload(struct build *build, struct view view, struct spec_loa
         build_complain(build, view, "updateProportion",
                        "readProportion and updateProportion must sum to 100%%, not %s + %s", read,
                        update);
+    }
+}
+
+/* May an operation of one of so many virtual users end in no time? */
+static bool may_end_at_once(const struct spec_client *client, uint32_t vus)
+{
+    const struct spec_limits *limits = &client->limits;
+    uint64_t room = (uint64_t)client->concurrency_max + client->queue_limit;
+    uint64_t places = (uint64_t)limits->connections + limits->pending;
+    bool is_dropped = client->concurrency_max > 0 && vus > room;
+    bool is_refused = limits->connections > 0 && limits->pending > 0 && vus > places;
+    /* What the breaker does not permit is tried again after a back-off, or ends. */
+    bool backs_off = client->backoff != SPEC_BACKOFF_NONE && client->attempts_max > 1 &&
+                     (client->retry_on >> SQ_E_UNAVAILABLE & 1) != 0;
+    bool is_stopped = client->breaker.is_enabled && !client->breaker.only_retries && !backs_off;
+    return is_dropped || is_refused || is_stopped ||
+           (limits->requests > 0 && vus > limits->requests);
+}
+
+/* A closed loop of such operations would turn for ever at one instant. */
+static void check_loop(struct build *build, struct view view, const struct spec_load *load)
+{
+    bool has_pause = load->think.kind != DIST_CONSTANT || load->think.a > 0;
+    if (load->executor == SPEC_CONSTANT_VUS && !has_pause &&
+        may_end_at_once(&load->client, load->vus)) {
+        build_complain(build, view, "vus",
+                       "a client that may refuse operations at once (circuitBreaker, limits, "
+                       "maxConcurrency) needs virtual users with a thinkTime");
     }
 }
 
@@ -277,6 +433,7 @@ static void build_load(struct build *build, struct view view, const char *name,
     if (load->client.target_group < build->spec->group_count) {
         load->client.target = build->spec->groups[load->client.target_group].name;
     }
+    check_loop(build, view, load);
     if (load->start_ns >= build->spec->limit_ns) {
         build_complain(build, view, "startTime", "the load begins after the end of the run");
     }

@@ -535,29 +535,54 @@ static void name_nodes(struct build *build)
     }
 }
 
+/* The policy of the calls of a group to one other: the next of its clients, when it is right. */
+static void build_group_client(struct build *build, struct view view, uint32_t index)
+{
+    struct spec_group *group = &build->spec->groups[index];
+    struct spec_client *client = &group->clients[group->client_count];
+    build_client(build, view, client);
+    if (!view_has(view, "target")) {
+        build_complain(build, view, NULL, "'target' is missing: which group is called?");
+        return;
+    }
+    client->target_group = build_find_group(build, view, "target");
+    if (client->target_group >= build->spec->group_count) {
+        return;
+    }
+    client->target = build->spec->groups[client->target_group].name;
+    if (client->target_group == index) {
+        build_complain(build, view, "target", "a group cannot call itself");
+        return;
+    }
+    for (uint32_t before = 0; before < group->client_count; before++) {
+        if (group->clients[before].target_group == client->target_group) {
+            build_complain(build, view, "target", "the target '%s' is used twice in 'clients'",
+                           client->target);
+            return;
+        }
+    }
+    group->client_count++;
+}
+
 /* Policies of the calls between groups. */
 static void build_group_clients(struct build *build, struct view system)
 {
     for (uint32_t index = 0; index < view_count(system, "groups"); index++) {
         struct view group = view_item(system, "groups", index);
-        struct view view = view_at(group, "client");
-        if (view.node == NULL) {
+        const uint32_t count = view_count(group, "clients");
+        build->spec->groups[index].clients =
+            arena_alloc_array(build->arena, count + 1, sizeof(struct spec_client));
+        if (view_has(group, "client") && view_has(group, "clients")) {
+            build_complain(build, group, "clients",
+                           "'client' and 'clients' say the same: write one");
             continue;
         }
-        struct spec_client *client = arena_alloc(build->arena, sizeof(*client));
-        build_client(build, view, client);
-        if (!view_has(view, "target")) {
-            build_complain(build, view, NULL, "'target' is missing: which group is called?");
-            continue;
+        if (view_has(group, "client")) {
+            build_group_client(build, view_at(group, "client"), index);
         }
-        client->target_group = build_find_group(build, view, "target");
-        if (client->target_group == index) {
-            build_complain(build, view, "target", "a group cannot call itself");
+        for (uint32_t item = 0; item < count; item++) {
+            build_group_client(build, view_item(group, "clients", item), index);
         }
-        if (client->target_group < build->spec->group_count) {
-            client->target = build->spec->groups[client->target_group].name;
-        }
-        build->spec->groups[index].client = client;
     }
 }
 

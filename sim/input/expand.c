@@ -6,7 +6,7 @@
 
 #include "sim/base/base.h"
 #include "sim/base/units.h"
-#include "sim/input/schema.h"
+#include "sim/input/preset.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -55,25 +55,34 @@ static const struct yaml_node *mapping_at(struct arena *arena, const struct yaml
 
 /* ------------------------------------------------------------------------------- clients */
 
-static const struct yaml_node *preset_tree(struct arena *arena, const char *name)
-{
-    const char *text = schema_preset(name);
-    if (text == NULL) {
-        return NULL;
-    }
-    return yaml_parse_own(text, arena);
-}
-
-/* A budget that someone wrote without a type is meant to be one. */
+/* A budget that someone wrote without a type is the one that its keys belong to. */
 static const struct yaml_node *expand_budget(struct arena *arena, const struct yaml_node *client)
 {
+    static const struct {
+        const char *key;
+        const char *type;
+    } rows[] = {
+        {"maxTokens", "grpc"},
+        {"tokenRatio", "grpc"},
+        {"percent", "concurrency"},
+        {"minRetryConcurrency", "concurrency"},
+    };
     const struct yaml_node *retry = yaml_find(client, "retry");
     const struct yaml_node *budget = yaml_find(retry, "budget");
     if (!is_mapping(budget) || budget->count == 0) {
         return client;
     }
-    budget = with_default(arena, budget, "type", "token-bucket");
+    const char *type = "token-bucket";
+    for (uint32_t index = 0; index < ARRAY_COUNT(rows); index++) {
+        type = yaml_find(budget, rows[index].key) != NULL ? rows[index].type : type;
+    }
+    budget = with_default(arena, budget, "type", type);
     return with(arena, client, "retry", with(arena, retry, "budget", budget));
+}
+
+static bool names_preset(const struct yaml_node *client)
+{
+    return yaml_find(yaml_find(client, "retry"), "preset") != NULL;
 }
 
 /* Lays the client over its preset. */
@@ -83,10 +92,24 @@ static const struct yaml_node *expand_preset(struct arena *arena, const struct y
     if (retry == NULL) {
         return client;
     }
-    const struct yaml_node *preset = yaml_find(retry, "preset");
-    bool is_named = preset != NULL && preset->kind == YAML_SCALAR;
-    const struct yaml_node *base = preset_tree(arena, is_named ? preset->text : "none");
-    return with(arena, client, "retry", yaml_overlay(arena, base, retry, NULL));
+    const struct yaml_node *name = yaml_find(retry, "preset");
+    bool is_named = name != NULL && name->kind == YAML_SCALAR;
+    const struct preset *preset = preset_find(is_named ? name->text : "none");
+    if (preset == NULL) {
+        return client;
+    }
+    client = with(arena, client, "retry", retry);
+    return yaml_overlay(arena, yaml_parse_own(preset->keys, arena), client, NULL);
+}
+
+/* What a client with a preset of its own inherits: nothing that a preset says. */
+static const struct yaml_node *without_preset(struct arena *arena, const struct yaml_node *client)
+{
+    for (uint32_t index = 0; preset_blocks[index] != NULL; index++) {
+        const struct yaml_node *key = yaml_find_key(client, preset_blocks[index]);
+        client = key != NULL ? yaml_with(arena, client, key, NULL) : client;
+    }
+    return client;
 }
 
 /* `own` over `base` (both as written), then over the preset; something that is no mapping stays. */
@@ -98,6 +121,7 @@ static const struct yaml_node *inherit_client(struct arena *arena, const struct 
     }
     const struct yaml_node *client = expand_budget(arena, own);
     if (is_mapping(base)) {
+        base = names_preset(own) ? without_preset(arena, base) : base;
         client = yaml_overlay(arena, expand_budget(arena, base), client, &expand_restart);
     }
     return expand_preset(arena, client);
@@ -110,8 +134,24 @@ static const struct yaml_node *spell_client(struct arena *arena, const struct ya
         return own;
     }
     const struct yaml_node *client = expand_budget(arena, own);
-    bool has_preset = yaml_find(yaml_find(client, "retry"), "preset") != NULL;
-    return has_preset ? expand_preset(arena, client) : client;
+    return names_preset(client) ? expand_preset(arena, client) : client;
+}
+
+/* The clients of a group that calls several others. */
+static const struct yaml_node *expand_clients(struct arena *arena, const struct yaml_node *group,
+                                              const struct yaml_node *base, enum expand_mode mode)
+{
+    const struct yaml_node *clients = yaml_find(group, "clients");
+    if (clients == NULL || clients->kind != YAML_SEQUENCE) {
+        return group;
+    }
+    for (uint32_t index = 0; index < clients->count; index++) {
+        const struct yaml_node *own = clients->items[index];
+        const struct yaml_node *client =
+            mode == EXPAND_INHERITED ? inherit_client(arena, base, own) : spell_client(arena, own);
+        clients = yaml_with_item(arena, clients, index, client);
+    }
+    return with(arena, group, "clients", clients);
 }
 
 /* ------------------------------------------------------------------------------- parts */
@@ -137,6 +177,7 @@ static const struct yaml_node *expand_groups(struct arena *arena, const struct y
         } else {
             group = with(arena, group, "client", spell_client(arena, own));
         }
+        group = expand_clients(arena, group, client, mode);
         groups = yaml_with_item(arena, groups, index, group);
     }
     return with(arena, system, "groups", groups);

@@ -5,7 +5,8 @@
  *
  *   - hosts of groups inherit from `system.host`, clients of groups and loads from `client`, links
  *     from `network.default`;
- *   - a retry policy inherits from its preset; a budget with any key but `type` is a token bucket;
+ *   - a client inherits from the preset of its retries; a budget without `type` is the one that its
+ *     keys belong to;
  *   - defaults that depend on other keys: nodes of a system without groups, proportions and the
  *     duration of a load. */
 #ifndef SQUALL_INPUT_EXPAND_H

@@ -103,16 +103,80 @@ static void find_leaders(struct plan *plan, struct grid *grid)
     }
 }
 
+static bool is_given(const struct plan_options *options, const char *path)
+{
+    for (uint32_t index = 0; index < options->axis_count; index++) {
+        if (strcmp(options->axes[index].path, path) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Those of the scenario, and behind them those of the options. */
+static bool read_axes(struct plan *plan, const struct plan_options *options, struct grid *grid,
+                      struct diag *diag)
+{
+    uint32_t own = 0;
+    const struct scenario_axis *axes = scenario_axes(plan->scenario, &own);
+    grid->axes = arena_alloc_array(&plan->arena, own + options->axis_count + 1, sizeof(*axes));
+    for (uint32_t index = 0; index < own; index++) {
+        if (!is_given(options, axes[index].path)) {
+            grid->axes[grid->axis_count++] = axes[index];
+        }
+    }
+    for (uint32_t index = 0; index < options->axis_count; index++) {
+        const struct plan_axis *given = &options->axes[index];
+        ASSERT(given->value_count > 0);
+        const struct yaml_node **values =
+            arena_alloc_array(&plan->arena, given->value_count, sizeof(const struct yaml_node *));
+        struct scenario_setting setting = {0};
+        for (uint32_t i = 0; i < given->value_count; i++) {
+            const char *text = arena_printf(&plan->arena, "%s=%s", given->path, given->values[i]);
+            if (!scenario_setting_parse(text, &plan->arena, &setting, diag)) {
+                return false;
+            }
+            values[i] = setting.value;
+        }
+        grid->axes[grid->axis_count++] =
+            (struct scenario_axis){.path = given->path,
+                                   .place = setting.place,
+                                   .values = values,
+                                   .value_count = given->value_count};
+    }
+    return true;
+}
+
+/* An override that takes away the key of an axis takes away the axis. */
+static bool drop_axes(struct plan *plan, const struct plan_options *options, struct grid *grid,
+                      struct diag *diag)
+{
+    for (uint32_t index = 0; index < options->set_count; index++) {
+        struct scenario_setting setting;
+        if (!scenario_setting_parse(options->sets[index], &plan->arena, &setting, diag)) {
+            return false;
+        }
+        uint32_t kept = 0;
+        for (uint32_t axis = 0; axis < grid->axis_count; axis++) {
+            bool is_gone =
+                yaml_is_removal(setting.value) && strcmp(grid->axes[axis].path, setting.path) == 0;
+            grid->axes[kept] = grid->axes[axis];
+            kept += is_gone ? 0 : 1;
+        }
+        grid->axis_count = kept;
+    }
+    return true;
+}
+
 static bool make_grid(struct plan *plan, const struct plan_options *options, struct grid *grid,
                       struct diag *diag)
 {
-    uint32_t count = 0;
-    const struct scenario_axis *axes = scenario_axes(plan->scenario, &count);
-    *grid = (struct grid){.axis_count = count, .setting_count = count};
-    grid->axes = arena_alloc_array(&plan->arena, count + 1, sizeof(*grid->axes));
-    for (uint32_t index = 0; index < count; index++) {
-        grid->axes[index] = axes[index];
+    *grid = (struct grid){0};
+    if (!read_axes(plan, options, grid, diag) || !drop_axes(plan, options, grid, diag)) {
+        return false;
     }
+    uint32_t count = grid->axis_count;
+    grid->setting_count = count;
     grid->settings =
         arena_alloc_array(&plan->arena, count + options->set_count + 1, sizeof(*grid->settings));
     if (!read_sets(plan, options, grid, diag)) {
@@ -128,7 +192,7 @@ static bool make_grid(struct plan *plan, const struct plan_options *options, str
         cells *= grid->leaders[index] == index ? axis->value_count : 1;
         if (cells > PLAN_CELLS_MAX) {
             return diag_error(diag, axis->place, (uint32_t)strlen(axis->path),
-                              "the sweep has more than %d cells", PLAN_CELLS_MAX);
+                              "there are more than %d cells", PLAN_CELLS_MAX);
         }
     }
     plan->cell_count = (uint32_t)cells;
@@ -180,6 +244,70 @@ static void describe_cell(struct plan *plan, const struct grid *grid, struct cel
     text_release(&params);
 }
 
+/* ------------------------------------------------------------------------------- expectations */
+
+static bool is_all(const char *text)
+{
+    return strcmp(text, "all") == 0;
+}
+
+/* Bits of the verdicts that a text other than "all" (or "all") gives the cell. */
+static uint32_t verdicts_of(const struct cell *cell, bool by_all)
+{
+    uint32_t verdicts = 0;
+    for (uint32_t verdict = 0; verdict < SPEC_VERDICT_COUNT; verdict++) {
+        const struct spec_verdict_cells *cells = &cell->spec.expect_verdicts[verdict];
+        for (uint32_t index = 0; index < cells->count; index++) {
+            const char *text = cells->texts[index];
+            bool is_about = is_all(text) ? by_all : !by_all && strstr(cell->label, text) != NULL;
+            verdicts |= is_about ? 1u << verdict : 0;
+        }
+    }
+    return verdicts;
+}
+
+/* What is said of some cells only: is it said of this one? */
+static void expect_of_cell(struct cell *cell)
+{
+    uint32_t verdicts = verdicts_of(cell, false);
+    cell->spec.verdicts_expected = verdicts != 0 ? verdicts : verdicts_of(cell, true);
+    for (uint32_t index = 0; index < cell->spec.threshold_count; index++) {
+        struct spec_threshold *threshold = &cell->spec.thresholds[index];
+        threshold->is_elsewhere =
+            threshold->cell != NULL && strstr(cell->label, threshold->cell) == NULL;
+    }
+}
+
+/* Complains when no cell's label contains the text: it would expect nothing. */
+static void check_text(const struct plan *plan, const char *text, struct spec_place place,
+                       struct diag *diag)
+{
+    bool is_found = is_all(text);
+    for (uint32_t cell = 0; cell < plan->cell_count && !is_found; cell++) {
+        is_found = strstr(plan->cells[cell].label, text) != NULL;
+    }
+    if (!is_found) {
+        diag_error(diag, place, 1, "no cell of the sweep has '%s' in its label", text);
+    }
+}
+
+/* Not with overrides: the cells that a text is about may be left out. */
+static void check_texts(const struct plan *plan, struct diag *diag)
+{
+    const struct run_spec *spec = &plan->cells[0].spec;
+    for (uint32_t verdict = 0; verdict < SPEC_VERDICT_COUNT; verdict++) {
+        const struct spec_verdict_cells *cells = &spec->expect_verdicts[verdict];
+        for (uint32_t index = 0; index < cells->count; index++) {
+            check_text(plan, cells->texts[index], cells->place, diag);
+        }
+    }
+    for (uint32_t index = 0; index < spec->threshold_count; index++) {
+        if (spec->thresholds[index].cell != NULL) {
+            check_text(plan, spec->thresholds[index].cell, spec->thresholds[index].place, diag);
+        }
+    }
+}
+
 /* Complains when an earlier cell is the same. */
 static bool check_new(const struct plan *plan, const struct grid *grid, uint32_t index,
                       struct map *seen, struct diag *diag)
@@ -216,7 +344,7 @@ static void turn(const struct grid *grid, uint32_t *at)
     }
 }
 
-static bool make_cells(struct plan *plan, const struct grid *grid, struct diag *diag)
+static bool make_cells(struct plan *plan, const struct grid *grid, bool is_whole, struct diag *diag)
 {
     uint32_t before = diag->count;
     plan->cells = arena_alloc_array(&plan->arena, plan->cell_count, sizeof(*plan->cells));
@@ -228,11 +356,15 @@ static bool make_cells(struct plan *plan, const struct grid *grid, struct diag *
         if (scenario_compile(plan->scenario, grid->settings, grid->setting_count, &plan->arena,
                              &cell->spec, diag)) {
             describe_cell(plan, grid, cell);
+            expect_of_cell(cell);
             check_new(plan, grid, index, &seen, diag);
         }
         turn(grid, at);
     }
     map_release(&seen);
+    if (is_whole && diag->count == before) {
+        check_texts(plan, diag);
+    }
     return diag->count == before;
 }
 
@@ -290,7 +422,8 @@ bool plan_build(struct plan *plan, const struct scenario *scenario,
     arena_init(&plan->arena);
     struct grid grid;
     bool has_seeds = read_seeds(plan, options, diag);
-    bool is_built = make_grid(plan, options, &grid, diag) && make_cells(plan, &grid, diag) &&
+    bool is_built = make_grid(plan, options, &grid, diag) &&
+                    make_cells(plan, &grid, options->set_count == 0, diag) &&
                     make_canonical(plan, options, diag);
     if (!has_seeds || !is_built) {
         plan_release(plan);

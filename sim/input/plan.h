@@ -23,6 +23,8 @@ struct cell {
     const char *const *sets;
     uint32_t set_count;
     uint32_t replicas; /* nodes of the first group */
+    /* Cells with the same key, not 0, have the same control arm; set by who knows it. */
+    uint64_t control_key;
 };
 
 struct plan {
@@ -38,12 +40,23 @@ struct plan {
     uint64_t seed_count; /* of each cell */
 };
 
+/* An axis that the scenario does not have: it comes behind those of the sweep, or takes the place
+ * of one with the same path. */
+struct plan_axis {
+    const char *path;
+    const char *const *values; /* as --set takes them; at least one */
+    uint32_t value_count;
+};
+
 struct plan_options {
-    /* "PATH=VALUE"; one on the path of an axis leaves that axis this single value. */
+    /* "PATH=VALUE"; one on the path of an axis leaves that axis this single value, and
+     * "PATH=null" takes key and axis away. */
     const char *const *sets;
     uint32_t set_count;
     const char *seeds; /* instead of the file's; NULL = the file's */
     bool is_quick;     /* only the first PLAN_QUICK_SEEDS seeds */
+    const struct plan_axis *axes;
+    uint32_t axis_count;
 };
 
 /* False: `diag` says why, and there is nothing to release. */

@@ -186,8 +186,13 @@ static const struct metric metrics[] = {
     {"failures", " rate ", " rate ", VALUE_SHARE, "rate < 1%"},
     {"goodput", " rate value ", " rate value ", VALUE_RATE, "value >= 150/s"},
     {"amplification", " value ", " value ", VALUE_NUMBER, "value < 1.5"},
-    {"gauge", " avg min max last ", " avg last ", VALUE_NUMBER, "avg < 100"},
+    {"gauge", " avg min max med p last ", " avg med p last ", VALUE_NUMBER, "avg < 100"},
     {"counter", " count rate ", " count rate ", VALUE_NUMBER, "count > 0"},
+    {"user-uptime", " rate min ", " rate ", VALUE_SHARE, "rate >= 99.9%"},
+    {"mcr", " rate min ", " rate ", VALUE_SHARE, "min >= 99%"},
+    {"harvest", " rate min ", " rate ", VALUE_SHARE, "rate >= 99%"},
+    {"yield", " rate min ", " rate ", VALUE_SHARE, "rate >= 99.9%"},
+    {"gray", " rate min max ", " rate ", VALUE_SHARE, "max <= 1%"},
 };
 
 static const struct metric *find_metric(const char *name, struct err *err)
@@ -205,7 +210,8 @@ static const struct metric *find_metric(const char *name, struct err *err)
     } else {
         err_set(err, ERR_INPUT,
                 "unknown metric '%s': write latency, recovery, availability, success, metastable, "
-                "failures, goodput, amplification, gauge{name:...} or counter{name:...}",
+                "failures, goodput, amplification, gauge{name:...}, counter{name:...}, "
+                "user-uptime, mcr{window:1m}, harvest, yield or gray",
                 name);
     }
     return NULL;
@@ -236,6 +242,24 @@ static bool read_tag(struct arena *arena, const char *tag, size_t length, struct
     return true;
 }
 
+/* "mcr{window:1m}" */
+static bool read_window(const char *text, const char *tags, struct spec_threshold *threshold,
+                        struct err *err)
+{
+    static const char head[] = "{window:";
+    const size_t length = strlen(tags);
+    char window[TOKEN_BYTES];
+    const bool is_tagged = strncmp(tags, head, sizeof(head) - 1) == 0 && tags[length - 1] == '}' &&
+                           length - sizeof(head) < sizeof(window);
+    if (!is_tagged) {
+        return err_set(err, ERR_INPUT, "'%s' is not understood: write 'mcr{window:1m}'", text);
+    }
+    snprintf(window, sizeof(window), "%.*s", (int)(length - sizeof(head)), tags + sizeof(head) - 1);
+    return units_duration(window + strspn(window, " "), &threshold->window_ns, err) &&
+           (threshold->window_ns > 0 ||
+            err_set(err, ERR_INPUT, "'%s' looks at windows without any time", text));
+}
+
 bool predicate_metric(struct arena *arena, const char *text, struct spec_threshold *threshold,
                       struct err *err)
 {
@@ -245,10 +269,13 @@ bool predicate_metric(struct arena *arena, const char *text, struct spec_thresho
     bool is_shown =
         strcmp(threshold->metric, "gauge") == 0 || strcmp(threshold->metric, "counter") == 0;
     const char *at = text + length;
+    if (strcmp(threshold->metric, "mcr") == 0) {
+        return read_window(text, at, threshold, err);
+    }
     if (!is_shown) {
         return *at == '\0'
                    ? true
-                   : err_set(err, ERR_INPUT, "'%s' takes no tags: only gauge and counter do",
+                   : err_set(err, ERR_INPUT, "'%s' takes no tags: only gauge, counter and mcr do",
                              threshold->metric);
     }
     while (*at == '{' || *at == ',') {

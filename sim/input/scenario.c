@@ -403,6 +403,7 @@ const char *scenario_canonical(const struct scenario *scenario,
     uint32_t before = diag->count;
     struct scenario_axis axes[AXES_MAX];
     struct scenario_setting firsts[AXES_MAX];
+    bool is_gone[AXES_MAX] = {false};
     memcpy(axes, scenario->axes, sizeof(axes));
     struct scenario_setting *others = arena_alloc_array(arena, count + 1, sizeof(*others));
     uint32_t other_count = 0;
@@ -411,17 +412,23 @@ const char *scenario_canonical(const struct scenario *scenario,
         while (axis < scenario->axis_count && strcmp(axes[axis].path, settings[index].path) != 0) {
             axis++;
         }
-        if (axis < scenario->axis_count) {
+        bool is_removal = yaml_is_removal(settings[index].value);
+        if (axis < scenario->axis_count && !is_removal) {
             scenario_fix_axis(axes, scenario->axis_count, axis, &settings[index], arena);
         } else {
             others[other_count++] = settings[index];
+        }
+        if (axis < scenario->axis_count) {
+            is_gone[axis] = is_removal;
         }
     }
     const struct yaml_node *sweep = yaml_find(scenario->tree, "sweep");
     for (uint32_t axis = 0; axis < scenario->axis_count; axis++) {
         firsts[axis] =
             (struct scenario_setting){axes[axis].path, axes[axis].place, axes[axis].values[0]};
-        if (axes[axis].values != scenario->axes[axis].values) {
+        if (is_gone[axis]) {
+            sweep = yaml_with(arena, sweep, yaml_find_key(sweep, axes[axis].path), NULL);
+        } else if (axes[axis].values != scenario->axes[axis].values) {
             sweep = with_values(arena, sweep, &axes[axis]);
         }
     }
@@ -434,7 +441,8 @@ const char *scenario_canonical(const struct scenario *scenario,
         return NULL;
     }
     if (sweep != NULL) {
-        tree = yaml_with(arena, tree, yaml_find_key(tree, "sweep"), sweep);
+        tree =
+            yaml_with(arena, tree, yaml_find_key(tree, "sweep"), sweep->count > 0 ? sweep : NULL);
     }
     tree = complete(scenario, tree, EXPAND_WRITTEN, arena, diag);
     return diag->count == before ? print_tree(tree, arena) : NULL;

@@ -73,7 +73,8 @@ bool scenario_compile(const struct scenario *scenario, const struct scenario_set
 const char *scenario_canonical(const struct scenario *scenario,
                                const struct scenario_setting *settings, uint32_t count,
                                struct arena *arena, struct diag *diag);
-/* Splits "PATH=VALUE" as --set takes it, VALUE being YAML ("5", "[timeout, crash]"). False: `diag`
+/* Splits "PATH=VALUE" as --set takes it, VALUE being YAML ("5", "[timeout, crash]"); "null" takes
+ * the key away. False: `diag`
  * says why. */
 bool scenario_setting_parse(const char *text, struct arena *arena, struct scenario_setting *setting,
                             struct diag *diag);

@@ -797,7 +797,10 @@ static const struct yaml_node *set_in_map(const struct setting *setting,
     }
     const struct yaml_node *value =
         *rest == '\0' ? setting->value : set_in_object(setting, key->object, item, rest);
-    return value == NULL ? NULL : yaml_with(setting->arena, map, key_node(setting, name), value);
+    bool is_removal = *rest == '\0' && yaml_is_removal(setting->value);
+    return value == NULL
+               ? NULL
+               : yaml_with(setting->arena, map, key_node(setting, name), is_removal ? NULL : value);
 }
 
 /* Which item of a list the path means: "[0]" or its name. UINT32_MAX: err is set. */
@@ -840,6 +843,18 @@ static uint32_t find_item(const struct setting *setting, const struct yaml_node 
     return UINT32_MAX;
 }
 
+static const struct yaml_node *without_item(struct arena *arena, const struct yaml_node *list,
+                                            uint32_t index)
+{
+    const struct yaml_node **items = arena_alloc_array(arena, list->count, sizeof(*items));
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < list->count; i++) {
+        items[count] = list->items[i];
+        count += i == index ? 0 : 1;
+    }
+    return yaml_sequence_new(arena, list->place, items, count);
+}
+
 static const struct yaml_node *set_in_list(const struct setting *setting,
                                            const struct schema_key *key,
                                            const struct yaml_node *node, const char *rest)
@@ -860,6 +875,9 @@ static const struct yaml_node *set_in_list(const struct setting *setting,
         err_set(setting->err, ERR_INPUT, "the path '%s' goes on behind a single value",
                 setting->path);
         return NULL;
+    }
+    if (*rest == '\0' && yaml_is_removal(value)) {
+        return without_item(setting->arena, node, index);
     }
     return value == NULL ? NULL : yaml_with_item(setting->arena, node, index, value);
 }
@@ -922,6 +940,9 @@ static const struct yaml_node *set_in_object(const struct setting *setting,
     const struct yaml_node *value = set_below(setting, key, yaml_find(node, name), rest);
     if (value == NULL) {
         return NULL;
+    }
+    if (*rest == '\0' && yaml_is_removal(setting->value)) {
+        return yaml_with(setting->arena, node, key_node(setting, name), NULL);
     }
     bool is_restart = object->restart_key != NULL && strcmp(object->restart_key, name) == 0;
     return yaml_with(setting->arena, is_restart ? NULL : node, key_node(setting, name), value);

@@ -76,10 +76,6 @@ struct schema_object {
 
 /* The whole file. */
 const struct schema_object *schema_root(void);
-/* Numbers of a retry preset as YAML, NULL for an unknown name. */
-const char *schema_preset(const char *name);
-/* Names of the retry presets, NULL-terminated. */
-const char *const *schema_preset_names(void);
 /* Asserts that the object has the key: what is not in the table cannot be read. */
 const struct schema_key *schema_key_of(const struct schema_object *object, const char *name);
 
@@ -108,7 +104,8 @@ const struct yaml_node *schema_set(const char *path, const struct yaml_node *tre
                                    struct err *err);
 
 /* Prints one key, or an object with all its keys; "" is the whole file, "model.NAME" the options of
- * a model ("network.default.latency", "load.*.rate", "faults"). */
+ * a model, "preset" and "preset.NAME" the presets of retries ("network.default.latency",
+ * "load.*.rate", "faults"). */
 bool schema_explain(const char *path, const struct catalog *catalog, FILE *out, struct err *err);
 /* Prints the JSON Schema (draft 2020-12). */
 void schema_json(FILE *out);

@@ -9,6 +9,7 @@
 #include "sim/base/base.h"
 #include "sim/base/units.h"
 #include "sim/input/json.h"
+#include "sim/input/preset.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -184,14 +185,6 @@ static void explain_object(struct text *out, const struct schema_object *object,
     }
 }
 
-/* The numbers of the retry presets. */
-static void explain_presets(struct text *out)
-{
-    for (const char *const *name = schema_preset_names(); *name != NULL; name++) {
-        text_printf(out, "    %s: %s\n", *name, schema_preset(*name));
-    }
-}
-
 static bool explain_model(const char *name, const struct catalog *catalog, struct text *out,
                           struct err *err)
 {
@@ -288,10 +281,17 @@ bool schema_explain(const char *path, const struct catalog *catalog, FILE *out, 
 {
     ASSERT(path != NULL);
     ASSERT(out != NULL);
+    static const char model[] = "model.";
+    static const char preset[] = "preset.";
+    if (strcmp(path, "preset") == 0) {
+        return preset_explain(NULL, out, err);
+    }
+    if (strncmp(path, preset, sizeof(preset) - 1) == 0) {
+        return preset_explain(path + sizeof(preset) - 1, out, err);
+    }
+    bool is_fine = true;
     struct text text;
     text_init(&text);
-    static const char model[] = "model.";
-    bool is_fine = true;
     if (strncmp(path, model, sizeof(model) - 1) == 0) {
         ASSERT(catalog != NULL);
         is_fine = explain_model(path + sizeof(model) - 1, catalog, &text, err);
@@ -300,9 +300,6 @@ bool schema_explain(const char *path, const struct catalog *catalog, FILE *out, 
         is_fine = walk(path, &key, err);
         if (is_fine && key != NULL) {
             explain_key(&text, key, path);
-            if (strcmp(key->name, "preset") == 0) {
-                explain_presets(&text);
-            }
         }
         if (is_fine && (key == NULL || key->object != NULL)) {
             /* A path that ends in the container goes on with its items. */
@@ -312,7 +309,9 @@ bool schema_explain(const char *path, const struct catalog *catalog, FILE *out, 
                            strcmp(path + size - length, key->name) == 0;
             char below[PATH_BYTES];
             snprintf(below, sizeof(below), "%s%s", path,
-                     !is_open ? "" : key->form == SCHEMA_MAP ? ".*" : "[]");
+                     !is_open                  ? ""
+                     : key->form == SCHEMA_MAP ? ".*"
+                                               : "[]");
             explain_object(&text, key == NULL ? schema_root() : key->object, below);
         }
     }

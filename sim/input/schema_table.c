@@ -2,21 +2,16 @@
  *
  * The table of the scenario language. Nothing here but data: objects from the innermost outwards,
  * each a list of its
- * keys, and the numbers of the retry presets.
+ * keys. The presets of retries have a table of their own (preset.c).
  *
  * Sources of the words: k6 (load), Chaos Mesh (faults), gRPC A6 and the AWS SDKs (retries),
  * Maelstrom (names of
- * errors), SimGrid (network, disk), YCSB (workload), Antithesis (checks).
- * Sources of the presets: gRPC proposal A6 (example policy; jitter of +-20 %), botocore's standard
- * mode (3 attempts,
- * full jitter over 1 s .. 20 s, quota 500 / 5 / 10 / 1), the AWS defaults of 2026 (50 ms, cost 14),
- * Envoy's defaults
- * (one retry, 25 ms .. 250 ms, full jitter). "naive" is what people write first: again at once,
- * until the deadline. */
+ * errors), SimGrid (network, disk), YCSB (workload), Antithesis (checks). */
 #include "sim/input/schema.h"
 
 #include "sim/base/base.h"
 #include "sim/base/units.h"
+#include "sim/input/preset.h"
 
 #define HOUR    (3600 * NS_PER_S)
 #define DAY     (24 * HOUR)
@@ -206,38 +201,80 @@ static const struct schema_object host_object = OBJECT("host", host_keys);
 static const struct schema_key budget_keys[] = {
     {.name = "type",
      .type = SCHEMA_CHOICE,
-     .choices = "none|token-bucket",
+     .choices = "none|token-bucket|grpc|concurrency",
      .initial = "none",
-     .description = "limit over all retries of a caller; token-bucket when another key is written",
+     .description = "limit over all retries and hedges of a caller: a bucket of tokens (AWS), "
+                    "failures against successes (gRPC's retryThrottling), a share of what is under "
+                    "way (Envoy's retry_budget); the one that its other keys belong to when absent",
      .example = "token-bucket"},
     {.name = "capacity",
      .type = SCHEMA_COUNT,
      .initial = "500",
      .min = 1,
      .max = 1000000,
-     .description = "tokens at the start, and at most",
+     .description = "token-bucket: tokens at the start, and at most",
      .example = "500"},
     {.name = "retryCost",
      .type = SCHEMA_COUNT,
      .initial = "5",
      .min = 0,
      .max = 1000000,
-     .description = "tokens that a retry takes",
+     .description = "token-bucket: tokens that a retry takes",
      .example = "5"},
     {.name = "timeoutCost",
      .type = SCHEMA_COUNT,
      .initial = "10",
      .min = 0,
      .max = 1000000,
-     .description = "tokens that a retry after a time-out takes",
+     .description = "token-bucket: tokens that a retry after a time-out takes",
      .example = "10"},
+    {.name = "throttlingCost",
+     .type = SCHEMA_COUNT,
+     .min = 0,
+     .max = 1000000,
+     .description = "token-bucket: tokens that a retry after 'overloaded' takes; as retryCost when "
+                    "absent",
+     .example = "5"},
     {.name = "successCredit",
      .type = SCHEMA_DECIMAL,
      .initial = "1",
      .min = 0,
      .max = 1000000000,
-     .description = "tokens that a success gives back",
+     .description = "token-bucket: tokens that a success gives back",
      .example = "0.1"},
+    {.name = "refund",
+     .type = SCHEMA_BOOLEAN,
+     .initial = "false",
+     .description = "token-bucket: a success after retries gives back what the last of them took, "
+                    "instead of successCredit",
+     .example = "true"},
+    {.name = "maxTokens",
+     .type = SCHEMA_COUNT,
+     .initial = "10",
+     .min = 1,
+     .max = 1000,
+     .description = "grpc: tokens at the start, and at most; a failure takes one, and there are "
+                    "retries only while more than half of them are there",
+     .example = "10"},
+    {.name = "tokenRatio",
+     .type = SCHEMA_DECIMAL,
+     .initial = "0.1",
+     .min = 1,
+     .max = 1000000,
+     .description = "grpc: tokens that a success gives",
+     .example = "0.1"},
+    {.name = "percent",
+     .type = SCHEMA_PERCENT,
+     .initial = "20%",
+     .description = "concurrency: retries in parallel, of the attempts that are under way",
+     .example = "20%"},
+    {.name = "minRetryConcurrency",
+     .type = SCHEMA_COUNT,
+     .initial = "3",
+     .min = 0,
+     .max = 1000000,
+     .description = "concurrency: retries in parallel that are always allowed",
+     .example = "3"},
 };
 static const struct schema_object budget_object = OBJECT("budget", budget_keys);
 
@@ -245,9 +282,11 @@ static const struct schema_key retry_keys[] = {
     {.name = "preset",
      .type = SCHEMA_CHOICE,
      .initial = "none",
-     .choices = "none|naive|grpc|aws-standard|aws-standard-2026|envoy",
-     .description = "where the other keys get their values from when they are not written; whoever "
-                    "sets it anew (a sweep, an override, a load) starts from the preset alone",
+     .choices = preset_choices + 1,
+     .description =
+         "where the other keys, and hedging, circuitBreaker, limits and rateLimiter, get "
+         "their values from when they are not written; whoever sets it anew (a sweep, "
+         "an override, a load) starts from the preset alone; see 'preset'",
      .example = "aws-standard"},
     {.name = "maxAttempts",
      .type = SCHEMA_COUNT,
@@ -266,6 +305,12 @@ static const struct schema_key retry_keys[] = {
      .max = HOUR,
      .description = "waiting time before the first retry",
      .example = "50ms"},
+    {.name = "throttlingBackoff",
+     .type = SCHEMA_DURATION,
+     .min = 1,
+     .max = HOUR,
+     .description = "the same when the retry follows 'overloaded'; as initialBackoff when absent",
+     .example = "1s"},
     {.name = "maxBackoff",
      .type = SCHEMA_DURATION,
      .max = DAY,
@@ -298,41 +343,217 @@ static const struct schema_key retry_keys[] = {
      .form = SCHEMA_OBJECT,
      .object = &budget_object,
      .initial = "{}",
-     .description = "token bucket that limits retries"},
+     .description = "limit over all retries"},
 };
 static const struct schema_object retry_object = {.name = "retry",
                                                   .keys = retry_keys,
                                                   .key_count = ARRAY_COUNT(retry_keys),
                                                   .restart_key = "preset"};
 
-#define RETRY_ON                                                                                   \
-    "retryOn: [timeout, temporarily-unavailable, crash, not-leader, overloaded, "                  \
-    "connection-refused], redirects: 3, "
-#define NO_BUDGET                                                                                  \
-    "budget: {type: none, capacity: 500, retryCost: 5, timeoutCost: 10, successCredit: 1}}"
-#define NO_BACKOFF                                                                                 \
-    "backoff: none, initialBackoff: 0s, maxBackoff: 20s, backoffMultiplier: 2, jitter: none, "
-
-static const struct {
-    const char *name;
-    const char *keys;
-} presets[] = {
-    {"none", "{maxAttempts: 1, " NO_BACKOFF RETRY_ON NO_BUDGET},
-    {"naive", "{maxAttempts: unlimited, " NO_BACKOFF RETRY_ON NO_BUDGET},
-    {"grpc", "{maxAttempts: 4, backoff: exponential, initialBackoff: 100ms, maxBackoff: 1s, "
-             "backoffMultiplier: 2, jitter: proportional(20%), " RETRY_ON NO_BUDGET},
-    {"aws-standard", "{maxAttempts: 3, backoff: exponential, initialBackoff: 1s, maxBackoff: 20s, "
-                     "backoffMultiplier: 2, jitter: full, " RETRY_ON
-                     "budget: {type: token-bucket, capacity: 500, retryCost: 5, timeoutCost: 10, "
-                     "successCredit: 1}}"},
-    {"aws-standard-2026",
-     "{maxAttempts: 3, backoff: exponential, initialBackoff: 50ms, maxBackoff: 20s, "
-     "backoffMultiplier: 2, jitter: full, " RETRY_ON
-     "budget: {type: token-bucket, capacity: 500, retryCost: 14, timeoutCost: 14, "
-     "successCredit: 1}}"},
-    {"envoy", "{maxAttempts: 2, backoff: exponential, initialBackoff: 25ms, maxBackoff: 250ms, "
-              "backoffMultiplier: 2, jitter: full, " RETRY_ON NO_BUDGET},
+static const struct schema_key queue_keys[] = {
+    {.name = "limit",
+     .type = SCHEMA_COUNT,
+     .word = "unlimited",
+     .initial = "0",
+     .max = 100000000,
+     .description = "operations that wait to begin; one more is dropped: it ends with 'overloaded'",
+     .example = "100"},
+    {.name = "timeout",
+     .type = SCHEMA_DURATION,
+     .word = "none",
+     .initial = "none",
+     .min = 1,
+     .max = DAY,
+     .description = "an operation that has waited so long is dropped",
+     .example = "200ms"},
 };
+static const struct schema_object queue_object = OBJECT("clientQueue", queue_keys);
+
+#define FAULTY                                                                                     \
+    "[timeout, node-not-found, temporarily-unavailable, crash, not-leader, overloaded, "           \
+    "connection-refused, EIO, ENOSPC]"
+
+static const struct schema_key hedging_keys[] = {
+    {.name = "enabled",
+     .type = SCHEMA_BOOLEAN,
+     .initial = "false",
+     .description = "the same request again before the first is answered; excludes retries",
+     .example = "true"},
+    {.name = "maxAttempts",
+     .type = SCHEMA_COUNT,
+     .initial = "2",
+     .min = 2,
+     .max = 5,
+     .description = "sends of one operation, the first included",
+     .example = "3"},
+    {.name = "hedgingDelay",
+     .type = SCHEMA_DURATION,
+     .initial = "50ms",
+     .max = HOUR,
+     .description = "without an answer for so long, the next attempt is sent",
+     .example = "50ms"},
+    {.name = "nonFatal",
+     .form = SCHEMA_LIST,
+     .type = SCHEMA_CHOICE,
+     .choices = FAILURES,
+     .initial = "[timeout, temporarily-unavailable, crash, not-leader, overloaded, "
+                "connection-refused]",
+     .description =
+         "failures after which the next attempt is sent at once; others end the operation",
+     .example = "[temporarily-unavailable]"},
+};
+static const struct schema_object hedging_object = OBJECT("hedging", hedging_keys);
+
+static const struct schema_key breaker_keys[] = {
+    {.name = "enabled",
+     .type = SCHEMA_BOOLEAN,
+     .initial = "false",
+     .description = "resilience4j's breaker: after too many failures attempts are not permitted; "
+                    "they end with 'temporarily-unavailable' at once",
+     .example = "true"},
+    {.name = "scope",
+     .type = SCHEMA_CHOICE,
+     .choices = "attempts|retries",
+     .initial = "attempts",
+     .description = "what an open breaker stops: every attempt, or only retries and hedges",
+     .example = "retries"},
+    {.name = "slidingWindowType",
+     .type = SCHEMA_CHOICE,
+     .choices = "count|time",
+     .initial = "count",
+     .description = "the window holds the last calls, or those of the last seconds",
+     .example = "time"},
+    {.name = "slidingWindowSize",
+     .type = SCHEMA_COUNT,
+     .initial = "100",
+     .min = 1,
+     .max = 100000,
+     .description = "size of the window: a number of calls, or of seconds",
+     .example = "100"},
+    {.name = "failureRateThreshold",
+     .type = SCHEMA_PERCENT,
+     .initial = "50%",
+     .description = "share of failures in the window that opens the breaker",
+     .example = "50%"},
+    {.name = "slowCallRateThreshold",
+     .type = SCHEMA_PERCENT,
+     .initial = "100%",
+     .description = "share of slow calls in the window that opens the breaker",
+     .example = "80%"},
+    {.name = "slowCallDurationThreshold",
+     .type = SCHEMA_DURATION,
+     .initial = "1m",
+     .max = DAY,
+     .description = "an attempt that takes longer is slow",
+     .example = "1s"},
+    {.name = "minimumNumberOfCalls",
+     .type = SCHEMA_COUNT,
+     .initial = "100",
+     .min = 1,
+     .max = 1000000,
+     .description = "calls in the window before there is a judgement",
+     .example = "20"},
+    {.name = "waitDurationInOpenState",
+     .type = SCHEMA_DURATION,
+     .initial = "1m",
+     .min = 1,
+     .max = DAY,
+     .description = "how long the breaker stays open",
+     .example = "5s"},
+    {.name = "permittedNumberOfCallsInHalfOpenState",
+     .type = SCHEMA_COUNT,
+     .initial = "10",
+     .min = 1,
+     .max = 100000,
+     .description = "attempts that are then permitted, and decide whether it closes or opens again",
+     .example = "10"},
+    {.name = "failureOn",
+     .form = SCHEMA_LIST,
+     .type = SCHEMA_CHOICE,
+     .choices = FAILURES,
+     .initial = FAULTY,
+     .description = "what counts as a failure; other statuses count as success",
+     .example = "[timeout, overloaded]"},
+};
+static const struct schema_object breaker_object = OBJECT("circuitBreaker", breaker_keys);
+
+static const struct schema_key limits_keys[] = {
+    {.name = "maxConnections",
+     .type = SCHEMA_COUNT,
+     .word = "none",
+     .initial = "none",
+     .min = 1,
+     .max = 100000000,
+     .description = "attempts that wait for an answer, one on each connection; more wait for a "
+                    "connection",
+     .example = "1024"},
+    {.name = "maxPendingRequests",
+     .type = SCHEMA_COUNT,
+     .word = "none",
+     .initial = "none",
+     .min = 1,
+     .max = 100000000,
+     .description = "attempts that wait for a connection; one more ends with 'overloaded', and is "
+                    "not retried",
+     .example = "1024"},
+    {.name = "maxRequests",
+     .type = SCHEMA_COUNT,
+     .word = "none",
+     .initial = "none",
+     .min = 1,
+     .max = 100000000,
+     .description = "attempts that wait for an answer; one more ends with 'overloaded', and is not "
+                    "retried",
+     .example = "1024"},
+    {.name = "maxRetries",
+     .type = SCHEMA_COUNT,
+     .word = "none",
+     .initial = "none",
+     .min = 1,
+     .max = 100000000,
+     .description =
+         "retries that back off or wait for an answer; one more is not made; a budget of "
+         "type concurrency overrides it",
+     .example = "3"},
+};
+static const struct schema_object limits_object = OBJECT("limits", limits_keys);
+
+static const struct schema_key pacing_keys[] = {
+    {.name = "type",
+     .type = SCHEMA_CHOICE,
+     .choices = "none|adaptive",
+     .initial = "none",
+     .description = "limit of the rate of all attempts, first ones too: adaptive is the AWS SDKs' "
+                    "token bucket with CUBIC; it begins with the first answer 'overloaded'",
+     .example = "adaptive"},
+    {.name = "beta",
+     .type = SCHEMA_DECIMAL,
+     .initial = "0.7",
+     .min = 0,
+     .max = 999,
+     .description = "what is left of the rate after an answer 'overloaded'",
+     .example = "0.7"},
+    {.name = "scaleConstant",
+     .type = SCHEMA_DECIMAL,
+     .initial = "0.4",
+     .min = 1,
+     .max = 100000,
+     .description = "of the cubic: how fast the rate grows again",
+     .example = "0.4"},
+    {.name = "smoothing",
+     .type = SCHEMA_DECIMAL,
+     .initial = "0.8",
+     .min = 1,
+     .max = 1000,
+     .description = "weight of the last half second in the measured rate",
+     .example = "0.8"},
+    {.name = "minRate",
+     .type = SCHEMA_RATE,
+     .initial = "0.5/s",
+     .description = "the rate is never lower",
+     .example = "0.5/s"},
+};
+static const struct schema_object pacing_object = OBJECT("rateLimiter", pacing_keys);
 
 static const struct schema_key client_keys[] = {
     {.name = "target",
@@ -379,6 +600,40 @@ static const struct schema_key client_keys[] = {
      .object = &retry_object,
      .initial = "{}",
      .description = "what happens after a failed attempt"},
+    {.name = "hedging",
+     .form = SCHEMA_OBJECT,
+     .object = &hedging_object,
+     .initial = "{}",
+     .description = "attempts in parallel (gRPC A6)"},
+    {.name = "circuitBreaker",
+     .form = SCHEMA_OBJECT,
+     .object = &breaker_object,
+     .initial = "{}",
+     .description = "stops attempts while most of them fail (resilience4j)"},
+    {.name = "limits",
+     .form = SCHEMA_OBJECT,
+     .object = &limits_object,
+     .initial = "{}",
+     .description = "limits of what is under way (Envoy's circuit breakers)"},
+    {.name = "rateLimiter",
+     .form = SCHEMA_OBJECT,
+     .object = &pacing_object,
+     .initial = "{}",
+     .description = "limits the rate of sending (AWS, adaptive mode)"},
+    {.name = "maxConcurrency",
+     .type = SCHEMA_COUNT,
+     .word = "unlimited",
+     .initial = "unlimited",
+     .min = 1,
+     .max = 100000000,
+     .description = "operations under way, with their retries; more wait in 'queue'",
+     .example = "100"},
+    {.name = "queue",
+     .form = SCHEMA_OBJECT,
+     .object = &queue_object,
+     .initial = "{}",
+     .description = "operations that wait because maxConcurrency is reached; what is dropped sends "
+                    "nothing (k6: dropped_iterations)"},
 };
 static const struct schema_object client_object = OBJECT("client", client_keys);
 
@@ -426,6 +681,12 @@ static const struct schema_key group_keys[] = {
      .is_inherited = true,
      .description = "policy of the calls that these nodes make to the group 'target'; what is not "
                     "written is as in 'client'"},
+    {.name = "clients",
+     .form = SCHEMA_LIST,
+     .object = &client_object,
+     .is_inherited = true,
+     .description = "instead of 'client', for nodes that call several groups: one policy for each",
+     .example = "[{target: cache, timeout: 50ms}, {target: store}]"},
 };
 static const struct schema_object group_object = OBJECT("group", group_keys);
 
@@ -738,6 +999,14 @@ static const struct schema_key workload_keys[] = {
      .type = SCHEMA_PERCENT,
      .description = "share of updates; together with the reads 100%",
      .example = "5%"},
+    {.name = "order",
+     .type = SCHEMA_CHOICE,
+     .choices = "random|update-then-read",
+     .initial = "random",
+     .description =
+         "update-then-read: each virtual user updates a key and then reads the same key; "
+         "the proportions do not count then",
+     .example = "update-then-read"},
     {.name = "valueSize",
      .type = SCHEMA_SIZE,
      .initial = "100B",
@@ -1167,6 +1436,31 @@ static const struct schema_key check_keys[] = {
 };
 static const struct schema_object check_object = OBJECT("check", check_keys);
 
+#define VERDICT_CELLS(name_, description_, example_)                                               \
+    {                                                                                              \
+        .name = (name_), .form = SCHEMA_ONE_OR_MANY, .type = SCHEMA_TEXT,                          \
+        .description = (description_), .example = (example_)                                       \
+    }
+
+static const struct schema_key verdicts_keys[] = {
+    VERDICT_CELLS("stable",
+                  "cells whose runs come back by themselves: each text is part of a "
+                  "cell's label, 'all' means every cell that is not named here",
+                  "[maxAttempts=1]"),
+    VERDICT_CELLS("metastable", "cells whose runs come back when relieved, and only then",
+                  "[rate=280/s maxAttempts=2]"),
+    VERDICT_CELLS("unstable", "cells whose load is not served even without the trigger", "all"),
+    VERDICT_CELLS("permanent", "cells whose runs do not come back when relieved either",
+                  "[action=wipe]"),
+    {.name = "share",
+     .type = SCHEMA_PERCENT,
+     .initial = "100%",
+     .description = "share of the seeds of each of these cells that must have a verdict that is "
+                    "expected of it; a cell may be named under several",
+     .example = "90%"},
+};
+static const struct schema_object verdicts_object = OBJECT("verdicts", verdicts_keys);
+
 static const struct schema_key expect_keys[] = {
     {.name = "verdict",
      .type = SCHEMA_CHOICE,
@@ -1185,6 +1479,13 @@ static const struct schema_key expect_keys[] = {
      .description =
          "only in cells of the sweep whose label contains one of these texts; the others must pass",
      .example = "[maxAttempts=unlimited]"},
+    {.name = "verdicts",
+     .form = SCHEMA_OBJECT,
+     .object = &verdicts_object,
+     .description = "with 'metastability': the verdict that the runs of a cell must have; a run "
+                    "with another violates the check verdict, cells that are not named must be "
+                    "stable",
+     .example = "{metastable: [preset=naive], stable: all}"},
     {.name = "library",
      .type = SCHEMA_TEXT,
      .description = "only for versions of the model that contain this text; skipped for others",
@@ -1257,7 +1558,9 @@ static const struct schema_key maintenance_keys[] = {
      .is_required = true,
      .min = 1,
      .max = CENTURY,
-     .description = "pause between two maintenances of one machine",
+     .description =
+         "each machine has its turn once in this time; turns are spread evenly, and one is "
+         "skipped when not all is whole",
      .example = "720h"},
     {.name = "duration",
      .type = SCHEMA_DURATION,
@@ -1301,6 +1604,13 @@ static const struct schema_key precision_keys[] = {
      .initial = "95%",
      .description = "of the interval",
      .example = "95%"},
+    {.name = "minRuns",
+     .type = SCHEMA_COUNT,
+     .initial = "10",
+     .min = 2,
+     .max = 1000000,
+     .description = "seeds that are run however precise the estimate is; the most is 'seeds'",
+     .example = "10"},
 };
 static const struct schema_object precision_object =
     OBJECT_SHORT("precision", precision_keys, "halfWidth");
@@ -1374,6 +1684,32 @@ static const struct schema_key validate_keys[] = {
 };
 static const struct schema_object validate_object = OBJECT("validate", validate_keys);
 
+static const struct schema_key detector_keys[] = {
+    {.name = "load",
+     .type = SCHEMA_NAME,
+     .description = "load whose operations are the heartbeats or health checks; clients are then "
+                    "the other loads only",
+     .example = "heartbeat"},
+    {.name = "failures",
+     .type = SCHEMA_COUNT,
+     .min = 1,
+     .max = 1000,
+     .description = "failed operations of that load in a row that make it say \"down\" (3 when "
+                    "absent); the next good one makes it say \"up\"",
+     .example = "3"},
+    {.name = "gauge",
+     .type = SCHEMA_TEXT,
+     .description = "gauge that a model shows of what it thinks is up; instead of 'load'",
+     .example = "balancer.available"},
+    {.name = "atLeast",
+     .type = SCHEMA_COUNT,
+     .min = 1,
+     .max = INT64_MAX,
+     .description = "below this value the gauge means \"down\"; before its first value it is up",
+     .example = "3"},
+};
+static const struct schema_object detector_object = OBJECT("detector", detector_keys);
+
 static const struct schema_key availability_keys[] = {
     {.name = "window",
      .type = SCHEMA_DURATION,
@@ -1387,11 +1723,26 @@ static const struct schema_key availability_keys[] = {
      .initial = "success_rate >= 99%",
      .description = "when a window counts as up",
      .example = "success_rate >= 99% and p(99) <= 500ms"},
+    {.name = "idle",
+     .type = SCHEMA_DURATION,
+     .min = 1,
+     .max = CENTURY,
+     .description = "for the uptime of users: one who asks nothing for so long is not there any "
+                    "more; the 99th percentile of the run's times between two operations of one "
+                    "user when absent",
+     .example = "30s"},
+    {.name = "detector",
+     .form = SCHEMA_OBJECT,
+     .object = &detector_object,
+     .description = "what else watches the system: its view is held against that of the clients",
+     .example = "{load: heartbeat, failures: 3}"},
     {.name = "machines",
      .type = SCHEMA_COUNT,
      .min = 1,
      .max = 64,
-     .description = "machines of the fleet; as many as the first group has nodes when absent",
+     .description =
+         "machines of the fleet, which may be more than there are nodes unless real code "
+         "runs on them; as many as the first group has nodes when absent",
      .example = "5"},
     {.name = "life",
      .form = SCHEMA_EITHER,
@@ -1452,7 +1803,9 @@ static const struct schema_key availability_keys[] = {
      .form = SCHEMA_EITHER,
      .type = SCHEMA_PERCENT,
      .object = &precision_object,
-     .description = "when an estimate is good enough: 10% at 95% when absent",
+     .description =
+         "when an estimate is good enough: a campaign asks for no more seeds of a cell then; "
+         "without it all seeds are run",
      .example = "{halfWidth: 10%, confidence: 95%}"},
     {.name = "episodes",
      .form = SCHEMA_OBJECT,
@@ -1471,10 +1824,11 @@ static const struct schema_object availability_object = OBJECT("availability", a
 static const struct schema_key probe_keys[] = {
     {.name = "kind",
      .type = SCHEMA_CHOICE,
-     .choices = "retries-off|shed|restart",
+     .choices = "retries-off|shed|restart|none",
      .initial = "retries-off",
      .description = "retries-off: every operation is sent once; shed: only a share of the "
-                    "operations is started; restart: every node is killed and started again",
+                    "operations is started; restart: every node is killed and started again; none: "
+                    "what is stuck is not relieved, and stays undecided",
      .example = "shed"},
     {.name = "to",
      .type = SCHEMA_PERCENT,
@@ -1503,7 +1857,7 @@ static const struct schema_key metastability_keys[] = {
     {.name = "probe",
      .form = SCHEMA_EITHER,
      .type = SCHEMA_CHOICE,
-     .choices = "retries-off|shed|restart",
+     .choices = "retries-off|shed|restart|none",
      .object = &probe_object,
      .initial = "retries-off",
      .description = "what relieves a run that is stuck: what comes back when it is over was held "
@@ -1695,9 +2049,11 @@ static const struct schema_key root_keys[] = {
     {.name = "thresholds",
      .form = SCHEMA_MAP_OF_LISTS,
      .type = SCHEMA_TEXT,
-     .description = "limits of metrics, as in k6; '@ 95%' judges the end of the interval; what a "
-                    "model shows is gauge{name:x} (avg, min, max, last) or counter{name:x} (count, "
-                    "rate per second), with node:, from: and until: to look closer",
+     .description =
+         "limits of metrics, as in k6; '@ 95%' judges the end of the interval; the tag "
+         "{cell:TEXT} limits one to cells whose label contains the text; what a model "
+         "shows is gauge{name:x} (avg, min, max, med, p(N), last) or counter{name:x} (count, rate "
+         "per second), with node:, from: and until: to look closer",
      .example = "{latency: [\"p(99) < 250ms\"], availability: [\"rate >= 99.9% @ 95%\"]}"},
     {.name = "seeds",
      .form = SCHEMA_EITHER,
@@ -1723,24 +2079,4 @@ static const struct schema_object root_object = OBJECT("scenario", root_keys);
 const struct schema_object *schema_root(void)
 {
     return &root_object;
-}
-
-const char *schema_preset(const char *name)
-{
-    ASSERT(name != NULL);
-    for (uint32_t index = 0; index < ARRAY_COUNT(presets); index++) {
-        if (strcmp(presets[index].name, name) == 0) {
-            return presets[index].keys;
-        }
-    }
-    return NULL;
-}
-
-const char *const *schema_preset_names(void)
-{
-    static const char *const names[] = {
-        "none", "naive", "grpc", "aws-standard", "aws-standard-2026", "envoy", NULL,
-    };
-    static_assert(ARRAY_COUNT(names) == ARRAY_COUNT(presets) + 1, "a name for each preset");
-    return names;
 }

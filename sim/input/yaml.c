@@ -396,6 +396,11 @@ bool yaml_is_null(const struct yaml_node *node)
             strcmp(node->text, "null") == 0);
 }
 
+bool yaml_is_removal(const struct yaml_node *node)
+{
+    return yaml_is_null(node) && strcmp(node->text, "null") == 0;
+}
+
 /* Index of a key, or `count`. */
 static uint32_t index_of(const struct yaml_node *node, const char *key)
 {

@@ -50,6 +50,8 @@ const struct yaml_node *yaml_parse_own(const char *text, struct arena *arena);
 
 /* Is it an empty plain scalar, '~' or 'null': a key without a value? */
 bool yaml_is_null(const struct yaml_node *node);
+/* Is it the plain word 'null'? As the value of an override it takes the key away. */
+bool yaml_is_removal(const struct yaml_node *node);
 /* Value of a key, or NULL; also NULL when `node` is NULL or no mapping. */
 const struct yaml_node *yaml_find(const struct yaml_node *node, const char *key);
 /* The key itself, for its place. */

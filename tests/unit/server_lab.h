@@ -29,7 +29,11 @@ struct lab_options {
     double pause_at_s;  /* pause_s 0: none */
     double pause_s;
     const char *freeze; /* what happens then instead: "kind: StressChaos, action: ..." */
+    void (*strike)(struct world *world); /* called at strike_s, NULL: nothing is */
+    double strike_s;
+    const char *faults; /* instead of the pause: items of the list */
     uint64_t seed;
+    const struct sq_model *extra; /* a model of the test's own, beside the built-in ones */
 };
 
 struct lab {
@@ -43,8 +47,11 @@ struct lab {
 static inline const struct sq_model *lab_find_model(void *context, const char *name,
                                                     const char *base, struct err *err)
 {
-    (void)context;
     (void)base;
+    const struct sq_model *extra = context;
+    if (extra != NULL && strcmp(extra->name, name) == 0) {
+        return extra;
+    }
     for (uint32_t i = 0; models_builtin[i] != NULL; i++) {
         if (strcmp(models_builtin[i]->name, name) == 0) {
             return models_builtin[i];
@@ -75,11 +82,15 @@ static inline void lab_print(char *text, size_t size, const struct lab_options *
                  options->freeze != NULL ? options->freeze : "kind: NodeChaos, action: pause",
                  options->pause_at_s * 1e6, options->pause_s * 1e6);
     }
+    if (options->faults != NULL) {
+        snprintf(pause, sizeof(pause), "faults:\n%s", options->faults);
+    }
     char load[512];
     snprintf(load, sizeof(load),
              "{executor: constant-arrival-rate, rate: %s, arrivals: %s, workload: {recordCount: 1, "
              "readProportion: 100%%, updateProportion: 0%%}}",
-             options->rate, options->is_poisson ? "poisson" : "uniform");
+             options->rate != NULL ? options->rate : "1/s",
+             options->is_poisson ? "poisson" : "uniform");
     snprintf(text, size,
              "squall: 1\nname: lab\ntime: {warmup: 0s, limit: %.0fms}\n%s"
              "network: {default: {latency: 0s, bandwidth: unlimited}, clients: {latency: 0s, "
@@ -96,7 +107,8 @@ static inline bool lab_run(struct lab *lab, struct lab_options options,
                            const struct sq_observer *observer)
 {
     static const char *const no_names[] = {"linearizable", NULL};
-    static const struct catalog catalog = {NULL, lab_find_model, no_names, no_names};
+    const struct catalog catalog = {(void *)(uintptr_t)options.extra, lab_find_model, no_names,
+                                    no_names};
     char text[8192];
     lab_print(text, sizeof(text), &options);
     struct diag diag;
@@ -113,6 +125,10 @@ static inline bool lab_run(struct lab *lab, struct lab_options options,
     }
     lab->world = world_new();
     world_reset(lab->world, &lab->plan.cells[0].spec, options.seed, observer);
+    if (options.strike != NULL) {
+        world_run(lab->world, (int64_t)(options.strike_s * 1e9), UINT64_MAX);
+        options.strike(lab->world);
+    }
     world_run(lab->world, INT64_MAX, UINT64_MAX);
     lab->count = lab->world->history.operations.count;
     lab->operations = lab->count > 0 ? vec_at(&lab->world->history.operations, 0) : NULL;

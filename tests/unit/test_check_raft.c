@@ -194,6 +194,23 @@ TEST(check_raft, a_snapshot_replaces_a_log_that_ends_before_it)
     CHECK_BROKEN(&f, "raft.log-matching");
 }
 
+/* A stale leader with a tail longer than the snapshot: no entry of that tail is before what comes.
+ */
+TEST(check_raft, a_snapshot_replaces_a_log_that_contradicts_it)
+{
+    fixture_start(&f, 3, "raft.log-matching");
+    append(0, 1, 1);
+    append(0, 2, 2);
+    append(0, 3, 2);
+    append(1, 1, 1);
+    append(1, 2, 1);
+    append(1, 3, 1);
+    fixture_see(&f, 1, SQ_SEE_TRUNCATE, 3, 0, 0);
+    fixture_see(&f, 1, SQ_SEE_SNAPSHOT, 2, 2, 0);
+    append(1, 3, 2);
+    CHECK_SOUND(&f);
+}
+
 TEST(check_raft, one_node_alone_compares_with_itself)
 {
     fixture_start(&f, 1, "raft.log-matching");

@@ -154,8 +154,7 @@ TEST(fault, power_loss_strikes_a_host_whose_process_is_dead)
     struct spec_fault list[] = {fault_of(SPEC_NODE_CHAOS, SPEC_ACTION_KILL, 1, 100, 500),
                                 fault_of(SPEC_NODE_CHAOS, SPEC_ACTION_POWER_LOSS, 1, 200, 100)};
     struct world_fixture fixture;
-    struct world *world =
-        strike(&fixture, 1, (struct script){.boot = boot_writes}, list, 2);
+    struct world *world = strike(&fixture, 1, (struct script){.boot = boot_writes}, list, 2);
     uint32_t lost = 0;
     for (uint64_t seed = 1; seed <= 16; seed++) {
         run(world, &fixture, seed, 550 * MS);
@@ -196,8 +195,7 @@ TEST(fault, without_a_target_the_links_between_struck_nodes_suffer_too)
 {
     static const enum spec_fault_action actions[] = {SPEC_ACTION_LOSS, SPEC_ACTION_DELAY};
     for (uint32_t i = 0; i < 2; i++) {
-        struct spec_fault fault =
-            fault_of(SPEC_NETWORK_CHAOS, actions[i], UINT64_MAX, 95, 100);
+        struct spec_fault fault = fault_of(SPEC_NETWORK_CHAOS, actions[i], UINT64_MAX, 95, 100);
         fault.delay = (struct dist){.kind = DIST_CONSTANT, .a = NS_PER_S};
         struct world_fixture fixture;
         struct world *world = strike(&fixture, 3, talker, &fault, 1);
@@ -418,10 +416,9 @@ TEST(fault, the_monotonic_clock_starts_again_when_the_power_is_back)
 
 TEST(fault, a_storm_of_short_faults_needs_no_more_memory_with_time)
 {
-    struct spec_fault list[] = {
-        fault_of(SPEC_NETWORK_CHAOS, SPEC_ACTION_DELAY, UINT64_MAX, 0, 1),
-        fault_of(SPEC_IO_CHAOS, SPEC_ACTION_IO_LATENCY, UINT64_MAX, 0, 1),
-        fault_of(SPEC_NODE_CHAOS, SPEC_ACTION_RESTART, UINT64_MAX, 0, 1)};
+    struct spec_fault list[] = {fault_of(SPEC_NETWORK_CHAOS, SPEC_ACTION_DELAY, UINT64_MAX, 0, 1),
+                                fault_of(SPEC_IO_CHAOS, SPEC_ACTION_IO_LATENCY, UINT64_MAX, 0, 1),
+                                fault_of(SPEC_NODE_CHAOS, SPEC_ACTION_RESTART, UINT64_MAX, 0, 1)};
     for (uint32_t i = 0; i < 3; i++) {
         list[i].has_at = false;
         list[i].mode = SPEC_MODE_EACH;
@@ -682,6 +679,7 @@ struct policies {
     struct spec_group groups[2];
     struct spec_client base;
     struct spec_client changed[2][2];
+    const struct spec_client *of_groups[2][2]; /* the same, by group */
     struct spec_fault faults[2];
 };
 
@@ -711,7 +709,8 @@ static void policies_init(struct policies *policies)
         policies->faults[i].loads = nobody;
         policies->faults[i].groups = nobody;
         policies->faults[i].load_policies = policies->changed[i];
-        policies->faults[i].group_policies = policies->changed[i];
+        policies->of_groups[i][0] = policies->changed[i];
+        policies->faults[i].group_policies = policies->of_groups[i];
     }
     fixture->spec.faults = policies->faults;
     fixture->spec.fault_count = 2;
@@ -796,7 +795,8 @@ TEST(fault, a_policy_of_a_group_is_that_of_its_nodes_also_after_a_crash)
         policies.groups[i].name = i == 0 ? "front" : "back";
         policies.groups[i].first = i;
         policies.groups[i].count = 1;
-        policies.groups[i].client = i == 0 ? &policies.base : NULL;
+        policies.groups[i].clients = &policies.base;
+        policies.groups[i].client_count = i == 0 ? 1 : 0;
         policies.faults[i].groups = first_of_two;
     }
     policies.fixture.spec.groups = policies.groups;

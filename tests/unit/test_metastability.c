@@ -224,6 +224,52 @@ TEST(metastability, a_control_that_collapses_is_unstable_whatever_the_trigger_do
     result_release(&result);
 }
 
+/* The outcome of a verdict where another, or this one, is expected. */
+static void expect_of(uint32_t verdicts, enum verdict verdict, const char *message)
+{
+    static const struct step relieved[] = {{10, 100}, {65, 0}, {1000, 100}};
+    struct run_result result;
+    result_init(&result);
+    set_up();
+    spec.verdicts_expected = verdicts;
+    judge((const struct step *const[]){never_back, always_well, never_back, relieved}, &result);
+    CHECK_EQUAL(result.metastability, METASTABILITY_METASTABLE);
+    CHECK(result.is_metastable);
+    CHECK_EQUAL(result.verdict, verdict);
+    const struct result_check *row = vec_at(&result.checks, 0);
+    CHECK_TEXT(row->name, "verdict");
+    CHECK_EQUAL(row->is_violated, verdict == VERDICT_FAIL);
+    CHECK_EQUAL(result.violations.count, verdict == VERDICT_FAIL ? 1 : 0);
+    if (verdict == VERDICT_FAIL && result.violations.count == 1) {
+        const struct result_violation *violation = vec_at(&result.violations, 0);
+        CHECK_TEXT(violation->check, "verdict");
+        CHECK(strstr(violation->message, message) == violation->message);
+    }
+    result_release(&result);
+}
+
+TEST(metastability, a_verdict_that_is_expected_passes_and_another_one_fails)
+{
+    expect_of(1 << SPEC_VERDICT_METASTABLE, VERDICT_PASS, "");
+    expect_of(1 << SPEC_VERDICT_METASTABLE | 1 << SPEC_VERDICT_STABLE, VERDICT_PASS, "");
+    expect_of(1 << SPEC_VERDICT_STABLE | 1 << SPEC_VERDICT_PERMANENT, VERDICT_FAIL,
+              "metastable, and stable or permanent was expected: for 100s after the trigger");
+}
+
+TEST(metastability, coming_back_fails_where_something_else_is_expected)
+{
+    struct run_result result;
+    result_init(&result);
+    set_up();
+    spec.verdicts_expected = 1 << SPEC_VERDICT_UNSTABLE;
+    judge((const struct step *const[]){always_well, always_well, NULL, NULL}, &result);
+    CHECK_EQUAL(result.verdict, VERDICT_FAIL);
+    CHECK_TEXT(result.reason, "verdict");
+    CHECK(strstr(((const struct result_violation *)vec_at(&result.violations, 0))->message,
+                 "stable, and unstable was expected: goodput is back") != NULL);
+    result_release(&result);
+}
+
 TEST(metastability, a_weak_second_does_not_make_a_control_unstable)
 {
     static const struct step hiccup[] = {{50, 100}, {51, 60}, {119, 100}, {1000, 90}};

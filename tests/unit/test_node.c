@@ -55,7 +55,8 @@ TEST(node, a_stopped_process_repeats_no_call)
     struct world *world =
         begin(&fixture, 2, (struct script){.boot = boot_calls, .request = keep_silent});
     caller.route = SPEC_ROUTE_LEADER;
-    fixture.group.client = &caller;
+    fixture.group.clients = &caller;
+    fixture.group.client_count = 1;
     fixture.spec.faults = &fault;
     fixture.spec.fault_count = 1;
     run(world, &fixture, 1, 99 * MS);
@@ -90,7 +91,8 @@ TEST(node, an_answer_that_comes_while_a_node_boots_waits_for_it)
     struct world *world =
         begin(&fixture, 2, (struct script){.boot = boot_calls_and_sleeps, .request = answer_ok});
     caller.route = SPEC_ROUTE_FIRST;
-    fixture.group.client = &caller;
+    fixture.group.clients = &caller;
+    fixture.group.client_count = 1;
     run(world, &fixture, 1, NS_PER_S);
     CHECK_EQUAL(notes_of(0), 1);
     REQUIRE(notes_of(1) == 1);
@@ -124,7 +126,8 @@ TEST(node, a_stopped_process_turns_nobody_away)
     struct spec_client patient = caller;
     patient.timeout_ns = NS_PER_S;
     patient.attempts_max = 1;
-    fixture.group.client = &patient;
+    fixture.group.clients = &patient;
+    fixture.group.client_count = 1;
     fixture.group.host.queue_limit = 5;
     fixture.group.host.on_full = SPEC_FULL_REJECT;
     fixture.spec.faults = &fault;

@@ -91,12 +91,144 @@ TEST(plan, the_last_axis_turns_fastest)
     release();
 }
 
+/* What is expected of the cells of nodes [1, 3, 5]. */
+static bool build_expecting(const char *verdicts, const char *const *sets, uint32_t set_count)
+{
+    char extra[512];
+    snprintf(extra, sizeof(extra),
+             "faults: [{name: f, kind: NodeChaos, action: pause, at: 5s, duration: 1s}]\n"
+             "metastability: {}\nexpect: {verdicts: %s}\nsweep: {system.nodes: [1, 3, 5]}\n",
+             verdicts);
+    return build(extra, sets, set_count, NULL, false);
+}
+
+TEST(plan, expected_verdicts_are_told_by_parts_of_labels)
+{
+    static const uint32_t stable = 1 << SPEC_VERDICT_STABLE;
+    static const uint32_t metastable = 1 << SPEC_VERDICT_METASTABLE;
+    static const uint32_t permanent = 1 << SPEC_VERDICT_PERMANENT;
+    REQUIRE(build_expecting("{metastable: [nodes=3, nodes=5], permanent: nodes=5, stable: all}",
+                            NULL, 0));
+    CHECK_EQUAL(plan.cells[0].spec.verdicts_expected, stable);
+    CHECK_EQUAL(plan.cells[1].spec.verdicts_expected, metastable);
+    CHECK_EQUAL(plan.cells[2].spec.verdicts_expected, metastable | permanent);
+    CHECK(plan.cells[0].spec.expect_share == UINT64_C(1) << 32);
+    release();
+    REQUIRE(build_expecting("{unstable: nodes=3, share: 75%}", NULL, 0));
+    CHECK_EQUAL(plan.cells[0].spec.verdicts_expected, 0);
+    CHECK_EQUAL(plan.cells[1].spec.verdicts_expected, 1 << SPEC_VERDICT_UNSTABLE);
+    CHECK(plan.cells[0].spec.expect_share == UINT64_C(3) << 30);
+    release();
+}
+
+TEST(plan, an_expected_verdict_of_no_cell_is_refused)
+{
+    CHECK(!build_expecting("{stable: [nodes=1, nodes=7]}", NULL, 0));
+    REQUIRE(diag.kept == 1);
+    CHECK(strstr(diag.entries[0].text, "no cell of the sweep has 'nodes=7'") != NULL);
+    release();
+    static const char *const sets[] = {"system.nodes=1"};
+    CHECK(build_expecting("{stable: nodes=1, metastable: nodes=3}", sets, 1));
+    release();
+    CHECK(!build_expecting("{}", NULL, 0));
+    release();
+    CHECK(!build_expecting("{stable: all, share: 0%}", NULL, 0));
+    release();
+    check_refused("expect: {verdicts: {stable: all}}\n", NULL, 0, NULL,
+                  "verdicts are of scenarios with 'metastability'");
+}
+
+TEST(plan, a_threshold_may_be_of_some_cells)
+{
+    REQUIRE(build("thresholds: {\"amplification{cell:nodes=3}\": \"value > 2\", latency: \"avg < "
+                  "1s\"}\nsweep: {system.nodes: [1, 3]}\n",
+                  NULL, 0, NULL, false));
+    for (uint32_t index = 0; index < 2; index++) {
+        const struct run_spec *spec = &plan.cells[index].spec;
+        REQUIRE(spec->threshold_count == 2);
+        CHECK_TEXT(spec->thresholds[0].metric, "amplification");
+        CHECK_EQUAL(spec->thresholds[0].is_elsewhere, index == 0);
+        CHECK(!spec->thresholds[1].is_elsewhere);
+    }
+    release();
+    check_refused("thresholds: {\"latency{cell:nodes=4}\": \"avg < 1s\"}\n", NULL, 0, NULL,
+                  "no cell of the sweep has 'nodes=4'");
+    check_refused("thresholds: {\"latency{cell:nodes=4,name:x}\": \"avg < 1s\"}\n", NULL, 0, NULL,
+                  "'latency' takes no tags");
+    check_refused("thresholds: {\"latency{name:x,cell:n}\": \"avg < 1s\"}\n", NULL, 0, NULL,
+                  "'latency' takes no tags");
+}
+
 TEST(plan, labels_grow_where_they_collide)
 {
     REQUIRE(build("sweep: {network.default.latency: [1ms, 2ms], network.clients.latency: [1ms, "
                   "2ms], system.nodes: [1]}\n",
                   NULL, 0, NULL, false));
     CHECK_TEXT(plan.cells[1].label, "default.latency=1ms clients.latency=2ms nodes=1");
+    release();
+}
+
+static const char *const rates[] = {"1/s", "2/s", "3/s"};
+static const char *const nodes[] = {"1", "5"};
+
+/* Builds with axes of an experiment. */
+static bool build_axes(const char *extra, const struct plan_axis *axes, uint32_t count)
+{
+    char text[4096];
+    snprintf(text, sizeof(text), "%s%s", body, extra);
+    diag_init(&diag);
+    is_built = false;
+    scenario = scenario_parse("t.yaml", text, strlen(text), &test_catalog, &diag);
+    if (scenario != NULL) {
+        struct plan_options options = {.axes = axes, .axis_count = count};
+        is_built = plan_build(&plan, scenario, &options, &diag);
+    }
+    return is_built;
+}
+
+TEST(plan, axes_that_are_given_come_behind_the_sweep)
+{
+    static const struct plan_axis axes[] = {{"load.a.rate", rates, 3}};
+    REQUIRE(build_axes("sweep: {system.nodes: [1, 3]}\n", axes, 1));
+    REQUIRE(plan.cell_count == 6);
+    CHECK_TEXT(plan.cells[0].label, "nodes=1 rate=1/s");
+    CHECK_TEXT(plan.cells[5].label, "nodes=3 rate=3/s");
+    CHECK_EQUAL(plan.cells[5].spec.loads[0].rate_per_1000s, 3000);
+    CHECK_TEXT(plan.cells[5].sets[1], "load.a.rate=3/s");
+    release();
+}
+
+TEST(plan, an_axis_that_is_given_takes_the_place_of_one_of_the_sweep)
+{
+    static const struct plan_axis axes[] = {{"load.a.rate", rates, 2}, {"system.nodes", nodes, 2}};
+    REQUIRE(build_axes("sweep: {system.nodes: [1, 3, 5, 7]}\n", axes, 2));
+    REQUIRE(plan.cell_count == 4);
+    CHECK_TEXT(plan.cells[1].label, "rate=1/s nodes=5");
+    CHECK_TEXT(plan.cells[3].label, "rate=2/s nodes=5");
+    release();
+}
+
+TEST(plan, the_same_scenario_with_other_axes_is_the_same_work)
+{
+    static const struct plan_axis one[] = {{"load.a.rate", rates, 1}};
+    static const struct plan_axis more[] = {{"load.a.rate", rates, 3}};
+    REQUIRE(build_axes("", one, 1));
+    struct sha256 id = plan.id;
+    release();
+    REQUIRE(build_axes("", more, 1));
+    CHECK_TEXT(plan.id.hex, id.hex);
+    release();
+}
+
+TEST(plan, an_axis_that_does_not_fit_is_refused)
+{
+    static const struct plan_axis unknown[] = {{"load.b.rate", rates, 2}};
+    static const struct plan_axis wrong[] = {{"system.nodes", rates, 2}};
+    CHECK(!build_axes("", unknown, 1));
+    CHECK(diag.kept > 0);
+    release();
+    CHECK(!build_axes("", wrong, 1));
+    CHECK(diag.kept > 0);
     release();
 }
 
@@ -138,6 +270,26 @@ TEST(plan, an_override_beside_an_axis_holds_in_every_cell)
     CHECK_EQUAL(plan.cells[0].spec.loads[0].client.attempts_max, 7);
     CHECK_EQUAL(plan.cells[1].spec.loads[0].client.attempts_max, 7);
     CHECK_EQUAL(plan.cells[1].replicas, 5);
+    release();
+}
+
+TEST(plan, an_override_that_takes_a_key_away_takes_its_axis_away)
+{
+    static const char sweep[] =
+        "sweep: {client.retry.maxAttempts: [4, 5, 6], system.nodes: [1, 3]}\n";
+    static const char *const sets[] = {"client.retry.maxAttempts=null"};
+    REQUIRE(build(sweep, sets, 1, NULL, false));
+    CHECK_EQUAL(plan.cell_count, 2);
+    CHECK_TEXT(plan.cells[1].label, "nodes=3");
+    CHECK(plan.cells[0].spec.loads[0].client.attempts_max < 9);
+    CHECK(strstr(plan.canonical, "maxAttempts: [") == NULL);
+    CHECK(strstr(plan.canonical, "sweep") != NULL);
+    release();
+    static const char *const both[] = {"client.retry.maxAttempts=null", "system.nodes=null"};
+    REQUIRE(build(sweep, both, 2, NULL, false));
+    CHECK_EQUAL(plan.cell_count, 1);
+    CHECK_TEXT(plan.cells[0].label, "");
+    CHECK(strstr(plan.canonical, "sweep") == NULL);
     release();
 }
 

@@ -571,6 +571,30 @@ TEST(predict, a_batch_collapses_from_two_time_outs_of_work_on)
     CHECK(isnan(law_batch_items_max(batch)));
 }
 
+TEST(predict, collections_leave_less_the_more_is_in_memory)
+{
+    struct law_gc gc = {170, .00069, .38, .00053};
+    /* Between two collections seventy requests: seventy services, and one collection. */
+    CHECK(is_near(law_gc_capacity(gc, 100), 70 / (70 * .00069 + .433), 1e-12));
+    CHECK(is_near(law_gc_share(gc, 100, 1000), .433 / (70 * .00069 + .433), 1e-12));
+    CHECK(is_near(law_gc_share(gc, 22, 220), 220 * (.38 + 22 * .00053) / 148, 1e-12));
+    CHECK(law_gc_capacity(gc, 170) == 0);
+    CHECK(law_gc_share(gc, 170, 1) == 1);
+    for (double load = 150; load < 340; load += 10) {
+        CHECK(is_near(law_gc_capacity(gc, law_gc_live_max(gc, load)), load, 1e-9));
+    }
+    CHECK(law_gc_live_max(gc, 140) > 100);
+    CHECK(law_gc_live_max(gc, 400) < 0);
+    CHECK(law_gc_live_max(gc, 1 / .0006) == -INFINITY);
+    CHECK(isnan(law_gc_live_max(gc, 0)));
+    CHECK(isnan(law_gc_capacity(gc, -1)));
+    CHECK(isnan(law_gc_share(gc, 1, -1)));
+    gc.service_s = 0;
+    CHECK(isnan(law_gc_capacity(gc, 1)));
+    CHECK(isnan(law_gc_share(gc, 1, 1)));
+    CHECK(isnan(law_gc_live_max(gc, 1)));
+}
+
 TEST(predict, a_costly_error_path_has_two_states_and_a_cheap_one_bends)
 {
     CHECK(law_error_path_hidden(300, 3) == 100);

@@ -15,7 +15,7 @@
 
 #define INODES     512
 #define NAMES      64
-#define FILE_BYTES 65536
+#define FILE_BYTES (2 << 20)
 
 struct inode {
     uint8_t *cached;
@@ -507,16 +507,35 @@ static bool is_allowed(const struct store_image *image, const struct expected *b
     return in_flight->kind == STEP_CUT && holds(image, before, in_flight->first);
 }
 
+/* The stores that the same script must get through. */
+enum kind {
+    SEGMENTS,
+    BOLT,
+    BOLT_UNSYNCED,
+};
+
+static enum sq_status open_as(enum kind kind, struct machine *machine, struct store *store,
+                              struct store_image *image)
+{
+    const struct store_options options = {
+        .segment_bytes = 600,
+        .is_bolt = kind != SEGMENTS,
+        .bolt = {.is_silent = true, .skips_freelist = kind == BOLT_UNSYNCED},
+    };
+    return store_open_with(store, &machine->env, &options, image);
+}
+
 /* Runs the script until the machine dies at its `calls`-th disk call; false when it got to the
  * end. */
-static bool run_until(struct machine *machine, int64_t calls, struct expected *before,
-                      struct expected *after, const struct step **in_flight)
+static bool run_until(enum kind kind, struct machine *machine, int64_t calls,
+                      struct expected *before, struct expected *after,
+                      const struct step **in_flight)
 {
     struct store store;
     struct store_image image;
     *before = (struct expected){0};
     *in_flight = NULL;
-    CHECK_EQUAL(store_open(&store, &machine->env, 600, &image), SQ_OK);
+    CHECK_EQUAL(open_as(kind, machine, &store, &image), SQ_OK);
     CHECK(image.is_empty);
     machine->calls_left = calls;
     for (size_t i = 0; i < STEPS; i++) {
@@ -535,7 +554,7 @@ static bool run_until(struct machine *machine, int64_t calls, struct expected *b
     return false;
 }
 
-TEST(raft_store, every_crash_leaves_what_was_acknowledged)
+static void crash_everywhere(enum kind kind)
 {
     uint32_t crashes = 0;
     for (int64_t calls = 0;; calls++) {
@@ -545,11 +564,11 @@ TEST(raft_store, every_crash_leaves_what_was_acknowledged)
             struct expected before;
             struct expected after;
             const struct step *in_flight;
-            is_crash = run_until(machine, calls, &before, &after, &in_flight);
+            is_crash = run_until(kind, machine, calls, &before, &after, &in_flight);
             power_loss(machine, (enum survival)survival);
             struct store store;
             struct store_image image;
-            enum sq_status status = store_open(&store, &machine->env, 600, &image);
+            enum sq_status status = open_as(kind, machine, &store, &image);
             bool is_sound = status == SQ_OK && is_allowed(&image, &before, &after, in_flight);
             CHECK(is_sound);
             if (!is_sound) {
@@ -573,20 +592,31 @@ TEST(raft_store, every_crash_leaves_what_was_acknowledged)
     CHECK(crashes > 300);
 }
 
+TEST(raft_store, every_crash_leaves_what_was_acknowledged)
+{
+    crash_everywhere(SEGMENTS);
+}
+
+TEST(raft_store, every_crash_leaves_it_in_bolt_too)
+{
+    crash_everywhere(BOLT);
+    crash_everywhere(BOLT_UNSYNCED);
+}
+
 /* The first, second, ... disk call of the boot itself fails: an error, never a wrong answer. */
-TEST(raft_store, a_failing_disk_at_boot_is_an_error)
+static void fail_at_boot(enum kind kind)
 {
     for (int64_t calls = 0;; calls++) {
         struct machine *machine = machine_new();
         struct expected before;
         struct expected after;
         const struct step *in_flight;
-        run_until(machine, INT64_MAX, &before, &after, &in_flight);
+        run_until(kind, machine, INT64_MAX, &before, &after, &in_flight);
         power_loss(machine, NOTHING);
         machine->calls_left = calls;
         struct store store;
         struct store_image image;
-        enum sq_status status = store_open(&store, &machine->env, 600, &image);
+        enum sq_status status = open_as(kind, machine, &store, &image);
         bool is_done = machine->calls_left >= 0;
         CHECK(is_done ? status == SQ_OK
                       : status != SQ_OK || holds(&image, &before, before.last + 1));
@@ -596,6 +626,100 @@ TEST(raft_store, a_failing_disk_at_boot_is_an_error)
             break;
         }
     }
+}
+
+TEST(raft_store, a_failing_disk_at_boot_is_an_error)
+{
+    fail_at_boot(SEGMENTS);
+}
+
+TEST(raft_store, a_failing_disk_at_boot_is_an_error_in_bolt_too)
+{
+    fail_at_boot(BOLT);
+    fail_at_boot(BOLT_UNSYNCED);
+}
+
+/* A log that was emptied knows what it follows, and goes on there. */
+TEST(raft_store, an_empty_log_in_bolt_goes_on_where_it_ended)
+{
+    struct machine *machine = machine_new();
+    struct store store;
+    struct store_image image;
+    CHECK_EQUAL(open_as(BOLT, machine, &store, &image), SQ_OK);
+    CHECK(image.is_empty);
+    CHECK_EQUAL(store_set_meta(&store, 3, 0), SQ_OK);
+    CHECK_EQUAL(append(&store, 1, 8, 3), SQ_OK);
+    CHECK_EQUAL(snapshot(&store, 8, 3), SQ_OK);
+    CHECK_EQUAL(store_prune(&store, 9), SQ_OK);
+    CHECK_EQUAL(store_prune(&store, 9), SQ_OK);
+    CHECK_EQUAL(append(&store, 9, 9, 3), SQ_OK);
+    for (uint64_t next = 10; next < 13; next++) {
+        CHECK_EQUAL(open_as(BOLT, machine, &store, &image), SQ_OK);
+        CHECK_EQUAL(image.first_index, 9);
+        CHECK_EQUAL(image.record_count, next - 9);
+        CHECK_EQUAL(store.last_index, next - 1);
+        CHECK_EQUAL(store.last_term, 3);
+        CHECK_EQUAL(append(&store, next, next, 3), SQ_OK);
+    }
+    machine_free(machine);
+}
+
+/* The crash between a snapshot from the leader and the reset of a log that is empty anyway. */
+TEST(raft_store, an_empty_log_in_bolt_follows_a_newer_snapshot)
+{
+    struct machine *machine = machine_new();
+    struct store store;
+    struct store_image image;
+    CHECK_EQUAL(open_as(BOLT, machine, &store, &image), SQ_OK);
+    CHECK_EQUAL(store_set_meta(&store, 4, 0), SQ_OK);
+    CHECK_EQUAL(append(&store, 1, 8, 3), SQ_OK);
+    CHECK_EQUAL(snapshot(&store, 8, 3), SQ_OK);
+    CHECK_EQUAL(store_prune(&store, 9), SQ_OK);
+    CHECK_EQUAL(snapshot(&store, 20, 4), SQ_OK);
+    for (uint64_t next = 21; next < 24; next++) {
+        CHECK_EQUAL(open_as(BOLT, machine, &store, &image), SQ_OK);
+        CHECK_EQUAL(image.first_index, 21);
+        CHECK_EQUAL(image.record_count, next - 21);
+        CHECK_EQUAL(append(&store, next, next, 4), SQ_OK);
+    }
+    machine_free(machine);
+}
+
+/* Entry 2, of ten pages. */
+static enum sq_status append_large(struct store *store)
+{
+    static const uint8_t payload[40000];
+    struct store_batch batch = {0};
+    store_batch_add(store->env, &batch, 2, 1, 1, payload, sizeof(payload));
+    enum sq_status status = store_append(store, &batch);
+    store->env->mem->free(store->env, batch.bytes);
+    return status;
+}
+
+/* Entries of a file that begins aged are gone, their pages are free, and it happens once. */
+TEST(raft_store, a_file_can_begin_aged)
+{
+    struct machine *machine = machine_new();
+    struct store store;
+    struct store_image image;
+    struct bolt_stats stats;
+    struct store_options options = {
+        .is_bolt = true, .bolt = {.is_silent = true}, .aged_pages = 256};
+    for (uint32_t boot = 0; boot < 3; boot++) {
+        CHECK_EQUAL(store_open_with(&store, &machine->env, &options, &image), SQ_OK);
+        CHECK_EQUAL(image.record_count, boot == 2 ? 2 : 0);
+        CHECK_EQUAL(store.last_index, boot == 2 ? 2 : 0);
+        bolt_stats(store.bolt, &stats);
+        CHECK(stats.free_pages >= 240);
+        CHECK(stats.pages < 300);
+        CHECK(boot == 2 || stats.free_pages >= 256);
+        if (boot == 1) {
+            CHECK_EQUAL(append(&store, 1, 1, 1), SQ_OK);
+            CHECK_EQUAL(store_set_meta(&store, 1, 0), SQ_OK);
+            CHECK_EQUAL(append_large(&store), SQ_OK);
+        }
+    }
+    machine_free(machine);
 }
 
 /* -------------------------------------------------------------------------------------- damage */

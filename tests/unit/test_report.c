@@ -32,6 +32,7 @@ struct lab {
     int64_t scenario_id;
     int64_t build_id;
     int64_t shard_id;
+    bool has_clients; /* runs have metrics of what clients saw */
 };
 
 static char *read_file(const char *folder, const char *name, size_t *size)
@@ -211,6 +212,18 @@ static void add_gauges(struct run_result *result)
     }
 }
 
+/* What clients saw: half of the time of the worst second, three quarters of all; and a detector. */
+static void add_client_metrics(struct run_result *result)
+{
+    static const struct result_metric rows[] = {
+        {"user_uptime", 0.75}, {"user_measured_s", 20}, {"mcr_1s", 0.5},
+        {"mcr_10s", 0.625},    {"mcr_x", 0.1},          {"gray_up_up_s", 12},
+        {"gray_up_down_s", 4}, {"gray_down_up_s", 1},   {"gray_down_down_s", 3}};
+    for (uint32_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        vec_append(&result->metrics, &rows[i]);
+    }
+}
+
 struct run_shape {
     int64_t cell_id;
     uint64_t seed;
@@ -259,6 +272,9 @@ static void add_run(struct lab *lab, const struct run_shape *shape)
     for (uint64_t i = 1; i <= 1000; i++) {
         histogram_record(&result->latency, i * i * 500);
     }
+    if (lab->has_clients) {
+        add_client_metrics(result);
+    }
     if (shape->has_windows) {
         add_gauges(result);
         add_windows(result, shape->is_failing);
@@ -304,6 +320,107 @@ static uint32_t count_files(const char *folder, const char *sub, const char *end
         closedir(open);
     }
     return count;
+}
+
+/* Two loads by three sizes: nothing sticks at the first load, all but the smallest at the second.
+ */
+static void add_map(struct lab *lab)
+{
+    static const char *const loads[] = {"100/s", "200/s"};
+    static const char *const sizes[] = {"1s", "2s", "3s"};
+    static const double load_numbers[] = {100, 200};
+    static const double size_numbers[] = {1, 2, 3};
+    static const struct results_axis axes[] = {
+        {"load", "load.a.rate", "1/s", loads, load_numbers, 2},
+        {"trigger", "faults.x.duration", "s", sizes, size_numbers, 3}};
+    static const struct results_point points[] = {
+        {"tipping", 100, NAN, NAN, NAN, "none"},        {"region", 100, 0, NAN, NAN, "stable"},
+        {"tipping", 200, 1.5, 1, 2, "between"},         {"region", 200, 1, NAN, NAN, "vulnerable"},
+        {"predicted-tipping", 200, 1.4, NAN, NAN, ""},  {"hidden-capacity", NAN, 150, 100, 200, ""},
+        {"advertised-capacity", NAN, NAN, 200, NAN, ""}};
+    for (uint32_t i = 0; i < 6; i++) {
+        struct results_param params[] = {{"load.a.rate", loads[i / 3]},
+                                         {"faults.x.duration", sizes[i % 3]}};
+        char label[64];
+        int64_t cell_id = 0;
+        snprintf(label, sizeof(label), "rate=%s duration=%s", loads[i / 3], sizes[i % 3]);
+        struct results_cell cell = {lab->scenario_id, lab->build_id, label, -1, params, 2};
+        CHECK(results_add_cell(lab->results, &cell, &cell_id, NULL));
+        bool is_stuck = i > 3;
+        for (uint64_t seed = 1; seed <= 4; seed++) {
+            struct run_result *result = lab->result;
+            result_clear(result);
+            result->seed = seed;
+            result->verdict = is_stuck ? VERDICT_FAIL : VERDICT_PASS;
+            result->metastability = is_stuck ? METASTABILITY_METASTABLE : METASTABILITY_STABLE;
+            struct result_arm *arm = vec_push(&result->arms);
+            *arm = (struct result_arm){.arm = ARM_TRIGGER, .outcome = ARM_RECOVERED};
+            arm = vec_push(&result->arms);
+            *arm = (struct result_arm){.arm = ARM_DOUBLED,
+                                       .outcome = is_stuck ? ARM_STUCK : ARM_RECOVERED};
+            struct results_cost cost = {lab->shard_id, 1, 1};
+            CHECK(results_add_run(lab->results, cell_id, result, &cost, NULL, NULL));
+        }
+    }
+    struct results_experiment row = {"map", lab->scenario_id, lab->build_id,
+                                     4,     "  - so\n",       axes,
+                                     2,     points,           ARRAY_COUNT(points)};
+    CHECK(results_set_experiment(lab->results, &row, NULL));
+}
+
+TEST(report, a_map_is_drawn_from_the_runs_and_the_stored_curves)
+{
+    struct lab lab;
+    struct err err = {0};
+    REQUIRE(lab_open(&lab, "storm"));
+    add_map(&lab);
+    CHECK(write_to(&lab, lab.report, &err));
+    CHECK_TEXT(err.text, "");
+    CHECK(has_file(lab.report, "img/map.svg"));
+    CHECK_EQUAL(count_files(lab.report, "img", ".svg"), 1);
+    CHECK(file_has(lab.report, "data/map.csv",
+                   "\n100,3,50,150,2.5,3.5,0,NaN,NaN,4,4,0,0,0,0,0,0,0,"));
+    CHECK(
+        file_has(lab.report, "data/map.csv", "\n200,2,150,250,1.5,2.5,1,NaN,NaN,4,0,4,0,4,0,0,1,"));
+    CHECK(file_has(lab.report, "data/map-rows.csv",
+                   "\n200,150,250,1.5,1,2,1.4,NaN,between,vulnerable"));
+    CHECK(file_has(lab.report, "index.html", "An experiment: 24 runs"));
+    CHECK(file_has(lab.report, "index.html", "4 seeds for each tile"));
+    CHECK(file_has(lab.report, "index.html",
+                   " --set faults.x.duration=2s --set load.a.rate=200/s --seed "));
+    char again[96];
+    snprintf(again, sizeof(again), "%s/again", lab.folder);
+    CHECK(write_to(&lab, again, &err));
+    CHECK(is_same_file(lab.report, again, "img/map.svg"));
+    CHECK(is_same_file(lab.report, again, "index.html"));
+    lab_close(&lab);
+}
+
+TEST(report, seeds_that_tip_make_a_staircase)
+{
+    static const char *const sizes[] = {"1s", "2s", "3s"};
+    static const double numbers[] = {1, 2, 3};
+    static const struct results_axis axes[] = {
+        {"trigger", "faults.x.duration", "s", sizes, numbers, 3}};
+    static const struct results_point points[] = {{"tip", 280, 2.5, 2, 3, "0x1 "},
+                                                  {"tip", 280, 1.5, 1, 2, "0x2 "},
+                                                  {"tip", 280, NAN, NAN, NAN, "0x3 undecided"},
+                                                  {"predicted-tipping", 280, 1.75, NAN, NAN, ""}};
+    struct lab lab;
+    struct err err = {0};
+    REQUIRE(lab_open(&lab, "storm"));
+    add_storm(&lab, "naive", NULL);
+    struct results_experiment row = {"tip", lab.scenario_id, lab.build_id,       3, "", axes,
+                                     1,     points,          ARRAY_COUNT(points)};
+    CHECK(results_set_experiment(lab.results, &row, NULL));
+    CHECK(write_to(&lab, lab.report, &err));
+    CHECK_TEXT(err.text, "");
+    CHECK(has_file(lab.report, "img/tip.svg"));
+    CHECK(file_has(lab.report, "data/tip-steps.csv",
+                   "\n1.5,0.333333333\n2.5,0.666666667\n3,0.666666667"));
+    CHECK(file_has(lab.report, "data/tip.csv", "\n280,NaN,NaN,NaN,0x3,undecided"));
+    CHECK(file_has(lab.report, "index.html", "found in 2 of 3 searches"));
+    lab_close(&lab);
 }
 
 /* ----------------------------------------------------------------------------------- the folder */
@@ -371,6 +488,95 @@ TEST(report, the_terms_of_a_decomposition_are_bars)
     CHECK(file_has(lab.report, "data/parts.csv", ",quorum-lost,-1e-06,1,1,0,"));
     CHECK(!file_has(lab.report, "data/parts.csv", "naive"));
     CHECK(file_has(lab.report, "plot/parts.gp", "41.55 min a year"));
+    lab_close(&lab);
+}
+
+TEST(report, what_clients_saw_has_a_line_and_a_table)
+{
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "storm"));
+    int64_t cell_id = add_cell(&lab, "aws <b>", 3);
+    lab.has_clients = true;
+    for (uint64_t seed = 1; seed <= 2; seed++) {
+        struct run_shape shape = {cell_id, seed, 3 * S, false, false, NULL};
+        add_run(&lab, &shape);
+    }
+    struct err err = {0};
+    CHECK(write_to(&lab, lab.report, &err));
+    CHECK(has_file(lab.report, "img/users.svg"));
+    CHECK(file_has(lab.report, "data/users-1.csv",
+                   "window_s,worst_window,lowest_seed,highest_seed\n1,0.5,0.5,0.5\n"
+                   "10,0.625,0.625,0.625\n20,0.75,0.75,0.75\n"));
+    CHECK(file_has(lab.report, "plot/users.gp", "\nset logscale x"));
+    CHECK(has_file(lab.report, "img/gray.svg"));
+    CHECK(file_has(lab.report, "data/gray.csv", ",24,8,2,6\n"));
+    CHECK(file_has(lab.report, "plot/gray.gp", "'20.00%'"));
+    lab_close(&lab);
+}
+
+TEST(report, runs_that_were_always_up_have_no_picture_of_it)
+{
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "storm"));
+    add_storm(&lab, "naive", NULL);
+    struct err err = {0};
+    CHECK(write_to(&lab, lab.report, &err));
+    CHECK(!has_file(lab.report, "img/users.svg"));
+    CHECK(!has_file(lab.report, "img/gray.svg"));
+    lab_close(&lab);
+}
+
+/* A run with nothing but a verdict. */
+static void add_verdict(struct lab *lab, int64_t cell_id, uint64_t seed, enum metastability verdict)
+{
+    struct run_result *result = lab->result;
+    result_clear(result);
+    result->seed = seed;
+    result->digest = seed;
+    result->metastability = verdict;
+    struct result_arm *arm = vec_push(&result->arms);
+    *arm = (struct result_arm){.arm = ARM_TRIGGER, .offered = 10, .good = 5, .attempts = 10};
+    struct results_cost cost = {lab->shard_id, 1, 1};
+    CHECK(results_add_run(lab->results, cell_id, result, &cost, NULL, NULL));
+}
+
+TEST(report, verdicts_of_a_sweep_are_drawn_as_a_table)
+{
+    struct lab lab;
+    struct err err = {0};
+    REQUIRE(lab_open(&lab, "storm"));
+    for (int64_t nodes = 1; nodes <= 3; nodes += 2) {
+        int64_t naive = add_cell(&lab, "naive", nodes);
+        int64_t aws = add_cell(&lab, "aws", nodes);
+        for (uint64_t seed = 1; seed <= 4; seed++) {
+            bool is_open = seed > 3 && nodes == 3;
+            add_verdict(&lab, aws, seed, METASTABILITY_STABLE);
+            add_verdict(&lab, naive, seed,
+                        is_open ? METASTABILITY_UNDECIDED : METASTABILITY_METASTABLE);
+        }
+    }
+    CHECK(write_to(&lab, lab.report, &err));
+    CHECK(file_has(lab.report, "data/verdicts.csv",
+                   "down,across,stable,metastable,unstable,permanent,undecided\n"
+                   "naive,1,0,4,0,0,0\nnaive,3,0,3,0,0,1\naws,1,4,0,0,0,0\naws,3,4,0,0,0,0\n"));
+    CHECK(file_has(lab.report, "plot/verdicts.gp", "'4 of 4 seeds'"));
+    CHECK(file_has(lab.report, "plot/verdicts.gp", "'metastable 3 of 4'"));
+    CHECK(file_has(lab.report, "plot/verdicts.gp", "'undecided 1 of 4'"));
+    CHECK(!file_has(lab.report, "plot/verdicts.gp", "collapses without any trigger"));
+    CHECK(has_file(lab.report, "img/verdicts.svg"));
+    CHECK(file_has(lab.report, "index.html", "img/verdicts.svg"));
+    lab_close(&lab);
+}
+
+TEST(report, verdicts_on_one_axis_have_no_table)
+{
+    struct lab lab;
+    struct err err = {0};
+    REQUIRE(lab_open(&lab, "storm"));
+    add_verdict(&lab, add_cell(&lab, "naive", 3), 1, METASTABILITY_METASTABLE);
+    add_verdict(&lab, add_cell(&lab, "aws", 3), 1, METASTABILITY_STABLE);
+    CHECK(write_to(&lab, lab.report, &err));
+    CHECK(!has_file(lab.report, "plot/verdicts.gp"));
     lab_close(&lab);
 }
 
@@ -814,5 +1020,5 @@ TEST(report, plots_are_listed_by_name)
         CHECK(name[0] != '\0' && summary[0] != '\0');
         count++;
     }
-    CHECK(count >= 7);
+    CHECK(count >= 14);
 }

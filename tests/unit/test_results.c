@@ -6,6 +6,7 @@
 #include "analysis/threshold.h"
 #include "tests/unit/harness.h"
 
+#include <math.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -290,6 +291,47 @@ TEST(results, the_other_rows_are_kept_too)
     CHECK_EQUAL(integer(results, "SELECT sum(ok) FROM threshold"), 1);
     CHECK_EQUAL(integer(results, "SELECT count(*) FROM v_model_vs_sim"), 1);
     result_release(&result);
+    close_fine(results);
+    remove_file();
+}
+
+TEST(results, an_experiment_replaces_the_last_of_its_kind_and_is_not_hashed)
+{
+    static const char *const values[] = {"1s", "2s", "3s"};
+    static const double numbers[] = {1, 2, 3};
+    static const struct results_axis axes[] = {
+        {"trigger", "faults.x.duration", "s", values, numbers, 3}};
+    static const struct results_point points[] = {{"tip", 1, 2, NAN, INFINITY, NULL},
+                                                  {"tip", 2, 3, 1, 4, "note"}};
+    fresh_path();
+    struct results *results = open_or_complain(RESULTS_APPEND);
+    int64_t cell_id = add_cell(results, "3");
+    add_run(results, cell_id, 1);
+    char before[17];
+    char after[17];
+    CHECK(results_digest(results, before, NULL));
+    struct results_experiment row = {.kind = "tip",
+                                     .seeds = 4,
+                                     .theory = "",
+                                     .axes = axes,
+                                     .axis_count = 1,
+                                     .points = points,
+                                     .point_count = 2};
+    row.scenario_id = integer(results, "SELECT scenario_id FROM scenario");
+    row.build_id = integer(results, "SELECT build_id FROM build");
+    CHECK(results_set_experiment(results, &row, NULL));
+    CHECK_EQUAL(integer(results, "SELECT count(*) FROM experiment_point"), 3);
+    CHECK_EQUAL(integer(results, "SELECT count(*) FROM experiment_value WHERE low IS NULL AND high "
+                                 "IS NULL"),
+                1);
+    row.point_count = 1;
+    row.axis_count = 0;
+    CHECK(results_set_experiment(results, &row, NULL));
+    CHECK_EQUAL(integer(results, "SELECT count(*) FROM experiment"), 1);
+    CHECK_EQUAL(integer(results, "SELECT count(*) FROM experiment_point"), 0);
+    CHECK_EQUAL(integer(results, "SELECT count(*) FROM experiment_value"), 1);
+    CHECK(results_digest(results, after, NULL));
+    CHECK_TEXT(after, before);
     close_fine(results);
     remove_file();
 }

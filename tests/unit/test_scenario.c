@@ -87,7 +87,7 @@ TEST(scenario, the_shortest_file_has_defaults_for_everything)
     CHECK_EQUAL(spec.node_count, 3);
     CHECK_EQUAL(spec.groups[0].host.cores, 1);
     CHECK_EQUAL(spec.groups[0].host.per_byte_ps, 1000);
-    CHECK(spec.groups[0].client == NULL);
+    CHECK_EQUAL(spec.groups[0].client_count, 0);
     CHECK_EQUAL(spec.link_default.latency_ns, 500000);
     CHECK_EQUAL(spec.link_default.jitter.kind, DIST_CONSTANT);
     CHECK_EQUAL(spec.link_default.bandwidth, INT64_C(1250000000));
@@ -138,17 +138,67 @@ TEST(scenario, groups_zones_and_hosts)
     CHECK_EQUAL(spec.groups[1].host.on_full, SPEC_FULL_DROP);
     CHECK_EQUAL(spec.groups[1].first, 3);
     CHECK_EQUAL(spec.groups[1].nodes_per_host, 2);
-    REQUIRE(spec.groups[1].client != NULL);
-    CHECK_EQUAL(spec.groups[1].client->target_group, 0);
-    CHECK_TEXT(spec.groups[1].client->target, "store");
-    CHECK_EQUAL(spec.groups[1].client->timeout_ns, 50 * NS_PER_MS);
-    CHECK_EQUAL(spec.groups[1].client->attempts_max, 4);
+    REQUIRE(spec.groups[1].client_count == 1);
+    CHECK_EQUAL(spec.groups[1].clients[0].target_group, 0);
+    CHECK_TEXT(spec.groups[1].clients[0].target, "store");
+    CHECK_EQUAL(spec.groups[1].clients[0].timeout_ns, 50 * NS_PER_MS);
+    CHECK_EQUAL(spec.groups[1].clients[0].attempts_max, 4);
     CHECK_EQUAL(spec.zone_count, 3);
     CHECK_EQUAL(spec.zones[0].count, 2);
     CHECK_EQUAL(spec.zones[1].first, 2);
     CHECK_EQUAL(spec.zones[1].count, 1);
     CHECK_EQUAL(spec.zones[2].first, 3);
     CHECK_EQUAL(spec.zones[2].count, 2);
+    release();
+}
+
+TEST(scenario, a_policy_for_a_while_is_laid_over_each_client_of_a_group)
+{
+    REQUIRE(compile_body("system:\n"
+                         "  groups:\n"
+                         "    - name: gate\n"
+                         "      model: echo\n"
+                         "      nodes: 1\n"
+                         "      clients: [{target: store, timeout: 70ms}, {target: cache}]\n"
+                         "    - {name: cache, model: echo, nodes: 1}\n"
+                         "    - {name: store, model: raft, nodes: 3}\n"
+                         "client: {timeout: 90ms}\n"
+                         "faults:\n"
+                         "  - {name: f, kind: ClientChaos, client: {retry: {maxAttempts: 5}}, "
+                         "groups: [gate], at: 1s, duration: 1s}\n"));
+    const struct spec_client *policies = spec.faults[0].group_policies[0];
+    CHECK_EQUAL(policies[0].target_group, 2);
+    CHECK_EQUAL(policies[0].timeout_ns, 70 * NS_PER_MS);
+    CHECK_EQUAL(policies[0].attempts_max, 5);
+    CHECK_EQUAL(policies[1].target_group, 1);
+    CHECK_EQUAL(policies[1].timeout_ns, 90 * NS_PER_MS);
+    CHECK_EQUAL(policies[1].attempts_max, 5);
+    release();
+}
+
+TEST(scenario, a_group_may_call_several_others_each_with_a_policy_of_its_own)
+{
+    REQUIRE(compile_body("system:\n"
+                         "  groups:\n"
+                         "    - name: gate\n"
+                         "      model: echo\n"
+                         "      nodes: 1\n"
+                         "      clients:\n"
+                         "        - {target: store, retry: {preset: grpc}}\n"
+                         "        - {target: cache, timeout: 20ms}\n"
+                         "    - {name: cache, model: echo, nodes: 1}\n"
+                         "    - {name: store, model: raft, nodes: 3}\n"
+                         "client: {timeout: 70ms}\n"));
+    REQUIRE(spec.groups[0].client_count == 2);
+    const struct spec_client *clients = spec.groups[0].clients;
+    CHECK_TEXT(clients[0].target, "store");
+    CHECK_EQUAL(clients[0].target_group, 2);
+    CHECK_EQUAL(clients[0].timeout_ns, 70 * NS_PER_MS);
+    CHECK_EQUAL(clients[0].attempts_max, 4);
+    CHECK_EQUAL(clients[1].target_group, 1);
+    CHECK_EQUAL(clients[1].timeout_ns, 20 * NS_PER_MS);
+    CHECK_EQUAL(clients[1].attempts_max, 1);
+    CHECK_EQUAL(spec.groups[1].client_count, 0);
     release();
 }
 
@@ -210,7 +260,8 @@ TEST(scenario, laws_are_read_in_every_spelling)
         "  b: {executor: constant-vus, vus: 2, thinkTime: {latency: 5ms}}\n"
         "  c: {executor: constant-vus, vus: 2, thinkTime: {min: 1ms, shape: 2}}\n"
         "  d: {executor: constant-vus, vus: 2, thinkTime: {points: [{at: 0%, value: 1ms}, "
-        "{at: 100%, value: 3ms}]}}\n"));
+        "{at: 100%, value: 3ms}]}}\n"
+        "  e: {executor: constant-vus, vus: 2, workload: {order: update-then-read}}\n"));
     CHECK_EQUAL(spec.disk.read.kind, DIST_UNIFORM);
     CHECK_EQUAL(spec.disk.write.kind, DIST_EXPONENTIAL);
     CHECK_EQUAL(spec.disk.sync.kind, DIST_LOGNORMAL);
@@ -226,6 +277,8 @@ TEST(scenario, laws_are_read_in_every_spelling)
     CHECK_EQUAL(spec.loads[2].think.c, 2000);
     CHECK_EQUAL(spec.loads[3].think.point_count, 2);
     CHECK_EQUAL(spec.loads[3].think.points[1].value, 3 * NS_PER_MS);
+    CHECK(!spec.loads[3].is_paired);
+    CHECK(spec.loads[4].is_paired);
     release();
 }
 
@@ -287,7 +340,7 @@ TEST(scenario, a_preset_gives_numbers_and_written_keys_override_it)
     CHECK_EQUAL(client->backoff_max_ns, 20 * NS_PER_S);
     CHECK_EQUAL(client->backoff_multiplier_milli, 2000);
     CHECK_EQUAL(client->jitter, SPEC_JITTER_FULL);
-    CHECK(client->budget_enabled);
+    CHECK_EQUAL(client->budget, SPEC_BUDGET_TOKENS);
     CHECK_EQUAL(client->budget_capacity, 500);
     CHECK_EQUAL(client->budget_retry_cost, 5);
     CHECK_EQUAL(client->budget_timeout_cost, 10);
@@ -316,7 +369,7 @@ TEST(scenario, retries_are_read_key_by_key)
     CHECK_EQUAL(client->jitter_proportion, UINT64_C(1) << 31);
     CHECK_EQUAL(client->retry_on, UINT64_C(1) << SQ_E_INVALID | UINT64_C(1) << SQ_E_TIMEOUT);
     CHECK_EQUAL(client->redirects_max, 0);
-    CHECK(client->budget_enabled);
+    CHECK_EQUAL(client->budget, SPEC_BUDGET_TOKENS);
     CHECK_EQUAL(client->budget_success_milli, 100);
     release();
 }
@@ -334,10 +387,154 @@ TEST(scenario, a_load_overrides_the_client_and_its_own_preset_begins_anew)
     CHECK_EQUAL(spec.loads[1].client.count, 77);
     CHECK_EQUAL(spec.loads[1].client.timeout_ns, 100 * NS_PER_MS);
     CHECK_EQUAL(spec.loads[1].client.jitter, SPEC_JITTER_EQUAL);
-    CHECK(spec.loads[1].client.budget_enabled);
+    CHECK_EQUAL(spec.loads[1].client.budget, SPEC_BUDGET_TOKENS);
     CHECK_EQUAL(spec.loads[2].client.attempts_max, 4);
-    CHECK(!spec.loads[2].client.budget_enabled);
+    CHECK_EQUAL(spec.loads[2].client.budget, SPEC_BUDGET_NONE);
     CHECK_EQUAL(spec.loads[2].client.timeout_ns, 100 * NS_PER_MS);
+    release();
+}
+
+TEST(scenario, presets_bring_hedging_breaker_limits_and_rate_limiter_along)
+{
+    REQUIRE(
+        compile_body("system: {model: raft}\n"
+                     "load:\n"
+                     "  a: {rate: 1/s, client: {retry: {preset: grpc-hedging}}}\n"
+                     "  b: {rate: 1/s, client: {retry: {preset: resilience4j}}}\n"
+                     "  c: {rate: 1/s, client: {retry: {preset: envoy}, limits: {maxRetries: 9}}}\n"
+                     "  d: {rate: 1/s, client: {retry: {preset: aws-adaptive}}}\n"
+                     "  e: {rate: 1/s, client: {retry: {preset: aws-standard-2026}}}\n"
+                     "  f: {rate: 1/s, client: {retry: {preset: envoy-retry-budget}}}\n"
+                     "  g: {rate: 1/s}\n"));
+    const struct spec_client *hedged = &spec.loads[0].client;
+    CHECK(hedged->hedging.is_enabled);
+    CHECK_EQUAL(hedged->hedging.attempts_max, 4);
+    CHECK_EQUAL(hedged->hedging.delay_ns, 500 * NS_PER_MS);
+    CHECK(hedged->hedging.non_fatal >> SQ_E_UNAVAILABLE & 1);
+    CHECK(!(hedged->hedging.non_fatal >> SQ_E_CONFLICT & 1));
+    CHECK_EQUAL(hedged->budget, SPEC_BUDGET_GRPC);
+    CHECK_EQUAL(hedged->budget_tokens_max, 10);
+    CHECK_EQUAL(hedged->budget_ratio_milli, 100);
+    const struct spec_breaker *breaker = &spec.loads[1].client.breaker;
+    CHECK(breaker->is_enabled);
+    CHECK(!breaker->only_retries);
+    CHECK(!breaker->is_time_based);
+    CHECK_EQUAL(breaker->window, 100);
+    CHECK_EQUAL(breaker->calls_min, 100);
+    CHECK_EQUAL(breaker->failure_share, 500000);
+    CHECK_EQUAL(breaker->slow_share, 1000000);
+    CHECK_EQUAL(breaker->slow_ns, 60 * NS_PER_S);
+    CHECK_EQUAL(breaker->open_ns, 60 * NS_PER_S);
+    CHECK_EQUAL(breaker->trial_calls, 10);
+    CHECK_EQUAL(spec.loads[1].client.attempts_max, 3);
+    const struct spec_limits *limits = &spec.loads[2].client.limits;
+    CHECK_EQUAL(limits->connections, 1024);
+    CHECK_EQUAL(limits->pending, 1024);
+    CHECK_EQUAL(limits->requests, 1024);
+    CHECK_EQUAL(limits->retries, 9);
+    const struct spec_client *adaptive = &spec.loads[3].client;
+    CHECK(adaptive->pacing.is_enabled);
+    CHECK_EQUAL(adaptive->pacing.beta_milli, 700);
+    CHECK_EQUAL(adaptive->pacing.scale_milli, 400);
+    CHECK_EQUAL(adaptive->pacing.smoothing_milli, 800);
+    CHECK_EQUAL(adaptive->pacing.rate_min_milli, 500);
+    CHECK(adaptive->budget_refunds);
+    CHECK_EQUAL(adaptive->backoff_throttled_ns, 0);
+    CHECK_EQUAL(spec.loads[4].client.backoff_initial_ns, 50 * NS_PER_MS);
+    CHECK_EQUAL(spec.loads[4].client.backoff_throttled_ns, NS_PER_S);
+    CHECK_EQUAL(spec.loads[4].client.budget_retry_cost, 14);
+    CHECK_EQUAL(spec.loads[4].client.budget_timeout_cost, 14);
+    CHECK_EQUAL(spec.loads[4].client.budget_throttling_cost, 5);
+    CHECK_EQUAL(spec.loads[5].client.budget, SPEC_BUDGET_CONCURRENCY);
+    CHECK_EQUAL(spec.loads[5].client.budget_share, 200000);
+    CHECK_EQUAL(spec.loads[5].client.budget_retries_min, 3);
+    const struct spec_client *plain = &spec.loads[6].client;
+    CHECK(!plain->hedging.is_enabled);
+    CHECK(!plain->breaker.is_enabled);
+    CHECK(!plain->pacing.is_enabled);
+    CHECK_EQUAL(plain->limits.retries, 0);
+    CHECK_EQUAL(plain->concurrency_max, 0);
+    release();
+}
+
+TEST(scenario, who_names_a_preset_inherits_no_block_that_presets_write)
+{
+    REQUIRE(compile_body("system: {model: raft}\n"
+                         "client: {retry: {preset: grpc-hedging}, hedging: {hedgingDelay: 7ms}, "
+                         "maxConcurrency: 5}\n"
+                         "load:\n"
+                         "  same: {rate: 1/s}\n"
+                         "  more: {rate: 1/s, client: {hedging: {maxAttempts: 3}}}\n"
+                         "  other: {rate: 1/s, client: {retry: {preset: grpc}}}\n"
+                         "  again: {rate: 1/s, client: {retry: {preset: grpc-hedging}}}\n"));
+    CHECK_EQUAL(spec.loads[0].client.hedging.delay_ns, 7 * NS_PER_MS);
+    CHECK_EQUAL(spec.loads[1].client.hedging.delay_ns, 7 * NS_PER_MS);
+    CHECK_EQUAL(spec.loads[1].client.hedging.attempts_max, 3);
+    CHECK(!spec.loads[2].client.hedging.is_enabled);
+    CHECK_EQUAL(spec.loads[2].client.attempts_max, 4);
+    CHECK_EQUAL(spec.loads[2].client.concurrency_max, 5); /* no preset says so */
+    CHECK_EQUAL(spec.loads[3].client.hedging.delay_ns, 500 * NS_PER_MS);
+    char *canonical = strdup(spec.canonical);
+    release();
+    REQUIRE(compile(canonical));
+    CHECK_TEXT(spec.canonical, canonical);
+    CHECK(!spec.loads[2].client.hedging.is_enabled);
+    CHECK_EQUAL(spec.loads[1].client.hedging.delay_ns, 7 * NS_PER_MS);
+    release();
+    free(canonical);
+}
+
+TEST(scenario, client_policies_are_read_key_by_key)
+{
+    REQUIRE(compile_body(
+        "system: {model: raft}\n"
+        "load: {a: {rate: 1/s}}\n"
+        "client:\n"
+        "  circuitBreaker: {enabled: true, scope: retries, slidingWindowType: time, "
+        "slidingWindowSize: 10, failureRateThreshold: 12.5%, slowCallRateThreshold: 80%, "
+        "slowCallDurationThreshold: 2s, minimumNumberOfCalls: 20, waitDurationInOpenState: 5s, "
+        "permittedNumberOfCallsInHalfOpenState: 3, failureOn: [timeout, overloaded]}\n"
+        "  limits: {maxConnections: 1, maxPendingRequests: 2, maxRequests: 3, maxRetries: 4}\n"
+        "  maxConcurrency: 100\n"
+        "  queue: {limit: 50, timeout: 200ms}\n"
+        "  rateLimiter: {type: adaptive, beta: 0.5, scaleConstant: 1, smoothing: 0.25, minRate: "
+        "30/m}\n"
+        "  retry: {preset: grpc, throttlingBackoff: 3s, maxBackoff: 10s, budget: {maxTokens: "
+        "100}}\n"));
+    const struct spec_client *client = &spec.loads[0].client;
+    CHECK(client->breaker.only_retries);
+    CHECK(client->breaker.is_time_based);
+    CHECK_EQUAL(client->breaker.window, 10);
+    CHECK_EQUAL(client->breaker.failure_share, 125000);
+    CHECK_EQUAL(client->breaker.slow_share, 800000);
+    CHECK_EQUAL(client->breaker.slow_ns, 2 * NS_PER_S);
+    CHECK_EQUAL(client->breaker.calls_min, 20);
+    CHECK_EQUAL(client->breaker.open_ns, 5 * NS_PER_S);
+    CHECK_EQUAL(client->breaker.trial_calls, 3);
+    CHECK_EQUAL(client->breaker.failure_on, UINT64_C(1) << SQ_E_TIMEOUT | UINT64_C(1)
+                                                                              << SQ_E_OVERLOADED);
+    CHECK_EQUAL(client->limits.connections, 1);
+    CHECK_EQUAL(client->limits.pending, 2);
+    CHECK_EQUAL(client->limits.requests, 3);
+    CHECK_EQUAL(client->limits.retries, 4);
+    CHECK_EQUAL(client->concurrency_max, 100);
+    CHECK_EQUAL(client->queue_limit, 50);
+    CHECK_EQUAL(client->queue_timeout_ns, 200 * NS_PER_MS);
+    CHECK_EQUAL(client->pacing.beta_milli, 500);
+    CHECK_EQUAL(client->pacing.scale_milli, 1000);
+    CHECK_EQUAL(client->pacing.smoothing_milli, 250);
+    CHECK_EQUAL(client->pacing.rate_min_milli, 500);
+    CHECK_EQUAL(client->backoff_throttled_ns, 3 * NS_PER_S);
+    CHECK_EQUAL(client->budget, SPEC_BUDGET_GRPC); /* the one that has the key */
+    CHECK_EQUAL(client->budget_tokens_max, 100);
+    release();
+    REQUIRE(compile_body("system: {model: raft}\n"
+                         "client: {maxConcurrency: 1, queue: {limit: unlimited}, retry: {budget: "
+                         "{percent: 25%}}}\nload: {a: {rate: 1/s}}\n"));
+    CHECK_EQUAL(spec.loads[0].client.queue_limit, UINT32_MAX);
+    CHECK_EQUAL(spec.loads[0].client.queue_timeout_ns, 0);
+    CHECK_EQUAL(spec.loads[0].client.budget, SPEC_BUDGET_CONCURRENCY);
+    CHECK_EQUAL(spec.loads[0].client.budget_share, 250000);
     release();
 }
 
@@ -471,16 +668,16 @@ TEST(scenario, a_policy_is_laid_over_that_of_each_caller)
     CHECK_EQUAL(fault->load_policies[0].deadline_ns, 9 * NS_PER_S);
     CHECK_EQUAL(fault->load_policies[0].attempts_max, 7);
     CHECK_EQUAL(fault->load_policies[0].backoff_initial_ns, 100 * NS_PER_MS);
-    CHECK(fault->load_policies[0].budget_enabled);
+    CHECK(fault->load_policies[0].budget != SPEC_BUDGET_NONE);
     CHECK_EQUAL(fault->load_policies[0].budget_capacity, 3);
     CHECK_EQUAL(fault->load_policies[0].target_group, 0);
     CHECK_EQUAL(fault->load_policies[1].timeout_ns, 500 * NS_PER_MS);
     CHECK_EQUAL(fault->load_policies[1].attempts_max, 7);
     CHECK_EQUAL(fault->load_policies[1].target_group, 1);
-    CHECK_EQUAL(fault->group_policies[0].timeout_ns, 70 * NS_PER_MS);
-    CHECK_EQUAL(fault->group_policies[0].attempts_max, 7);
-    CHECK_EQUAL(fault->group_policies[0].target_group, 1);
-    CHECK(!spec.loads[0].client.budget_enabled); /* nothing of it is there before */
+    CHECK_EQUAL(fault->group_policies[0][0].timeout_ns, 70 * NS_PER_MS);
+    CHECK_EQUAL(fault->group_policies[0][0].attempts_max, 7);
+    CHECK_EQUAL(fault->group_policies[0][0].target_group, 1);
+    CHECK_EQUAL(spec.loads[0].client.budget, SPEC_BUDGET_NONE); /* nothing of it is there before */
     fault = &spec.faults[1];
     CHECK(fault->loads[0]);
     CHECK(fault->loads[1]);
@@ -657,6 +854,46 @@ TEST(scenario, checks_expectations_and_thresholds)
     release();
 }
 
+TEST(scenario, a_detector_is_a_load_or_a_gauge)
+{
+    static const char loads[] = "system: {model: raft}\n"
+                                "load: {users: {executor: constant-arrival-rate, rate: 10/s},\n"
+                                "  beat: {executor: constant-arrival-rate, rate: 1/s}}\n";
+    char body[1024];
+    snprintf(body, sizeof(body), "%savailability: {idle: 30s, detector: {load: beat}}\n", loads);
+    REQUIRE(compile_body(body));
+    CHECK(spec.availability.detector.is_asked);
+    CHECK_EQUAL(spec.availability.detector.load, 1);
+    CHECK_EQUAL(spec.availability.detector.failures, 3);
+    CHECK_EQUAL(spec.availability.idle_ns, 30 * NS_PER_S);
+    release();
+    snprintf(body, sizeof(body), "%savailability: {detector: {gauge: lb.available, atLeast: 3}}\n",
+             loads);
+    REQUIRE(compile_body(body));
+    CHECK_EQUAL(spec.availability.detector.load, UINT32_MAX);
+    CHECK_TEXT(spec.availability.detector.gauge, "lb.available");
+    CHECK_EQUAL(spec.availability.detector.gauge_min, 3);
+    CHECK_EQUAL(spec.availability.idle_ns, 0);
+    release();
+    static const char *const bad[] = {"{}",
+                                      "{load: beat, gauge: x, atLeast: 1}",
+                                      "{load: heart}",
+                                      "{gauge: x}",
+                                      "{failures: 3}",
+                                      "{load: beat, atLeast: 1}",
+                                      "{gauge: x, atLeast: 1, failures: 2}",
+                                      "{load: beat, failures: 0}"};
+    for (uint32_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        snprintf(body, sizeof(body), "%savailability: {detector: %s}\n", loads, bad[i]);
+        CHECK(!compile_body(body));
+        release();
+    }
+    CHECK(!compile_body("system: {model: raft}\n"
+                        "load: {beat: {executor: constant-arrival-rate, rate: 1/s}}\n"
+                        "availability: {detector: {load: beat}}\n"));
+    release();
+}
+
 TEST(scenario, a_fleet_of_machines_that_fail)
 {
     REQUIRE(compile_body(
@@ -688,6 +925,8 @@ TEST(scenario, a_fleet_of_machines_that_fail)
     CHECK_EQUAL(fleet->estimator, SPEC_ESTIMATOR_RESTART);
     CHECK_EQUAL(fleet->half_width_millionths, 50000);
     CHECK_EQUAL(fleet->confidence_millionths, 900000);
+    CHECK(fleet->is_sequential);
+    CHECK_EQUAL(fleet->runs_min, 10);
     release();
     REQUIRE(
         compile_body("system: {model: raft, nodes: 4}\navailability: {life: 9h, repair: 1h}\n"));
@@ -695,7 +934,15 @@ TEST(scenario, a_fleet_of_machines_that_fail)
     CHECK_EQUAL(fleet->services[0].needed, 3);
     CHECK_EQUAL(fleet->half_width_millionths, 100000);
     CHECK_EQUAL(fleet->confidence_millionths, 950000);
+    CHECK(!fleet->is_sequential);
     CHECK_EQUAL(fleet->crews, 0);
+    release();
+    REQUIRE(compile_body("system: {model: raft, nodes: 3}\navailability: {life: 9h, repair: 1h, "
+                         "machines: 9, precision: {confidence: 90%, minRuns: 30}}\n"));
+    CHECK_EQUAL(fleet->machines, 9); /* more than there are nodes: no code runs on them */
+    CHECK_EQUAL(fleet->services[0].needed, 5);
+    CHECK(fleet->is_sequential); /* whoever writes a precision means it */
+    CHECK_EQUAL(fleet->runs_min, 30);
     release();
     REQUIRE(compile_body("system: {model: raft}\n"));
     CHECK(!fleet->is_asked);
@@ -723,7 +970,10 @@ TEST(scenario, what_a_fleet_lacks_is_said)
         ("life: {mean: 9h, shape: 2, distribution: gamma}, repair: 1h, validate: {life: 1m, "
          "repair: 1s, duration: 1h}"),
         "life: 9h, repair: 1h, estimator: decompose",
-        "life: 9h, repair: 1h, machines: 2, estimator: decompose"};
+        "life: 9h, repair: 1h, machines: 2, estimator: decompose",
+        "life: 9h, repair: 1h, precision: {halfWidth: 5%, minRuns: 1}",
+        "life: 9h, repair: 1h, maintenance: {every: 3h, duration: 61m}",
+        "life: 9h, repair: 1h, machines: 4, estimator: decompose"};
     for (uint32_t i = 0; i < ARRAY_COUNT(bad); i++) {
         char body[256];
         snprintf(body, sizeof(body), "system: {model: raft, nodes: 3}\navailability: {%s}\n",
@@ -812,7 +1062,7 @@ TEST(scenario, the_canonical_text_loads_to_itself)
     CHECK_EQUAL(spec.loads[0].client.attempts_max, 2);
     CHECK_EQUAL(spec.loads[0].client.budget_capacity, 10);
     CHECK_EQUAL(spec.loads[1].client.attempts_max, 4);
-    CHECK(!spec.loads[1].client.budget_enabled);
+    CHECK_EQUAL(spec.loads[1].client.budget, SPEC_BUDGET_NONE);
     CHECK_TEXT(spec.groups[0].options[6].text, "# x");
     CHECK_TEXT(spec.description, "a: b\nc");
     CHECK_EQUAL(spec.link_rules[0].link.loss, spec.link_default.loss);
@@ -919,6 +1169,30 @@ TEST(scenario, settings_override_the_file)
     release();
 }
 
+TEST(scenario, a_setting_of_null_takes_the_key_away)
+{
+    static const char *const sets[] = {"client.retry.maxAttempts=null",
+                                       "faults.f=null",
+                                       "load.b=null",
+                                       "load.a.rate=null",
+                                       "load.a.rate=3/s",
+                                       "metastability=null"};
+    REQUIRE(compile_with(
+        "system: {model: raft}\nload: {a: {rate: 1/s}, b: {rate: 2/s}}\n"
+        "client: {retry: {preset: grpc, maxAttempts: 8}}\n"
+        "faults: [{name: e, kind: NodeChaos, action: kill, at: 1s, duration: 1s}, {name: f, "
+        "kind: NodeChaos, action: kill, at: 1s, duration: 1s}]\n"
+        "metastability: {trigger: f}\n",
+        sets, ARRAY_COUNT(sets)));
+    CHECK(spec.loads[0].client.attempts_max != 8);
+    REQUIRE(spec.fault_count == 1);
+    CHECK_TEXT(spec.faults[0].name, "e");
+    REQUIRE(spec.load_count == 1);
+    CHECK_EQUAL(spec.loads[0].rate_per_1000s, 3000);
+    CHECK(!spec.metastability.is_asked);
+    release();
+}
+
 TEST(scenario, a_wrong_setting_points_into_its_text)
 {
     static const struct {
@@ -930,7 +1204,8 @@ TEST(scenario, a_wrong_setting_points_into_its_text)
         {"system.nodes", 1, "PATH=VALUE"},      {"=5", 1, "PATH=VALUE"},
         {"system.nodes=", 14, "has no value"},  {"system.nodes=[1}", 16, "not YAML"},
         {"seeds=5", 1, "cannot be set"},        {"extends=x.yaml", 1, "cannot be set"},
-        {"system.nodes=~", 14, "has no value"},
+        {"system.nodes=~", 14, "has no value"}, {"system.nods=null", 1, "did you mean"},
+        {"load.a=null", 1, "unknown key 'a'"},
     };
     for (uint32_t index = 0; index < ARRAY_COUNT(rows); index++) {
         CHECK(!compile_with("system: {model: raft}\n", &rows[index].set, 1));

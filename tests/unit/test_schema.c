@@ -8,6 +8,7 @@
 
 #include "analysis/threshold.h"
 #include "sim/base/units.h"
+#include "sim/input/preset.h"
 #include "tests/unit/harness.h"
 #include "tests/unit/input_catalog.h"
 
@@ -241,24 +242,29 @@ TEST(schema, every_default_and_example_is_accepted_by_its_key)
     CHECK(keys_seen > 150);
 }
 
-TEST(schema, every_preset_is_a_whole_retry_policy)
+TEST(schema, every_preset_is_a_whole_retry_policy_with_a_source)
 {
+    static const char *const needed[] = {"maxAttempts", "backoff",           "initialBackoff",
+                                         "maxBackoff",  "backoffMultiplier", "jitter",
+                                         "retryOn",     "redirects",         "budget"};
+    const struct schema_key *client = schema_key_of(schema_root(), "client");
+    const struct schema_key *retry = schema_key_of(client->object, "retry");
+    const struct schema_key *names = schema_key_of(retry->object, "preset");
     uint32_t count = 0;
-    for (const char *const *name = schema_preset_names(); *name != NULL; name++) {
-        const char *keys = schema_preset(*name);
-        REQUIRE(keys != NULL);
-        const struct schema_key *client = schema_key_of(schema_root(), "client");
-        CHECK(accepts(schema_key_of(client->object, "retry"), keys));
-        static const char *const needed[] = {"maxAttempts", "backoff",           "initialBackoff",
-                                             "maxBackoff",  "backoffMultiplier", "jitter",
-                                             "retryOn",     "redirects",         "budget"};
+    for (const struct preset *preset = preset_at(0); preset != NULL; preset = preset_at(count)) {
+        int64_t choice = -1;
+        CHECK(accepts(client, preset->keys));
+        CHECK(schema_read(names, preset->name, &choice, NULL));
+        CHECK_EQUAL(choice, count);
+        CHECK(strlen(preset->source) > 20);
+        CHECK(preset_find(preset->name) == preset);
         for (uint32_t index = 0; index < ARRAY_COUNT(needed); index++) {
-            CHECK(strstr(keys, needed[index]) != NULL);
+            CHECK(strstr(preset->keys, needed[index]) != NULL);
         }
         count++;
     }
-    CHECK_EQUAL(count, 6);
-    CHECK(schema_preset("nonsense") == NULL);
+    CHECK_EQUAL(count, 11);
+    CHECK(preset_find("nonsense") == NULL);
 }
 
 /* ------------------------------------------------------------------------------- paths */
@@ -393,12 +399,32 @@ TEST(schema, explain_shows_keys_subtrees_and_models)
     check_explained("faults", "faults[].kind: one of NodeChaos, NetworkChaos");
     check_explained("faults[0].at", "strikes once");
     check_explained("faults.stall.delay.jitter", "random part");
-    check_explained("client.retry.preset", "aws-standard: {maxAttempts: 3");
+    check_explained("client.retry.preset", "aws-standard, aws-standard-2026");
+    check_explained("client.circuitBreaker", "client.circuitBreaker.slidingWindowSize");
     check_explained("system.nodes", "range: 1 to 64");
     check_explained("client.deadline", "or none");
     check_explained("", "squall: whole number (required)");
     check_explained("model.raft", "options.acks: one of async, one, all");
     check_explained("model.raft", "libraft 0.15.0");
+}
+
+TEST(schema, explain_shows_presets_with_their_numbers_and_sources)
+{
+    check_explained("preset", "preset.envoy-retry-budget\n    ");
+    check_explained("preset", "resilience4j's defaults");
+    check_explained("preset.aws-standard-2026", "    client.retry.throttlingBackoff: 1s\n");
+    check_explained("preset.aws-standard-2026", "    client.retry.budget.retryCost: 14\n");
+    check_explained("preset.aws-standard-2026", "    client.retry.budget.throttlingCost: 5\n");
+    check_explained("preset.aws-adaptive", "    client.rateLimiter.beta: 0.7\n");
+    check_explained("preset.grpc-hedging", "    client.hedging.hedgingDelay: 500ms\n");
+    check_explained("preset.grpc", "source: gRPC proposal A6");
+    check_explained("preset.envoy", "    client.limits.maxRetries: 3\n");
+    check_explained("preset.grpc", "    client.retry.retryOn: [timeout, temporarily-unavailable");
+    CHECK(explain("preset.aws-standart") == NULL);
+    CHECK(says("did you mean 'aws-standard'?"));
+    CHECK(explain("preset.whatever") == NULL);
+    CHECK(says("unknown preset 'whatever'"));
+    CHECK(explain("preset.") == NULL);
 }
 
 TEST(schema, explain_of_a_wrong_path_suggests_a_right_one)
@@ -550,6 +576,39 @@ TEST(predicate, only_what_a_model_shows_has_tags)
     arena_release(&memory);
 }
 
+TEST(predicate, mcr_has_a_window)
+{
+    struct arena memory;
+    struct spec_threshold threshold = {0};
+    arena_init(&memory);
+    err = (struct err){0};
+    CHECK(predicate_metric(&memory, "mcr{window:1m}", &threshold, &err));
+    CHECK_TEXT(threshold.metric, "mcr");
+    CHECK_EQUAL(threshold.window_ns, 60 * NS_PER_S);
+    CHECK(threshold.gauge.name == NULL);
+    CHECK(predicate_metric(&memory, "mcr{window: 500ms}", &threshold, &err));
+    CHECK_EQUAL(threshold.window_ns, 500 * NS_PER_MS);
+    static const char *const bad[] = {"mcr",
+                                      "mcr{}",
+                                      "mcr{window}",
+                                      "mcr{window:}",
+                                      "mcr{window:0s}",
+                                      "mcr{window:1m",
+                                      "mcr{window:7}",
+                                      "mcr{name:a}",
+                                      "mcr{window:1m}x",
+                                      "mcr{",
+                                      "mcr{window:1m,from:1s}"};
+    for (uint32_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        err = (struct err){0};
+        CHECK(!predicate_metric(&memory, bad[i], &threshold, &err));
+        CHECK_EQUAL(err.code, ERR_INPUT);
+    }
+    CHECK(!predicate_metric(&memory, "user-uptime{window:1m}", &threshold, &err));
+    CHECK(says("takes no tags"));
+    arena_release(&memory);
+}
+
 TEST(predicate, thresholds_fit_their_metric)
 {
     err = (struct err){0};
@@ -557,6 +616,16 @@ TEST(predicate, thresholds_fit_their_metric)
     CHECK(judges("latency", "p(99.9) < 250ms"));
     CHECK(judges("latency", "med<=250ms"));
     CHECK(judges("availability", "rate >= 99.9%"));
+    CHECK(judges("user-uptime", "rate >= 99.9% @ 95%"));
+    CHECK(judges("mcr", "min >= 99%"));
+    CHECK(judges("harvest", "min >= 99%"));
+    CHECK(judges("yield", "rate == 100%"));
+    CHECK(judges("gray", "max <= 1%"));
+    CHECK(judges("gray", "min > 1%"));
+    CHECK(!judges("gray", "max <= 1% @ 95%"));
+    CHECK(!judges("yield", "max < 1%"));
+    CHECK(!judges("mcr", "avg < 1%"));
+    CHECK(!judges("harvest", "rate > 0.9"));
     CHECK(judges("metastable", "rate < 0.1% @ 95%"));
     CHECK(judges("amplification", "value < 1.5"));
     CHECK(judges("goodput", "value >= 150/s"));
@@ -567,7 +636,8 @@ TEST(predicate, thresholds_fit_their_metric)
     CHECK(judges("gauge", "avg < 8030814.5 @ 95%"));
     CHECK(judges("gauge", "last == 7"));
     CHECK(judges("counter", "count > 0"));
-    CHECK(!judges("gauge", "p(99) < 7"));
+    CHECK(judges("gauge", "p(99) < 7"));
+    CHECK(!judges("gauge", "rate < 7"));
     CHECK(!judges("gauge", "max < 7 @ 95%"));
     CHECK(!judges("counter", "avg > 0"));
     CHECK(!judges("latncy", "p(99) < 250ms"));

@@ -7,6 +7,7 @@
 #include "tests/unit/server_lab.h"
 
 #include "analysis/predict_fluid.h"
+#include "analysis/predict_laws.h"
 #include "models/server/law.h"
 #include "models/server/limit.h"
 #include "models/server/queue.h"
@@ -674,6 +675,29 @@ TEST(server, an_error_path_eats_capacity)
     }
 }
 
+/* Capacity 100/s, and a no at two and a half times the price of a yes: the hidden capacity is 40/s.
+ * Below it a full queue drains, above it nothing is ever served again. The freeze of ten seconds is
+ * far more than the queue holds. */
+TEST(server, a_costly_error_path_has_two_states)
+{
+    static const char *const rates[] = {"39/s", "41/s", "90/s"};
+    CHECK(law_error_path_hidden(100, 2.5) == 40);
+    for (uint32_t i = 0; i < 3; i++) {
+        struct lab lab;
+        REQUIRE(lab_run(
+            &lab,
+            (struct lab_options){.server = DETERMINISTIC_10MS ", queueLimit: 50, errorCost: 25ms",
+                                 .rate = rates[i],
+                                 .limit_s = 700,
+                                 .pause_at_s = 20,
+                                 .pause_s = 10},
+            NULL));
+        CHECK(lab_goodput(&lab, 0, 19) == 1);
+        CHECK(lab_goodput(&lab, 500, 690) == (i == 0 ? 1 : 0));
+        lab_free(&lab);
+    }
+}
+
 TEST(server, a_static_limit_bounds_the_requests_in_the_server)
 {
     struct lab lab;
@@ -738,8 +762,9 @@ TEST(server, a_load_factor_stretches_services)
     lab_free(&lab);
 }
 
-/* A heap of ten requests, one of them live: a collection at the tenth, and so on; it takes 4 ms and
- * 1 ms for each live request, and delays the service by that. */
+/* A heap of ten requests: the eleventh does not fit, and of those in it one is live then, itself;
+ * so there is room for nine more, and so on. A collection takes 4 ms and 1 ms for each live
+ * request, and delays the service by that. */
 TEST(server, a_collection_stops_everything)
 {
     struct lab lab;
@@ -751,8 +776,79 @@ TEST(server, a_collection_stops_everything)
                     NULL));
     for (uint32_t i = 0; i < 90; i++) {
         int64_t sojourn = lab.operations[i].completed - lab.operations[i].intended;
-        CHECK_EQUAL(sojourn, (i % 10 == 9 ? 15 : 10) * NS_PER_MS);
+        CHECK_EQUAL(sojourn, (i > 0 && i % 10 == 0 ? 15 : 10) * NS_PER_MS);
     }
+    lab_free(&lab);
+}
+
+struct gc_seen {
+    int64_t stage_ns;  /* its length */
+    uint64_t queue[8]; /* waiting at the end of each stage */
+    uint64_t share_sum[8];
+    uint64_t shares[8];
+};
+
+static void on_gc_seen(void *context, const struct sq_seen *what)
+{
+    struct gc_seen *seen = context;
+    const uint32_t stage = (uint32_t)(what->time / seen->stage_ns);
+    if (what->what != SQ_SEE_GAUGE || stage >= 8) {
+        return;
+    }
+    if (strcmp(what->text, "server.queue") == 0) {
+        seen->queue[stage] = what->a;
+    } else if (strcmp(what->text, "server.gc-share") == 0 &&
+               what->time % seen->stage_ns > 20 * NS_PER_S) {
+        seen->share_sum[stage] += what->a;
+        seen->shares[stage]++;
+    }
+}
+
+#define GC_SERVER                                                                                  \
+    "serviceTime: 690us, serviceLaw: deterministic, servers: 100, holdTime: 100ms, gcHeap: 170, "  \
+    "gcPause: 380ms, gcPausePerRequest: 530us, gcWaiting: 0.005%, gcUses: processor"
+
+/* The five stages of the artefact of OSDI'22, with the parameters that the scenario
+ * osdi-garbage-collection explains: at 220/s the collector takes some 58 % of the time, 260/s tips
+ * the server, and then it takes 90 % and leaves less than 220/s and than 180/s need; only at 140/s
+ * does the queue stop to grow. */
+TEST(server, garbage_collection_has_two_states)
+{
+    struct gc_seen seen = {.stage_ns = 240 * NS_PER_S};
+    const struct sq_observer observer = {.context = &seen, .on_seen = on_gc_seen};
+    struct lab lab;
+    REQUIRE(lab_run(
+        &lab,
+        (struct lab_options){
+            .server = GC_SERVER,
+            .rate = "1/s",
+            .load = "{executor: ramping-arrival-rate, startRate: 220/s, arrivals: uniform, stages: "
+                    "[{target: 220/s, duration: 240s}, {target: 260/s, duration: 0s}, {target: "
+                    "260/s, duration: 240s}, {target: 220/s, duration: 0s}, {target: 220/s, "
+                    "duration: 240s}, {target: 180/s, duration: 0s}, {target: 180/s, duration: "
+                    "240s}, {target: 140/s, duration: 0s}, {target: 140/s, duration: 240s}], "
+                    "workload: {recordCount: 1, readProportion: 100%, updateProportion: 0%}}",
+            .limit_s = 1199},
+        &observer));
+    static const uint64_t least[] = {560, 885, 890, 890, 890};
+    static const uint64_t most[] = {610, 910, 910, 910, 910};
+    for (uint32_t i = 0; i < 5; i++) {
+        CHECK(seen.share_sum[i] / seen.shares[i] >= least[i]);
+        CHECK(seen.share_sum[i] / seen.shares[i] <= most[i]);
+    }
+    CHECK(seen.queue[0] < 100);
+    CHECK(seen.queue[1] > 20000);
+    CHECK(seen.queue[2] > seen.queue[1] + 10000);
+    CHECK(seen.queue[3] > seen.queue[2] + 5000);
+    CHECK(seen.queue[3] > 50000);
+    CHECK(seen.queue[3] < 60000);
+    CHECK(seen.queue[4] < seen.queue[3]);
+    /* What is left between is the capacity of the law, with 100 requests in service and the queue's
+     * share of the heap. */
+    const struct law_gc gc = {170, .00069, .38, .00053};
+    const double waiting = .00005 * (double)(seen.queue[1] + seen.queue[2]) / 2;
+    const double served = 220 - (double)(seen.queue[2] - seen.queue[1]) / 240;
+    CHECK(is_near(served, law_gc_capacity(gc, 100 + waiting), 0.01));
     lab_free(&lab);
 }
 
@@ -818,7 +914,8 @@ TEST(server, every_option_at_once_survives_crashes_and_repeats_itself)
 {
     static const char groups[] = TWO_TIERS(
         "servers: 4, cancellation: client, cancelDelay: 3ms, errorCost: 1ms, gcHeap: 50, gcPause: "
-        "3ms, gcPausePerRequest: 100us, limiter: vegas, propagatesDeadline: true",
+        "3ms, gcPausePerRequest: 100us, gcWaiting: 20%, gcUses: processor, holdTime: 1ms, limiter: "
+        "vegas, propagatesDeadline: true",
         "timeout: 100ms, deadline: 300ms, route: random",
         "serviceTime: 4ms, serviceLaw: lognormal, discipline: codel, queueLimit: 40, limiter: "
         "gradient, cancellation: deadline, deadlineSlack: 2ms, loadFactor: 1%, uses: time, "
@@ -1123,4 +1220,46 @@ TEST(server, a_batch_collapses_when_its_work_is_two_time_outs)
 {
     CHECK_EQUAL(batch(1199), 1199);
     CHECK_EQUAL(batch(1200), 600);
+}
+
+/* ------------------------------------------------------------------------------ pool of workers */
+
+/* Ten requests at once, then one every 100 ms for 20 s, then ten at once again: how many of these
+ * had to wait for a worker to start. */
+static uint32_t cold_starts(const char *selection)
+{
+    char options[256];
+    snprintf(
+        options, sizeof(options),
+        "serviceTime: 10ms, serviceLaw: deterministic, uses: time, servers: 10, keepAlive: 2s, "
+        "startCost: 50ms, workerSelection: %s",
+        selection);
+    struct lab lab;
+    uint32_t cold = 0;
+    CHECK(lab_run(&lab,
+                  (struct lab_options){
+                      .server = options,
+                      .load = "{executor: ramping-arrival-rate, startRate: 100000/s, arrivals: "
+                              "uniform, stages: [{target: 100000/s, duration: 100us}, {target: "
+                              "10/s, duration: 0s}, {target: 10/s, duration: 20s}, {target: "
+                              "100000/s, duration: 0s}, {target: 100000/s, duration: 100us}, "
+                              "{target: 0, duration: 0s}], workload: {recordCount: 1, "
+                              "readProportion: 100%, updateProportion: 0%}}",
+                      .limit_s = 22,
+                      .seed = 1,
+                  },
+                  NULL));
+    for (uint32_t i = 0; i < lab.count; i++) {
+        bool is_late = lab.operations[i].intended > 20 * NS_PER_S;
+        cold += is_late && lab_sojourn_s(&lab.operations[i]) > .055 ? 1 : 0;
+    }
+    lab_free(&lab);
+    return cold;
+}
+
+TEST(server, a_pool_that_calls_the_last_idle_worker_is_cold_at_the_next_burst)
+{
+    CHECK(cold_starts("mru") >= 4); /* the one that is warm serves the others meanwhile */
+    CHECK_EQUAL(cold_starts("lru"), 0);
+    CHECK_EQUAL(cold_starts("random"), 0);
 }

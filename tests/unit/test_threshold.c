@@ -77,6 +77,47 @@ TEST(threshold, a_gauge_is_judged_over_the_runs_that_showed_it)
     threshold_data_release(&data);
 }
 
+TEST(threshold, what_clients_saw_is_judged_by_a_metric_of_each_run)
+{
+    char name[64];
+    struct spec_threshold asked = {.text = "mcr{window:90s}", .window_ns = 90000000000};
+    struct threshold threshold = parsed("mcr", "min >= 99%");
+    CHECK(threshold_metric_of(&threshold, &asked, name, sizeof(name)));
+    CHECK_TEXT(name, "mcr_90s");
+    asked = (struct spec_threshold){.text = "user-uptime"};
+    threshold = parsed("user-uptime", "rate >= 99% @ 95%");
+    CHECK(threshold_metric_of(&threshold, &asked, name, sizeof(name)));
+    CHECK_TEXT(name, "user_uptime");
+    threshold = parsed("gray", "max < 1%");
+    CHECK(threshold_metric_of(&threshold, &asked, name, sizeof(name)));
+    CHECK_TEXT(name, "gray");
+    threshold = parsed("latency", "med < 1s");
+    CHECK(!threshold_metric_of(&threshold, &asked, name, sizeof(name)));
+    asked = (struct spec_threshold){.text = "gauge{name:x}"};
+    threshold = parsed("gauge", "avg < 1");
+    CHECK(threshold_metric_of(&threshold, &asked, name, sizeof(name)));
+    CHECK_TEXT(name, "gauge{name:x} avg");
+}
+
+/* Five runs without any downtime bound what the others may have at one in 0.55. */
+TEST(threshold, uptime_of_perfect_runs_is_no_proof)
+{
+    struct threshold_data data;
+    threshold_data_init(&data);
+    const double values[] = {1, 1, 1, 1, 1};
+    for (uint32_t i = 0; i < 5; i++) {
+        vec_append(&data.values, &values[i]);
+    }
+    struct threshold threshold = parsed("user-uptime", "rate >= 99% @ 95%");
+    CHECK_EQUAL(threshold_judge(&threshold, &data).verdict, THRESHOLD_UNDECIDED);
+    CHECK_EQUAL(threshold_judge(&threshold, &data).trials_needed, 299);
+    threshold = parsed("user-uptime", "min >= 99%");
+    CHECK_EQUAL(threshold_judge(&threshold, &data).verdict, THRESHOLD_HELD);
+    char text[64];
+    CHECK_TEXT(threshold_format(&threshold, 0.9345, text, sizeof(text)), "93.45%");
+    threshold_data_release(&data);
+}
+
 TEST(threshold, what_is_wrong_is_named)
 {
     check_refused("latancy", "p(99) < 1s", "did you mean 'latency'");
@@ -97,7 +138,7 @@ TEST(threshold, what_is_wrong_is_named)
     check_refused("availability", "rate > 99% @ 5%", "not between 50% and 100%");
     check_refused("availability", "rate > 99% @", "confidence after '@' is missing");
     check_refused("latency", "", "begins with");
-    check_refused("gauge", "rate > 1", "begins with avg, min, max or last, not 'rate'");
+    check_refused("gauge", "rate > 1", "begins with avg, min, max, med, p(N) or last, not 'rate'");
 }
 
 static void add_run(struct threshold_data *data, enum verdict verdict, int64_t up_ns,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Models `proxy` and `cache` in a world of three groups: a driver that plays a script of calls, the
- * tier under test, and a store of the test's own that counts what reaches it. The last tests put a
- * load in place of the driver and let the judge say whether the keys are linearizable. */
+ * Models `proxy`, `cache`, `look-aside` and `memcache` in a world of three or four groups: a driver
+ * that plays a script of calls, the tier under test, a store of the test's own that counts what
+ * reaches it, and a memcache. The last tests put a load in place of the driver and let the judge
+ * say whether the keys are linearizable. What load does to these tiers is in test_cache.c. */
 #include "analysis/judge.h"
 #include "models/models.h"
 #include "sim/base/base.h"
@@ -14,7 +15,7 @@
 
 #define MS        NS_PER_MS
 #define S         NS_PER_S
-#define STEPS_MAX 32
+#define STEPS_MAX 40
 #define KEYS      16
 #define LATE      99
 
@@ -176,12 +177,13 @@ static const struct sq_model store = {
 
 /* ----------------------------------------------------------------------------------- the world */
 
-enum { GROUP_DRIVER, GROUP_TIER, GROUP_STORE, GROUP_COUNT };
+enum { GROUP_DRIVER, GROUP_TIER, GROUP_STORE, GROUP_MEMCACHE, GROUP_COUNT };
 
 struct field {
     struct spec_group groups[GROUP_COUNT];
-    struct spec_client clients[2]; /* of driver and tier */
-    struct sq_value options[4];
+    struct spec_client clients[3]; /* of the driver, and two of the tier */
+    struct sq_value options[8];
+    struct sq_value memcache_options[2];
     struct spec_load load;
     struct spec_check check;
     struct spec_fault fault;
@@ -222,7 +224,8 @@ static void field_init(struct field *field, const struct sq_model *tier)
                                                       .count = 1,
                                                       .nodes_per_host = 1,
                                                       .host = host,
-                                                      .client = &field->clients[0]};
+                                                      .clients = &field->clients[0],
+                                                      .client_count = 1};
     field->groups[GROUP_TIER] = (struct spec_group){.name = "tier",
                                                     .model = tier,
                                                     .model_name = tier->name,
@@ -231,7 +234,8 @@ static void field_init(struct field *field, const struct sq_model *tier)
                                                     .count = 1,
                                                     .nodes_per_host = 1,
                                                     .host = host,
-                                                    .client = &field->clients[1]};
+                                                    .clients = &field->clients[1],
+                                                    .client_count = 1};
     field->groups[GROUP_STORE] = (struct spec_group){.name = "store",
                                                      .model = &store,
                                                      .model_name = "store",
@@ -245,8 +249,8 @@ static void field_init(struct field *field, const struct sq_model *tier)
         .event_limit = UINT64_MAX,
         .window_ns = S,
         .groups = field->groups,
-        .group_count = GROUP_COUNT,
-        .node_count = GROUP_COUNT,
+        .group_count = GROUP_STORE + 1,
+        .node_count = GROUP_STORE + 1,
         .link_default = {.latency_ns = MS, .is_fifo = true},
         .link_clients = {.latency_ns = MS, .is_fifo = true},
         .disk = {.capacity_bytes = INT64_MAX, .sector_bytes = 512},
@@ -268,6 +272,64 @@ static void cache_init(struct field *field, int64_t capacity, bool has_lease)
     field->options[1].number = capacity;
     field->options[2].number = has_lease;
     field->options[3].number = 10000;
+    field->options[5].number = true;
+}
+
+/* The tier is an application between a memcache of `memcaches` nodes and the store. */
+static void look_aside_init(struct field *field, uint32_t memcaches)
+{
+    field_init(field, &model_look_aside);
+    field->options[0].text = "memcache";
+    field->options[1].text = "store";
+    field->options[2].number = 1;
+    field->options[6].number = 10000;
+    field->clients[1] = client_of("memcache", GROUP_MEMCACHE, 1);
+    field->clients[2] = client_of("store", GROUP_STORE, 1);
+    field->clients[0].timeout_ns = S;
+    field->groups[GROUP_TIER].client_count = 2;
+    field->groups[GROUP_MEMCACHE] = field->groups[GROUP_STORE];
+    field->groups[GROUP_MEMCACHE].name = "memcache";
+    field->groups[GROUP_MEMCACHE].model = &model_memcache;
+    field->groups[GROUP_MEMCACHE].options = field->memcache_options;
+    field->groups[GROUP_MEMCACHE].first = 3;
+    field->groups[GROUP_MEMCACHE].count = memcaches;
+    field->memcache_options[0].number = 10;
+    field->spec.group_count = GROUP_COUNT;
+    field->spec.node_count = 3 + memcaches;
+}
+
+/* All nodes of the mask are told to forget the keys below `value`. */
+static void flush_at(struct field *field, uint64_t nodes, int64_t value, int64_t at_ns)
+{
+    field->fault = (struct spec_fault){
+        .name = "flush",
+        .kind = SPEC_APP_CHAOS,
+        .action = SPEC_ACTION_SIGNAL,
+        .mode = SPEC_MODE_ALL,
+        .selector = {.nodes = nodes},
+        .has_at = true,
+        .at_ns = at_ns,
+        .signal = "flush",
+        .signal_value = value,
+        .probability = RNG_ALWAYS,
+    };
+    field->spec.fault_count = 1;
+}
+
+/* The first node of a group dies for good. */
+static struct spec_fault kill_at(sq_node node, int64_t at_ns)
+{
+    return (struct spec_fault){
+        .name = "kill",
+        .kind = SPEC_NODE_CHAOS,
+        .action = SPEC_ACTION_KILL,
+        .mode = SPEC_MODE_ALL,
+        .selector = {.nodes = UINT64_C(1) << node},
+        .has_at = true,
+        .at_ns = at_ns,
+        .has_no_end = true,
+        .probability = RNG_ALWAYS,
+    };
 }
 
 static void script(const struct step *steps, uint32_t count)
@@ -379,6 +441,82 @@ TEST(tier, a_call_to_one_node_stays_with_it)
     CHECK_EQUAL(pins.value[1], 1);
     CHECK_EQUAL(pins.status[2], SQ_E_NODE_NOT_FOUND);
     CHECK_EQUAL(pins.status[3], SQ_E_NODE_NOT_FOUND);
+}
+
+/* Calls in turn to one group and, where there is a policy for it, to the other. */
+static struct {
+    uint64_t nodes[2][20]; /* that answered */
+    uint32_t counts[2];
+} picks;
+
+static void pick_answer(struct sq_env *env, void *argument, enum sq_status status, const void *data,
+                        size_t size)
+{
+    (void)env;
+    const uint32_t group = (uint32_t)(uintptr_t)argument;
+    if (status == SQ_OK && size == sizeof(uint64_t) && picks.counts[group] < 20) {
+        memcpy(&picks.nodes[group][picks.counts[group]], data, size);
+        picks.counts[group]++;
+    }
+}
+
+static enum sq_status pick_boot(struct sq_env *env)
+{
+    for (uint32_t i = 0; i < 20; i++) {
+        env->call->call(env, "tier", "x", 1, pick_answer, (void *)(uintptr_t)0);
+        env->call->call(env, "store", "x", 1, pick_answer, (void *)(uintptr_t)1);
+    }
+    return SQ_OK;
+}
+
+static void number_answer(struct sq_env *env, const struct sq_request *request)
+{
+    uint64_t number = env->self - env->group_first;
+    env->call->reply(env, request->reply_to, SQ_OK, SQ_NODE_NONE, &number, sizeof(number));
+}
+
+static void play_picks(uint32_t clients)
+{
+    static const struct sq_model picker = {.abi_version = SQ_ABI_VERSION,
+                                           .size = sizeof(struct sq_model),
+                                           .name = "picker",
+                                           .boot = pick_boot};
+    static const struct sq_model number = {.abi_version = SQ_ABI_VERSION,
+                                           .size = sizeof(struct sq_model),
+                                           .name = "number",
+                                           .boot = store_boot,
+                                           .request = number_answer};
+    struct field field;
+    field_init(&field, &number);
+    memset(&picks, 0, sizeof(picks));
+    field.groups[GROUP_DRIVER].model = &picker;
+    field.groups[GROUP_DRIVER].client_count = clients;
+    field.clients[1] = client_of("store", GROUP_STORE, 1);
+    field.groups[GROUP_TIER].client_count = 0;
+    field.groups[GROUP_TIER].count = 4;
+    field.groups[GROUP_STORE].model = &number;
+    field.groups[GROUP_STORE].first = 5;
+    field.groups[GROUP_STORE].count = 4;
+    field.spec.node_count = 9;
+    struct world *world = world_new();
+    world_reset(world, &field.spec, 1, NULL);
+    world_run(world, INT64_MAX, UINT64_MAX);
+    world_finish(world);
+    world_free(world);
+}
+
+TEST(tier, a_further_policy_moves_no_draw_of_the_first)
+{
+    uint64_t alone[20];
+    play_picks(1);
+    CHECK_EQUAL(picks.counts[0], 20);
+    CHECK_EQUAL(picks.counts[1], 0);
+    memcpy(alone, picks.nodes[0], sizeof(alone));
+    play_picks(2);
+    CHECK_EQUAL(picks.counts[0], 20);
+    CHECK_EQUAL(picks.counts[1], 20);
+    CHECK(memcmp(alone, picks.nodes[0], sizeof(alone)) == 0);
+    CHECK(memcmp(alone, picks.nodes[1], sizeof(alone)) != 0); /* streams of its own */
 }
 
 TEST(tier, proxy_passes_requests_and_answers_unchanged)
@@ -624,14 +762,239 @@ TEST(tier, cache_forgets_at_a_crash)
     CHECK_EQUAL(stage.store_reads[1], 2);
 }
 
+static void gather(struct field *field)
+{
+    cache_init(field, 10, true);
+    field->options[4].number = true;
+    stage.store_delay = 20 * MS;
+}
+
+TEST(tier, cache_gathers_the_misses_of_a_key_into_one_query)
+{
+    struct field field;
+    gather(&field);
+    PLAY(&field, UPDATE(1, 11), READ_ASIDE(1), READ_ASIDE(2), READ_ASIDE(1), READ_ASIDE(1),
+         WAIT(60 * MS), READ(1));
+    CHECK_EQUAL(stage.store_reads[1], 1);
+    CHECK_EQUAL(stage.store_reads[2], 1);
+    for (uint32_t i = 1; i <= 4; i++) {
+        CHECK_EQUAL(stage.steps[i].status, SQ_OK);
+        CHECK_EQUAL(stage.steps[i].got, stage.steps[i].key == 1 ? 11 : 0);
+    }
+    field.options[4].number = false;
+    stage.store_reads[1] = 0;
+    PLAY(&field, READ_ASIDE(1), READ_ASIDE(1), READ_ASIDE(1), WAIT(60 * MS));
+    CHECK_EQUAL(stage.store_reads[1], 3);
+}
+
+TEST(tier, cache_gives_all_who_wait_the_error_too)
+{
+    struct field field;
+    gather(&field);
+    stage.store_status = SQ_E_UNAVAILABLE;
+    PLAY(&field, READ_ASIDE(1), READ_ASIDE(1), READ(1));
+    CHECK_EQUAL(stage.store_reads[1], 1);
+    CHECK_EQUAL(stage.steps[0].status, SQ_E_UNAVAILABLE);
+    CHECK_EQUAL(stage.steps[2].status, SQ_E_UNAVAILABLE);
+}
+
+/* The read under way may come with the value before the update. */
+TEST(tier, cache_lets_nobody_wait_for_a_read_that_was_overtaken)
+{
+    struct field field;
+    gather(&field);
+    stage.store_delay = 0;
+    stage.reply_delay = 40 * MS;
+    PLAY(&field, UPDATE(1, 11), READ_ASIDE(1), WAIT(5 * MS), UPDATE(1, 12), READ(1));
+    CHECK_EQUAL(stage.steps[1].got, 11);
+    CHECK_EQUAL(stage.steps[4].got, 12);
+    CHECK_EQUAL(stage.store_reads[1], 2);
+}
+
+TEST(tier, cache_counts_who_waits_for_another_read_against_its_limit)
+{
+    struct field field;
+    gather(&field);
+    field.options[3].number = 2;
+    PLAY(&field, READ_ASIDE(1), READ_ASIDE(1), READ(1), WAIT(50 * MS), READ_ASIDE(2), READ(2));
+    CHECK_EQUAL(stage.steps[1].status, SQ_OK);
+    CHECK_EQUAL(stage.steps[2].status, SQ_E_OVERLOADED);
+    CHECK_EQUAL(stage.steps[5].status, SQ_OK);
+}
+
+/* The driver waits 100 ms, the store takes 150. */
+TEST(tier, cache_fills_after_its_caller_gave_up_unless_told_not_to)
+{
+    for (int fills = 0; fills <= 1; fills++) {
+        struct field field;
+        cache_init(&field, 10, true);
+        field.options[5].number = fills;
+        field.clients[1].timeout_ns = S;
+        stage.store_delay = 150 * MS;
+        PLAY(&field, READ(1), WAIT(200 * MS), READ(1));
+        CHECK_EQUAL(stage.steps[0].status, SQ_E_TIMEOUT);
+        CHECK_EQUAL(stage.steps[2].status, fills ? SQ_OK : SQ_E_TIMEOUT);
+        CHECK_EQUAL(stage.store_reads[1], fills ? 1 : 2);
+    }
+}
+
+TEST(tier, cache_starts_warm_and_is_flushed_by_a_signal)
+{
+    struct field field;
+    cache_init(&field, 10, true);
+    field.options[6].number = 5;
+    flush_at(&field, 1 << GROUP_TIER, 3, S);
+    PLAY(&field, READ(1), READ(4), READ(5), WAIT(2 * S), READ(1), READ(4), READ(5));
+    CHECK_EQUAL(stage.store_reads[1], 1);
+    CHECK_EQUAL(stage.store_reads[4], 0);
+    CHECK_EQUAL(stage.store_reads[5], 1);
+}
+
+/* ------------------------------------------------------------------------ look-aside, memcache */
+
+TEST(tier, look_aside_fills_the_cache_with_what_it_misses)
+{
+    struct field field;
+    look_aside_init(&field, 1);
+    PLAY(&field, READ(1), READ(1), UPDATE(1, 11), READ(1), READ(1));
+    CHECK_EQUAL(stage.store_reads[1], 2);
+    CHECK_EQUAL(stage.store_updates[1], 1);
+    CHECK_EQUAL(stage.steps[1].status, SQ_OK);
+    CHECK_EQUAL(stage.steps[1].got, 0);
+    CHECK_EQUAL(stage.steps[3].got, 11);
+    CHECK_EQUAL(stage.steps[4].got, 11);
+}
+
+TEST(tier, look_aside_makes_all_queries_of_a_miss_one_after_the_other)
+{
+    struct field field;
+    look_aside_init(&field, 1);
+    field.options[2].number = 7;
+    stage.store_delay = 20 * MS;
+    PLAY(&field, UPDATE(2, 5), READ(2), READ(2));
+    CHECK_EQUAL(stage.store_updates[2], 1);
+    CHECK_EQUAL(stage.store_reads[2], 7);
+    CHECK_EQUAL(stage.steps[1].got, 5);
+}
+
+/* Each of three queries takes 20 ms and the way there and back. */
+TEST(tier, look_aside_stops_at_its_limit_unless_told_to_fill)
+{
+    for (int fills = 0; fills <= 1; fills++) {
+        struct field field;
+        look_aside_init(&field, 1);
+        field.options[2].number = 3;
+        field.options[3].number = 50 * MS;
+        field.options[4].number = fills;
+        stage.store_delay = 20 * MS;
+        PLAY(&field, READ(1), WAIT(100 * MS), READ(1), WAIT(100 * MS));
+        CHECK_EQUAL(stage.steps[0].status, SQ_E_TIMEOUT);
+        CHECK_EQUAL(stage.steps[2].status, fills ? SQ_OK : SQ_E_TIMEOUT);
+        CHECK_EQUAL(stage.store_reads[1], fills ? 3 : 6);
+    }
+}
+
+TEST(tier, look_aside_does_without_its_cache)
+{
+    struct field field;
+    look_aside_init(&field, 1);
+    field.clients[1].timeout_ns = 10 * MS;
+    field.fault = kill_at(GROUP_MEMCACHE, S);
+    field.spec.fault_count = 1;
+    PLAY(&field, READ(1), WAIT(2 * S), READ(1), UPDATE(1, 4), NONSENSE);
+    CHECK_EQUAL(stage.steps[2].status, SQ_OK);
+    CHECK_EQUAL(stage.steps[3].status, SQ_OK);
+    CHECK_EQUAL(stage.steps[4].status, SQ_E_MALFORMED);
+    CHECK_EQUAL(stage.store_reads[1], 2);
+}
+
+TEST(tier, look_aside_answers_overloaded_beyond_its_limit)
+{
+    struct field field;
+    look_aside_init(&field, 1);
+    field.options[6].number = 1;
+    stage.store_delay = 20 * MS;
+    PLAY(&field, READ_ASIDE(1), READ(2), WAIT(100 * MS), READ(2));
+    CHECK_EQUAL(stage.steps[0].status, SQ_OK);
+    CHECK_EQUAL(stage.steps[1].status, SQ_E_OVERLOADED);
+    CHECK_EQUAL(stage.steps[3].status, SQ_OK);
+}
+
+/* Both reads miss; the first has filled the cache when the database dies on the second. */
+TEST(tier, look_aside_may_take_an_error_for_a_reason_to_invalidate)
+{
+    for (int invalidates = 0; invalidates <= 1; invalidates++) {
+        struct field field;
+        look_aside_init(&field, 1);
+        field.options[5].number = invalidates;
+        stage.store_delay = 20 * MS;
+        field.fault = kill_at(GROUP_STORE, 30 * MS);
+        field.spec.fault_count = 1;
+        PLAY(&field, READ_ASIDE(1), WAIT(10 * MS), READ_ASIDE(1), WAIT(200 * MS), READ(1));
+        CHECK_EQUAL(stage.steps[0].status, SQ_OK);
+        CHECK_EQUAL(stage.steps[2].status, SQ_E_TIMEOUT);
+        CHECK_EQUAL(stage.steps[4].status, invalidates ? SQ_E_UNAVAILABLE : SQ_OK);
+    }
+}
+
+TEST(tier, memcache_nodes_share_the_keys_and_start_warm_once)
+{
+    struct field field;
+    look_aside_init(&field, 2);
+    field.memcache_options[1].number = KEYS;
+    field.memcache_options[0].number = KEYS;
+    field.spec.faults = &field.fault;
+    field.fault = (struct spec_fault){
+        .name = "restart",
+        .kind = SPEC_NODE_CHAOS,
+        .action = SPEC_ACTION_RESTART,
+        .mode = SPEC_MODE_ALL,
+        .selector = {.nodes = 1 << 3},
+        .has_at = true,
+        .at_ns = S,
+        .probability = RNG_ALWAYS,
+    };
+    field.spec.fault_count = 1;
+    struct step steps[2 * KEYS + 1];
+    for (uint32_t key = 0; key < KEYS; key++) {
+        steps[key] = READ(key);
+        steps[KEYS + 1 + key] = READ(key);
+    }
+    steps[KEYS] = WAIT(2 * S);
+    play(&field, steps, STEPS_MAX < 2 * KEYS + 1 ? STEPS_MAX : 2 * KEYS + 1);
+    uint32_t missed = 0;
+    for (uint32_t key = 0; key < KEYS; key++) {
+        missed += stage.store_reads[key];
+    }
+    CHECK(missed >= KEYS / 4); /* about half of the keys were on the node that restarted */
+    CHECK(missed <= KEYS * 3 / 4);
+}
+
+TEST(tier, memcache_forgets_the_lowest_keys_at_a_signal)
+{
+    struct field field;
+    look_aside_init(&field, 1);
+    field.memcache_options[1].number = 8;
+    flush_at(&field, 1 << GROUP_MEMCACHE, 3, S);
+    PLAY(&field, READ(1), READ(7), READ(8), WAIT(2 * S), READ(2), READ(3), READ(8));
+    CHECK_EQUAL(stage.store_reads[1], 0);
+    CHECK_EQUAL(stage.store_reads[2], 1);
+    CHECK_EQUAL(stage.store_reads[3], 0);
+    CHECK_EQUAL(stage.store_reads[8], 1);
+    flush_at(&field, 1 << GROUP_MEMCACHE, 0, S);
+    PLAY(&field, WAIT(2 * S), READ(7));
+    CHECK_EQUAL(stage.store_reads[7], 1);
+}
+
 /* ------------------------------------------------------------------------------ linearizability */
 
 /* A load through `caches` cache nodes; true when every key is linearizable in all of `seeds` runs.
  */
-static bool is_linearizable(uint32_t caches, bool has_lease, uint64_t seeds)
+static bool is_linearizable(uint32_t caches, bool has_lease, bool gathers, uint64_t seeds)
 {
     struct field field;
     cache_init(&field, 4, has_lease);
+    field.options[4].number = gathers;
     stage.store_delay = 1 * MS;
     stage.reply_delay = 2 * MS;
     field.groups[GROUP_TIER].count = caches;
@@ -673,15 +1036,16 @@ static bool is_linearizable(uint32_t caches, bool has_lease, uint64_t seeds)
 
 TEST(tier, one_cache_is_linearizable)
 {
-    CHECK(is_linearizable(1, true, 10));
+    CHECK(is_linearizable(1, true, false, 10));
+    CHECK(is_linearizable(1, true, true, 10));
 }
 
 TEST(tier, two_caches_are_not_linearizable)
 {
-    CHECK(!is_linearizable(2, true, 1));
+    CHECK(!is_linearizable(2, true, false, 1));
 }
 
 TEST(tier, a_cache_without_leases_is_not_linearizable)
 {
-    CHECK(!is_linearizable(1, false, 3));
+    CHECK(!is_linearizable(1, false, false, 3));
 }
