@@ -125,13 +125,13 @@ static void parse_seed(struct argp_state *state, struct arguments *arguments, co
     arguments->seed = arguments->path == NULL ? parse_number(state, text) : 0;
 }
 
-static enum run_arm parse_arm(struct argp_state *state, const char *text)
+static void parse_arm(struct argp_state *state, const char *text)
 {
-    enum run_arm arm = ARM_TRIGGER;
-    if (!arms_find(text, &arm)) {
+    struct arguments *arguments = state->input;
+    if (!arms_find(text, &arguments->arm)) {
         argp_error(state, "--arm takes 'trigger', 'control', 'doubled' or 'probe', not '%s'", text);
     }
-    return arm;
+    arguments->has_arm = true;
 }
 
 static void parse_episode(struct argp_state *state, const char *text)
@@ -164,8 +164,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         arguments->label = argument;
         return 0;
     case KEY_ARM:
-        arguments->arm = parse_arm(state, argument);
-        arguments->has_arm = true;
+        parse_arm(state, argument);
         return 0;
     case KEY_EPISODE:
         parse_episode(state, argument);
