@@ -113,7 +113,7 @@ void estimate_add_length(struct estimate_sums *sums, double hours)
     sums->hours2 += hours * hours;
 }
 
-static double quantile_t(double confidence, double freedom)
+double estimators_quantile_t(double confidence, double freedom)
 {
     gsl_set_error_handler_off();
     return gsl_cdf_tdist_Pinv(.5 + confidence / 2, freedom);
@@ -153,8 +153,36 @@ static struct estimate exact_of(const struct estimate_sums *sums)
                              .weight_share = NAN};
 }
 
+/* Replications of one campaign have their episodes shared out alike: the mean of theirs is that of
+ * all episodes. What analysis/decompose.c puts where, decompose_deliver says. */
+static struct estimate decomposed_of(const struct estimate_sums *sums, double confidence)
+{
+    const double n = (double)sums->count;
+    const double episodes = sums->down2 / n / n;
+    const double error = sqrt(episodes + sums->weights2 / n);
+    const double freedom = sums->cross > 0 ? sums->down2 * sums->down2 / sums->cross : INFINITY;
+    const double quantile = estimators_quantile_t(confidence, fmin(fmax(freedom, 1), 1e6));
+    struct estimate result = {.unavailability = sums->down / n,
+                              .interval_method = "delta method, t",
+                              .outages_per_h = sums->outages / n,
+                              .mttf_h = NAN,
+                              .effective = (double)sums->hits,
+                              .weight_share = NAN,
+                              .hits = sums->hits,
+                              .events = sums->events,
+                              .simulated_h = sums->simulated_h};
+    result.interval.low = fmax(0, result.unavailability - quantile * error);
+    result.interval.high = result.unavailability + quantile * error + sums->weight_max;
+    result.half_width = quantile * error / result.unavailability;
+    result.outage_h = result.unavailability / result.outages_per_h;
+    return result;
+}
+
 struct estimate estimate_of(const struct estimate_sums *sums, double confidence)
 {
+    if (sums->method == ESTIMATE_DECOMPOSE && sums->count > 0) {
+        return decomposed_of(sums, confidence);
+    }
     if (sums->method <= ESTIMATE_BETA_BINOMIAL) {
         return exact_of(sums);
     }
@@ -187,7 +215,7 @@ struct estimate estimate_of(const struct estimate_sums *sums, double confidence)
     }
     const double count = (double)(sums->count < sums->lengths ? sums->count : sums->lengths);
     const double error =
-        relative_error(sums) * (count < 2 ? NAN : quantile_t(confidence, count - 1));
+        relative_error(sums) * (count < 2 ? NAN : estimators_quantile_t(confidence, count - 1));
     result.outage_h = sums->outages > 0 ? sums->down / sums->outages : (double)NAN;
     result.half_width = error;
     result.interval.low = fmax(0, result.unavailability * (1 - error));

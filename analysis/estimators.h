@@ -28,4 +28,7 @@ bool estimate_crude(const struct spec_fleet *fleet, struct estimators_run *run, 
 bool estimate_is(const struct spec_fleet *fleet, struct estimators_run *run, struct err *err);
 bool estimate_restart(const struct spec_fleet *fleet, struct estimators_run *run, struct err *err);
 
+/* Half-width of an interval in standard errors: Student's t. */
+double estimators_quantile_t(double confidence, double freedom);
+
 #endif

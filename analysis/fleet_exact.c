@@ -210,6 +210,39 @@ bool fleet_exact_transient(const struct fleet_model *model, double time_h,
     return is_fine;
 }
 
+bool fleet_exact_moves(const struct fleet_model *model,
+                       void (*on_move)(void *context, uint32_t before, uint32_t after, int kind,
+                                       double rate_per_h),
+                       void *context, double *down, struct err *err)
+{
+    *down = 0;
+    struct space *space = space_new(model, err);
+    if (space == NULL) {
+        return false;
+    }
+    struct markov markov = {0};
+    bool is_fine = build(space, &markov, err);
+    if (is_fine) {
+        double *law = calloc(space->count, sizeof(*law));
+        ASSERT(law != NULL);
+        markov_stationary(&markov, law);
+        for (uint32_t s = 0; s < space->count; s++) {
+            struct fleet_move moves[FLEET_MOVES_MAX];
+            const uint32_t count = fleet_chain_moves(&space->chain, &space->states[s], moves);
+            const uint32_t before = fleet_chain_available(&space->chain, &space->states[s]);
+            *down += is_up(space, s) ? 0 : law[s];
+            for (uint32_t i = 0; i < count; i++) {
+                on_move(context, before, fleet_chain_available(&space->chain, &moves[i].to),
+                        (int)moves[i].kind, law[s] * moves[i].rate);
+            }
+        }
+        free(law);
+    }
+    markov_release(&markov);
+    space_free(space);
+    return is_fine;
+}
+
 /* ------------------------------------------------------------------------------------ still ones
  */
 

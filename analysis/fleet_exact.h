@@ -61,6 +61,15 @@ struct fleet_transient {
 bool fleet_exact_transient(const struct fleet_model *model, double time_h,
                            struct fleet_transient *transient, struct err *err);
 
+/* What happens in the stationary law: calls `on_move` for every (state, move) with the machines
+ * that are available before and after, what it is (enum fleet_move_kind of fleet_chain.h) and its
+ * rate over all time; the mean time in a state is not told. `down`: the unavailability. As above.
+ */
+bool fleet_exact_moves(const struct fleet_model *model,
+                       void (*on_move)(void *context, uint32_t before, uint32_t after, int kind,
+                                       double rate_per_h),
+                       void *context, double *down, struct err *err);
+
 /* Unavailability of a service that needs `needed` of `machines` when each is down with probability
  * `down`, independently: the binomial tail. By renewal theory it holds for all laws of life and
  * repair when each machine has its own crew, with down = repair / (life + repair). */

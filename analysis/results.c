@@ -63,6 +63,7 @@ enum statement {
     STATEMENT_GAUGE,
     STATEMENT_ESTIMATE,
     STATEMENT_FLEET_SERVICE,
+    STATEMENT_EPISODE,
     STATEMENT_NO_EXPERIMENT,
     STATEMENT_EXPERIMENT,
     STATEMENT_EXPERIMENT_AXIS,
@@ -110,6 +111,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_ARM] =
         "INSERT INTO arm VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)",
     [STATEMENT_ARM_WINDOW] = "INSERT INTO arm_window VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
+    [STATEMENT_EPISODE] =
+        "INSERT INTO episode VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)",
     [STATEMENT_ESTIMATE] = "INSERT INTO estimate VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,"
                            "?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25)",
     [STATEMENT_FLEET_SERVICE] = "INSERT INTO fleet_service VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,"
@@ -375,7 +378,8 @@ static bool check_file(struct results *results, struct err *err)
      * is only read. */
     if (results->mode == RESULTS_APPEND &&
         (!has_table(results, "window_good") || !has_table(results, "gauge") ||
-         !has_table(results, "estimate") || !has_table(results, "fleet_service")) &&
+         !has_table(results, "estimate") || !has_table(results, "fleet_service") ||
+         !has_table(results, "episode")) &&
         !create_schema(results, err)) {
         return false;
     }
@@ -1084,6 +1088,39 @@ static bool add_estimates(struct results *results, int64_t run_id, const struct 
     return true;
 }
 
+static bool add_episodes(struct results *results, int64_t run_id, const struct run_result *result,
+                         struct err *err)
+{
+    for (uint32_t i = 0; i < result->episodes.count; i++) {
+        const struct result_episode *episode = vec_at(&result->episodes, i);
+        char digest[17];
+        sqlite3_stmt *statement = prepare_write(results, STATEMENT_EPISODE, err);
+        if (statement == NULL) {
+            return false;
+        }
+        snprintf(digest, sizeof(digest), "%016" PRIx64, episode->digest);
+        bind_integer(statement, 1, run_id);
+        bind_integer(statement, 2, i);
+        bind_text(statement, 3, episode->class_);
+        bind_integer(statement, 4, episode->number);
+        bind_integer(statement, 5, episode->has_struck);
+        bind_integer(statement, 6, episode->is_recovered);
+        bind_integer(statement, 7, episode->at_ns);
+        bind_integer(statement, 8, episode->outage_ns);
+        bind_integer(statement, 9, episode->up_ns);
+        bind_optional(statement, 10, episode->recovery_ns);
+        bind_integer(statement, 11, episode->steady_ns);
+        bind_integer(statement, 12, episode->steady_down_ns);
+        bind_text(statement, 13, digest);
+        bind_count(statement, 14, episode->events);
+        bind_integer(statement, 15, episode->sim_ns);
+        if (!finish(results, statement, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool add_faults(struct results *results, int64_t run_id, const struct run_result *result,
                        struct err *err)
 {
@@ -1146,7 +1183,7 @@ bool results_add_run(struct results *results, int64_t cell_id, const struct run_
         !add_metrics(results, run_id, result, err) || !add_windows(results, run_id, result, err) ||
         !add_faults(results, run_id, result, err) || !add_gauges(results, run_id, result, err) ||
         !add_estimates(results, run_id, result, err) ||
-        !add_verdict(results, run_id, result, err) ||
+        !add_episodes(results, run_id, result, err) || !add_verdict(results, run_id, result, err) ||
         (cost != NULL && !add_cost(results, run_id, result, cost, err))) {
         return false;
     }
@@ -1521,11 +1558,12 @@ static const char *const digest_queries_arms[] = {
 };
 
 /* Likewise, each by itself. */
-static const char *const digest_tables[] = {"gauge", "estimate", "fleet_service"};
+static const char *const digest_tables[] = {"gauge", "estimate", "fleet_service", "episode"};
 static const char *const digest_table_queries[] = {
     "SELECT * FROM gauge ORDER BY run_id,name,node,kind,t_ns",
     "SELECT * FROM estimate ORDER BY run_id,service,method",
     "SELECT * FROM fleet_service ORDER BY cell_id,service",
+    "SELECT * FROM episode ORDER BY run_id,ord",
 };
 
 static bool add_row(void *context, const struct results_row *row)

@@ -37,6 +37,8 @@ const struct plot plots[] = {
      "downtime of a fleet against its machines: log, linear, ratio to the exact model, price",
      plot_fleet, false},
     {"fleet-map", "nines of a fleet over two axes of the sweep", plot_fleet_map, false},
+    {"parts", "where the downtime comes from, term by term, a bar for each cell", plot_parts,
+     false},
     {"users", "user-uptime of the worst window against its length, one line a cell", plot_users,
      false},
     {"gray", "what a detector said against what the clients saw, as time", plot_gray, false},

@@ -291,14 +291,16 @@ static bool add_all(struct figure *figure, struct report_data *data, struct curv
                 "noenhanced\n",
                 (double)(LEGEND - 10) / figure->width, 1 - 58.0 / figure->height);
     text_add(script, "plot ");
+    bool has_any = false;
     for (uint32_t i = 0; i < curves->series_count; i++) {
         uint32_t points = 0;
         uint32_t bounds = 0;
         if (!write_series(figure, curves, i, &points, &bounds, err)) {
             return false;
         }
-        text_add(script, i > 0 && points + bounds > 0 ? ", \\\n" : "");
         if (points + bounds > 0) {
+            text_add(script, has_any ? ", \\\n" : "");
+            has_any = true;
             add_series(figure, curves, i, points, bounds);
         }
     }

@@ -498,6 +498,19 @@ struct spec_service {
     struct spec_place place;
 };
 
+/* Episodes of the real code around the transitions of the fleet, and the long run that checks
+ * what is made of them. The machines are the nodes of the first group. */
+struct spec_episodes {
+    int64_t settle_ns;   /* from the losses that come before to the earliest transition */
+    int64_t phase_ns;    /* the transition comes uniformly within so long after that; 0: at once */
+    int64_t window_ns;   /* it is watched for so long */
+    uint32_t pilot;      /* episodes of each class that decide how many it gets; >= 2 */
+    uint32_t count;      /* episodes of a seed, over all classes; each class gets at least two */
+    int64_t validate_ns; /* length of the run with accelerated faults; 0: none */
+    int64_t validate_life_ns;   /* mean life of a machine in it, ... */
+    int64_t validate_repair_ns; /* ... and mean repair; all laws are scaled alike */
+};
+
 struct spec_fleet {
     bool is_asked;     /* the scenario says how machines fail; the rest is meaningless otherwise */
     uint32_t machines; /* 1 .. 64; machine i is node i of the first group */
@@ -522,6 +535,7 @@ struct spec_fleet {
     int64_t confidence_millionths;
     bool is_sequential; /* stop asking for seeds when all services are as precise as that */
     uint32_t runs_min;  /* but not before so many */
+    struct spec_episodes episodes; /* of the estimator decompose */
     struct spec_place place;
 };
 
@@ -593,6 +607,10 @@ struct run_spec {
     struct spec_fleet fleet;
     struct spec_metastability metastability;
     struct spec_relief relief;
+    /* The machines of the first group fail and come back as this fleet does, from the end of the
+     * warm-up on; NULL: they do not. Scenarios cannot ask for it: it is how the run that checks a
+     * decomposition is derived. */
+    const struct spec_fleet *injected;
 };
 
 /* What the roof knows and the input layer asks about: models and names of checks. */

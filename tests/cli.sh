@@ -843,6 +843,47 @@ expect 0 'writes +0.000298 +exact .* 1$' '399 runs were not needed' -- \
     squall run crews.yaml --set availability.crews=unlimited --set availability.estimator=exact --out p-exact
 expect 2 'minRuns' -- squall check crews.yaml --set availability.precision.minRuns=1
 
+# ---------------------------------------------------------------------------------------------- decomposition
+cat >parts.yaml <<'EOF'
+squall: 1
+name: parts
+time: {warmup: 1s, limit: 3s}
+system: {model: sqlite-single, nodes: 1}
+load: {steady: {rate: 20/s, workload: {recordCount: 10, readProportion: 100%, updateProportion: 0%}}}
+client: {deadline: 300ms, timeout: 100ms, retry: {maxAttempts: 3, backoff: fixed, initialBackoff: 20ms}}
+availability:
+  life: {mean: 99h, distribution: exponential}
+  repair: {mean: 1h, distribution: exponential}
+  services: [{name: store, needed: any}]
+  estimator: decompose
+  episodes: {settle: 2s, phase: 500ms, window: 4s, pilot: 4, count: 40}
+  validate: {life: 60s, repair: 10s, duration: 20m}
+EOF
+expect 0 'store +0\.0[01][0-9]* .* decompose .*  80 episodes' 'WHERE THE DOWNTIME COMES FROM' 'no quorum +[0-9.]+ %' \
+    'the quorum is back' '100 % of the downtime: the quorum is not there' 'validated, with a life of 1m and a repair of 10s' \
+    'what the decomposition says +0\.1[0-9]+' -- squall run parts.yaml --seed 1..2 -j1 --recheck 100 --out parts1
+parts_digest=$(digest_of "$log")
+expect 0 "$parts_digest" -- squall run parts.yaml --seed 1..2 -j2 --out parts2
+expect 0 -- squall run parts.yaml --seed 1 --out parts3
+expect 0 "$parts_digest" '1 of the runs were done before' -- squall run parts.yaml --seed 1..2 --out parts3
+for episode in quorum-lost:1-0 quorum-lost:1-0#1 quorum-back:0-1#0; do
+    expect 0 'digest is the stored one' "episode ${episode%#*}#[01]: transition at [0-9.]+s, outage -?[0-9.]+ s, recovered" -- \
+        squall replay parts.yaml --out parts1 --seed 2 --episode $episode
+done
+expect 1 'always +metastable-candidate .* violated in 1' '! [0-9]+ of 40 episodes did not recover within 1ms' \
+    'squall replay parts.yaml .* --episode quorum-back:0-1#0' -- \
+    squall run parts.yaml --seed 1 --set availability.episodes.window=1ms --out parts-stuck
+line=$(sed -n 's/^ *\(squall replay .* --episode .*\)/\1/p' "$log" | head -n 1)
+expect 0 'digest is the stored one' 'NOT RECOVERED' -- sh -c "$line"
+expect 3 'NOT VALIDATED: too few failures' -- \
+    squall run parts.yaml --seed 1 --set availability.validate.duration=1m --out parts-short
+expect 0 '!WHERE' '!validated' -- squall run -q parts.yaml --seed 1 --out parts-quiet
+expect 2 'has no such episode: its estimator' -- squall replay tiny.yaml --episode quorum-lost:1-0
+expect 2 'has no such episode: it has fewer machines' -- squall replay parts.yaml --episode leader-lost:3-2
+expect 2 'goes with neither' -- squall replay parts.yaml --episode quorum-lost:1-0 --stop-before-failure
+expect 2 "not 'leader-lost:2-3'" -- squall replay parts.yaml --episode leader-lost:2-3
+expect 2 'first group must have a node for each of the 2 machines' -- squall check parts.yaml --set availability.machines=2
+
 # ---------------------------------------------------------------------------------------------- doctor
 expect 0 'same [0-9]+ records' '8 seeds with -j1 and -j4 +same results' '^deterministic: nothing leaked' -- \
     squall doctor tiny.yaml --seed 3

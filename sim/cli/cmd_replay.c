@@ -12,6 +12,7 @@
 #include "sim/cli/arms.h"
 #include "sim/cli/campaign.h"
 #include "sim/cli/crash.h"
+#include "sim/cli/episodes.h"
 #include "sim/cli/replay_path.h"
 #include "sim/cli/runner.h"
 #include "sim/cli/trace_text.h"
@@ -41,7 +42,8 @@ enum {
     KEY_FILL,
     KEY_SET,
     KEY_ARM,
-    KEY_SERVICE
+    KEY_SERVICE,
+    KEY_EPISODE
 };
 
 static const struct argp_option options[] = {
@@ -51,6 +53,8 @@ static const struct argp_option options[] = {
     {"cell", 'c', "LABEL", 0, "which cell of a sweep, by its label", 0},
     {"arm", KEY_ARM, "ARM", 0,
      "only this arm of a scenario with 'metastability': trigger, control, doubled or probe", 0},
+    {"episode", KEY_EPISODE, "CLASS[#N]", 0,
+     "only this episode of a scenario with the estimator decompose: leader-lost:5-4#2", 0},
     {"service", KEY_SERVICE, "NAME", 0,
      "with a trajectory: which service of the fleet it was split for (default the first)", 0},
     {"until", KEY_UNTIL, "TIME|EVENT", 0,
@@ -74,6 +78,9 @@ struct arguments {
     uint32_t cell;
     enum run_arm arm;
     bool has_arm;
+    struct decompose_class episode;
+    uint32_t episode_number;
+    bool has_episode;
     const char *sets[64];
     uint32_t set_count;
     uint64_t seed;
@@ -118,13 +125,25 @@ static void parse_seed(struct argp_state *state, struct arguments *arguments, co
     arguments->seed = arguments->path == NULL ? parse_number(state, text) : 0;
 }
 
-static enum run_arm parse_arm(struct argp_state *state, const char *text)
+static void parse_arm(struct argp_state *state, const char *text)
 {
-    enum run_arm arm = ARM_TRIGGER;
-    if (!arms_find(text, &arm)) {
+    struct arguments *arguments = state->input;
+    if (!arms_find(text, &arguments->arm)) {
         argp_error(state, "--arm takes 'trigger', 'control', 'doubled' or 'probe', not '%s'", text);
     }
-    return arm;
+    arguments->has_arm = true;
+}
+
+static void parse_episode(struct argp_state *state, const char *text)
+{
+    struct arguments *arguments = state->input;
+    if (!episodes_parse(text, &arguments->episode, &arguments->episode_number)) {
+        argp_error(state,
+                   "--episode takes a class of transitions and a number, as in "
+                   "leader-lost:5-4#2, not '%s'",
+                   text);
+    }
+    arguments->has_episode = true;
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state)
@@ -145,8 +164,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         arguments->label = argument;
         return 0;
     case KEY_ARM:
-        arguments->arm = parse_arm(state, argument);
-        arguments->has_arm = true;
+        parse_arm(state, argument);
+        return 0;
+    case KEY_EPISODE:
+        parse_episode(state, argument);
         return 0;
     case KEY_UNTIL:
         if (strspn(argument, "0123456789") == strlen(argument)) {
@@ -248,12 +269,16 @@ static bool take_digest(void *context, const struct results_row *row)
     "EXISTS (SELECT 1 FROM cell_param p WHERE p.cell_id=c.cell_id) AND NOT EXISTS (SELECT 1 FROM " \
     "cell_param p WHERE p.cell_id=c.cell_id AND "                                                  \
     "instr(?2, char(10)||p.name||'='||p.value||char(10))=0)"
-#define RUN_SQL "SELECT r.trace_hash, s.yaml FROM run r" OF_RUN
-#define ARM_SQL "SELECT a.trace_hash, s.yaml FROM arm a JOIN run r USING(run_id)" OF_RUN
-static const char run_sql[] = RUN_SQL BY_LABEL;
-static const char arm_sql[] = ARM_SQL BY_LABEL " AND a.arm=?5";
-static const char run_of_experiment_sql[] = RUN_SQL BY_SETTINGS;
-static const char arm_of_experiment_sql[] = ARM_SQL BY_SETTINGS " AND a.arm=?5";
+#define RUN_SQL     "SELECT r.trace_hash, s.yaml FROM run r" OF_RUN
+#define ARM_SQL     "SELECT a.trace_hash, s.yaml FROM arm a JOIN run r USING(run_id)" OF_RUN
+#define EPISODE_SQL "SELECT e.trace_hash, s.yaml FROM episode e JOIN run r USING(run_id)" OF_RUN
+#define OF_ARM      " AND a.arm=?5"
+#define OF_EPISODE  " AND e.class||'#'||e.number=?5"
+/* By label, and of an experiment. */
+static const char *const run_sql[] = {RUN_SQL BY_LABEL, RUN_SQL BY_SETTINGS};
+static const char *const arm_sql[] = {ARM_SQL BY_LABEL OF_ARM, ARM_SQL BY_SETTINGS OF_ARM};
+static const char *const episode_sql[] = {EPISODE_SQL BY_LABEL OF_EPISODE,
+                                          EPISODE_SQL BY_SETTINGS OF_EPISODE};
 
 /* Looks for the run among the cells of the sweep, and then among those of an experiment. */
 static bool find_digest(const struct arguments *arguments, struct results *results,
@@ -261,13 +286,16 @@ static bool find_digest(const struct arguments *arguments, struct results *resul
 {
     char seed[32];
     snprintf(seed, sizeof(seed), "0x%016llx", (unsigned long long)arguments->seed);
-    bool is_arm = arguments->arm != ARM_TRIGGER;
+    char episode[EPISODE_LABEL_SIZE];
+    episodes_label(&arguments->episode, arguments->episode_number, episode);
+    const bool is_part = arguments->arm != ARM_TRIGGER || arguments->has_episode;
+    const char *const *sql = arguments->has_episode ? episode_sql : is_part ? arm_sql : run_sql;
+    const uint32_t count = is_part ? 5 : 4;
     const char *parameters[] = {name, memory->cell->label, seed, build_version(),
-                                arm_name(arguments->arm)};
+                                arguments->has_episode ? episode : arm_name(arguments->arm)};
     memory->sets = memory->cell->sets;
     memory->set_count = memory->cell->set_count;
-    bool is_fine = results_query(results, is_arm ? arm_sql : run_sql, parameters, is_arm ? 5 : 4,
-                                 take_digest, memory, err);
+    bool is_fine = results_query(results, sql[0], parameters, count, take_digest, memory, err);
     if (!is_fine || memory->hex[0] != '\0' || arguments->set_count == 0) {
         return is_fine;
     }
@@ -279,8 +307,7 @@ static bool find_digest(const struct arguments *arguments, struct results *resul
     parameters[1] = text_of(&settings);
     memory->sets = arguments->sets;
     memory->set_count = arguments->set_count;
-    is_fine = results_query(results, is_arm ? arm_of_experiment_sql : run_of_experiment_sql,
-                            parameters, is_arm ? 5 : 4, take_digest, memory, err);
+    is_fine = results_query(results, sql[1], parameters, count, take_digest, memory, err);
     text_release(&settings);
     return is_fine;
 }
@@ -337,6 +364,28 @@ static int judge_digest(const char *hex, const char *other, const char *whose)
     }
     printf("  NONDETERMINISM: the %s digest is %s\n", whose, other);
     return EXIT_NONDETERMINISM;
+}
+
+/* What became of the episode. */
+static void tell_episode(const struct run_spec *spec, const struct episode *episode,
+                         const struct world *world, const struct run_result *result)
+{
+    struct client_view view;
+    struct result_episode row;
+    char at[32];
+    client_view_init(&view);
+    client_view_read(&view, world->history.operations.items, world->history.operations.count,
+                     spec->load_count);
+    episode_judge(spec, episode, result, &view, &row);
+    client_view_release(&view);
+    printf("  episode %s#%u: ", row.class_, (unsigned)row.number);
+    if (!row.has_struck) {
+        printf("there was nobody to strike\n");
+        return;
+    }
+    printf("transition at %s, outage %.6f s, %s\n",
+           units_format_duration(row.at_ns, at, sizeof(at)), (double)row.outage_ns / 1e9,
+           row.is_recovered ? "recovered" : "NOT RECOVERED");
 }
 
 static int tell(const struct arguments *arguments, struct opened *opened,
@@ -444,21 +493,53 @@ static bool open_trace(struct trace_text *trace, const struct arguments *argumen
     return true;
 }
 
-static int replay(struct arguments *arguments, struct opened *opened)
+/* The spec of what is to be run, and its seed; false: the scenario has no such thing. */
+static bool derive(const struct arguments *arguments, struct opened *opened,
+                   struct run_spec *derived, struct episode *episode, uint64_t *seed)
 {
     const struct run_spec *spec = &opened->plan.cells[arguments->cell].spec;
-    struct run_spec derived = *spec;
+    *derived = *spec;
+    *seed = arguments->seed;
+    if (arguments->has_episode && (arguments->is_stopping || arguments->has_arm)) {
+        fprintf(stderr, "squall: --episode goes with neither --arm nor --stop-before-failure\n");
+        return false;
+    }
     if (arguments->arm == ARM_PROBE && spec->metastability.is_asked &&
         spec->metastability.probe == SPEC_PROBE_NONE) {
         fprintf(stderr, "squall: '%s' has no probe arm: its probe is 'none'\n",
                 arguments->scenario);
-        return EXIT_USAGE;
+        return false;
     }
-    if (spec->metastability.is_asked) {
-        metastability_derive(spec, arguments->arm, &opened->plan.arena, &derived);
+    if (arguments->has_episode) {
+        const bool is_asked =
+            spec->fleet.is_asked && spec->fleet.estimator == SPEC_ESTIMATOR_DECOMPOSE;
+        if (!is_asked || !episode_is_possible(spec, &arguments->episode)) {
+            fprintf(stderr, "squall: '%s' has no such episode: %s\n", arguments->scenario,
+                    is_asked ? "it has fewer machines"
+                             : "its estimator of 'availability' is not decompose");
+            return false;
+        }
+        episode_plan(spec, EPISODE_MAIN, arguments->seed, &arguments->episode,
+                     arguments->episode_number, episode);
+        episode_derive(spec, episode, &opened->plan.arena, derived);
+        *seed = episode->seed;
+    } else if (spec->metastability.is_asked) {
+        metastability_derive(spec, arguments->arm, &opened->plan.arena, derived);
     } else if (arguments->arm != ARM_TRIGGER) {
         fprintf(stderr, "squall: '%s' has no arms: it does not ask for 'metastability'\n",
                 arguments->scenario);
+        return false;
+    }
+    return true;
+}
+
+static int replay(struct arguments *arguments, struct opened *opened)
+{
+    const struct run_spec *spec = &opened->plan.cells[arguments->cell].spec;
+    struct run_spec derived;
+    struct episode episode;
+    uint64_t seed;
+    if (!derive(arguments, opened, &derived, &episode, &seed)) {
         return EXIT_USAGE;
     }
     struct runner runner;
@@ -472,8 +553,9 @@ static int replay(struct arguments *arguments, struct opened *opened)
     struct trace_text trace;
     trace_text_init(&trace, runner.world);
     bool is_whole = arguments->until_ns == INT64_MAX && arguments->until_event == UINT64_MAX;
-    bool is_judged = spec->metastability.is_asked && !arguments->has_arm && is_whole &&
-                     !arguments->is_stopping && !arguments->is_traced && arguments->record == NULL;
+    bool is_judged = spec->metastability.is_asked && !arguments->has_arm &&
+                     !arguments->has_episode && is_whole && !arguments->is_stopping &&
+                     !arguments->is_traced && arguments->record == NULL;
     judge_keep_windows(runner.judge, is_judged ? JUDGE_WINDOWS_ALL : JUDGE_WINDOWS_NONE);
     crash_watch(&runner, derived.cpu_limit_ns * (is_judged ? ARMS_TIMES : 1));
     if (arguments->is_stopping) {
@@ -494,7 +576,7 @@ static int replay(struct arguments *arguments, struct opened *opened)
     }
     struct run_result result;
     result_init(&result);
-    runner_begin_spec(&runner, cell, &derived, arguments->seed);
+    runner_begin_spec(&runner, cell, &derived, seed);
     world_run(runner.world, arguments->until_ns, arguments->until_event);
     if (arguments->is_stopping) {
         trace_text_tail(runner.world, TAIL, stdout);
@@ -505,6 +587,9 @@ static int replay(struct arguments *arguments, struct opened *opened)
     }
     crash_unwatch();
     int status = tell(arguments, opened, &result, is_whole);
+    if (arguments->has_episode && is_whole) {
+        tell_episode(spec, &episode, runner.world, &result);
+    }
     if (trace.records != NULL && fclose(trace.records) != 0) {
         err_set(&err, ERR_SYSTEM, "cannot write '%s': %s", arguments->record, strerror(errno));
         status = fail(&err);

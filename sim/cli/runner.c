@@ -87,8 +87,10 @@ static void print_context(void *user, FILE *out)
     units_format_duration(world_now(runner->world), now, sizeof(now));
     fprintf(out, "  scenario %s, seed 0x%016llx, at %s, event %llu\n  ", runner->cell->spec.name,
             (unsigned long long)runner->seed, now, (unsigned long long)world_event(runner->world));
-    replay_line(out, runner->cell, runner->sets, runner->set_count, NULL, runner->seed);
-    fputc('\n', out);
+    const bool is_episode = runner->episode != NULL;
+    replay_line(out, runner->cell, runner->sets, runner->set_count, NULL,
+                is_episode ? runner->episode_of : runner->seed);
+    fprintf(out, "%s%s\n", is_episode ? " --episode " : "", is_episode ? runner->episode : "");
 }
 
 void runner_init(struct runner *runner, const char *const *sets, uint32_t set_count)

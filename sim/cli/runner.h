@@ -20,6 +20,8 @@ struct runner {
     uint32_t set_count;
     const struct cell *cell; /* of the run in progress, for failing assertions */
     uint64_t seed;
+    const char *episode; /* of the seed `episode_of`, in progress: "leader-lost:5-4#2"; or NULL */
+    uint64_t episode_of;
 };
 
 void runner_init(struct runner *runner, const char *const *sets, uint32_t set_count);

@@ -105,7 +105,7 @@ static void print_worst(const struct line *line, const struct summary_options *o
 static void print_line(const struct line *line, const struct summary_options *options, FILE *out)
 {
     const struct estimate *estimate = &line->estimate;
-    fprintf(out, "    %-*.*s %-14.14s ", line->width, line->width, line->cell->label,
+    fprintf(out, "    %-*.*s %-16.16s ", line->width, line->width, line->cell->label,
             line->sums->service);
     print_value(line, out);
     fprintf(out, " %-8s", estimate_method_name(line->sums->method));
@@ -115,7 +115,9 @@ static void print_line(const struct line *line, const struct summary_options *op
         fprintf(out, " %9.4g", estimate->outages_per_h * HOURS_IN_A_YEAR);
     }
     fprintf(out, " %6lld", (long long)line->runs);
-    if (estimate->hits > 0) {
+    if (line->sums->method == ESTIMATE_DECOMPOSE) {
+        fprintf(out, "  %llu episodes", (unsigned long long)estimate->hits);
+    } else if (estimate->hits > 0) {
         fprintf(out, "  %llu hits, %.0f effective", (unsigned long long)estimate->hits,
                 estimate->effective);
     }
@@ -128,7 +130,7 @@ static void print_line(const struct line *line, const struct summary_options *op
 
 static void print_head(int width, FILE *out)
 {
-    fprintf(out, "\n  AVAILABILITY OF THE FLEET\n    %-*s %-14s %-11s %-22s %-12s %-8s %9s %6s\n",
+    fprintf(out, "\n  AVAILABILITY OF THE FLEET\n    %-*s %-16s %-11s %-22s %-12s %-8s %9s %6s\n",
             width, "cell", "service", "unavailable", "interval", "a year", "method", "outages/y",
             "runs");
 }
@@ -270,7 +272,8 @@ bool summary_estimates(struct results *results, const struct plan *plan, const i
             if (!is_number(line.estimate.unavailability)) {
                 continue;
             }
-            if (fleet->is_sequential && !is_exact(&sums[s])) {
+            if (fleet->is_sequential && fleet->estimator != SPEC_ESTIMATOR_DECOMPOSE &&
+                !is_exact(&sums[s])) {
                 estimate_widen(&line.estimate);
                 is_sequential = true;
             }

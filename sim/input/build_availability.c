@@ -15,11 +15,16 @@
 #define SERVICES_MAX   8 /* FLEET_SERVICES */
 #define MILLION        1000000
 #define FAILURES_USUAL 3
+#define SETTLE_NS      (10 * NS_PER_S)
+#define PHASE_NS       (1 * NS_PER_S)
+#define WATCH_NS       (20 * NS_PER_S)
+#define PILOT          4
+#define EPISODES       40
 
 /* Keys that mean nothing without `life`. */
 static const char *const fleet_keys[] = {"machines",  "repair",      "crews",    "groups",
                                          "shocks",    "correlation", "services", "maintenance",
-                                         "estimator", "precision"};
+                                         "estimator", "precision",   "episodes", "validate"};
 
 static int64_t millionths(int64_t share)
 {
@@ -112,6 +117,43 @@ static void read_services(struct build *build, struct view view, struct spec_fle
     }
 }
 
+static void read_episodes(struct build *build, struct view view, struct spec_fleet *fleet)
+{
+    struct view episodes = view_at(view, "episodes");
+    struct view validate = view_at(view, "validate");
+    fleet->episodes = (struct spec_episodes){
+        .settle_ns = view_number(episodes, "settle", SETTLE_NS),
+        .phase_ns = view_number(episodes, "phase", PHASE_NS),
+        .window_ns = view_number(episodes, "window", WATCH_NS),
+        .pilot = (uint32_t)view_number(episodes, "pilot", PILOT),
+        .count = (uint32_t)view_number(episodes, "count", EPISODES),
+        .validate_ns = view_number(validate, "duration", 0),
+        .validate_life_ns = view_number(validate, "life", 0),
+        .validate_repair_ns = view_number(validate, "repair", 0),
+    };
+    const bool is_listed =
+        fleet->life.kind == DIST_EMPIRICAL || fleet->repair.kind == DIST_EMPIRICAL ||
+        (fleet->group_count > 0 &&
+         (fleet->group_life.kind == DIST_EMPIRICAL || fleet->group_repair.kind == DIST_EMPIRICAL));
+    if (fleet->episodes.validate_ns > 0 && is_listed) {
+        build_complain(build, view, "validate",
+                       "laws that are lists of points (empirical, gamma) cannot be accelerated");
+    }
+    if (fleet->estimator != SPEC_ESTIMATOR_DECOMPOSE) {
+        return;
+    }
+    const struct spec_group *group = build->spec->group_count > 0 ? &build->spec->groups[0] : NULL;
+    if (group == NULL || group->count != fleet->machines || group->nodes_per_host != 1) {
+        build_complain(build, view, "estimator",
+                       "decompose loses machines under the real code: the first group must have a "
+                       "node for each of the %u machines, on hosts of their own",
+                       fleet->machines);
+    } else if (build->spec->load_count == 0) {
+        build_complain(build, view, "estimator",
+                       "decompose asks the clients: the scenario needs a load");
+    }
+}
+
 static void read_maintenance(struct build *build, struct view view, struct spec_fleet *fleet)
 {
     struct view maintenance = view_at(view, "maintenance");
@@ -176,6 +218,7 @@ static void read_fleet(struct build *build, struct view view)
                        fleet->machines, nodes);
     }
     read_precision(build, view, fleet);
+    read_episodes(build, view, fleet);
 }
 
 static void read_detector(struct build *build, struct view view)

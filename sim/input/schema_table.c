@@ -1615,6 +1615,75 @@ static const struct schema_key precision_keys[] = {
 static const struct schema_object precision_object =
     OBJECT_SHORT("precision", precision_keys, "halfWidth");
 
+static const struct schema_key episode_keys[] = {
+    {.name = "settle",
+     .type = SCHEMA_DURATION,
+     .initial = "10s",
+     .min = 1,
+     .max = DAY,
+     .description = "after the warm-up, machines that are down already are lost; so much later the "
+                    "transition may come",
+     .example = "10s"},
+    {.name = "phase",
+     .type = SCHEMA_DURATION,
+     .initial = "1s",
+     .max = DAY,
+     .description = "the transition comes at a random instant within so long after that",
+     .example = "1s"},
+    {.name = "window",
+     .type = SCHEMA_DURATION,
+     .initial = "20s",
+     .min = 1,
+     .max = DAY,
+     .description = "the clients are watched for so long after the transition; what has not "
+                    "recovered by then is a finding",
+     .example = "20s"},
+    {.name = "pilot",
+     .type = SCHEMA_COUNT,
+     .initial = "4",
+     .min = 2,
+     .max = 1000,
+     .description = "episodes of each class of transition, the same for all seeds, that decide how "
+                    "many of the others it gets",
+     .example = "4"},
+    {.name = "count",
+     .type = SCHEMA_COUNT,
+     .initial = "40",
+     .min = 2,
+     .max = 10000,
+     .description =
+         "episodes of a seed; each class gets two, and the rest go where they narrow the "
+         "interval most",
+     .example = "40"},
+};
+static const struct schema_object episode_object = OBJECT("episodes", episode_keys);
+
+static const struct schema_key validate_keys[] = {
+    {.name = "life",
+     .type = SCHEMA_DURATION,
+     .is_required = true,
+     .min = 1,
+     .max = CENTURY,
+     .description = "mean life of a machine in the run that checks; laws keep their shape, and "
+                    "groups are accelerated as much",
+     .example = "10m"},
+    {.name = "repair",
+     .type = SCHEMA_DURATION,
+     .is_required = true,
+     .min = 1,
+     .max = CENTURY,
+     .description = "mean repair in it",
+     .example = "60s"},
+    {.name = "duration",
+     .type = SCHEMA_DURATION,
+     .is_required = true,
+     .min = 1,
+     .max = CENTURY,
+     .description = "how long each seed of it lasts",
+     .example = "1h"},
+};
+static const struct schema_object validate_object = OBJECT("validate", validate_keys);
+
 static const struct schema_key detector_keys[] = {
     {.name = "load",
      .type = SCHEMA_NAME,
@@ -1728,7 +1797,7 @@ static const struct schema_key availability_keys[] = {
      .choices = "auto|exact|crude|is|restart|decompose",
      .description = "how the unavailability is found: a Markov chain, plain simulation, importance "
                     "sampling, RESTART splitting, or episodes of the real code around each "
-                    "transition of the fleet; auto when absent",
+                    "transition of the fleet (for the first service); auto when absent",
      .example = "exact"},
     {.name = "precision",
      .form = SCHEMA_EITHER,
@@ -1738,6 +1807,17 @@ static const struct schema_key availability_keys[] = {
          "when an estimate is good enough: a campaign asks for no more seeds of a cell then; "
          "without it all seeds are run",
      .example = "{halfWidth: 10%, confidence: 95%}"},
+    {.name = "episodes",
+     .form = SCHEMA_OBJECT,
+     .object = &episode_object,
+     .description = "how the real code is watched around each transition (estimator decompose)",
+     .example = "{settle: 5s, window: 20s, count: 40}"},
+    {.name = "validate",
+     .form = SCHEMA_OBJECT,
+     .object = &validate_object,
+     .description = "also run the real code for long with accelerated faults, and compare what the "
+                    "clients see with the decomposition at the same rates",
+     .example = "{life: 10m, repair: 60s, duration: 1h}"},
 };
 static const struct schema_object availability_object = OBJECT("availability", availability_keys);
 

@@ -468,6 +468,31 @@ TEST(report, what_nodes_showed_has_a_panel_for_each_name)
     lab_close(&lab);
 }
 
+TEST(report, the_terms_of_a_decomposition_are_bars)
+{
+    struct lab lab;
+    struct err err = {0};
+    REQUIRE(lab_open(&lab, "parts"));
+    add_storm(&lab, "naive", NULL);
+    CHECK(write_to(&lab, lab.report, &err));
+    CHECK(!has_file(lab.report, "img/parts.svg"));
+    const int64_t cell = add_cell(&lab, "aws", 3);
+    static const char model[] = "decomposition";
+    CHECK(results_add_model_value(lab.results, cell, model, "no-quorum", 6e-5, NULL));
+    CHECK(results_add_model_value(lab.results, cell, model, "leader-lost", 2e-5, NULL));
+    CHECK(results_add_model_value(lab.results, cell, model, "quorum-lost", -1e-6, NULL));
+    CHECK(results_add_model_value(lab.results, cell, "other", "leader-lost", 1, NULL));
+    CHECK(write_to(&lab, lab.report, &err));
+    CHECK_TEXT(err.text, "");
+    CHECK(has_file(lab.report, "img/parts.svg"));
+    CHECK(file_has(lab.report, "data/parts.csv", ",no-quorum,6e-05,0,0.75,0,"));
+    CHECK(file_has(lab.report, "data/parts.csv", ",leader-lost,2e-05,0.75,1,0,"));
+    CHECK(file_has(lab.report, "data/parts.csv", ",quorum-lost,-1e-06,1,1,0,"));
+    CHECK(!file_has(lab.report, "data/parts.csv", "naive"));
+    CHECK(file_has(lab.report, "plot/parts.gp", "41.55 min a year"));
+    lab_close(&lab);
+}
+
 TEST(report, what_clients_saw_has_a_line_and_a_table)
 {
     struct lab lab;

@@ -962,6 +962,15 @@ TEST(scenario, what_a_fleet_lacks_is_said)
         "life: 9h, repair: 1h, groups: {count: 9, life: 1h, repair: 1h}",
         "life: 9h, repair: 1h, precision: 0%",
         "life: 9h, repair: 1h, precision: {confidence: 9%}",
+        "life: 9h, repair: 1h, machines: 65",
+        "episodes: {count: 9}",
+        "validate: {life: 1m, repair: 1s, duration: 1h}",
+        "life: 9h, repair: 1h, episodes: {pilot: 1}",
+        "life: 9h, repair: 1h, validate: {life: 1m, repair: 1s}",
+        ("life: {mean: 9h, shape: 2, distribution: gamma}, repair: 1h, validate: {life: 1m, "
+         "repair: 1s, duration: 1h}"),
+        "life: 9h, repair: 1h, estimator: decompose",
+        "life: 9h, repair: 1h, machines: 2, estimator: decompose",
         "life: 9h, repair: 1h, precision: {halfWidth: 5%, minRuns: 1}",
         "life: 9h, repair: 1h, maintenance: {every: 3h, duration: 61m}",
         "life: 9h, repair: 1h, machines: 4, estimator: decompose",
@@ -999,6 +1008,35 @@ TEST(scenario, thresholds_of_a_fleet_name_its_services)
     release();
     CHECK(!compile_body("system: {model: raft}\nthresholds: {\"downtime{service:a}\": [\"value < "
                         "1h\"]}\n"));
+    release();
+}
+
+TEST(scenario, episodes_around_the_transitions_of_a_fleet)
+{
+    REQUIRE(compile_body("system: {model: raft, nodes: 3}\n"
+                         "load: {all: {executor: constant-arrival-rate, rate: 5/s}}\n"
+                         "availability: {life: {mean: 99h}, repair: 1h, estimator: decompose,\n"
+                         "  episodes: {settle: 3s, phase: 2s, window: 9s, pilot: 5, count: 50},\n"
+                         "  validate: {life: 5m, repair: 30s, duration: 2h}}\n"));
+    const struct spec_episodes *episodes = &spec.fleet.episodes;
+    CHECK_EQUAL(spec.fleet.estimator, SPEC_ESTIMATOR_DECOMPOSE);
+    CHECK_EQUAL(episodes->settle_ns, 3 * NS_PER_S);
+    CHECK_EQUAL(episodes->phase_ns, 2 * NS_PER_S);
+    CHECK_EQUAL(episodes->window_ns, 9 * NS_PER_S);
+    CHECK_EQUAL(episodes->pilot, 5);
+    CHECK_EQUAL(episodes->count, 50);
+    CHECK_EQUAL(episodes->validate_life_ns, 300 * NS_PER_S);
+    CHECK_EQUAL(episodes->validate_repair_ns, 30 * NS_PER_S);
+    CHECK_EQUAL(episodes->validate_ns, 7200 * NS_PER_S);
+    release();
+    REQUIRE(compile_body("system: {model: raft, nodes: 3}\n"
+                         "load: {all: {executor: constant-arrival-rate, rate: 5/s}}\n"
+                         "availability: {life: {mean: 99h}, repair: 1h, estimator: decompose}\n"));
+    CHECK_EQUAL(episodes->settle_ns, 10 * NS_PER_S);
+    CHECK_EQUAL(episodes->window_ns, 20 * NS_PER_S);
+    CHECK_EQUAL(episodes->count, 40);
+    CHECK_EQUAL(episodes->validate_ns, 0);
+    CHECK(spec.injected == NULL);
     release();
 }
 
