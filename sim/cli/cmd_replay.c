@@ -679,7 +679,8 @@ int cmd_replay(int argc, char **argv)
     status = choose_cell(&arguments, &opened);
     if (status == EXIT_HELD) {
         const bool is_estimate =
-            runner_is_estimate(&opened.plan.cells[arguments.cell].spec) || arguments.path != NULL;
+            arguments.path != NULL ||
+            (!arguments.has_episode && runner_is_estimate(&opened.plan.cells[arguments.cell].spec));
         status = is_estimate ? replay_estimate(&arguments, &opened) : replay(&arguments, &opened);
     }
     close_plan(&opened);
