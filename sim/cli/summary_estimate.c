@@ -175,13 +175,13 @@ static bool load_pairs(struct results *results, const int64_t *cell_ids, const c
                        struct pairs *pairs, struct err *err)
 {
 #define SHARE(e) "(" e ".down/" e ".n)/(" e ".hours/" e ".lengths)"
-    static const char sql[] =
-        "SELECT " SHARE("a") ", " SHARE("b") " FROM estimate a JOIN run r ON r.run_id=a.run_id "
-                                             "JOIN run q ON q.seed=r.seed JOIN estimate b ON "
-                                             "b.run_id=q.run_id AND b.service=a.service "
-                                             "WHERE r.cell_id=CAST(?1 AS INTEGER) AND "
-                                             "q.cell_id=CAST(?2 AS INTEGER) AND a.service=?3 "
-                                             "AND a.hours>0 AND b.hours>0 ORDER BY r.seed";
+    static const char sql[] = "SELECT " SHARE("a") ", " SHARE(
+        "b") " FROM estimate a JOIN run r ON r.run_id=a.run_id "
+             "JOIN run q ON q.seed=r.seed JOIN estimate b ON "
+             "b.run_id=q.run_id AND b.service=a.service "
+             "WHERE r.cell_id=CAST(?1 AS INTEGER) AND "
+             "q.cell_id=CAST(?2 AS INTEGER) AND a.service=?3 "
+             "AND a.method<>'decompose' AND a.hours>0 AND b.hours>0 ORDER BY r.seed";
     char ids[2][24];
     snprintf(ids[0], sizeof(ids[0]), "%lld", (long long)cell_ids[0]);
     snprintf(ids[1], sizeof(ids[1]), "%lld", (long long)cell_ids[1]);
