@@ -100,7 +100,7 @@ $(OUT)/mine.so: models/example/echo.c sim/include/squall.h
 	$(Q)$(CC) $(STRICT) -O2 -fPIC -shared -Isim/include -o $@ $<
 
 # The models once more, as plug-ins that bugs can be planted in (tests/bugs).
-PLANTED_NAMES := sqlite-single primary-backup $(if $(HAVE_RAFT),raft raft-sqlite)
+PLANTED_NAMES := sqlite-single primary-backup quorum $(if $(HAVE_RAFT),raft raft-sqlite)
 PLANTED_OBJECTS := $(patsubst %.c,$(OUT)/planted/%.o,$(filter-out models/models.c,$(MODEL_SOURCES)))
 PLANTED_FLAGS := -fPIC $(INCLUDE_MODELS) -Itests/bugs $(DEFINES_MODELS) -include plants.h
 PLUGINS := $(patsubst %,$(OUT)/planted-%.so,$(PLANTED_NAMES))
@@ -152,7 +152,7 @@ replay: $(SQUALL) ## replay the golden seeds and compare digests
 fuzz: $(OUT)/fuzz ## mutate scenarios at the parser (N=iterations)
 	$(Q)$(OUT)/fuzz $(or $(N),20000) 1 scenarios
 
-soak: $(SQUALL) ## longer campaigns: a thousand seeds of leader-crash and the real defects
+soak: $(SQUALL) $(OUT)/bench ## longer campaigns: a thousand seeds of leader-crash and the real defects
 	$(Q)tests/soak.sh $(SQUALL)
 
 format: ## reformat all sources

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
+ * Single samples are kept only of gauges whose percentiles a threshold asks for.
+ *
  * Every series has one open window; when a sample falls into a later one it is closed and appended
  * to `cells`. So a sample costs a look at its series (nearly always the one found last) and a few
  * additions, and a series that is silent costs nothing. Sums are integers and saturate. */
@@ -15,14 +17,27 @@ struct gauge_series {
     uint32_t node;
     bool is_counter;
     bool is_open;
+    bool is_sampled;
     struct result_gauge_window open;
 };
+
+/* One value as it was shown. */
+struct gauge_sample {
+    int64_t time_ns;
+    int64_t value;
+    uint32_t gauge;
+};
+
+#define SAMPLES_MAX (UINT32_C(1) << 27)
+#define WANTED_MAX  64
 
 void gauges_init(struct gauges *gauges)
 {
     ASSERT(gauges != NULL);
     *gauges = (struct gauges){0};
     vec_init(&gauges->series, sizeof(struct gauge_series), RESULT_GAUGES_MAX);
+    vec_init(&gauges->wanted, sizeof(const char *), WANTED_MAX);
+    vec_init(&gauges->samples, sizeof(struct gauge_sample), SAMPLES_MAX);
     vec_init(&gauges->cells, sizeof(struct result_gauge_window), RESULT_GAUGE_WINDOWS_MAX);
 }
 
@@ -31,6 +46,8 @@ void gauges_release(struct gauges *gauges)
     ASSERT(gauges != NULL);
     vec_release(&gauges->series);
     vec_release(&gauges->cells);
+    vec_release(&gauges->wanted);
+    vec_release(&gauges->samples);
 }
 
 void gauges_begin(struct gauges *gauges, int64_t window_ns, int64_t limit_ns)
@@ -43,6 +60,25 @@ void gauges_begin(struct gauges *gauges, int64_t window_ns, int64_t limit_ns)
     gauges->dropped = 0;
     vec_clear(&gauges->series);
     vec_clear(&gauges->cells);
+    vec_clear(&gauges->wanted);
+    vec_clear(&gauges->samples);
+}
+
+void gauges_want(struct gauges *gauges, const char *name)
+{
+    if (gauges->wanted.count < WANTED_MAX) {
+        vec_append(&gauges->wanted, &name);
+    }
+}
+
+static bool is_wanted(const struct gauges *gauges, const char *name)
+{
+    for (uint32_t i = 0; i < gauges->wanted.count; i++) {
+        if (strcmp(*(const char **)vec_at(&gauges->wanted, i), name) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static int64_t add_saturated(int64_t left, int64_t right)
@@ -74,6 +110,7 @@ static struct gauge_series *find(struct gauges *gauges, const struct sq_seen *se
     memcpy(made->name, name, sizeof(name));
     made->node = seen->node;
     made->is_counter = is_counter;
+    made->is_sampled = !is_counter && is_wanted(gauges, name);
     return made;
 }
 
@@ -107,6 +144,10 @@ void gauges_on_seen(struct gauges *gauges, const struct sq_seen *seen)
         series->open.maximum = INT64_MIN;
         series->is_open = true;
     }
+    if (series->is_sampled && gauges->samples.count < SAMPLES_MAX) {
+        struct gauge_sample *sample = vec_push(&gauges->samples);
+        *sample = (struct gauge_sample){seen->time, value, series->open.gauge};
+    }
     struct result_gauge_window *open = &series->open;
     open->count++;
     open->sum = add_saturated(open->sum, value);
@@ -123,15 +164,46 @@ void gauges_finish(struct gauges *gauges)
     }
 }
 
-/* Is this window one that is asked about? */
+/* Is what series number `index` showed at t_ns asked about? */
 static bool is_meant(const struct gauges *gauges, const struct gauges_question *question,
-                     const struct result_gauge_window *cell)
+                     uint32_t index, int64_t t_ns)
 {
-    const struct gauge_series *series = vec_at(&gauges->series, cell->gauge);
+    const struct gauge_series *series = vec_at(&gauges->series, index);
     const struct spec_gauge *gauge = question->gauge;
     return series->is_counter == question->is_counter && strcmp(series->name, gauge->name) == 0 &&
-           cell->t_ns >= gauge->from_ns && cell->t_ns < gauge->until_ns &&
+           t_ns >= gauge->from_ns && t_ns < gauge->until_ns &&
            (gauge->node == NULL || strcmp(question->nodes[series->node].name, gauge->node) == 0);
+}
+
+static int compare_values(const void *left, const void *right)
+{
+    int64_t a = *(const int64_t *)left;
+    int64_t b = *(const int64_t *)right;
+    return a < b ? -1 : a > b;
+}
+
+/* Nearest rank, as for latencies. */
+static bool percentile(const struct gauges *gauges, const struct gauges_question *question,
+                       double *value)
+{
+    const bool is_median = question->aggregation == THRESHOLD_MED;
+    const uint64_t milli = is_median ? 50000 : question->percentile_milli;
+    struct vec values;
+    vec_init(&values, sizeof(int64_t), SAMPLES_MAX);
+    for (uint32_t i = 0; i < gauges->samples.count; i++) {
+        const struct gauge_sample *sample = vec_at(&gauges->samples, i);
+        if (is_meant(gauges, question, sample->gauge, sample->time_ns)) {
+            vec_append(&values, &sample->value);
+        }
+    }
+    const uint32_t count = values.count;
+    if (count > 0) {
+        const uint64_t rank = (count * milli + 99999) / 100000;
+        vec_sort(&values, compare_values);
+        *value = (double)*(const int64_t *)vec_at(&values, (uint32_t)(rank > 0 ? rank - 1 : 0));
+    }
+    vec_release(&values);
+    return count > 0;
 }
 
 bool gauges_value(const struct gauges *gauges, const struct gauges_question *question,
@@ -140,9 +212,12 @@ bool gauges_value(const struct gauges *gauges, const struct gauges_question *que
     const struct spec_gauge *gauge = question->gauge;
     struct result_gauge_window all = {
         .minimum = INT64_MAX, .maximum = INT64_MIN, .last_ns = INT64_MIN};
+    if (question->aggregation == THRESHOLD_MED || question->aggregation == THRESHOLD_PERCENTILE) {
+        return percentile(gauges, question, value);
+    }
     for (uint32_t i = 0; i < gauges->cells.count; i++) {
         const struct result_gauge_window *cell = vec_at(&gauges->cells, i);
-        if (!is_meant(gauges, question, cell)) {
+        if (!is_meant(gauges, question, cell->gauge, cell->t_ns)) {
             continue;
         }
         all.count += cell->count;

@@ -24,12 +24,17 @@
 #include "analysis/judge.h"
 
 #include "analysis/check.h"
+#include "analysis/elections.h"
+#include "analysis/freshness.h"
 #include "analysis/gauges.h"
+#include "analysis/gray.h"
 #include "analysis/metrics.h"
+#include "analysis/user_view.h"
 #include "sim/base/base.h"
 #include "sim/base/units.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +42,7 @@
 #define ATTEMPTS_MAX           (UINT32_C(1) << 28)
 #define RATIO_USUAL_MILLIONTHS 900000 /* for recovery_ns of a scenario without `recovers` */
 #define NODES_MAX              64
+#define HARVEST_GAUGE          "harvest" /* permille of the data that is in an answer */
 
 struct probe {
     char name[RESULT_NAME_SIZE];
@@ -59,6 +65,10 @@ struct judge {
     struct check_run run;
     struct metrics metrics;
     struct gauges gauges;
+    struct user_view users;
+    struct gray gray;
+    struct freshness freshness;
+    struct elections elections;
     struct sq_node_info nodes[NODES_MAX];
     char node_names[NODES_MAX][RESULT_NAME_SIZE];
     uint64_t seed;
@@ -69,6 +79,8 @@ struct judge {
     uint32_t seer_count[SQ_SEE_COUNT];
     bool needs_view;
     bool needs_history;
+    bool needs_freshness;
+    bool needs_elections;
     bool was_known; /* a known defect has shown itself */
     bool is_running;
     struct vec violations;   /* struct result_violation */
@@ -181,12 +193,16 @@ static void on_invoke(void *context, const struct sq_operation *operation)
 {
     struct judge *judge = context;
     metrics_on_invoke(&judge->metrics, operation);
+    user_view_on_invoke(&judge->users, operation);
     ASSERT(operation->id == judge->last_attempt.count);
     vec_append(&judge->last_attempt, &operation->invoked);
     if (!judge->needs_history) {
         return;
     }
     kv_history_on_invoke(&judge->run.history, operation);
+    if (judge->needs_freshness) {
+        freshness_on_invoke(&judge->freshness, &judge->run.history, operation->id);
+    }
     for (uint32_t i = 0; i < judge->active_count; i++) {
         struct check *check = judge->active[i];
         if (check->ops->on_invoke != NULL) {
@@ -212,14 +228,37 @@ static void on_attempt(void *context, const struct sq_operation *operation, sq_t
     *last = now;
 }
 
+/* Reads after the run's end are the audit's. */
+static void show_freshness(struct judge *judge, const struct sq_operation *operation)
+{
+    struct freshness_verdict verdict =
+        freshness_on_complete(&judge->freshness, &judge->run.history, operation->id);
+    if (!verdict.is_judged || operation->invoked >= judge->run.spec->limit_ns) {
+        return;
+    }
+    struct sq_seen seen = {
+        .time = operation->completed,
+        .node = operation->replied_by < judge->run.node_count ? operation->replied_by : 0,
+        .what = SQ_SEE_GAUGE,
+        .a = verdict.is_stale,
+        .text = FRESHNESS_GAUGE,
+    };
+    gauges_on_seen(&judge->gauges, &seen);
+}
+
 static void on_complete(void *context, const struct sq_operation *operation)
 {
     struct judge *judge = context;
     metrics_on_complete(&judge->metrics, operation);
+    user_view_on_complete(&judge->users, operation);
+    gray_on_complete(&judge->gray, operation);
     if (!judge->needs_history) {
         return;
     }
     kv_history_on_complete(&judge->run.history, operation);
+    if (judge->needs_freshness) {
+        show_freshness(judge, operation);
+    }
     for (uint32_t i = 0; i < judge->active_count; i++) {
         struct check *check = judge->active[i];
         if (check->ops->on_complete != NULL) {
@@ -250,12 +289,16 @@ static void on_seen(void *context, const struct sq_seen *seen)
     }
     if (seen->what == SQ_SEE_GAUGE || seen->what == SQ_SEE_COUNTER) {
         gauges_on_seen(&judge->gauges, seen);
+        gray_on_seen(&judge->gray, seen);
         return;
     }
     if (judge->needs_view) {
         raft_view_on_seen(&judge->run.raft, seen);
     }
     if (seen->what == SQ_SEE_LEADER) {
+        if (judge->needs_elections) {
+            elections_on_leader(&judge->elections, judge->nodes, seen, &judge->gauges);
+        }
         note_leader(judge, seen);
     }
 }
@@ -269,6 +312,9 @@ static void on_life(void *context, const struct sq_life_event *life)
         if (check->ops->on_life != NULL) {
             check->ops->on_life(check, life);
         }
+    }
+    if (judge->needs_elections) {
+        elections_on_life(&judge->elections, judge->nodes, life);
     }
     if (judge->needs_view) {
         raft_view_on_life(&judge->run.raft, life);
@@ -285,16 +331,26 @@ static void on_fault(void *context, const struct sq_fault_event *fault)
     }
 }
 
+static bool is_detector(const struct judge *judge, uint32_t load)
+{
+    const struct spec_detector *detector = &judge->run.spec->availability.detector;
+    return detector->is_asked && detector->load == load;
+}
+
 static void on_timeout(void *context, uint32_t load, sq_time now)
 {
-    (void)load;
-    metrics_on_timeout(&((struct judge *)context)->metrics, now);
+    struct judge *judge = context;
+    if (!is_detector(judge, load)) {
+        metrics_on_timeout(&judge->metrics, now);
+    }
 }
 
 static void on_unwanted(void *context, uint32_t load, sq_time now)
 {
-    (void)load;
-    metrics_on_unwanted(&((struct judge *)context)->metrics, now);
+    struct judge *judge = context;
+    if (!is_detector(judge, load)) {
+        metrics_on_unwanted(&judge->metrics, now);
+    }
 }
 
 static void on_always(void *context, sq_node node, sq_time time, uint64_t event, const char *name,
@@ -346,6 +402,9 @@ struct judge *judge_new(void)
     };
     metrics_init(&judge->metrics);
     gauges_init(&judge->gauges);
+    user_view_init(&judge->users);
+    gray_init(&judge->gray);
+    freshness_init(&judge->freshness);
     raft_view_init(&judge->run.raft);
     kv_history_init(&judge->run.history);
     vec_init(&judge->violations, sizeof(struct result_violation), RESULT_VIOLATIONS_MAX);
@@ -375,6 +434,9 @@ void judge_free(struct judge *judge)
     }
     metrics_release(&judge->metrics);
     gauges_release(&judge->gauges);
+    user_view_release(&judge->users);
+    gray_release(&judge->gray);
+    freshness_release(&judge->freshness);
     raft_view_release(&judge->run.raft);
     kv_history_release(&judge->run.history);
     vec_release(&judge->violations);
@@ -481,6 +543,30 @@ static void begin_checks(struct judge *judge)
     }
 }
 
+/* What is worked out only because a threshold asks for it. */
+static void begin_gauges(struct judge *judge, const struct run_spec *spec)
+{
+    judge->needs_freshness = false;
+    judge->needs_elections = false;
+    freshness_begin(&judge->freshness);
+    elections_begin(&judge->elections);
+    for (uint32_t i = 0; i < spec->threshold_count; i++) {
+        const struct spec_threshold *asked = &spec->thresholds[i];
+        struct threshold threshold;
+        if (asked->gauge.name == NULL ||
+            !threshold_parse(asked->metric, asked->expression, &threshold, NULL)) {
+            continue;
+        }
+        if (threshold.aggregation == THRESHOLD_MED ||
+            threshold.aggregation == THRESHOLD_PERCENTILE) {
+            gauges_want(&judge->gauges, asked->gauge.name);
+        }
+        judge->needs_freshness |= strcmp(asked->gauge.name, FRESHNESS_GAUGE) == 0;
+        judge->needs_elections |= elections_is_gauge(asked->gauge.name);
+    }
+    judge->needs_history = judge->needs_history || judge->needs_freshness;
+}
+
 void judge_begin(struct judge *judge, const struct run_spec *spec, uint64_t seed)
 {
     ASSERT(judge != NULL);
@@ -503,6 +589,9 @@ void judge_begin(struct judge *judge, const struct run_spec *spec, uint64_t seed
     kv_history_begin(&judge->run.history, spec);
     metrics_begin(&judge->metrics, spec);
     gauges_begin(&judge->gauges, judge->metrics.window_ns, spec->limit_ns);
+    user_view_begin(&judge->users, spec, judge->metrics.window_ns);
+    gray_begin(&judge->gray, &spec->availability.detector);
+    begin_gauges(judge, spec);
     for (uint32_t i = 0; i < spec->check_count; i++) {
         const struct spec_check *check = &spec->checks[i];
         if (check->word == SPEC_ALWAYS) {
@@ -718,6 +807,17 @@ static bool has_metric(const struct run_result *result, const char *name)
     return false;
 }
 
+/* Once for each name, and nothing for a NaN. */
+static void add_metric(struct run_result *result, const char *name, double value)
+{
+    if (isnan(value) || result->metrics.count == RESULT_METRICS_MAX || has_metric(result, name)) {
+        return;
+    }
+    struct result_metric *metric = vec_push(&result->metrics);
+    result_copy_text(metric->name, sizeof(metric->name), name);
+    metric->value = value;
+}
+
 /* What the thresholds on gauges and counters will be judged by. */
 static void finish_gauges(struct judge *judge, int64_t sim_ns, struct run_result *result)
 {
@@ -726,21 +826,88 @@ static void finish_gauges(struct judge *judge, int64_t sim_ns, struct run_result
     for (uint32_t i = 0; i < spec->threshold_count; i++) {
         const struct spec_threshold *asked = &spec->thresholds[i];
         struct threshold threshold;
-        if (asked->gauge.name == NULL || asked->is_elsewhere ||
-            result->metrics.count == RESULT_METRICS_MAX) {
+        if (asked->gauge.name == NULL || asked->is_elsewhere) {
             continue;
         }
         bool is_sound = threshold_parse(asked->metric, asked->expression, &threshold, NULL);
         ASSERT(is_sound);
-        struct gauges_question question = {&asked->gauge, threshold.metric == THRESHOLD_COUNTER,
-                                           threshold.aggregation, judge->nodes,
-                                           sim_ns < spec->limit_ns ? sim_ns : spec->limit_ns};
-        struct result_metric metric = {0};
-        threshold_metric_name(&threshold, asked->text, metric.name, sizeof(metric.name));
-        if (!has_metric(result, metric.name) &&
-            gauges_value(&judge->gauges, &question, &metric.value)) {
-            vec_append(&result->metrics, &metric);
+        struct gauges_question question = {
+            &asked->gauge,         threshold.metric == THRESHOLD_COUNTER,
+            threshold.aggregation, threshold.percentile_milli,
+            judge->nodes,          sim_ns < spec->limit_ns ? sim_ns : spec->limit_ns};
+        char name[RESULT_METRIC_SIZE];
+        double value = 0;
+        threshold_metric_name(&threshold, asked->text, name, sizeof(name));
+        if (gauges_value(&judge->gauges, &question, &value)) {
+            add_metric(result, name, value);
         }
+    }
+}
+
+/* How much of the data was in the answers, by models that show it; how many answers there were. */
+static void finish_harvest(const struct judge *judge, struct run_result *result)
+{
+    const struct run_spec *spec = judge->run.spec;
+    const struct spec_gauge gauge = {
+        .name = HARVEST_GAUGE, .from_ns = spec->warmup_ns, .until_ns = spec->limit_ns};
+    const struct gauges_question question = {.gauge = &gauge,
+                                             .aggregation = THRESHOLD_AVG,
+                                             .nodes = judge->nodes,
+                                             .end_ns = spec->limit_ns};
+    double permille = 0;
+    if (gauges_value(&judge->gauges, &question, &permille)) {
+        add_metric(result, "harvest", permille / 1000);
+    }
+    const uint64_t offered = result->offered - judge->metrics.cut_off;
+    if (offered > 0) {
+        add_metric(result, "yield", (double)result->ok / (double)offered);
+    }
+}
+
+static void add_mcr(const struct user_view *users, int64_t window_ns, struct run_result *result)
+{
+    char name[RESULT_METRIC_SIZE];
+    const struct user_share worst = user_view_worst(users, window_ns);
+    threshold_mcr_name(window_ns, name, sizeof(name));
+    add_metric(result, name, user_share_value(&worst));
+}
+
+/* The run as its users saw it; windows of the usual lengths, and those that thresholds ask for. */
+static void finish_users(struct judge *judge, int64_t sim_ns, struct run_result *result)
+{
+    struct user_view *users = &judge->users;
+    const struct run_spec *spec = judge->run.spec;
+    user_view_finish(users, sim_ns);
+    const struct user_share total = user_view_total(users);
+    if (total.whole == 0) {
+        return;
+    }
+    add_metric(result, "user_uptime", user_share_value(&total));
+    add_metric(result, "user_measured_s", (double)users->measured_ns / 1e9);
+    for (uint32_t i = 0; i < spec->threshold_count; i++) {
+        if (spec->thresholds[i].window_ns > 0) {
+            add_mcr(users, spec->thresholds[i].window_ns, result);
+        }
+    }
+    int64_t window_ns = 0;
+    for (uint32_t i = 0; user_view_window(users, i, &window_ns); i++) {
+        add_mcr(users, window_ns, result);
+    }
+}
+
+static void finish_gray(const struct judge *judge, struct run_result *result)
+{
+    if (!judge->run.spec->availability.detector.is_asked) {
+        return;
+    }
+    const struct gray_table table = gray_table(&judge->gray, &judge->metrics);
+    const int64_t sum = table.up_up + table.up_down + table.down_up + table.down_down;
+    if (sum > 0) {
+        add_metric(result, "gray", (double)table.up_down / (double)sum);
+        add_metric(result, "gray_up_up_s", (double)table.up_up / 1e9);
+        add_metric(result, "gray_up_down_s", (double)table.up_down / 1e9);
+        add_metric(result, "gray_down_up_s", (double)table.down_up / 1e9);
+        add_metric(result, "gray_down_down_s", (double)table.down_down / 1e9);
     }
 }
 
@@ -770,6 +937,9 @@ void judge_finish(struct judge *judge, const struct judge_end *end, struct run_r
     mark_violated(judge, result);
     finish_probes(judge, result);
     finish_gauges(judge, end->sim_ns, result);
+    finish_users(judge, end->sim_ns, result);
+    finish_harvest(judge, result);
+    finish_gray(judge, result);
     for (uint32_t i = 0; i < judge->violations.count; i++) {
         vec_append(&result->violations, vec_at(&judge->violations, i));
     }

@@ -103,6 +103,7 @@ void metrics_begin(struct metrics *metrics, const struct run_spec *spec)
     metrics->info = 0;
     metrics->timeouts = 0;
     metrics->unwanted = 0;
+    metrics->cut_off = 0;
     vec_clear(&metrics->windows);
     vec_clear(&metrics->latencies);
     vec_clear(&metrics->availability);
@@ -116,7 +117,10 @@ void metrics_begin(struct metrics *metrics, const struct run_spec *spec)
 
 static bool is_load(const struct metrics *metrics, const struct sq_operation *operation)
 {
-    return metrics->spec->load_count == 0 || operation->load < metrics->spec->load_count;
+    const struct run_spec *spec = metrics->spec;
+    const struct spec_detector *detector = &spec->availability.detector;
+    return (spec->load_count == 0 || operation->load < spec->load_count) &&
+           !(detector->is_asked && detector->load == operation->load);
 }
 
 static bool is_counted(const struct metrics *metrics, const struct sq_operation *operation)
@@ -319,6 +323,7 @@ static void forget_cut_off(struct metrics *metrics, int64_t sim_ns)
         if (sim_ns - closing->invoked < timeout_ns) {
             struct series_window *windows = metrics->windows.items;
             windows[closing->intended / metrics->window_ns].cut_off++;
+            metrics->cut_off += closing->intended >= metrics->spec->warmup_ns;
             availability_at(metrics, availability_index(metrics, closing->intended))->offered--;
         }
     }
@@ -353,6 +358,22 @@ static void judge_availability(struct metrics *metrics, struct run_result *resul
             result->up_ns += window->is_up ? stop - start : 0;
         }
     }
+}
+
+bool metrics_stretch(const struct metrics *metrics, uint32_t index, struct metrics_stretch *stretch)
+{
+    if (index >= metrics->availability.count) {
+        return false;
+    }
+    const struct availability_window *window = availability_at(metrics, index);
+    const int64_t start = metrics->origin_ns + (int64_t)index * metrics->availability_ns;
+    const int64_t stop = start + metrics->availability_ns;
+    const bool is_early = start < metrics->spec->warmup_ns;
+    stretch->from_ns = start < metrics->end_ns ? start : metrics->end_ns;
+    stretch->until_ns = stop < metrics->end_ns ? stop : metrics->end_ns;
+    stretch->is_evidence = window->is_evidence && !is_early;
+    stretch->is_up = window->is_up;
+    return true;
 }
 
 void metrics_finish(struct metrics *metrics, int64_t sim_ns, struct run_result *result)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * What a run measures: the time series, totals, latency, availability, and the recovery after the
- * last fault.
+ * last fault. The operations of a load that is a detector (spec->availability.detector) are not
+ * load.
  *
  * Definitions.
  *
@@ -53,6 +54,7 @@ struct metrics {
     uint64_t info;
     uint64_t timeouts;
     uint64_t unwanted;
+    uint64_t cut_off; /* of those offered, after the end: too young to tell */
     struct histogram latency;
 };
 
@@ -67,6 +69,16 @@ void metrics_on_unwanted(struct metrics *metrics, sq_time now);
 void metrics_on_fault(struct metrics *metrics, const struct sq_fault_event *fault);
 /* The run ended at sim_ns: fills totals, faults, latency and availability of an empty `result`. */
 void metrics_finish(struct metrics *metrics, int64_t sim_ns, struct run_result *result);
+/* After metrics_finish: the index-th availability window, without the warm-up and what is behind
+ * the end; false past the last. */
+struct metrics_stretch {
+    int64_t from_ns;
+    int64_t until_ns; /* may be from_ns */
+    bool is_evidence;
+    bool is_up;
+};
+bool metrics_stretch(const struct metrics *metrics, uint32_t index,
+                     struct metrics_stretch *stretch);
 /* After metrics_finish: the time series. */
 void metrics_windows(struct metrics *metrics, struct vec *windows);
 
@@ -87,8 +99,8 @@ struct recovery {
 };
 struct recovery_question {
     int64_t ratio_millionths; /* of the goodput before the first fault */
-    int64_t within_ns; /* INT64_MAX: as long as the load lasts; then never RECOVERY_MISSED */
-    int64_t hold_ns;   /* how long goodput must be back; 0: one availability window */
+    int64_t within_ns;        /* INT64_MAX: as long as the load lasts; then never RECOVERY_MISSED */
+    int64_t hold_ns;          /* how long goodput must be back; 0: one availability window */
 };
 /* After metrics_finish. */
 struct recovery metrics_recovery(const struct metrics *metrics,

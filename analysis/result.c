@@ -19,7 +19,7 @@
 #include <string.h>
 
 #define MAGIC         0x6c757173u /* "squl" */
-#define VERSION       3
+#define VERSION       6
 #define CHECKSUM_SIZE 8
 #define BYTES_MAX     (UINT32_C(1) << 30)
 
@@ -46,6 +46,8 @@ void result_init(struct run_result *result)
     vec_init(&result->windows, sizeof(struct result_window), RESULT_WINDOWS_MAX);
     vec_init(&result->arms, sizeof(struct result_arm), ARM_COUNT);
     vec_init(&result->arm_windows, sizeof(struct result_arm_window), RESULT_ARM_WINDOWS_MAX);
+    vec_init(&result->estimates, sizeof(struct estimate_sums), RESULT_ESTIMATES_MAX);
+    vec_init(&result->episodes, sizeof(struct result_episode), RESULT_EPISODES_MAX);
     vec_init(&result->metrics, sizeof(struct result_metric), RESULT_METRICS_MAX);
     vec_init(&result->gauges, sizeof(struct result_gauge), RESULT_GAUGES_MAX);
     vec_init(&result->gauge_windows, sizeof(struct result_gauge_window), RESULT_GAUGE_WINDOWS_MAX);
@@ -63,6 +65,8 @@ void result_release(struct run_result *result)
     vec_release(&result->arms);
     vec_release(&result->arm_windows);
     vec_release(&result->metrics);
+    vec_release(&result->estimates);
+    vec_release(&result->episodes);
     vec_release(&result->gauges);
     vec_release(&result->gauge_windows);
 }
@@ -81,6 +85,8 @@ void result_clear(struct run_result *result)
         .arms = result->arms,
         .arm_windows = result->arm_windows,
         .metrics = result->metrics,
+        .estimates = result->estimates,
+        .episodes = result->episodes,
         .gauges = result->gauges,
         .gauge_windows = result->gauge_windows,
     };
@@ -93,6 +99,8 @@ void result_clear(struct run_result *result)
     vec_clear(&result->arms);
     vec_clear(&result->arm_windows);
     vec_clear(&result->metrics);
+    vec_clear(&result->estimates);
+    vec_clear(&result->episodes);
     vec_clear(&result->gauges);
     vec_clear(&result->gauge_windows);
     histogram_clear(&result->latency);
@@ -318,6 +326,40 @@ static void put_gauges(struct vec *out, const struct run_result *result)
     }
 }
 
+static void put_estimate(struct vec *out, const struct estimate_sums *sums)
+{
+    put_text(out, sums->service);
+    put_u64(out, (uint64_t)sums->method);
+    put_u64(out, sums->is_paired);
+    put_u64(out, sums->count);
+    put_u64(out, sums->lengths);
+    put_u64(out, sums->hits);
+    put_u64(out, sums->events);
+    put_u64(out, sums->worst_digest);
+    put_text(out, sums->worst_path);
+    const double numbers[] = ESTIMATE_NUMBERS(sums);
+    for (uint32_t i = 0; i < ARRAY_COUNT(numbers); i++) {
+        put_u64(out, bits_of(numbers[i]));
+    }
+}
+
+static void put_episode(struct vec *out, const struct result_episode *episode)
+{
+    put_text(out, episode->class_);
+    put_u64(out, episode->number);
+    put_u64(out, episode->has_struck);
+    put_u64(out, episode->is_recovered);
+    put_u64(out, (uint64_t)episode->at_ns);
+    put_u64(out, (uint64_t)episode->outage_ns);
+    put_u64(out, (uint64_t)episode->up_ns);
+    put_u64(out, (uint64_t)episode->recovery_ns);
+    put_u64(out, (uint64_t)episode->steady_ns);
+    put_u64(out, (uint64_t)episode->steady_down_ns);
+    put_u64(out, episode->digest);
+    put_u64(out, episode->events);
+    put_u64(out, (uint64_t)episode->sim_ns);
+}
+
 static void put_vectors(struct vec *out, const struct run_result *result)
 {
     put_u64(out, result->violations.count);
@@ -359,6 +401,14 @@ static void put_vectors(struct vec *out, const struct run_result *result)
         put_window(out, &one->window);
     }
     put_gauges(out, result);
+    put_u64(out, result->estimates.count);
+    for (uint32_t i = 0; i < result->estimates.count; i++) {
+        put_estimate(out, vec_at(&result->estimates, i));
+    }
+    put_u64(out, result->episodes.count);
+    for (uint32_t i = 0; i < result->episodes.count; i++) {
+        put_episode(out, vec_at(&result->episodes, i));
+    }
 }
 
 static void put_histogram(struct vec *out, const struct histogram *histogram)
@@ -590,6 +640,40 @@ static void get_gauges(struct reader *reader, struct run_result *result)
     }
 }
 
+static void get_estimate(struct reader *reader, struct estimate_sums *sums)
+{
+    get_text(reader, sums->service, sizeof(sums->service));
+    sums->method = (enum estimate_method)get_up_to(reader, ESTIMATE_METHOD_COUNT - 1);
+    sums->is_paired = get_bool(reader);
+    sums->count = get_u64(reader);
+    sums->lengths = get_u64(reader);
+    sums->hits = get_u64(reader);
+    sums->events = get_u64(reader);
+    sums->worst_digest = get_u64(reader);
+    get_text(reader, sums->worst_path, sizeof(sums->worst_path));
+    double *const numbers[] = ESTIMATE_NUMBERS(&sums);
+    for (uint32_t i = 0; i < ARRAY_COUNT(numbers); i++) {
+        *numbers[i] = double_of(get_u64(reader));
+    }
+}
+
+static void get_episode(struct reader *reader, struct result_episode *episode)
+{
+    get_text(reader, episode->class_, sizeof(episode->class_));
+    episode->number = (uint32_t)get_up_to(reader, UINT32_MAX);
+    episode->has_struck = get_bool(reader);
+    episode->is_recovered = get_bool(reader);
+    episode->at_ns = get_i64(reader);
+    episode->outage_ns = get_i64(reader);
+    episode->up_ns = get_i64(reader);
+    episode->recovery_ns = get_i64(reader);
+    episode->steady_ns = get_i64(reader);
+    episode->steady_down_ns = get_i64(reader);
+    episode->digest = get_u64(reader);
+    episode->events = get_u64(reader);
+    episode->sim_ns = get_i64(reader);
+}
+
 static void get_vectors(struct reader *reader, struct run_result *result)
 {
     uint64_t count = get_up_to(reader, RESULT_VIOLATIONS_MAX);
@@ -631,6 +715,14 @@ static void get_vectors(struct reader *reader, struct run_result *result)
         get_window(reader, &one->window);
     }
     get_gauges(reader, result);
+    count = get_up_to(reader, RESULT_ESTIMATES_MAX);
+    for (uint64_t i = 0; i < count && !reader->is_bad; i++) {
+        get_estimate(reader, vec_push(&result->estimates));
+    }
+    count = get_up_to(reader, RESULT_EPISODES_MAX);
+    for (uint64_t i = 0; i < count && !reader->is_bad; i++) {
+        get_episode(reader, vec_push(&result->episodes));
+    }
 }
 
 static void get_histogram(struct reader *reader, struct histogram *histogram)

@@ -6,6 +6,7 @@
 #ifndef SQUALL_ANALYSIS_RESULT_H
 #define SQUALL_ANALYSIS_RESULT_H
 
+#include "analysis/estimate.h"
 #include "sim/base/err.h"
 #include "sim/base/histogram.h"
 #include "sim/base/vec.h"
@@ -150,6 +151,23 @@ struct result_arm_window {
     struct result_window window;
 };
 
+/* The real code around one transition of its fleet (sim/cli/episodes.h). */
+struct result_episode {
+    char class_[RESULT_NAME_SIZE]; /* "leader-lost:5-4" (analysis/decompose.h) */
+    uint32_t number;               /* of its class in this run, from 0 */
+    bool has_struck;               /* false: there was nobody to strike, nothing was measured */
+    bool is_recovered;
+    int64_t at_ns;          /* the transition */
+    int64_t outage_ns;      /* that clients saw beyond what the quorum explains; may be negative */
+    int64_t up_ns;          /* of the span that was looked at, with a quorum */
+    int64_t recovery_ns;    /* from the transition until they saw nothing any more; -1: never */
+    int64_t steady_ns;      /* before it, when nothing was wrong any more, ... */
+    int64_t steady_down_ns; /* ... and what they saw down of that */
+    uint64_t digest;
+    uint64_t events;
+    int64_t sim_ns;
+};
+
 /* What a model shows of itself (analysis/gauges.h). */
 struct result_gauge {
     char name[RESULT_NAME_SIZE];
@@ -216,6 +234,8 @@ struct run_result {
     struct vec metrics; /* struct result_metric, in order of the spec */
     struct vec gauges;  /* struct result_gauge; empty unless windows are kept */
     struct vec gauge_windows; /* struct result_gauge_window, in order of gauge and time; likewise */
+    struct vec estimates;     /* struct estimate_sums, of a run that is an estimate of a fleet */
+    struct vec episodes;      /* struct result_episode, in the order in which they were run */
     struct histogram latency; /* of OK operations that count, ns */
 };
 
@@ -228,6 +248,8 @@ struct run_result {
 #define RESULT_WINDOWS_MAX       (1u << 20)
 #define RESULT_ARM_WINDOWS_MAX   (1u << 22)
 #define RESULT_METRICS_MAX       256
+#define RESULT_ESTIMATES_MAX     64
+#define RESULT_EPISODES_MAX      65536
 #define RESULT_GAUGES_MAX        256
 #define RESULT_GAUGE_WINDOWS_MAX (1u << 20)
 

@@ -61,6 +61,9 @@ enum statement {
     STATEMENT_ARM,
     STATEMENT_ARM_WINDOW,
     STATEMENT_GAUGE,
+    STATEMENT_ESTIMATE,
+    STATEMENT_FLEET_SERVICE,
+    STATEMENT_EPISODE,
     STATEMENT_NO_EXPERIMENT,
     STATEMENT_EXPERIMENT,
     STATEMENT_EXPERIMENT_AXIS,
@@ -108,6 +111,12 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_ARM] =
         "INSERT INTO arm VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)",
     [STATEMENT_ARM_WINDOW] = "INSERT INTO arm_window VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
+    [STATEMENT_EPISODE] =
+        "INSERT INTO episode VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)",
+    [STATEMENT_ESTIMATE] = "INSERT INTO estimate VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,"
+                           "?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25)",
+    [STATEMENT_FLEET_SERVICE] = "INSERT INTO fleet_service VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,"
+                                "?11,?12,?13,?14,?15) ON CONFLICT DO NOTHING",
     [STATEMENT_GAUGE] = "INSERT INTO gauge VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
     [STATEMENT_NO_EXPERIMENT] = "DELETE FROM experiment WHERE kind=?1",
     [STATEMENT_EXPERIMENT] = "INSERT INTO experiment VALUES(?1,?2,?3,?4,?5)",
@@ -368,7 +377,9 @@ static bool check_file(struct results *results, struct err *err)
     /* A file of an older squall gets the tables that came since; there is none to read in one that
      * is only read. */
     if (results->mode == RESULTS_APPEND &&
-        (!has_table(results, "window_good") || !has_table(results, "gauge")) &&
+        (!has_table(results, "window_good") || !has_table(results, "gauge") ||
+         !has_table(results, "estimate") || !has_table(results, "fleet_service") ||
+         !has_table(results, "episode")) &&
         !create_schema(results, err)) {
         return false;
     }
@@ -1044,6 +1055,72 @@ static bool add_gauges(struct results *results, int64_t run_id, const struct run
     return true;
 }
 
+static bool add_estimates(struct results *results, int64_t run_id, const struct run_result *result,
+                          struct err *err)
+{
+    for (uint32_t i = 0; i < result->estimates.count; i++) {
+        const struct estimate_sums *sums = vec_at(&result->estimates, i);
+        const double numbers[] = ESTIMATE_NUMBERS(sums);
+        sqlite3_stmt *statement = prepare_write(results, STATEMENT_ESTIMATE, err);
+        if (statement == NULL) {
+            return false;
+        }
+        bind_integer(statement, 1, run_id);
+        bind_text(statement, 2, sums->service);
+        bind_text(statement, 3, estimate_method_name(sums->method));
+        bind_integer(statement, 4, i);
+        bind_integer(statement, 5, sums->is_paired);
+        bind_count(statement, 6, sums->count);
+        bind_count(statement, 7, sums->lengths);
+        bind_count(statement, 8, sums->hits);
+        bind_count(statement, 9, sums->events);
+        for (uint32_t n = 0; n < ARRAY_COUNT(numbers); n++) {
+            bind_real(statement, 10 + (int)n, numbers[n]);
+        }
+        char digest[17];
+        snprintf(digest, sizeof(digest), "%016llx", (unsigned long long)sums->worst_digest);
+        bind_text(statement, 24, sums->worst_path);
+        bind_text(statement, 25, digest);
+        if (!finish(results, statement, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool add_episodes(struct results *results, int64_t run_id, const struct run_result *result,
+                         struct err *err)
+{
+    for (uint32_t i = 0; i < result->episodes.count; i++) {
+        const struct result_episode *episode = vec_at(&result->episodes, i);
+        char digest[17];
+        sqlite3_stmt *statement = prepare_write(results, STATEMENT_EPISODE, err);
+        if (statement == NULL) {
+            return false;
+        }
+        snprintf(digest, sizeof(digest), "%016" PRIx64, episode->digest);
+        bind_integer(statement, 1, run_id);
+        bind_integer(statement, 2, i);
+        bind_text(statement, 3, episode->class_);
+        bind_integer(statement, 4, episode->number);
+        bind_integer(statement, 5, episode->has_struck);
+        bind_integer(statement, 6, episode->is_recovered);
+        bind_integer(statement, 7, episode->at_ns);
+        bind_integer(statement, 8, episode->outage_ns);
+        bind_integer(statement, 9, episode->up_ns);
+        bind_optional(statement, 10, episode->recovery_ns);
+        bind_integer(statement, 11, episode->steady_ns);
+        bind_integer(statement, 12, episode->steady_down_ns);
+        bind_text(statement, 13, digest);
+        bind_count(statement, 14, episode->events);
+        bind_integer(statement, 15, episode->sim_ns);
+        if (!finish(results, statement, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool add_faults(struct results *results, int64_t run_id, const struct run_result *result,
                        struct err *err)
 {
@@ -1105,7 +1182,8 @@ bool results_add_run(struct results *results, int64_t cell_id, const struct run_
         !add_violations(results, run_id, result, true, &ord, err) ||
         !add_metrics(results, run_id, result, err) || !add_windows(results, run_id, result, err) ||
         !add_faults(results, run_id, result, err) || !add_gauges(results, run_id, result, err) ||
-        !add_verdict(results, run_id, result, err) ||
+        !add_estimates(results, run_id, result, err) ||
+        !add_episodes(results, run_id, result, err) || !add_verdict(results, run_id, result, err) ||
         (cost != NULL && !add_cost(results, run_id, result, cost, err))) {
         return false;
     }
@@ -1171,6 +1249,31 @@ bool results_add_model_value(struct results *results, int64_t cell_id, const cha
     bind_text(statement, 2, model);
     bind_text(statement, 3, name);
     bind_real(statement, 4, value);
+    return finish(results, statement, err);
+}
+
+bool results_add_fleet_service(struct results *results, int64_t cell_id,
+                               const struct results_fleet_service *service, struct err *err)
+{
+    sqlite3_stmt *statement = prepare_write(results, STATEMENT_FLEET_SERVICE, err);
+    if (statement == NULL) {
+        return false;
+    }
+    const double numbers[] = {service->failover_h, service->half_width, service->confidence};
+    const double theory[] = {service->unavailability, service->outages_per_h, service->mttf_h,
+                             service->month,          service->year,          service->decade};
+    bind_integer(statement, 1, cell_id);
+    bind_text(statement, 2, service->name);
+    bind_integer(statement, 3, service->order);
+    bind_integer(statement, 4, service->machines);
+    bind_integer(statement, 5, service->needed);
+    for (uint32_t i = 0; i < ARRAY_COUNT(numbers); i++) {
+        bind_real(statement, 6 + (int)i, numbers[i]);
+    }
+    bind_text(statement, 9, service->theory);
+    for (uint32_t i = 0; i < ARRAY_COUNT(theory); i++) {
+        bind_real(statement, 10 + (int)i, theory[i]);
+    }
     return finish(results, statement, err);
 }
 
@@ -1454,7 +1557,14 @@ static const char *const digest_queries_arms[] = {
     "SELECT * FROM arm_window ORDER BY run_id,arm,t_ns",
 };
 
-static const char digest_query_gauges[] = "SELECT * FROM gauge ORDER BY run_id,name,node,kind,t_ns";
+/* Likewise, each by itself. */
+static const char *const digest_tables[] = {"gauge", "estimate", "fleet_service", "episode"};
+static const char *const digest_table_queries[] = {
+    "SELECT * FROM gauge ORDER BY run_id,name,node,kind,t_ns",
+    "SELECT * FROM estimate ORDER BY run_id,service,method",
+    "SELECT * FROM fleet_service ORDER BY cell_id,service",
+    "SELECT * FROM episode ORDER BY run_id,ord",
+};
 
 static bool add_row(void *context, const struct results_row *row)
 {
@@ -1494,14 +1604,11 @@ bool results_digest(struct results *results, char hex[17], struct err *err)
             return false;
         }
     }
-    int64_t gauges = 0;
-    if (has_table(results, "gauge") &&
-        !results_query_integer(results, "SELECT count(*) FROM gauge", 0, &gauges, err)) {
-        return false;
-    }
-    if (gauges > 0 &&
-        !results_query(results, digest_query_gauges, NULL, 0, add_row, &digest, err)) {
-        return false;
+    for (uint32_t i = 0; i < ARRAY_COUNT(digest_tables); i++) {
+        if (has_table(results, digest_tables[i]) &&
+            !results_query(results, digest_table_queries[i], NULL, 0, add_row, &digest, err)) {
+            return false;
+        }
     }
     snprintf(hex, 17, "%016" PRIx64, digest);
     return true;

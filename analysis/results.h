@@ -111,6 +111,26 @@ bool results_add_threshold(struct results *results, const struct results_thresho
 bool results_add_model_value(struct results *results, int64_t cell_id, const char *model,
                              const char *name, double value, struct err *err);
 
+struct results_fleet_service {
+    const char *name;
+    uint32_t order; /* in the scenario, from 0 */
+    uint32_t machines;
+    uint32_t needed;
+    double failover_h;  /* 0: no leader */
+    double half_width;  /* asked for, relative */
+    double confidence;  /* of intervals */
+    const char *theory; /* method of the exact model; "": there is none, the rest is NaN */
+    double unavailability;
+    double outages_per_h;
+    double mttf_h; /* NaN: not known, as below */
+    double month;  /* probability of an outage within it, from all up */
+    double year;
+    double decade;
+};
+/* What a cell asks of its fleet, and what theory says. One that is there is left as it is. */
+bool results_add_fleet_service(struct results *results, int64_t cell_id,
+                               const struct results_fleet_service *service, struct err *err);
+
 /* --------------------------------------------------------------------------------- experiments */
 
 /* An axis of an experiment. */

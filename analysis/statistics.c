@@ -10,6 +10,7 @@
 #include "analysis/statistics.h"
 
 #include "sim/base/base.h"
+#include "sim/base/rng.h"
 
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_errno.h>
@@ -106,6 +107,47 @@ uint64_t trials_to_claim(double limit, double confidence)
     return trials < 9e18 ? (uint64_t)trials : UINT64_MAX;
 }
 
+/* The x at which P(chi-square <= x) reaches `p`: GSL's inverse is wrong in rare cases, its
+ * distribution function is not. */
+static double chi_square_inverse(double p, double freedom)
+{
+    quiet();
+    double low = 0;
+    double high = freedom + 1;
+    while (gsl_cdf_chisq_P(high, freedom) < p) {
+        high *= 2;
+    }
+    for (int i = 0; i < HALVINGS; i++) {
+        double middle = low + (high - low) / 2;
+        if (middle <= low || middle >= high) {
+            break;
+        }
+        if (gsl_cdf_chisq_P(middle, freedom) < p) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return low + (high - low) / 2;
+}
+
+double bound_poisson(uint64_t events, double time, double confidence)
+{
+    ASSERT(time > 0);
+    return chi_square_inverse(confidence, 2 * (double)events + 2) / (2 * time);
+}
+
+struct interval interval_poisson(uint64_t events, double time, double confidence)
+{
+    ASSERT(time > 0);
+    struct interval interval = {.low = 0,
+                                .high = bound_poisson(events, time, 0.5 + confidence / 2)};
+    if (events > 0) {
+        interval.low = chi_square_inverse(0.5 - confidence / 2, 2 * (double)events) / (2 * time);
+    }
+    return interval;
+}
+
 static struct interval around(double centre, double error, uint64_t count, double confidence)
 {
     if (count < 2) {
@@ -160,6 +202,86 @@ struct mean ratio_of_sums(const double *part, const double *whole, uint64_t coun
         ratio.interval.high = ratio.interval.high > 1 ? 1 : ratio.interval.high;
     }
     return ratio;
+}
+
+struct batch_means batch_means(const double *values, uint64_t count, uint64_t batches,
+                               uint64_t cycles, double confidence)
+{
+    ASSERT(batches >= 2);
+    struct batch_means result = {.mean = mean_of(NULL, 0, confidence),
+                                 .is_too_short = cycles < BATCH_CYCLES_MIN};
+    const uint64_t size = count / batches;
+    if (size == 0) {
+        result.is_too_short = true;
+        return result;
+    }
+    const double *first = values + count % batches;
+    double *means = calloc(batches, sizeof(*means));
+    ASSERT(means != NULL);
+    for (uint64_t i = 0; i < batches; i++) {
+        means[i] = gsl_stats_mean(first + i * size, 1, size);
+    }
+    result.mean = mean_of(means, batches, confidence);
+    free(means);
+    return result;
+}
+
+struct paired paired_difference(const double *left, const double *right, uint64_t count,
+                                double confidence)
+{
+    struct paired result = {.difference = mean_of(NULL, 0, confidence), .gain = NAN};
+    if (count == 0) {
+        return result;
+    }
+    double *differences = calloc(count, sizeof(*differences));
+    ASSERT(differences != NULL);
+    for (uint64_t i = 0; i < count; i++) {
+        differences[i] = left[i] - right[i];
+    }
+    result.difference = mean_of(differences, count, confidence);
+    if (count > 1 && result.difference.deviation > 0) {
+        result.gain = (gsl_stats_variance(left, 1, count) + gsl_stats_variance(right, 1, count)) /
+                      (result.difference.deviation * result.difference.deviation);
+    }
+    free(differences);
+    return result;
+}
+
+static int compare_doubles(const void *left, const void *right)
+{
+    const double a = *(const double *)left;
+    const double b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+struct mean bootstrap(statistics_functional *of, void *context, uint64_t count, uint32_t resamples,
+                      uint64_t seed, double confidence)
+{
+    ASSERT(count >= 2);
+    ASSERT(resamples >= 100);
+    uint64_t *items = calloc(count, sizeof(*items));
+    double *values = calloc(resamples, sizeof(*values));
+    ASSERT(items != NULL && values != NULL);
+    struct rng rng = rng_stream(seed, "statistics", 0, "bootstrap");
+    for (uint32_t i = 0; i < resamples; i++) {
+        for (uint64_t k = 0; k < count; k++) {
+            items[k] = rng_below(&rng, count);
+        }
+        values[i] = of(context, items, count);
+    }
+    qsort(values, resamples, sizeof(*values), compare_doubles);
+    for (uint64_t k = 0; k < count; k++) {
+        items[k] = k;
+    }
+    const double tail = (1 - confidence) / 2;
+    const uint32_t low = (uint32_t)(tail * resamples);
+    struct mean result = {.mean = of(context, items, count),
+                          .deviation = gsl_stats_sd(values, 1, resamples),
+                          .interval = {values[low], values[resamples - 1 - low]},
+                          .count = count};
+    free(items);
+    free(values);
+    return result;
 }
 
 struct mean quantile_of_sorted(const double *sorted, uint64_t count, double p, double confidence)
@@ -392,4 +514,26 @@ double nines_of(double unavailability)
 double downtime_s_per_year(double unavailability)
 {
     return unavailability * YEAR_S;
+}
+
+const char *downtime_format(double seconds, char *out, size_t size)
+{
+    static const struct {
+        double unit;
+        const char *name;
+    } units[] = {{3600, "h"},  {60, "min"},  {1, "s"},      {1e-3, "ms"},
+                 {1e-6, "us"}, {1e-9, "ns"}, {1e-12, "ps"}, {1e-15, "fs"}};
+    ASSERT(size >= 24);
+    uint32_t at = 0;
+    while (at + 1 < ARRAY_COUNT(units) && seconds < units[at].unit * (1 - 0.5e-4)) {
+        at++;
+    }
+    const double value = seconds / units[at].unit;
+    const int whole = value < 9.9995 ? 1 : value < 99.995 ? 2 : value < 999.95 ? 3 : 4;
+    if (value < 9999.5) {
+        snprintf(out, size, "%.*f %s", 4 - whole, value, units[at].name);
+    } else {
+        snprintf(out, size, "%.4g %s", value, units[at].name);
+    }
+    return out;
 }

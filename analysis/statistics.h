@@ -7,6 +7,7 @@
 #define SQUALL_ANALYSIS_STATISTICS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* NaN at an end: it cannot be told. */
@@ -40,6 +41,38 @@ struct mean mean_of(const double *values, uint64_t count, double confidence);
  * are anything but independent. */
 struct mean ratio_of_sums(const double *part, const double *whole, uint64_t count,
                           double confidence, int is_share);
+/* Rate of a Poisson process with `events` in `time` > 0, exact (Garwood, Biometrika 28, 1936). */
+struct interval interval_poisson(uint64_t events, double time, double confidence);
+/* One-sided: with this confidence the rate is at most that. Without an event, 3 / time at 95 %. */
+double bound_poisson(uint64_t events, double time, double confidence);
+
+/* Mean of a time series whose values depend on each other: means of `batches` >= 2 parts of equal
+ * length (Law and Kelton, Simulation Modeling and Analysis, 9.5.3), Student's t; values that are
+ * left over are the first ones. `cycles`: how often the process came back to where it was. */
+struct batch_means {
+    struct mean mean;  /* of the batches; count 0: fewer values than batches */
+    bool is_too_short; /* fewer than BATCH_CYCLES_MIN: the interval is too short */
+};
+#define BATCH_CYCLES_MIN 100
+struct batch_means batch_means(const double *values, uint64_t count, uint64_t batches,
+                               uint64_t cycles, double confidence);
+
+/* Difference left - right of two variants that had the same chances, seed by seed: paired t. */
+struct paired {
+    struct mean difference;
+    double gain; /* variance that independent seeds would have had, over this; NaN: none */
+};
+struct paired paired_difference(const double *left, const double *right, uint64_t count,
+                                double confidence);
+
+/* Percentile bootstrap (Efron and Tibshirani, An Introduction to the Bootstrap, 13.3) of any
+ * functional of `count` >= 2 independent items: runs, cycles or episodes, never slots of one run.
+ * `of` gets the numbers of `count` items, some of them several times. The stream is named by
+ * `seed`. resamples >= 100. */
+typedef double statistics_functional(void *context, const uint64_t *items, uint64_t count);
+struct mean bootstrap(statistics_functional *of, void *context, uint64_t count, uint32_t resamples,
+                      uint64_t seed, double confidence);
+
 /* Quantile `p` in (0, 1) of independent values in ascending order: nearest rank, and an interval of
  * order statistics (binomial; an end that no order statistic reaches is -/+ infinity). */
 struct mean quantile_of_sorted(const double *sorted, uint64_t count, double p, double confidence);
@@ -114,5 +147,8 @@ struct mean kaplan_meier_quantile(const struct survival *steps, uint32_t step_co
 double nines_of(double unavailability);
 /* Downtime in seconds of a year of 365.25 days. */
 double downtime_s_per_year(double unavailability);
+/* Seconds as people read them, four digits: "87.66 h", "52.60 min", "31.56 s", "315.6 fs". `out`
+ * has at least 24 bytes; returns it. */
+const char *downtime_format(double seconds, char *out, size_t size);
 
 #endif

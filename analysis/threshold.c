@@ -11,6 +11,8 @@
  * could be counted there is no interval. */
 #include "analysis/threshold.h"
 
+#include "analysis/estimate_store.h"
+#include "analysis/fleet_store.h"
 #include "sim/base/base.h"
 #include "sim/base/text.h"
 #include "sim/base/units.h"
@@ -20,19 +22,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RUNS_MAX (UINT32_C(1) << 26)
+#define RUNS_MAX   (UINT32_C(1) << 26)
+#define DIGITS_MAX 15 /* significant ones of a double */
 
 enum value_kind {
     VALUE_DURATION,
     VALUE_SHARE,
     VALUE_RATE,
     VALUE_NUMBER,
+    VALUE_SMALL,    /* 1.5e-20 */
+    VALUE_DOWNTIME, /* 315.6fs */
 };
 
 #define BIT(aggregation) (1u << (aggregation))
 #define TREND                                                                                      \
     (BIT(THRESHOLD_AVG) | BIT(THRESHOLD_MIN) | BIT(THRESHOLD_MAX) | BIT(THRESHOLD_MED) |           \
      BIT(THRESHOLD_PERCENTILE))
+
+#define WORST (BIT(THRESHOLD_RATE) | BIT(THRESHOLD_MIN))
 
 struct metric_rule {
     enum value_kind kind;
@@ -54,17 +61,26 @@ static const struct metric_rule rules[THRESHOLD_METRIC_COUNT] = {
     [THRESHOLD_GOODPUT] = {VALUE_RATE, BIT(THRESHOLD_RATE) | BIT(THRESHOLD_VALUE),
                            BIT(THRESHOLD_RATE) | BIT(THRESHOLD_VALUE), "rate or value"},
     [THRESHOLD_AMPLIFICATION] = {VALUE_NUMBER, BIT(THRESHOLD_VALUE), BIT(THRESHOLD_VALUE), "value"},
-    [THRESHOLD_GAUGE] = {VALUE_NUMBER,
-                         BIT(THRESHOLD_AVG) | BIT(THRESHOLD_MIN) | BIT(THRESHOLD_MAX) |
+    [THRESHOLD_GAUGE] = {VALUE_NUMBER, TREND | BIT(THRESHOLD_LAST),
+                         BIT(THRESHOLD_AVG) | BIT(THRESHOLD_MED) | BIT(THRESHOLD_PERCENTILE) |
                              BIT(THRESHOLD_LAST),
-                         BIT(THRESHOLD_AVG) | BIT(THRESHOLD_LAST), "avg, min, max or last"},
+                         "avg, min, max, med, p(N) or last"},
     [THRESHOLD_COUNTER] = {VALUE_NUMBER, BIT(THRESHOLD_COUNT) | BIT(THRESHOLD_RATE),
                            BIT(THRESHOLD_COUNT) | BIT(THRESHOLD_RATE), "count or rate"},
+    [THRESHOLD_UNAVAILABILITY] = {VALUE_SMALL, BIT(THRESHOLD_VALUE), BIT(THRESHOLD_VALUE), "value"},
+    [THRESHOLD_DOWNTIME] = {VALUE_DOWNTIME, BIT(THRESHOLD_VALUE), BIT(THRESHOLD_VALUE), "value"},
+    [THRESHOLD_USER_UPTIME] = {VALUE_SHARE, WORST, BIT(THRESHOLD_RATE), "rate or min"},
+    [THRESHOLD_MCR] = {VALUE_SHARE, WORST, BIT(THRESHOLD_RATE), "rate or min"},
+    [THRESHOLD_HARVEST] = {VALUE_SHARE, WORST, BIT(THRESHOLD_RATE), "rate or min"},
+    [THRESHOLD_YIELD] = {VALUE_SHARE, WORST, BIT(THRESHOLD_RATE), "rate or min"},
+    [THRESHOLD_GRAY] = {VALUE_SHARE, WORST | BIT(THRESHOLD_MAX), BIT(THRESHOLD_RATE),
+                        "rate, min or max"},
 };
 
 const char *const threshold_metrics[] = {
-    "latency", "recovery",      "availability", "success", "metastable", "failures",
-    "goodput", "amplification", "gauge",        "counter", NULL,
+    "latency",     "recovery",      "availability", "success", "metastable",     "failures",
+    "goodput",     "amplification", "gauge",        "counter", "unavailability", "downtime",
+    "user-uptime", "mcr",           "harvest",      "yield",   "gray",           NULL,
 };
 static_assert(ARRAY_COUNT(threshold_metrics) == THRESHOLD_METRIC_COUNT + 1,
               "one name for each metric");
@@ -163,6 +179,57 @@ static bool parse_number(const char *text, double *value, struct err *err)
     return true;
 }
 
+/* "1.5", and behind it the rest: how many significant digits are written. */
+static uint32_t significant(const char *text, const char **rest)
+{
+    uint32_t digits = 0;
+    bool has_begun = false;
+    for (; isdigit((unsigned char)*text) || *text == '.'; text++) {
+        has_begun = has_begun || (*text != '0' && *text != '.');
+        digits += has_begun && *text != '.' ? 1 : 0;
+    }
+    *rest = text;
+    return digits == 0 ? 1 : digits;
+}
+
+/* "9.8506e-06" */
+static bool parse_small(const char *text, struct threshold *threshold, struct err *err)
+{
+    const char *rest = text;
+    char *end = NULL;
+    threshold->digits = significant(text, &rest);
+    size_t length = rest[0] == 'e' && rest[1] == '-' ? strspn(rest + 2, "0123456789") : 0;
+    bool is_plain = isdigit((unsigned char)text[0]) && threshold->digits <= DIGITS_MAX &&
+                    (*rest == '\0' || (length >= 1 && length <= 3 && rest[2 + length] == '\0'));
+    threshold->value = strtod(text, &end);
+    return (is_plain && *end == '\0') ||
+           err_set(err, ERR_INPUT, "'%s' is not a number such as '9.85e-6'", text);
+}
+
+/* "315.6fs": seconds */
+static bool parse_downtime(const char *text, struct threshold *threshold, struct err *err)
+{
+    static const struct {
+        const char *name;
+        double s;
+    } units[] = {{"d", 86400}, {"h", 3600},  {"min", 60},   {"s", 1},     {"ms", 1e-3},
+                 {"us", 1e-6}, {"ns", 1e-9}, {"ps", 1e-12}, {"fs", 1e-15}};
+    const char *rest = text;
+    char *end = NULL;
+    threshold->digits = significant(text, &rest);
+    double number = strtod(text, &end);
+    for (uint32_t i = 0; i < ARRAY_COUNT(units); i++) {
+        if (strcmp(rest, units[i].name) == 0 && isdigit((unsigned char)text[0]) && end == rest &&
+            threshold->digits <= DIGITS_MAX) {
+            threshold->value = number * units[i].s;
+            threshold->unit = units[i].s;
+            return true;
+        }
+    }
+    return err_set(err, ERR_INPUT,
+                   "'%s' is not a downtime such as '5.181min', '31.56s' or '315.6fs'", text);
+}
+
 static bool parse_value(const char *text, struct threshold *threshold, struct err *err)
 {
     int64_t whole = 0;
@@ -198,6 +265,10 @@ static bool parse_value(const char *text, struct threshold *threshold, struct er
         return true;
     case VALUE_NUMBER:
         return parse_number(text, &threshold->value, err);
+    case VALUE_SMALL:
+        return parse_small(text, threshold, err);
+    case VALUE_DOWNTIME:
+        return parse_downtime(text, threshold, err);
     }
     UNREACHABLE();
 }
@@ -242,7 +313,7 @@ bool threshold_parse(const char *metric, const char *expression, struct threshol
 {
     ASSERT(metric != NULL);
     ASSERT(expression != NULL);
-    *threshold = (struct threshold){.metric = THRESHOLD_METRIC_COUNT};
+    *threshold = (struct threshold){.metric = THRESHOLD_METRIC_COUNT, .unit = 1};
     for (uint32_t i = 0; i < THRESHOLD_METRIC_COUNT; i++) {
         if (strcmp(threshold_metrics[i], metric) == 0) {
             threshold->metric = (enum threshold_metric)i;
@@ -284,6 +355,7 @@ void threshold_data_init(struct threshold_data *data)
     vec_init(&data->runs, sizeof(struct threshold_run), RUNS_MAX);
     vec_init(&data->values, sizeof(double), RUNS_MAX);
     histogram_clear(&data->latency);
+    data->has_estimate = false;
 }
 
 void threshold_data_release(struct threshold_data *data)
@@ -299,6 +371,7 @@ void threshold_data_clear(struct threshold_data *data)
     vec_clear(&data->runs);
     vec_clear(&data->values);
     histogram_clear(&data->latency);
+    data->has_estimate = false;
 }
 
 void threshold_data_add(struct threshold_data *data, const struct run_result *result)
@@ -377,7 +450,54 @@ bool threshold_data_load(struct threshold_data *data, struct results *results, i
 void threshold_metric_name(const struct threshold *threshold, const char *text, char *out,
                            size_t size)
 {
+    if (threshold->aggregation == THRESHOLD_PERCENTILE) {
+        snprintf(out, size, "%s p(%g)", text, (double)threshold->percentile_milli / 1000);
+        return;
+    }
     snprintf(out, size, "%s %s", text, aggregation_names[threshold->aggregation]);
+}
+
+void threshold_mcr_name(int64_t window_ns, char *out, size_t size)
+{
+    char window[64];
+    ASSERT(window_ns > 0);
+    snprintf(out, size, "mcr_%s", units_format_duration(window_ns, window, sizeof(window)));
+}
+
+bool threshold_metric_of(const struct threshold *threshold, const struct spec_threshold *asked,
+                         char *out, size_t size)
+{
+    switch (threshold->metric) {
+    case THRESHOLD_LATENCY:
+    case THRESHOLD_RECOVERY:
+    case THRESHOLD_AVAILABILITY:
+    case THRESHOLD_SUCCESS:
+    case THRESHOLD_METASTABLE:
+    case THRESHOLD_FAILURES:
+    case THRESHOLD_GOODPUT:
+    case THRESHOLD_AMPLIFICATION:
+    case THRESHOLD_UNAVAILABILITY:
+    case THRESHOLD_DOWNTIME:
+        return false;
+    case THRESHOLD_GAUGE:
+    case THRESHOLD_COUNTER:
+        threshold_metric_name(threshold, asked->text, out, size);
+        return true;
+    case THRESHOLD_MCR:
+        threshold_mcr_name(asked->window_ns, out, size);
+        return true;
+    case THRESHOLD_USER_UPTIME:
+        snprintf(out, size, "user_uptime");
+        return true;
+    case THRESHOLD_HARVEST:
+    case THRESHOLD_YIELD:
+    case THRESHOLD_GRAY:
+        snprintf(out, size, "%s", threshold_metrics[threshold->metric]);
+        return true;
+    case THRESHOLD_METRIC_COUNT:
+        break;
+    }
+    UNREACHABLE();
 }
 
 static bool take_value(void *context, const struct results_row *row)
@@ -401,11 +521,65 @@ bool threshold_data_load_values(struct threshold_data *data, struct results *res
                          parameters, 2, take_value, data, err);
 }
 
+/* What theory says of a service; NaN: nothing. */
+static bool load_theory(struct results *results, int64_t cell_id, const char *service,
+                        double *unavailability, struct err *err)
+{
+    struct fleet_store_row rows[FLEET_STORE_SERVICES];
+    uint32_t count = 0;
+    *unavailability = NAN;
+    if (!fleet_store_load(results, cell_id, rows, &count, err)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (strcmp(rows[i].name, service) == 0) {
+            *unavailability = rows[i].service.unavailability;
+        }
+    }
+    return true;
+}
+
+bool threshold_data_load_estimate(struct threshold_data *data, struct results *results,
+                                  int64_t cell_id, const struct spec_estimate_tags *tags,
+                                  bool *is_asked, struct err *err)
+{
+    struct estimate_sums *sums = calloc(ESTIMATE_STORE_MAX, sizeof(*sums));
+    uint32_t count = 0;
+    ASSERT(sums != NULL);
+    bool is_fine = estimate_load(results, cell_id, NULL, sums, &count, err);
+    data->has_estimate = false;
+    data->unit = 1;
+    for (uint32_t i = 0; i < count && !data->has_estimate; i++) {
+        bool is_method =
+            tags->method == NULL || strcmp(tags->method, estimate_method_name(sums[i].method)) == 0;
+        if (is_method && strcmp(sums[i].service, tags->service) == 0) {
+            data->has_estimate = true;
+            data->estimate = sums[i];
+        }
+    }
+    free(sums);
+    *is_asked = data->has_estimate || tags->method == NULL;
+    return is_fine &&
+           (!tags->is_ratio || load_theory(results, cell_id, tags->service, &data->unit, err));
+}
+
 /* -------------------------------------------------------------------------------------- judging */
 
-static bool compare(enum threshold_operator operator, double left, double right)
+/* To as many significant digits as the threshold has. */
+static bool is_same_written(const struct threshold *threshold, double value)
 {
-    switch (operator) {
+    char texts[2][40];
+    const int decimals = (int)threshold->digits - 1;
+    snprintf(texts[0], sizeof(texts[0]), "%.*e", decimals, value / threshold->unit);
+    snprintf(texts[1], sizeof(texts[1]), "%.*e", decimals, threshold->value / threshold->unit);
+    return strcmp(texts[0], texts[1]) == 0;
+}
+
+static bool compare(const struct threshold *threshold, double left)
+{
+    const double right = threshold->value;
+    const bool is_same = threshold->digits > 0 ? is_same_written(threshold, left) : left == right;
+    switch (threshold->operator) {
     case THRESHOLD_LESS:
         return left < right;
     case THRESHOLD_LESS_EQUAL:
@@ -415,9 +589,9 @@ static bool compare(enum threshold_operator operator, double left, double right)
     case THRESHOLD_GREATER_EQUAL:
         return left >= right;
     case THRESHOLD_EQUAL:
-        return left == right;
+        return is_same;
     case THRESHOLD_NOT_EQUAL:
-        return left != right;
+        return !is_same;
     }
     UNREACHABLE();
 }
@@ -565,13 +739,22 @@ static struct threshold_outcome trend(const struct threshold *threshold, const d
 static struct threshold_outcome shown(const struct threshold *threshold,
                                       const struct threshold_data *data)
 {
+    struct threshold mean = *threshold; /* of the percentiles of the runs */
+    if (mean.aggregation == THRESHOLD_MED || mean.aggregation == THRESHOLD_PERCENTILE) {
+        mean.aggregation = THRESHOLD_AVG;
+    }
     struct vec values;
     vec_init(&values, sizeof(double), RUNS_MAX);
     for (uint32_t i = 0; i < data->values.count; i++) {
         vec_append(&values, vec_at(&data->values, i));
     }
     vec_sort(&values, compare_doubles);
-    struct threshold_outcome outcome = trend(threshold, values.items, values.count);
+    struct threshold_outcome outcome = trend(&mean, values.items, values.count);
+    bool is_share = rules[threshold->metric].kind == VALUE_SHARE;
+    if (is_share && threshold->aggregation == THRESHOLD_RATE &&
+        (outcome.observed == 0 || outcome.observed == 1)) {
+        widen_extreme(threshold, values.count, &outcome);
+    }
     vec_release(&values);
     return outcome;
 }
@@ -646,6 +829,26 @@ static struct threshold_outcome latency(const struct threshold *threshold,
     return outcome;
 }
 
+static struct threshold_outcome estimated(const struct threshold *threshold,
+                                          const struct threshold_data *data)
+{
+    struct threshold_outcome outcome = nothing();
+    if (!data->has_estimate) {
+        return outcome;
+    }
+    const struct estimate estimate = estimate_of(&data->estimate, two_sided(threshold));
+    const double scale =
+        (threshold->metric == THRESHOLD_DOWNTIME ? downtime_s_per_year(1) : 1) / data->unit;
+    if (estimate.is_bound) {
+        outcome.observed = is_upper_limit(threshold) ? estimate.interval.high * scale : (double)NAN;
+    } else {
+        outcome.observed = estimate.unavailability * scale;
+    }
+    outcome.interval.low = estimate.interval.low * scale;
+    outcome.interval.high = estimate.interval.high * scale;
+    return outcome;
+}
+
 static struct threshold_outcome observe(const struct threshold *threshold,
                                         const struct threshold_data *data)
 {
@@ -672,7 +875,15 @@ static struct threshold_outcome observe(const struct threshold *threshold,
         return ratio(threshold, data);
     case THRESHOLD_GAUGE:
     case THRESHOLD_COUNTER:
+    case THRESHOLD_USER_UPTIME:
+    case THRESHOLD_MCR:
+    case THRESHOLD_HARVEST:
+    case THRESHOLD_YIELD:
+    case THRESHOLD_GRAY:
         return shown(threshold, data);
+    case THRESHOLD_UNAVAILABILITY:
+    case THRESHOLD_DOWNTIME:
+        return estimated(threshold, data);
     case THRESHOLD_METRIC_COUNT:
         break;
     }
@@ -689,13 +900,11 @@ struct threshold_outcome threshold_judge(const struct threshold *threshold,
         outcome.verdict = THRESHOLD_UNDECIDED;
         return outcome;
     }
-    outcome.verdict = compare(threshold->operator, outcome.observed, threshold->value)
-                          ? THRESHOLD_HELD
-                          : THRESHOLD_CROSSED;
+    outcome.verdict = compare(threshold, outcome.observed) ? THRESHOLD_HELD : THRESHOLD_CROSSED;
     if (threshold->confidence > 0 && outcome.verdict == THRESHOLD_HELD) {
         /* A NaN fails every comparison: without an interval nothing is decided. */
         double end = is_upper_limit(threshold) ? outcome.interval.high : outcome.interval.low;
-        if (!compare(threshold->operator, end, threshold->value)) {
+        if (!compare(threshold, end)) {
             outcome.verdict = THRESHOLD_UNDECIDED;
         }
     }
@@ -714,6 +923,8 @@ const char *threshold_format(const struct threshold *threshold, double value, ch
         snprintf(out, size, "nothing");
     } else if (isinf(value)) {
         snprintf(out, size, "never");
+    } else if (kind == VALUE_DOWNTIME) {
+        downtime_format(value, out, size);
     } else if (kind == VALUE_DURATION) {
         bool is_seconds = value >= 1e9;
         bool is_millis = value >= 1e6;
@@ -728,7 +939,8 @@ const char *threshold_format(const struct threshold *threshold, double value, ch
         snprintf(out, size, "%.*g%%", is_near_one ? 7 : 4, value * 100);
     } else if (kind == VALUE_RATE) {
         snprintf(out, size, "%.4g/s", value);
-    } else if (threshold->metric == THRESHOLD_GAUGE || threshold->metric == THRESHOLD_COUNTER) {
+    } else if (kind == VALUE_SMALL || threshold->metric == THRESHOLD_GAUGE ||
+               threshold->metric == THRESHOLD_COUNTER) {
         snprintf(out, size, "%.7g", value);
     } else {
         snprintf(out, size, "%.3g", value);

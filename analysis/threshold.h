@@ -14,21 +14,36 @@
  *     failures       rate (of runs that fail)   %            yes, exact
  *     goodput        rate, value (per second)   rates        yes
  *     amplification  value                      numbers      yes
- *     gauge          avg min max last           numbers      avg, last
+ *     gauge          avg min max med p(N) last  numbers      avg, med, p(N), last
  *     counter        count rate (per second)    numbers      yes
+ *     unavailability value                      1.5e-6       yes
+ *     downtime       value (in a year)          315.6fs      yes
+ *     user-uptime    rate min                   %            rate
+ *     mcr            rate min                   %            rate
+ *     harvest        rate min                   %            rate
+ *     yield          rate min                   %            rate
+ *     gray           rate min max               %            rate
  *
- * Each run gives one number of a gauge or counter of a model (analysis/gauges.h); min and max are
- * the extreme ones of all runs, the others their mean.
+ * Each run gives one number of a gauge or counter of a model (analysis/gauges.h), or of what its
+ * clients saw: uptime of users and MCR of windows (analysis/user_view.h), harvest (mean share of
+ * the data in an answer, which models show as the gauge `harvest` in permille) and yield
+ * (operations that are OK, of those offered; Fox and Brewer, HotOS 1999), and the share of time in
+ * which a detector says up and the clients' windows are down (analysis/gray.h). Min and max are the
+ * extreme ones of all runs, the others their mean. Unavailability and downtime are estimates of
+ * a fleet (analysis/estimate.h), from all seeds of a cell together; == and != compare as many
+ * digits as are written. An estimate without a hit has only an upper bound, and is judged by it.
  *
  * Operators: < <= > >= == !=. A run that never recovered counts as an infinite recovery; one
  * without a fault not at all. */
 #ifndef SQUALL_ANALYSIS_THRESHOLD_H
 #define SQUALL_ANALYSIS_THRESHOLD_H
 
+#include "analysis/estimate.h"
 #include "analysis/result.h"
 #include "analysis/results.h"
 #include "analysis/statistics.h"
 #include "sim/base/err.h"
+#include "sim/spec.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -44,6 +59,13 @@ enum threshold_metric {
     THRESHOLD_AMPLIFICATION,
     THRESHOLD_GAUGE,
     THRESHOLD_COUNTER,
+    THRESHOLD_UNAVAILABILITY,
+    THRESHOLD_DOWNTIME,
+    THRESHOLD_USER_UPTIME,
+    THRESHOLD_MCR,
+    THRESHOLD_HARVEST,
+    THRESHOLD_YIELD,
+    THRESHOLD_GRAY,
     THRESHOLD_METRIC_COUNT
 };
 extern const char *const threshold_metrics[]; /* names, NULL-terminated */
@@ -74,7 +96,9 @@ struct threshold {
     enum threshold_aggregation aggregation;
     uint32_t percentile_milli; /* p(99.9): 99900 */
     enum threshold_operator operator;
-    double value;      /* ns; shares of one; per second; plain */
+    double value;      /* ns; shares of one; per second; plain; seconds in a year */
+    uint32_t digits;   /* significant ones written, of unavailability and downtime, ... */
+    double unit;       /* ... in this unit: 3600 of "52.60h" */
     double confidence; /* 0.95; 0: the estimate is judged */
 };
 
@@ -95,9 +119,11 @@ struct threshold_run {
 };
 struct threshold_data {
     struct vec runs;   /* struct threshold_run */
-    struct vec values; /* double: of the gauge or counter that is asked about, one for each run that
-                          showed it */
+    struct vec values; /* double: of the metric that is asked about, one for each run that has it */
     struct histogram latency;
+    bool has_estimate;
+    struct estimate_sums estimate; /* of the service that is asked about */
+    double unit;                   /* what it is divided by: 1, or what theory says */
 };
 void threshold_data_init(struct threshold_data *data);
 void threshold_data_release(struct threshold_data *data);
@@ -113,9 +139,21 @@ bool threshold_data_load(struct threshold_data *data, struct results *results, i
  * metric as written. Cut to fit. */
 void threshold_metric_name(const struct threshold *threshold, const char *text, char *out,
                            size_t size);
+/* The name of the run's metric that holds the MCR of windows of this length: "mcr_1m". */
+void threshold_mcr_name(int64_t window_ns, char *out, size_t size);
+/* The name of the run's metric that a threshold of the scenario is judged by; false for one that is
+ * judged by the runs themselves. */
+bool threshold_metric_of(const struct threshold *threshold, const struct spec_threshold *asked,
+                         char *out, size_t size);
 /* Replaces `values` by that metric of the runs of a cell. */
 bool threshold_data_load_values(struct threshold_data *data, struct results *results,
                                 int64_t cell_id, const char *name, struct err *err);
+
+/* Replaces the estimate by that of the cell which the tags name. *is_asked false: the tags are not
+ * about this cell (another number of machines, another method). */
+bool threshold_data_load_estimate(struct threshold_data *data, struct results *results,
+                                  int64_t cell_id, const struct spec_estimate_tags *tags,
+                                  bool *is_asked, struct err *err);
 
 enum threshold_verdict {
     THRESHOLD_HELD,

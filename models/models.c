@@ -22,5 +22,6 @@ const struct sq_model *const models_builtin[] = {
     &model_scatter,
     &model_pool,
     &model_balancer,
+    &model_quorum,
     NULL,
 };

@@ -24,6 +24,7 @@ extern const struct sq_model model_look_aside;
 extern const struct sq_model model_scatter;
 extern const struct sq_model model_pool;
 extern const struct sq_model model_balancer;
+extern const struct sq_model model_quorum;
 #ifdef HAVE_RAFT /* libraft was found when squall was built */
 extern const struct sq_model model_raft;
 extern const struct sq_model model_raft_sqlite;

@@ -364,8 +364,7 @@ static bool load_head(struct loading *loading, struct err *err)
         !results_query_integer(data->results,
                                "SELECT count(DISTINCT run_id) FROM v_nondeterministic", 0,
                                &data->nondeterministic, err) ||
-        !load_has_arms(data, err) ||
-        !results_digest(data->results, data->digest, err)) {
+        !load_has_arms(data, err) || !results_digest(data->results, data->digest, err)) {
         return false;
     }
     data->others = all - (int64_t)loading->places.count;

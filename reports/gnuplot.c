@@ -144,6 +144,15 @@ void csv_number(struct text *csv, double value)
     }
 }
 
+void csv_scientific(struct text *csv, double value)
+{
+    if (isfinite(value)) {
+        text_printf(csv, "%.9e", value);
+    } else {
+        text_add(csv, "NaN");
+    }
+}
+
 /* -------------------------------------------------------------------------------------- figures */
 
 static const char style_text[] =

@@ -68,6 +68,8 @@ void gnuplot_clean(struct text *out, const char *string, size_t bytes_max);
 void csv_field(struct text *csv, const char *string);
 /* Adds a number; NaN for what is not finite. */
 void csv_number(struct text *csv, double value);
+/* The same as 1.234567890e-20: for what spans many decades. */
+void csv_scientific(struct text *csv, double value);
 
 /* Writes a whole file, through a temporary name: a reader sees the old one or the new one. */
 bool report_file_write(const char *folder, const char *name, const void *data, size_t size,

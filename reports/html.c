@@ -15,6 +15,7 @@
 
 #define CELLS_SHOWN   200
 #define FAILING_SHOWN "50"
+#define FLEET_SHOWN   400
 
 struct page {
     struct text text;
@@ -46,7 +47,8 @@ static const char style[] =
     "Mono',monospace}code.run{white-space:nowrap;user-select:all}\n"
     "pre{overflow-x:auto;background:#f5f5f5;padding:.7rem}\n"
     "figure{margin:1rem 0}figure "
-    "div{overflow-x:auto}img{max-width:100%;min-width:36rem;height:auto;border:1px solid #ddd}\n"
+    "div{overflow-x:auto}img{max-width:100%;min-width:36rem;height:auto;border:1px solid "
+    "#ddd;box-sizing:border-box}\n"
     "figcaption{font-size:.9rem;color:#333;max-width:60rem}\n"
     ".pairs{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,34rem),1fr));gap:"
     "1rem}\n"
@@ -406,7 +408,7 @@ static bool on_threshold(void *context, const struct results_row *row)
     return true;
 }
 
-static bool add_checks(struct page *page, struct err *err)
+static bool add_judged(struct page *page, struct err *err)
 {
     static const char checks[] =
         "SELECT k.name, sum(k.runs), sum(k.comparisons), sum(k.violated), sum(k.known), "
@@ -421,11 +423,6 @@ static bool add_checks(struct page *page, struct err *err)
     static const char probes[] = "SELECT name, sum(hits), count(*), coalesce(min(first_seed), '') "
                                  "FROM probe WHERE cell_id IN %s"
                                  " GROUP BY name ORDER BY sum(hits) > 0, name";
-    static const char thresholds[] = "SELECT t.expr, c.label, CASE WHEN t.observed IS NULL THEN "
-                                     "'nothing seen' ELSE printf('%.6g', t.observed) END,"
-                                     " t.ok FROM threshold t JOIN cell c ON c.cell_id = t.cell_id "
-                                     "WHERE t.cell_id IN %s ORDER BY t.ok, t.expr, c.label";
-    int64_t count = 0;
     text_add(&page->text, "<h2 id=\"checks\">Checks</h2>\n");
     table_begin(page, "|check|#runs judged|#comparisons|#violated|#known defect|#undecided|where "
                       "violated (runs)");
@@ -436,12 +433,26 @@ static bool add_checks(struct page *page, struct err *err)
     text_add(&page->text,
              "<p>Rare events that the runs should reach at least <em>sometimes</em>:</p>\n");
     table_begin(page, "|probe|#runs that reached it|#cells|first seed");
-    if (!ask(page, probes, on_probe, err) ||
+    if (!ask(page, probes, on_probe, err)) {
+        return false;
+    }
+    table_end(page, 5, "No probe was recorded.");
+    return true;
+}
+
+/* `has_runs`: something was run that checks can judge. */
+static bool add_checks(struct page *page, bool has_runs, struct err *err)
+{
+    static const char thresholds[] = "SELECT t.expr, c.label, CASE WHEN t.observed IS NULL THEN "
+                                     "'nothing seen' ELSE printf('%.6g', t.observed) END,"
+                                     " t.ok FROM threshold t JOIN cell c ON c.cell_id = t.cell_id "
+                                     "WHERE t.cell_id IN %s ORDER BY t.ok, t.expr, c.label";
+    int64_t count = 0;
+    if ((has_runs && !add_judged(page, err)) ||
         !results_query_integer(page->data->results, "SELECT count(*) FROM threshold", 0, &count,
                                err)) {
         return false;
     }
-    table_end(page, 5, "No probe was recorded.");
     if (count > 0) {
         text_add(&page->text, "<h2 id=\"thresholds\">Thresholds</h2>\n");
         table_begin(page, "|threshold|cell|#observed");
@@ -835,6 +846,173 @@ static bool add_metastability(struct page *page, struct err *err)
     return true;
 }
 
+/* ----------------------------------------------------------------------------- estimated fleets */
+
+static const char dash[] = "\xe2\x80\x93";
+
+static void field_digits(struct page *page, int digits, double value)
+{
+    field(page, "n", isnan(value) ? dash : arena_printf(&page->data->arena, "%.*g", digits, value));
+}
+
+/* A duration, or how long within a year. */
+static void field_time(struct page *page, double seconds)
+{
+    field(page, "n", isfinite(seconds) ? fleet_downtime(page->data, seconds) : dash);
+}
+
+static void field_mttf(struct page *page, double hours)
+{
+    struct arena *arena = &page->data->arena;
+    const double years = hours * 3600 / downtime_s_per_year(1);
+    field(page, "n",
+          !isfinite(hours) ? dash
+          : years < 1      ? arena_printf(arena, "%.6g h", hours)
+                           : arena_printf(arena, "%.4g years", years));
+}
+
+static void add_estimate(struct page *page, const struct fleet_point *point)
+{
+    const struct estimate *estimate = &point->estimate;
+    const bool is_exact = point->method < ESTIMATE_CRUDE;
+    const double value = estimate->is_bound ? estimate->interval.high : estimate->unavailability;
+    const char *sign = estimate->is_bound ? "\xe2\x89\xa4 " : "";
+    struct arena *arena = &page->data->arena;
+    row_begin(page);
+    field(page, "name", point->cell->title);
+    field(page, "name", point->service);
+    field(page, "name", fleet_method_title(point->method));
+    field(page, "n", arena_printf(arena, "%s%.*g", sign, is_exact ? 7 : 4, value));
+    field(page, point->is_reached ? "n" : "no n",
+          is_exact || estimate->is_bound
+              ? dash
+              : arena_printf(arena, "%.4g \xe2\x80\xa6 %.4g (\xc2\xb1%.2g%%)",
+                             estimate->interval.low, estimate->interval.high,
+                             100 * estimate->half_width));
+    field(
+        page, "n",
+        arena_printf(arena, "%s%s", sign, fleet_downtime(page->data, downtime_s_per_year(value))));
+    field(
+        page, "n",
+        arena_printf(arena, "%s%.2f", estimate->is_bound ? "\xe2\x89\xa5 " : "", nines_of(value)));
+    field_digits(page, 4, estimate->outages_per_h * 8766);
+    field_time(page, estimate->outage_h * 3600);
+    field_mttf(page, estimate->mttf_h);
+    if (is_exact) {
+        for (uint32_t i = 0; i < 5; i++) {
+            field(page, "n", dash);
+        }
+    } else {
+        number(page, (int64_t)estimate->hits);
+        number(page, llround(estimate->effective));
+        field(page, "n", arena_printf(arena, "%.2g%%", 100 * estimate->weight_share));
+        number(page, (int64_t)estimate->events);
+        field_digits(page, 4, estimate->simulated_h);
+    }
+    field(page, "name", is_exact ? dash : estimate->interval_method);
+    row_end(page);
+}
+
+static void add_theory(struct page *page, const struct fleet_point *point)
+{
+    const struct results_fleet_service *theory = &point->theory;
+    enum estimate_method method = ESTIMATE_EXACT;
+    row_begin(page);
+    field(page, "name", point->cell->title);
+    field(page, "name", point->service);
+    number(page, theory->machines);
+    number(page, theory->needed);
+    field(page, "name",
+          estimate_method_find(theory->theory, &method) ? fleet_method_title(method) : dash);
+    field_digits(page, 7, theory->unavailability);
+    field_time(page, downtime_s_per_year(theory->unavailability));
+    field(page, "n", arena_printf(&page->data->arena, "%.2f", nines_of(theory->unavailability)));
+    field_digits(page, 5, theory->outages_per_h * 8766);
+    field_time(page, theory->unavailability / theory->outages_per_h * 3600);
+    field_mttf(page, theory->mttf_h);
+    const double chances[] = {theory->month, theory->year, theory->decade};
+    for (uint32_t i = 0; i < ARRAY_COUNT(chances); i++) {
+        field_digits(page, 4, chances[i]);
+    }
+    row_end(page);
+}
+
+/* Is this the first point of its service at its place? Cells may differ in their estimator alone.
+ */
+static bool is_first_of_kind(const struct report_fleet *fleet, uint32_t index)
+{
+    const struct fleet_point *point = &fleet->points[index];
+    for (uint32_t i = 0; i < index; i++) {
+        const struct fleet_point *other = &fleet->points[i];
+        if (other->series == point->series && other->column == point->column) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void add_fleet_tables(struct page *page)
+{
+    const struct report_fleet *fleet = &page->context->fleet;
+    table_begin(page, "cell|service|method|#unavailability|#interval|#downtime a "
+                      "year|#nines|#outages a year|#mean outage|#MTTF|#hits|#effective "
+                      "sample|#largest weight|#events|#simulated hours|interval by");
+    for (uint32_t i = 0; i < fleet->point_count && page->rows < FLEET_SHOWN; i++) {
+        if (fleet->points[i].has_estimate && !isnan(fleet->points[i].estimate.unavailability)) {
+            add_estimate(page, &fleet->points[i]);
+        }
+    }
+    table_end(page, 16, "Nothing was estimated.");
+    text_add(
+        &page->text,
+        "<p>An interval in red is wider than the scenario asks for. A hit is a cycle, batch or "
+        "replication with an outage; the effective sample is (\xce\xa3w)\xc2\xb2/\xce\xa3w"
+        "\xc2\xb2 over their weights, and a weight above 5% of all says that the interval is "
+        "not to be believed. Without a hit there is only a bound.</p>\n<h3>What the exact "
+        "model says</h3>\n");
+    table_begin(page, "cell|service|#machines|#needed|model|#unavailability|#downtime a "
+                      "year|#nines|#outages a year|#mean outage|#MTTF from all up|#outage within a "
+                      "month|#a year|#a decade");
+    for (uint32_t i = 0; i < fleet->point_count && page->rows < FLEET_SHOWN; i++) {
+        if (isfinite(fleet->points[i].theory.unavailability) && is_first_of_kind(fleet, i)) {
+            add_theory(page, &fleet->points[i]);
+        }
+    }
+    table_end(page, 14,
+              "There is none for these cells: laws that are not exponential, or "
+              "maintenance.");
+    text_add(&page->text,
+             "<p>The last three columns: probability of at least one outage within that time, from "
+             "all machines up. A year has 365.25 days.</p>\n");
+}
+
+static bool is_of_fleet(const struct plot_figure *figure)
+{
+    return strncmp(figure->plot, "fleet", 5) == 0;
+}
+
+static void add_fleet(struct page *page)
+{
+    if (page->context->fleet.point_count == 0) {
+        return;
+    }
+    text_add(&page->text, "<h2 id=\"fleet\">Availability of the fleet</h2>\n");
+    bool is_paired = false;
+    for (uint32_t i = 0; i < page->context->figures.count; i++) {
+        const struct plot_figure *figure = vec_at(&page->context->figures, i);
+        bool is_large = strcmp(figure->name, "fleet-downtime") == 0;
+        if (is_of_fleet(figure) && !is_large && !is_paired) {
+            text_add(&page->text, "<div class=\"pairs\">\n");
+            is_paired = true;
+        }
+        if (is_of_fleet(figure)) {
+            add_figure(page, figure);
+        }
+    }
+    text_add(&page->text, is_paired ? "</div>\n" : "");
+    add_fleet_tables(page);
+}
+
 static bool is_of_experiment(const struct plot_figure *figure)
 {
     for (const struct plot *plot = plots; plot->name != NULL; plot++) {
@@ -872,7 +1050,7 @@ static void add_figures(struct page *page, bool of_runs)
     for (uint32_t i = 0; i < page->context->figures.count; i++) {
         const struct plot_figure *figure = vec_at(&page->context->figures, i);
         if ((strcmp(figure->plot, "timeline") == 0) != of_runs || is_of_verdicts(figure) ||
-            is_of_experiment(figure)) {
+            is_of_experiment(figure) || is_of_fleet(figure)) {
             continue;
         }
         if (!is_begun) {
@@ -1048,10 +1226,14 @@ bool html_write(struct plot_context *context, const struct html_options *options
     } else {
         add_outcome(&page);
     }
-    is_fine = is_fine && add_metastability(&page, err) && add_checks(&page, err);
-    add_cells(&page);
+    const bool has_runs = context->fleet.point_count == 0 || !context->fleet.is_alone;
+    add_fleet(&page);
+    is_fine = is_fine && add_metastability(&page, err) && add_checks(&page, has_runs, err);
+    if (has_runs) {
+        add_cells(&page);
+    }
     add_figures(&page, false);
-    is_fine = is_fine && add_failing(&page, err) && add_faults(&page, err);
+    is_fine = is_fine && add_failing(&page, err) && (!has_runs || add_faults(&page, err));
     add_figures(&page, true);
     text_add(&page.text, page.has_experiment ? "</details>\n" : "");
     add_foot(&page, options);

@@ -17,6 +17,7 @@
 
 #define KEY_LONG   36 /* bytes of a title that leave room for two columns */
 #define AXIS_LABEL 18 /* CSS pixels from the left edge */
+#define TIC_LABEL  16 /* bytes of the label of a tic */
 
 const struct plot plots[] = {
     {"map", "which triggers stick at which load, beside theory (squall map)", plot_map, true},
@@ -32,6 +33,15 @@ const struct plot plots[] = {
     {"cells", "the cells side by side: offered, answered, sent; same axes", plot_cells, false},
     {"availability", "unavailability against the number of replicas, with 95% intervals",
      plot_availability, false},
+    {"fleet",
+     "downtime of a fleet against its machines: log, linear, ratio to the exact model, price",
+     plot_fleet, false},
+    {"fleet-map", "nines of a fleet over two axes of the sweep", plot_fleet_map, false},
+    {"parts", "where the downtime comes from, term by term, a bar for each cell", plot_parts,
+     false},
+    {"users", "user-uptime of the worst window against its length, one line a cell", plot_users,
+     false},
+    {"gray", "what a detector said against what the clients saw, as time", plot_gray, false},
     {"latency", "latency at every percentile, one line a cell", plot_latency, false},
     {"timeline", "one run: faults, throughput and latency over time", plot_timeline, true},
     {"gauges", "one run: what its nodes showed of themselves (queues, bytes, hits) over time",
@@ -135,6 +145,25 @@ void plot_axis_label(struct figure *figure, const struct plot_panel *panel, cons
 {
     plot_label_add(figure, AXIS_LABEL, (panel->top + panel->bottom) / 2, 13, "center rotate by 90",
                    text);
+}
+
+void plot_tics_add(struct text *script, const char *axis, const char *const *labels,
+                   const double *positions, uint32_t count)
+{
+    text_printf(script, "set %stics (", axis);
+    for (uint32_t i = 0; i < count; i++) {
+        struct text format;
+        text_init(&format);
+        text_add(&format, "");
+        for (const char *at = labels[i]; *at != '\0' && at - labels[i] < TIC_LABEL; at++) {
+            text_add(&format, *at == '%' ? "%%" : (char[]){*at, '\0'});
+        }
+        text_add(script, i == 0 ? "" : ", ");
+        gnuplot_quote(script, text_of(&format), (size_t)4 * TIC_LABEL);
+        text_printf(script, " %.9g", positions[i]);
+        text_release(&format);
+    }
+    text_add(script, ") noenhanced\n");
 }
 
 double plot_ceiling(double maximum)

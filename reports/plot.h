@@ -7,6 +7,7 @@
 #define SQUALL_REPORTS_PLOT_H
 
 #include "reports/data.h"
+#include "reports/fleet.h"
 #include "reports/gnuplot.h"
 
 /* One picture as index.html shows it. */
@@ -22,6 +23,7 @@ struct plot_figure {
 
 struct plot_context {
     struct report_data *data;
+    struct report_fleet fleet;
     const char *folder;
     enum report_format format;
     bool has_gnuplot;
@@ -49,7 +51,12 @@ bool plot_compare(struct plot_context *context, struct err *err);
 bool plot_cells(struct plot_context *context, struct err *err);
 bool plot_timeline(struct plot_context *context, struct err *err);
 bool plot_availability(struct plot_context *context, struct err *err);
+bool plot_fleet(struct plot_context *context, struct err *err);
+bool plot_fleet_map(struct plot_context *context, struct err *err);
+bool plot_users(struct plot_context *context, struct err *err);
+bool plot_gray(struct plot_context *context, struct err *err);
 bool plot_latency(struct plot_context *context, struct err *err);
+bool plot_parts(struct plot_context *context, struct err *err);
 bool plot_gauges(struct plot_context *context, struct err *err);
 
 /* --------------------------------------------------------------------------------- for plot_*.c */
@@ -87,6 +94,9 @@ void plot_key_count(struct plot_key *key, const char *title);
 uint32_t plot_key_height(const struct plot_key *key);
 /* Adds "set key"; `left` as for panels. */
 void plot_key_add(struct figure *figure, const struct plot_key *key, uint32_t left);
+/* Adds "set Xtics (...)" with these labels, which gnuplot takes for formats, at these places. */
+void plot_tics_add(struct text *script, const char *axis, const char *const *labels,
+                   const double *positions, uint32_t count);
 /* A round upper end above `maximum` for an axis that begins at 0. */
 double plot_ceiling(double maximum);
 /* Adds a logarithmic y axis for milliseconds between these two, with decades written as durations

@@ -64,9 +64,11 @@ static void load(struct curves *curves, struct report_data *data)
     curves->points = arena_alloc_array(&data->arena, data->cell_count, sizeof(*curves->points));
     for (uint32_t i = 0; i < data->cell_count; i++) {
         const struct report_cell *cell = &data->cells[i];
+        if (cell->replicas < 1 || cell->replicas > 100 || cell->share.seeds == 0) {
+            continue; /* nothing was measured: a cell that was not run, or a fleet by itself */
+        }
         uint32_t series = series_of(curves, cell->series);
-        bool is_drawn = cell->replicas >= 1 && cell->replicas <= 100 && cell->share.seeds > 0;
-        if (is_drawn && series < SERIES_MAX) {
+        if (series < SERIES_MAX) {
             curves->points[curves->count++] = (struct point){.cell = cell, .series = series};
         }
     }
@@ -289,14 +291,16 @@ static bool add_all(struct figure *figure, struct report_data *data, struct curv
                 "noenhanced\n",
                 (double)(LEGEND - 10) / figure->width, 1 - 58.0 / figure->height);
     text_add(script, "plot ");
+    bool has_any = false;
     for (uint32_t i = 0; i < curves->series_count; i++) {
         uint32_t points = 0;
         uint32_t bounds = 0;
         if (!write_series(figure, curves, i, &points, &bounds, err)) {
             return false;
         }
-        text_add(script, i > 0 && points + bounds > 0 ? ", \\\n" : "");
         if (points + bounds > 0) {
+            text_add(script, has_any ? ", \\\n" : "");
+            has_any = true;
             add_series(figure, curves, i, points, bounds);
         }
     }

@@ -110,7 +110,8 @@ bool report_write(struct results *results, const struct report_options *options,
     vec_init(&context.notes, sizeof(const char *), NOTES_MAX);
     context.has_gnuplot = gnuplot_version(version, sizeof(version), &missing);
     struct html_options html = {options->title != NULL ? options->title : data.scenario, version};
-    bool is_fine = make_folders(options->folder, err) &&
+    bool is_fine = report_fleet_load(&context.fleet, &data, err) &&
+                   make_folders(options->folder, err) &&
                    write_plots(&context, options->plot, err) && html_write(&context, &html, err);
     if (is_fine && !context.has_gnuplot) {
         is_fine = err_set(err, ERR_SYSTEM,

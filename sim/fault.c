@@ -85,6 +85,7 @@ struct fault_set {
     uint32_t count;
     uint32_t next_id;
     bool is_healed;
+    uint64_t away; /* nodes that the injector has taken */
     size_t target_bytes;
     bool *has_struck; /* by fault of the scenario */
     struct fault_link *free_links;
@@ -372,7 +373,7 @@ static void power_off(struct node *node, bool is_wiped)
 /* Does an active fault hold the node down? */
 static bool is_held(const struct fault_set *set, sq_node node)
 {
-    bool is_held = false;
+    bool is_held = (set->away & bit(node)) != 0;
     for (uint32_t i = 0; i < set->count && !is_held; i++) {
         const struct fault_process *process = &set->processes[i];
         bool holds = process->fault->action == SPEC_ACTION_KILL || is_power(process->fault);
@@ -386,6 +387,57 @@ static void start_again(const struct fault_set *set, struct node *node)
     if (node->state == NODE_DOWN && !node->host->is_off && !is_held(set, node->index)) {
         node_boot(node);
     }
+}
+
+void fault_take_away(struct fault_set *set, uint64_t nodes)
+{
+    if (nodes == 0) {
+        return;
+    }
+    nodes = whole_hosts(set->world, nodes);
+    set->away |= nodes;
+    uint64_t lit = 0; /* those that had power */
+    for (sq_node i = 0; i < set->world->node_count; i++) {
+        lit |= set->world->nodes[i].host->is_off ? 0 : bit(i);
+    }
+    for (sq_node i = 0; i < set->world->node_count; i++) {
+        if ((nodes & lit & bit(i)) != 0) {
+            power_off(&set->world->nodes[i], false);
+        }
+    }
+    world_trace(set->world, TRACE_FAULT, TRACE_NOBODY, nodes, 0);
+}
+
+/* Does an active fault keep the node's host without power? */
+static bool is_dark(const struct fault_set *set, sq_node node)
+{
+    bool is_dark = (set->away & bit(node)) != 0;
+    for (uint32_t i = 0; i < set->count && !is_dark; i++) {
+        const struct fault_process *process = &set->processes[i];
+        is_dark =
+            process->is_active && is_power(process->fault) && (process->struck & bit(node)) != 0;
+    }
+    return is_dark;
+}
+
+void fault_give_back(struct fault_set *set, uint64_t nodes)
+{
+    if (nodes == 0) {
+        return;
+    }
+    nodes = whole_hosts(set->world, nodes);
+    set->away &= ~nodes;
+    for (sq_node i = 0; i < set->world->node_count; i++) {
+        struct node *node = &set->world->nodes[i];
+        if ((nodes & bit(i)) != 0 && node->host->is_off && !is_dark(set, i)) {
+            node->host->is_off = false;
+            clock_restart(&node->clock, world_now(set->world));
+        }
+        if ((nodes & bit(i)) != 0) {
+            start_again(set, node);
+        }
+    }
+    world_trace(set->world, TRACE_FAULT, TRACE_NOBODY, nodes, 1);
 }
 
 /* Does an active pause hold the process that runs on the node? */
@@ -468,6 +520,9 @@ static void node_revert(struct fault_process *process, struct node *node)
     switch (fault->action) {
     case SPEC_ACTION_POWER_LOSS:
     case SPEC_ACTION_WIPE:
+        if ((process->set->away & bit(node->index)) != 0) {
+            break;
+        }
         node->host->is_off = false;
         clock_restart(&node->clock, world_now(node->world));
         start_again(process->set, node);
@@ -976,6 +1031,7 @@ void fault_heal(struct fault_set *set)
         }
     }
     heal_kind(set, false); /* first, for nodes that start need their disks and the network */
+    fault_give_back(set, set->away);
     heal_kind(set, true);
     for (sq_node i = 0; i < set->world->node_count; i++) {
         start_again(set, &set->world->nodes[i]); /* such as gave up by themselves */

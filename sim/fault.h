@@ -16,6 +16,10 @@ struct fault_set *fault_new(struct world *world);
 void fault_start(struct fault_set *set);
 /* Number of the next thing that strikes: dense from 0 in order of start. */
 uint32_t fault_next_id(struct fault_set *set);
+/* The hosts of these nodes lose their power, until they are given back; whatever faults do. */
+void fault_take_away(struct fault_set *set, uint64_t nodes);
+/* They boot, unless a fault holds them down. */
+void fault_give_back(struct fault_set *set, uint64_t nodes);
 /* Ends what is active, starts every node that is down for whatever reason, and strikes no more:
  * before the audit. */
 void fault_heal(struct fault_set *set);

@@ -69,6 +69,7 @@ uint64_t history_invoke(struct history *history, const struct sq_operation *mode
         .id = id,
         .load = model->load,
         .process = model->process,
+        .user = model->user,
         .kind = model->kind,
         .key = model->key,
         .argument = model->argument,

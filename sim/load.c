@@ -39,6 +39,10 @@
  * above i. One that is to stop ends its operation, and rests when it would start the next; a ramp
  * has changed by a user when the straight line has reached the next whole number.
  *
+ * Pairs (update-then-read). A user alternates between an update of a key and a read of the same
+ * one, a think time apart. It draws as it would otherwise, and the draws for the read are passed
+ * over.
+ *
  * Not here: workloads other than reads and updates of single keys; sessions that outlive a
  * time-out. */
 #include "sim/load.h"
@@ -90,6 +94,8 @@ struct source {
     struct rng think;
     struct rng shed;
     bool is_resting; /* a user who is one too many */
+    bool is_reading; /* update-then-read: the next operation reads `key` */
+    uint64_t key;
 };
 
 struct identity {
@@ -440,6 +446,16 @@ static void fill_padding(unsigned char *padding, uint32_t size, uint64_t value)
     }
 }
 
+/* Whose operation it is. */
+static uint32_t user_of(const struct load *load, uint32_t source)
+{
+    const uint32_t count = load->spec->client.count;
+    if (is_closed(load)) {
+        return source;
+    }
+    return count > 0 ? (uint32_t)((load->operation_count - 1) % count) : 0;
+}
+
 /* The operation that the source wants next, without its process. */
 static struct sq_operation draw_operation(struct load *load, uint32_t source_index)
 {
@@ -447,10 +463,17 @@ static struct sq_operation draw_operation(struct load *load, uint32_t source_ind
     uint64_t key = load->law.count > 0 ? zipf_sample(&load->law, &source->keys)
                                        : rng_below(&source->keys, load->spec->record_count);
     bool is_update = rng_chance(&source->kinds, load->spec->update_proportion);
+    if (load->spec->is_paired) {
+        is_update = !source->is_reading;
+        key = source->is_reading ? source->key : key;
+        source->key = key;
+        source->is_reading = is_update;
+    }
     load->operation_count++;
     ASSERT(load->operation_count >> ORDINAL_BITS == 0);
     return (struct sq_operation){
         .load = load->index,
+        .user = user_of(load, source_index),
         .kind = is_update ? SQ_KV_UPDATE : SQ_KV_READ,
         .key = key,
         .argument = is_update ? (uint64_t)load->index << ORDINAL_BITS | load->operation_count : 0,

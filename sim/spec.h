@@ -239,8 +239,9 @@ struct spec_load {
     uint32_t record_count;      /* keys */
     uint32_t zipf_theta_milli;  /* 0 = uniform */
     uint64_t update_proportion; /* the rest are reads */
-    uint32_t value_bytes;       /* padding of an update */
-    bool is_trigger;            /* of the four arms: the control arm does without it */
+    bool is_paired; /* closed loop: each user updates a key and then reads it, again and again */
+    uint32_t value_bytes; /* padding of an update */
+    bool is_trigger;      /* of the four arms: the control arm does without it */
     struct spec_client client;
 };
 
@@ -407,6 +408,15 @@ struct spec_gauge {
     int64_t until_ns; /* INT64_MAX: the end of the run */
 };
 
+/* What a threshold on an estimate of the fleet looks at. */
+struct spec_estimate_tags {
+    const char *service; /* NULL: it is no such threshold */
+    const char *cell;    /* only cells whose label has this text; NULL: any */
+    const char *method;  /* only cells that were estimated so; NULL: any */
+    uint32_t machines;   /* only cells with so many; 0: any */
+    bool is_ratio;       /* not the value, but its ratio to that of the exact model */
+};
+
 /* Verdicts of the four arms that an expectation can be about; what is undecided never is. */
 enum spec_verdict {
     SPEC_VERDICT_STABLE,
@@ -428,7 +438,9 @@ struct spec_threshold {
     const char *metric;      /* "latency", "availability", "goodput", "gauge", "counter", ... */
     const char *text;        /* as written: "gauge{name:bolt.bytes-per-commit,from:30s}" */
     struct spec_gauge gauge; /* of gauge and counter */
-    const char *expression;  /* "p(99) < 250ms" as written */
+    int64_t window_ns;       /* of mcr; else 0 */
+    struct spec_estimate_tags estimate; /* of unavailability and downtime */
+    const char *expression;             /* "p(99) < 250ms" as written */
     struct spec_place place;
     const char *cell;  /* "rate=9/s", of the tag {cell:rate=9/s}: only of cells whose label contains
                           it; NULL: of all */
@@ -466,10 +478,84 @@ struct spec_relief {
     uint64_t shed_to;    /* out of 2^32 */
 };
 
+/* The fleet: machines that fail and are repaired, whatever runs on them. It decides when machines
+ * are there; which service is up then is a question of its own. */
+enum spec_estimator {
+    SPEC_ESTIMATOR_AUTO, /* exact when it can be, else is, else restart */
+    SPEC_ESTIMATOR_EXACT,
+    SPEC_ESTIMATOR_CRUDE,
+    SPEC_ESTIMATOR_IS, /* importance sampling: balanced failure biasing on the jump chain */
+    SPEC_ESTIMATOR_RESTART,
+    SPEC_ESTIMATOR_DECOMPOSE, /* with the real code, in episodes around each transition */
+};
+
+/* Up while at least `needed` machines are available, and, with a fail-over time, a leader is known.
+ */
+struct spec_service {
+    const char *name;
+    uint32_t needed;     /* 1 .. machines */
+    int64_t failover_ns; /* mean time until the next leader is known, exponential; 0: no leader */
+    struct spec_place place;
+};
+
+/* Episodes of the real code around the transitions of the fleet, and the long run that checks
+ * what is made of them. The machines are the nodes of the first group. */
+struct spec_episodes {
+    int64_t settle_ns;   /* from the losses that come before to the earliest transition */
+    int64_t phase_ns;    /* the transition comes uniformly within so long after that; 0: at once */
+    int64_t window_ns;   /* it is watched for so long */
+    uint32_t pilot;      /* episodes of each class that decide how many it gets; >= 2 */
+    uint32_t count;      /* episodes of a seed, over all classes; each class gets at least two */
+    int64_t validate_ns; /* length of the run with accelerated faults; 0: none */
+    int64_t validate_life_ns;   /* mean life of a machine in it, ... */
+    int64_t validate_repair_ns; /* ... and mean repair; all laws are scaled alike */
+};
+
+struct spec_fleet {
+    bool is_asked;     /* the scenario says how machines fail; the rest is meaningless otherwise */
+    uint32_t machines; /* 1 .. 64; machine i is node i of the first group */
+    struct dist life;  /* of a machine, from the end of its repair */
+    struct dist repair;
+    uint32_t crews;         /* that repair, groups first; 0: one for each machine and group */
+    uint64_t shock_share;   /* of the failures of a machine, those that come to all machines that
+                               are up at once (Marshall-Olkin; beta factor), out of 2^32 */
+    uint64_t correlation;   /* rho of a beta-binomial number of machines that are down, out of
+                               2^32: a still picture without dynamics */
+    const char *group_name; /* "rack"; NULL: no groups */
+    uint32_t group_count;   /* machines are dealt out to them in turn */
+    struct dist group_life; /* a group that is down takes its machines away, as they are */
+    struct dist group_repair;
+    int64_t maintenance_every_ns; /* every machine in turn is taken away for maintenance_ns, and no
+                                     two at once; 0: never */
+    int64_t maintenance_ns;
+    struct spec_service *services;
+    uint32_t service_count; /* >= 1 */
+    enum spec_estimator estimator;
+    int64_t half_width_millionths; /* of the interval, relative to the estimate */
+    int64_t confidence_millionths;
+    bool is_sequential; /* stop asking for seeds when all services are as precise as that */
+    uint32_t runs_min;  /* but not before so many */
+    struct spec_episodes episodes; /* of the estimator decompose */
+    struct spec_place place;
+};
+
+/* What watches the system beside its clients: a load of its own (heartbeats, health checks), whose
+ * operations are then not measured, or what a model says of its own checks. */
+struct spec_detector {
+    bool is_asked;
+    uint32_t load;     /* UINT32_MAX: a gauge */
+    uint32_t failures; /* operations of the load in a row that make it say "down" */
+    const char *gauge; /* says "down" while its latest value is below gauge_min */
+    uint64_t gauge_min;
+};
+
 struct spec_availability {
     int64_t window_ns;
     uint64_t success_min; /* share of operations that succeed, out of 2^32 */
     int64_t p99_max_ns;   /* INT64_MAX = not asked */
+    int64_t idle_ns;      /* a user who asks nothing for so long is not there; 0: the 99th
+                             percentile of the pauses of the run */
+    struct spec_detector detector;
 };
 
 struct run_spec {
@@ -518,8 +604,13 @@ struct run_spec {
     struct spec_threshold *thresholds;
     uint32_t threshold_count;
     struct spec_availability availability;
+    struct spec_fleet fleet;
     struct spec_metastability metastability;
     struct spec_relief relief;
+    /* The machines of the first group fail and come back as this fleet does, from the end of the
+     * warm-up on; NULL: they do not. Scenarios cannot ask for it: it is how the run that checks a
+     * decomposition is derived. */
+    const struct spec_fleet *injected;
 };
 
 /* What the roof knows and the input layer asks about: models and names of checks. */

@@ -16,6 +16,7 @@
 #include "sim/base/base.h"
 #include "sim/base/units.h"
 #include "sim/fault.h"
+#include "sim/injector.h"
 #include "sim/load.h"
 #include "sim/net.h"
 #include "sim/node.h"
@@ -147,6 +148,7 @@ void world_reset(struct world *world, const struct run_spec *spec, uint64_t seed
     }
     fault_start(world->faults);
     surge_start(world);
+    injector_start(world);
 }
 
 static void begin_audit(struct world *world)

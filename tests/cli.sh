@@ -295,6 +295,11 @@ expect 0 'hidden capacity +145.4' 'falls behind above +62.8' -- squall predict -
 expect 0 'falls behind +never' -- squall predict --law gc heap=170 service=690us pause=380ms workers=100 load=140/s
 expect 0 'falls behind +always' -- squall predict --law gc heap=170 service=690us pause=380ms workers=100 load=900/s
 expect 0 'longest wait +2.89[0-9]*s' 'hidden capacity +303' -- squall predict --law refill keys=5000 database=100/s load=300/s timeout=3s
+expect 0 '9\.850600e-06' '5\.181 min' '34544\.4 h' '0\.02088413 a month' -- squall predict --law fleet machines=5 needed=3 life=99h repair=1h
+expect 0 'unavailability +5\.994483e-05' -- squall predict --law fleet machines=5 needed=3 life=99h repair=1h crews=1
+expect 2 'no more needed than there are' -- squall predict --law fleet machines=5 needed=6 life=99h repair=1h
+expect 0 'random in a window +19\.09%' 'copyset replication +0\.7814%' -- squall predict --law copysets nodes=5000 trials=1000
+expect 2 'at least as many as replicas' -- squall predict --law copysets nodes=100
 expect 0 '27051' -- squall predict --law offered load=10100/s capacity=10000/s attempts=10
 expect 0 'no load is answered in time' -- squall predict --capacity 10/s --servers 30 --timeout 1s --service constant
 expect 2 "unknown law 'bath'; there are batch, " -- squall predict --law bath
@@ -767,6 +772,117 @@ expect 0 'unstable without a trigger' -- squall recovery clock.yaml --load 320/s
 expect 2 'has no .metastability. block' -- squall recovery tiny.yaml
 expect 2 'at most 6 sizes' -- squall recovery clock.yaml --load 60/s --trigger 1s..7s/7
 expect 2 "'load.web.rate' is the axis --load already" -- squall recovery clock.yaml --trigger load.web.rate=1/s
+
+# ---------------------------------------------------------------------------------- estimates of a fleet
+cat >fleet.yaml <<'EOF'
+squall: 1
+name: fleet
+description: three machines that fail
+system: {model: server, nodes: 3}
+availability:
+  life: {mean: 99h}
+  repair: {mean: 1h}
+  services: [{name: any-copy, needed: any}, {name: writes, needed: majority, failover: 10s}]
+  estimator: is
+seeds: 1..40
+EOF
+expect 0 'any-copy +1e-06 +exact +31.56 s +exact +0.0263 +40$' 'writes +0.0003269 +exact +2.865 h +exact' '!CELLS' '!CHECKS' '^PASS' -- \
+    squall run fleet.yaml --set availability.estimator=exact --out f-exact
+expect 0 'writes +0.00032[67][0-9]* +0.000326[0-9]* .. 0.0003[0-9]+ +2.8[0-9]+ h +is .* 40  [0-9]+ hits' '!longest outage' '!wider' -- \
+    squall run fleet.yaml --out f-is
+expect 0 'any-copy .* 10  [0-9]+ hits' '!NONDETERMINISM' '^PASS' -- squall run fleet.yaml --quick --recheck 100% --out f-quick
+expect 0 'any-copy +none seen +<= [0-9.e-]+ +<= [0-9.]+ (s|min|h) +crude +- +1$' 'no outage was seen: only the bound' '!fs' -- \
+    squall run fleet.yaml --set system.nodes=8 --set availability.estimator=crude --seed 1 --out f-bound
+# The longest outage of a splitting comes with the path of its trajectory, which can be replayed from nothing.
+expect 0 'longest outage [0-9.]+ h: squall replay fleet.yaml' -- \
+    squall run fleet.yaml --set availability.estimator=restart --seed 1..3 --out f-restart
+for name in any-copy writes; do
+    line=$(sed -n "s/^ *longest outage .* h: \\(squall replay .* --service $name\\)\$/\\1/p" "$log" | head -n 1)
+    cp "$log" split.log
+    expect 0 'machine [0-2] fails' 'of 3 there  DOWN' 'longest outage' 'digest is the stored one' -- sh -c "$line"
+    expect 4 'NONDETERMINISM: the expected digest is 0123456789abcdef' -- sh -c "$line --expect-hash 0123456789abcdef"
+    cp split.log "$log"
+done
+expect 0 'digest [0-9a-f]{16}, [0-9]+ events, until' -- \
+    squall replay fleet.yaml --set availability.estimator=restart --seed 0x2a/3 --trace text
+expect 2 'is no path of a trajectory' -- squall replay fleet.yaml --seed 42/x
+expect 2 'branch 99999, number 2 of the path, is never made' -- squall replay fleet.yaml --seed 42/3/99999
+expect 2 "no service 'reads'" -- squall replay fleet.yaml --seed 42/3 --service reads
+expect 2 'has no fleet' -- squall replay tiny.yaml --seed 42/3
+expect 0 'writes: unavailability 0.000[0-9]+' 'digest is the stored one' -- squall replay fleet.yaml --seed 3 --out f-is
+for estimator in crude is restart; do
+    expect 0 'same 1 records' '8 seeds with -j1 and -j4 +same results' '^deterministic: nothing leaked' -- \
+        squall doctor fleet.yaml --seed 3 --set availability.estimator=$estimator
+done
+# Campaigns that stop when the estimate is precise enough stop at the same seed with any number of workers, and when
+# they were interrupted; two cells are compared seed by seed.
+cat >crews.yaml <<'EOF'
+squall: 1
+name: crews
+description: one repair crew and two
+system: {model: server, nodes: 3}
+availability:
+  life: {mean: 99h}
+  repair: {mean: 1h}
+  services: [{name: writes}]
+  estimator: restart
+  precision: {halfWidth: 4%, minRuns: 5}
+seeds: 1..400
+sweep: {availability.crews: [1, 2]}
+EOF
+expect 0 'crews=1 +writes .* (6|8|12|18|26|39|58|87|130)  [0-9]+ hits' 'for that it is 14 % wider' '[0-9]+ runs were not needed' \
+    'DIFFERENCE +crews=1 less crews=2' 'writes +[0-9.]+ (h|min|s) a year \+- .*paired t' '!interrupted' -- \
+    squall run crews.yaml -j1 --out p1
+precise_digest=$(digest_of "$log")
+expect 0 "$precise_digest" -- squall run crews.yaml -j4 --out p4
+expect 3 'runs were not started \(time budget\)' -- squall run crews.yaml -j2 --time-budget 0s --out p2
+expect 0 '!were not needed' -- squall run crews.yaml -j2 --seed 1..3 --out p2
+expect 0 "$precise_digest" '[0-9]+ runs were not needed' -- squall run crews.yaml -j2 --out p2
+expect 0 "$precise_digest" 'of the runs were done before' '[0-9]+ runs were not needed' -- squall run crews.yaml -j3 --out p2
+expect 0 'writes +0.000298 +exact .* 1$' '399 runs were not needed' -- \
+    squall run crews.yaml --set availability.crews=unlimited --set availability.estimator=exact --out p-exact
+expect 2 'minRuns' -- squall check crews.yaml --set availability.precision.minRuns=1
+
+# ---------------------------------------------------------------------------------------------- decomposition
+cat >parts.yaml <<'EOF'
+squall: 1
+name: parts
+time: {warmup: 1s, limit: 3s}
+system: {model: sqlite-single, nodes: 1}
+load: {steady: {rate: 20/s, workload: {recordCount: 10, readProportion: 100%, updateProportion: 0%}}}
+client: {deadline: 300ms, timeout: 100ms, retry: {maxAttempts: 3, backoff: fixed, initialBackoff: 20ms}}
+availability:
+  life: {mean: 99h, distribution: exponential}
+  repair: {mean: 1h, distribution: exponential}
+  services: [{name: store, needed: any}]
+  estimator: decompose
+  episodes: {settle: 2s, phase: 500ms, window: 4s, pilot: 4, count: 40}
+  validate: {life: 60s, repair: 10s, duration: 20m}
+EOF
+expect 0 'store +0\.0[01][0-9]* .* decompose .*  80 episodes' 'WHERE THE DOWNTIME COMES FROM' 'no quorum +[0-9.]+ %' \
+    'the quorum is back' '100 % of the downtime: the quorum is not there' 'validated, with a life of 1m and a repair of 10s' \
+    'what the decomposition says +0\.1[0-9]+' -- squall run parts.yaml --seed 1..2 -j1 --recheck 100 --out parts1
+parts_digest=$(digest_of "$log")
+expect 0 "$parts_digest" -- squall run parts.yaml --seed 1..2 -j2 --out parts2
+expect 0 -- squall run parts.yaml --seed 1 --out parts3
+expect 0 "$parts_digest" '1 of the runs were done before' -- squall run parts.yaml --seed 1..2 --out parts3
+for episode in quorum-lost:1-0 quorum-lost:1-0#1 quorum-back:0-1#0; do
+    expect 0 'digest is the stored one' "episode ${episode%#*}#[01]: transition at [0-9.]+s, outage -?[0-9.]+ s, recovered" -- \
+        squall replay parts.yaml --out parts1 --seed 2 --episode $episode
+done
+expect 1 'always +metastable-candidate .* violated in 1' '! [0-9]+ of 40 episodes did not recover within 1ms' \
+    'squall replay parts.yaml .* --episode quorum-back:0-1#0' -- \
+    squall run parts.yaml --seed 1 --set availability.episodes.window=1ms --out parts-stuck
+line=$(sed -n 's/^ *\(squall replay .* --episode .*\)/\1/p' "$log" | head -n 1)
+expect 0 'digest is the stored one' 'NOT RECOVERED' -- sh -c "$line"
+expect 3 'NOT VALIDATED: too few failures' -- \
+    squall run parts.yaml --seed 1 --set availability.validate.duration=1m --out parts-short
+expect 0 '!WHERE' '!validated' -- squall run -q parts.yaml --seed 1 --out parts-quiet
+expect 2 'has no such episode: its estimator' -- squall replay tiny.yaml --episode quorum-lost:1-0
+expect 2 'has no such episode: it has fewer machines' -- squall replay parts.yaml --episode leader-lost:3-2
+expect 2 'goes with neither' -- squall replay parts.yaml --episode quorum-lost:1-0 --stop-before-failure
+expect 2 "not 'leader-lost:2-3'" -- squall replay parts.yaml --episode leader-lost:2-3
+expect 2 'first group must have a node for each of the 2 machines' -- squall check parts.yaml --set availability.machines=2
 
 # ---------------------------------------------------------------------------------------------- doctor
 expect 0 'same [0-9]+ records' '8 seeds with -j1 and -j4 +same results' '^deterministic: nothing leaked' -- \

@@ -14,7 +14,13 @@ for scenario in scenarios/*/*.yaml; do
     case $scenario in
     scenarios/metastable/roblox-s*) seeds='' ;; # each seed elects somebody else
     scenarios/metastable/*) seeds=1..2 ;;
-    scenarios/availability/*) seeds=1..3 ;;
+    scenarios/availability/pbs-ssd.yaml) seeds=1 ;;
+    # Percentiles of long tails need a million trials, and shares of split votes a thousand seeds: `make soak` has them.
+    scenarios/availability/pbs-disk.yaml | scenarios/availability/pbs-ymmr.yaml | scenarios/availability/pbs-wan.yaml | \
+        scenarios/availability/election-timeouts.yaml) continue ;;
+    scenarios/availability/pbs-sweeps.yaml | scenarios/availability/election-after-crash.yaml) seeds='' ;;
+    scenarios/availability/replicas.yaml) seeds=1..3 ;;
+    scenarios/availability/*) seeds='' ;;
     scenarios/defects/*) seeds='' ;;
     *) seeds=1..10 ;;
     esac

@@ -25,5 +25,11 @@ if python3 tests/theory/collapse.py "$squall"; then
 else
     failed=$((failed + 1))
 fi
+# How often the intervals of the estimators hold the exact answer, over 200 seeds each.
+if "$(dirname "$squall")/bench" coverage; then
+    passed=$((passed + 1))
+else
+    failed=$((failed + 1))
+fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -790,7 +790,7 @@ static int io_start(struct raft_io *raft_io, unsigned msecs, raft_io_tick_cb on_
     struct sq_env *env = io->env;
     io->on_tick = on_tick;
     io->on_receive = on_receive;
-    io->tick_every = (sq_time)msecs * 1000000;
+    io->tick_every = io->tick_wanted > 0 ? io->tick_wanted : (sq_time)msecs * 1000000;
     /* A phase of its own, or all nodes would time out in lock-step. */
     sq_time phase = 1 + (sq_time)env->rand->below(env, (uint64_t)io->tick_every);
     if (!(PLANTED(env, NO_TICK_AFTER_RESTART) && env->incarnation > 1)) {

@@ -74,6 +74,7 @@ struct io {
     uint32_t send_capacity;
     uint8_t *scratch;
     size_t scratch_size;
+    sq_time tick_wanted; /* set before raft_start; 0: what raft asks for */
     sq_time tick_every;
     uint64_t tick_tag;
     raft_io_tick_cb on_tick;

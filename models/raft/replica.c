@@ -343,6 +343,7 @@ static bool configure(struct replica *replica)
     raft_set_snapshot_trailing(raft, (unsigned)trailing);
     raft_set_pre_vote(raft, options[REPLICA_PRE_VOTE].number != 0);
     replica->election_timeout = election_ms * 1000000;
+    replica->io.tick_wanted = options[REPLICA_TICK_INTERVAL].number;
     replica->has_lease_reads = options[REPLICA_READS].number == 1;
     return true;
 }

@@ -38,15 +38,16 @@ enum {
     REPLICA_AGED_PAGES,
     REPLICA_COMMIT_COST,
     REPLICA_LIST_COST,
+    REPLICA_TICK_INTERVAL,
     REPLICA_OPTION_COUNT,
 };
 
 #define REPLICA_OPTIONS                                                                            \
     {"electionTimeout", SQ_OPTION_DURATION, "1s", NULL,                                            \
-     "base of the election timeout; each is drawn from once to twice this, in steps of "           \
-     "heartbeatTimeout"},                                                                          \
+     "base of the election timeout; each is drawn from once to twice this, and seen to have run "  \
+     "out at a tick"},                                                                             \
         {"heartbeatTimeout", SQ_OPTION_DURATION, "100ms", NULL,                                    \
-         "idle leader's messages, and the only tick of raft"},                                     \
+         "idle leader's messages, and by default the tick of raft"},                               \
         {"snapshotThreshold", SQ_OPTION_COUNT, "1024", NULL,                                       \
          "applied entries between two snapshots"},                                                 \
         {"snapshotTrailing", SQ_OPTION_COUNT, "2048", NULL,                                        \
@@ -72,9 +73,12 @@ enum {
          "logStore bolt: free pages in their files, written and deleted before the first boot"},   \
         {"commitCost", SQ_OPTION_DURATION, "20us", NULL,                                           \
          "logStore bolt: processor time of a transaction"},                                        \
+        {"listCost", SQ_OPTION_DURATION, "600ns", NULL,                                            \
+         "logStore bolt: processor time of a transaction for each thousand free pages"},           \
     {                                                                                              \
-        "listCost", SQ_OPTION_DURATION, "600ns", NULL,                                             \
-            "logStore bolt: processor time of a transaction for each thousand free pages"          \
+        "tickInterval", SQ_OPTION_DURATION, "0s", NULL,                                            \
+            "between two ticks of raft, which sees its timers run out only then; 0: "              \
+            "heartbeatTimeout, as raft asks for"                                                   \
     }
 
 struct replica;

@@ -26,8 +26,7 @@ typedef __int128 wide;
 #define ONE_Q60       (INT64_C(1) << 60)
 #define SERVICE_LIMIT (INT64_C(1) << 60)
 
-/* -ln(word / 2^64), 40 fraction bits; word 0 counts as 1. */
-static int64_t minus_ln_q40(uint64_t word)
+int64_t law_minus_ln_q40(uint64_t word)
 {
     const uint32_t zeros = (uint32_t)__builtin_clzll(word | 1);
     unsigned __int128 x = (word | (zeros == 63 ? 1 : 0)) << zeros; /* [1, 2), 63 fraction bits */
@@ -44,8 +43,7 @@ static int64_t minus_ln_q40(uint64_t word)
     return (int64_t)((wide)minus_log2 * LN2_Q40 >> DIGITS);
 }
 
-/* value * exp(exponent), exponent with 40 fraction bits; at most SERVICE_LIMIT. */
-static int64_t scale_exp(int64_t value, int64_t exponent_q40)
+int64_t law_scale_exp(int64_t value, int64_t exponent_q40)
 {
     const int64_t log2_q40 = (int64_t)((wide)exponent_q40 * LOG2E_Q40 >> DIGITS);
     const int64_t whole = log2_q40 >> DIGITS; /* floor */
@@ -75,7 +73,7 @@ static int64_t normal_q32(struct sq_env *env)
         const int64_t v = (int64_t)(word & UINT32_MAX) - (INT64_C(1) << 31); /* [-1/2, 1/2) */
         const wide z = (wide)v * ROOT_8E_Q32 / u;
         const uint64_t survivor = u == INT64_C(1) << 32 ? UINT64_MAX : (uint64_t)u << 32;
-        const wide bound = (wide)minus_ln_q40(survivor) << (64 - DIGITS + 2);
+        const wide bound = (wide)law_minus_ln_q40(survivor) << (64 - DIGITS + 2);
         if (z * z <= bound) {
             return (int64_t)z;
         }
@@ -90,13 +88,13 @@ sq_time law_sample(struct sq_env *env, const struct law *law)
     case LAW_DETERMINISTIC:
         return law->mean;
     case LAW_EXPONENTIAL:
-        return (int64_t)((wide)law->mean * minus_ln_q40(env->rand->u64(env)) >> DIGITS);
+        return (int64_t)((wide)law->mean * law_minus_ln_q40(env->rand->u64(env)) >> DIGITS);
     case LAW_UNIFORM:
         return law->mean - spread_ns + (int64_t)env->rand->below(env, 2 * (uint64_t)spread_ns + 1);
     case LAW_LOGNORMAL: {
         const wide s_z_q64 = (wide)normal_q32(env) * law->spread;
         const wide half_q64 = (wide)law->spread * law->spread / 2;
-        return scale_exp(law->mean, (int64_t)((s_z_q64 - half_q64) >> (64 - DIGITS)));
+        return law_scale_exp(law->mean, (int64_t)((s_z_q64 - half_q64) >> (64 - DIGITS)));
     }
     }
     return law->mean;

@@ -23,4 +23,9 @@ struct law {
 /* One service time >= 0, of mean law->mean. DETERMINISTIC draws nothing. */
 sq_time law_sample(struct sq_env *env, const struct law *law);
 
+/* What laws are made of. -ln(word / 2^64), 40 fraction bits; word 0 counts as 1. */
+int64_t law_minus_ln_q40(uint64_t word);
+/* value * exp(exponent), exponent with 40 fraction bits; at most 2^60. */
+int64_t law_scale_exp(int64_t value, int64_t exponent_q40);
+
 #endif

@@ -15,7 +15,13 @@
  *
  * A shard that fails counts as one that does not answer; when too few are left for the quorum the
  * read fails, with the status of the first that failed. The value is that of the shard that has the
- * key; with a quorum below the number of shards it may be missing, and then reads as absent.
+ * key; with a quorum below the number of shards, or in a partial answer, it may be missing, and
+ * then reads as absent.
+ *
+ * Partial answers (Fox and Brewer, "Harvest, Yield, and Scalable Tolerant Systems", HotOS 1999).
+ * With `harvestMin` above 0 % a scattered read waits until each shard has answered or failed, and
+ * is answered when at least this part of them answered; 100 % refuses what is not whole. Then every
+ * good answer shows the gauge `harvest`: which part of the shards is in it, in permille.
  *
  * The signal `fan-out v` changes fanOut in mid-run, for reads that come later: 1 is one, any other
  * value all.
@@ -30,6 +36,7 @@ enum option {
     OPTION_FAN_OUT,
     OPTION_QUORUM,
     OPTION_MAX_IN_FLIGHT,
+    OPTION_HARVEST_MIN,
     OPTION_COUNT,
 };
 
@@ -43,6 +50,9 @@ static const struct sq_option options[OPTION_COUNT] = {
                        "fanOut all: answers that are enough; 0: those of all shards"},
     [OPTION_MAX_IN_FLIGHT] = {"maxInFlight", SQ_OPTION_COUNT, "10000", NULL,
                               "requests that may wait for shards; more get `overloaded`"},
+    [OPTION_HARVEST_MIN] = {"harvestMin", SQ_OPTION_PERCENT, "0%", NULL,
+                            "fanOut all, without a quorum: part of the shards that an answer must "
+                            "come from when the others have failed; 0%: off"},
 };
 
 enum { FAN_OUT_ALL, FAN_OUT_ONE };
@@ -59,6 +69,8 @@ struct gather {
     uint32_t open;   /* legs that are not answered yet */
     uint32_t needed; /* good answers that are still needed */
     uint32_t spare;  /* failures that can still be borne */
+    uint32_t asked;  /* legs of a scattered read under harvestMin; else 0 */
+    uint32_t failed; /* of them */
     bool is_answered;
     struct sq_kv_reply reply;
     enum sq_status status; /* of the first failure */
@@ -78,13 +90,31 @@ static void answer(struct sq_env *env, struct gather *gather, enum sq_status sta
                      status == SQ_OK ? sizeof(gather->reply) : 0);
 }
 
+/* All shards that can be in the answer are. */
+static void answer_whole(struct sq_env *env, struct gather *gather)
+{
+    if (gather->asked > 0) {
+        const uint32_t good = gather->asked - gather->failed;
+        const uint64_t permille = (UINT64_C(1000) * good + gather->asked / 2) / gather->asked;
+        env->trace->see(env, SQ_SEE_GAUGE, permille, 0, 0, "harvest");
+    }
+    answer(env, gather, SQ_OK);
+}
+
 static void on_failure(struct sq_env *env, struct gather *gather, enum sq_status status)
 {
     if (gather->status == SQ_OK) {
         gather->status = status;
     }
+    gather->failed++;
     if (gather->spare > 0) {
         gather->spare--;
+        if (gather->asked > 0) {
+            gather->needed--; /* nobody waits for it */
+            if (gather->needed == 0 && !gather->is_answered) {
+                answer_whole(env, gather);
+            }
+        }
     } else if (!gather->is_answered) {
         answer(env, gather, gather->status);
     }
@@ -100,7 +130,7 @@ static void on_success(struct sq_env *env, struct leg *leg, const void *data, si
         gather->needed--;
     }
     if (gather->needed == 0 && !gather->is_answered) {
-        answer(env, gather, SQ_OK);
+        answer_whole(env, gather);
     }
 }
 
@@ -123,8 +153,16 @@ static void on_reply(struct sq_env *env, void *argument, enum sq_status status, 
     }
 }
 
+/* Failures of so many shards leave enough of them for an answer. */
+static uint32_t spare_of(const struct sq_env *env, uint32_t legs)
+{
+    const uint64_t share = (uint64_t)env->options[OPTION_HARVEST_MIN].number;
+    const uint32_t least = (uint32_t)((share * legs + UINT32_MAX) >> 32);
+    return legs - (least > 0 ? least : 1);
+}
+
 static struct gather *gather_new(struct sq_env *env, const struct sq_request *request,
-                                 uint32_t legs)
+                                 uint32_t legs, bool is_scattered)
 {
     struct scatter *scatter = env->state;
     const int64_t quorum = env->options[OPTION_QUORUM].number;
@@ -133,6 +171,9 @@ static struct gather *gather_new(struct sq_env *env, const struct sq_request *re
     if (quorum > 0 && quorum < legs) {
         gather->needed = (uint32_t)quorum;
         gather->spare = legs - gather->needed;
+    } else if (is_scattered && env->options[OPTION_HARVEST_MIN].number > 0) {
+        gather->asked = legs;
+        gather->spare = spare_of(env, legs);
     }
     scatter->in_flight++;
     return gather;
@@ -154,7 +195,7 @@ static void on_request(struct sq_env *env, const struct sq_request *request)
     const bool is_scattered = kv.kind == SQ_KV_READ && scatter->asks_all;
     const uint32_t legs = is_scattered ? scatter->shards : 1;
     const uint32_t owner = tier_shard(kv.key, scatter->shards);
-    struct gather *gather = gather_new(env, request, legs);
+    struct gather *gather = gather_new(env, request, legs, is_scattered);
     env->cpu->charge(env, 1, request->size);
     for (uint32_t i = 0; i < legs; i++) {
         const uint32_t shard = is_scattered ? i : owner;

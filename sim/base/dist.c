@@ -25,27 +25,26 @@
  * ones that are too large are a prefix and the ones that are too small a suffix, and no work lists
  * are needed. Of one draw times the count, the high word is the bucket, the low word the coin.
  *
- * Not here: gamma, Weibull, mixtures. An empirical law covers them. */
+ * Weibull. scale * E^(1 / shape) with an exponential E.
+ *
+ * Remaining life. Where the law is a function of an exponential draw E, the age is turned into the
+ * E that it stands for, and a fresh draw is added: the exponential law forgets. Elsewhere the age
+ * is turned into its position, by bisection, and the rest of the positions is drawn from.
+ *
+ * Not here: mixtures. An empirical law covers them; sim/base/dist_gamma.c makes one of a gamma
+ * law. */
 #include "sim/base/dist.h"
 
 #include "sim/base/base.h"
 #include "sim/base/dist_tables.h"
+#include "sim/base/fixed.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-typedef unsigned __int128 wide;
-typedef __int128 swide;
-
-#define VALUE_MAX      (INT64_C(1) << 62)
+#define VALUE_MAX      FIXED_VALUE_MAX
 #define CUMULATIVE_ONE (UINT64_C(1) << 32)
 
-/* Constants; the number of fraction bits is the end of the name. */
-#define LN2_Q62    UINT64_C(0x2c5c85fdf473de6b)
-#define LN2_Q48    UINT64_C(0xb17217f7d1cf)
-#define LN2_Q40    UINT64_C(0xb17217f7d2)
-#define LOG2_E_Q60 UINT64_C(0x171547652b82fe17)
-#define LOG2_E_Q48 UINT64_C(0x171547652b830)
 /* The 99th percentile of the standard normal law: itself, its square, its reciprocal. */
 #define Z99_Q48            UINT64_C(0x2538b88c61fe2)
 #define Z99_SQUARED_Q48    UINT64_C(0x56971e9d6c86e)
@@ -58,65 +57,6 @@ typedef __int128 swide;
 static_assert(ARRAY_COUNT(exponential_table) == (1 << EXPONENTIAL_STEP_BITS) + 1, "steps and end");
 static_assert(ARRAY_COUNT(normal_table) == (NORMAL_OCTAVES << NORMAL_STEP_BITS) + 1,
               "steps of every octave and the end");
-
-static uint64_t multiply(uint64_t left, uint64_t right, uint32_t shift)
-{
-    return (uint64_t)(((wide)left * right) >> shift);
-}
-
-/* log2(value) with 48 fraction bits; value >= 1. */
-static uint64_t log2_q48(uint64_t value)
-{
-    ASSERT(value >= 1);
-    uint32_t zeros = (uint32_t)__builtin_clzll(value);
-    uint64_t mantissa = value << zeros; /* in [1, 2) with 63 fraction bits */
-    uint32_t index = (uint32_t)(mantissa >> 55) & 255;
-    /* mantissa = (1 + index / 256) * (1 + rest), rest < 1/256. */
-    uint64_t rest = multiply(mantissa, reciprocal_table[index], 63) - (UINT64_C(1) << 62);
-    uint64_t square = multiply(rest, rest, 62);
-    uint64_t cube = multiply(square, rest, 62);
-    uint64_t fourth = multiply(square, square, 62);
-    uint64_t ln = rest - square / 2 + cube / 3 - fourth / 4;
-    uint64_t fraction = log2_table[index] + multiply(ln, LOG2_E_Q60, 62);
-    return ((uint64_t)(63 - zeros) << 48) + (fraction >> 12);
-}
-
-/* 2^fraction with 62 fraction bits, in [2^62, 2^63); fraction < 1 with 48 bits. */
-static uint64_t exp2_q62(uint64_t fraction)
-{
-    uint32_t index = (uint32_t)(fraction >> 40);
-    ASSERT(index < 256);
-    uint64_t rest = multiply(fraction & ((UINT64_C(1) << 40) - 1), LN2_Q62, 48);
-    uint64_t square = multiply(rest, rest, 62);
-    uint64_t cube = multiply(square, rest, 62);
-    uint64_t series = (UINT64_C(1) << 62) + rest + square / 2 + cube / 6;
-    return multiply(exp2_table[index], series, 62);
-}
-
-/* value * 2^exponent (48 fraction bits), rounded, at most VALUE_MAX; 0 <= value <= VALUE_MAX. */
-static int64_t scale_exp2(int64_t value, swide exponent)
-{
-    const swide whole_max = (swide)64 << 48;
-    if (value == 0 || exponent < -2 * whole_max) {
-        return 0;
-    }
-    if (exponent > whole_max) {
-        return VALUE_MAX;
-    }
-    int32_t whole = (int32_t)(exponent >> 48); /* towards minus infinity */
-    uint64_t fraction = (uint64_t)exponent & ((UINT64_C(1) << 48) - 1);
-    if (whole >= 62) {
-        return VALUE_MAX;
-    }
-    int32_t shift = 62 - whole;
-    ASSERT(shift > 0);
-    if (shift > 126) {
-        return 0;
-    }
-    wide product = (wide)(uint64_t)value * exp2_q62(fraction);
-    wide rounded = (product >> shift) + ((product >> (shift - 1)) & 1);
-    return rounded > (wide)VALUE_MAX ? VALUE_MAX : (int64_t)rounded;
-}
 
 /* -ln(survivor / 2^64) with 40 fraction bits; survivor >= 1. */
 static uint64_t exponential_at(uint64_t survivor)
@@ -187,6 +127,25 @@ static int64_t pareto_value(const struct dist *dist, uint64_t exponential)
     wide exponent = ((wide)exponential * slope) >> 40;
     int64_t value = exponent >> 48 > 64 ? VALUE_MAX : scale_exp2(dist->a, (swide)exponent);
     return dist->b > 0 && value > dist->b ? dist->b : value;
+}
+
+static int64_t weibull_value(const struct dist *dist, uint64_t exponential)
+{
+    if (exponential == 0) {
+        return 0;
+    }
+    swide exponent = (swide)log2_q48(exponential) - ((swide)40 << 48);
+    return scale_exp2(dist->a, exponent * 1000 / dist->c);
+}
+
+/* The law's value for an exponential draw with 40 fraction bits. */
+static int64_t value_of_exponential(const struct dist *dist, uint64_t exponential)
+{
+    ASSERT(dist->kind == DIST_EXPONENTIAL || dist->kind == DIST_PARETO ||
+           dist->kind == DIST_WEIBULL);
+    return dist->kind == DIST_EXPONENTIAL ? exponential_value(dist->a, exponential)
+           : dist->kind == DIST_PARETO    ? pareto_value(dist, exponential)
+                                          : weibull_value(dist, exponential);
 }
 
 static int64_t uniform_at(const struct dist *dist, uint64_t position)
@@ -281,6 +240,18 @@ static bool check_pareto(const struct dist *dist, struct err *err)
     return dist->b == 0 || check_range("cap of a pareto law", dist->b, dist->a, err);
 }
 
+static bool check_weibull(const struct dist *dist, struct err *err)
+{
+    if (!check_range("scale of a weibull law", dist->a, 1, err)) {
+        return false;
+    }
+    return (dist->c >= 100 && dist->c <= 100000) ||
+           err_set(err, ERR_INPUT,
+                   "the shape of a weibull law is %" PRId64
+                   " thousandths: it must be within 0.1 and 100",
+                   dist->c);
+}
+
 bool dist_check(const struct dist *dist, struct err *err)
 {
     ASSERT(dist != NULL);
@@ -299,6 +270,8 @@ bool dist_check(const struct dist *dist, struct err *err)
         return check_pareto(dist, err);
     case DIST_EMPIRICAL:
         return check_empirical(dist, err);
+    case DIST_WEIBULL:
+        return check_weibull(dist, err);
     }
     return err_set(err, ERR_INPUT, "unknown kind of distribution %d", (int)dist->kind);
 }
@@ -318,6 +291,79 @@ int64_t dist_sample(const struct dist *dist, struct rng *rng)
         return pareto_value(dist, exponential_draw(rng));
     case DIST_EMPIRICAL:
         return empirical_at(dist, rng_u64(rng));
+    case DIST_WEIBULL:
+        return weibull_value(dist, exponential_draw(rng));
+    }
+    UNREACHABLE();
+}
+
+/* -------------------------------------------------------------------------------- given the age */
+
+/* The value at a 64-bit position of a law that is drawn by position. */
+static int64_t value_at(const struct dist *dist, uint64_t position)
+{
+    return dist->kind == DIST_UNIFORM     ? uniform_at(dist, position)
+           : dist->kind == DIST_LOGNORMAL ? lognormal_at(dist, position)
+                                          : empirical_at(dist, position);
+}
+
+static int64_t remaining_by_position(const struct dist *dist, int64_t age, struct rng *rng)
+{
+    uint64_t low = 0;           /* the first position from which on values are above the age ... */
+    uint64_t high = UINT64_MAX; /* ... if this one's is */
+    if (value_at(dist, high) <= age) {
+        return 0;
+    }
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (value_at(dist, middle) > age) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    uint64_t count = UINT64_MAX - low; /* positions but one */
+    uint64_t draw = count == UINT64_MAX ? rng_u64(rng) : rng_below(rng, count + 1);
+    return value_at(dist, low + draw) - age;
+}
+
+/* The exponential draw, 40 fraction bits, that gives `age`, and at least 0. */
+static uint64_t exponential_of(const struct dist *dist, int64_t age)
+{
+    ASSERT(dist->kind == DIST_PARETO || dist->kind == DIST_WEIBULL);
+    if (age == 0 || (dist->kind == DIST_PARETO && age <= dist->a)) {
+        return 0;
+    }
+    swide ratio = (swide)log2_q48((uint64_t)age) - (swide)log2_q48((uint64_t)dist->a);
+    if (dist->kind == DIST_WEIBULL) {
+        return (uint64_t)scale_exp2(INT64_C(1) << 40, ratio * dist->c / 1000);
+    }
+    return (uint64_t)((ratio * (swide)LN2_Q48 >> 56) * dist->c / 1000);
+}
+
+static int64_t remaining_by_draw(const struct dist *dist, int64_t age, struct rng *rng)
+{
+    uint64_t before = exponential_of(dist, age);
+    uint64_t after = before + exponential_draw(rng);
+    int64_t value = value_of_exponential(dist, after);
+    return value > age ? value - age : 0;
+}
+
+int64_t dist_remaining(const struct dist *dist, int64_t age, struct rng *rng)
+{
+    ASSERT(age >= 0);
+    switch (dist->kind) {
+    case DIST_CONSTANT:
+        return dist->a > age ? dist->a - age : 0;
+    case DIST_EXPONENTIAL:
+        return dist_sample(dist, rng);
+    case DIST_PARETO:
+    case DIST_WEIBULL:
+        return remaining_by_draw(dist, age, rng);
+    case DIST_UNIFORM:
+    case DIST_LOGNORMAL:
+    case DIST_EMPIRICAL:
+        return remaining_by_position(dist, age, rng);
     }
     UNREACHABLE();
 }
@@ -369,6 +415,25 @@ bool dist_lognormal_of_mean(struct dist *dist, int64_t mean, int64_t p99, struct
     median = median < 1 ? 1 : median;
     *dist = (struct dist){.kind = DIST_LOGNORMAL, .a = median, .b = p99};
     ASSERT(median <= p99);
+    return true;
+}
+
+/* 1 / shape with 32 fraction bits. */
+static uint64_t weibull_inverse(int64_t shape_milli)
+{
+    return (UINT64_C(1000) << 32) / (uint64_t)shape_milli;
+}
+
+bool dist_weibull_of_mean(struct dist *dist, int64_t mean, int64_t shape_milli, struct err *err)
+{
+    ASSERT(dist != NULL);
+    *dist = (struct dist){.kind = DIST_WEIBULL, .a = 1, .c = shape_milli};
+    if (!check_range("mean of a weibull law", mean, 1, err) || !check_weibull(dist, err)) {
+        return false;
+    }
+    swide gamma = fixed_log2_gamma(FIXED_ONE_Q32 + weibull_inverse(shape_milli));
+    int64_t scale = scale_exp2(mean, -gamma);
+    dist->a = scale < 1 ? 1 : scale;
     return true;
 }
 
@@ -426,6 +491,8 @@ int64_t dist_mean(const struct dist *dist)
         return pareto_mean(dist);
     case DIST_EMPIRICAL:
         return empirical_mean(dist);
+    case DIST_WEIBULL: /* scale Gamma(1 + 1 / shape) */
+        return scale_exp2(dist->a, fixed_log2_gamma(FIXED_ONE_Q32 + weibull_inverse(dist->c)));
     }
     UNREACHABLE();
 }
@@ -448,6 +515,8 @@ int64_t dist_quantile(const struct dist *dist, uint64_t cumulative)
         return pareto_value(dist, exponential_at(~position));
     case DIST_EMPIRICAL:
         return empirical_at(dist, position);
+    case DIST_WEIBULL:
+        return weibull_value(dist, exponential_at(~position));
     }
     UNREACHABLE();
 }

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Seeds are the outer loop and cells the inner one, so an interrupted sweep has the same seeds in
- * every cell. What the file holds already is skipped: a campaign resumes by being started again.
- * Which runs are done twice is decided by (cell, seed), not by chance, so it is the same
- * everywhere. */
+ * every cell (sim/cli/stopping.h; a cell that is estimated precisely enough leaves). What the file
+ * holds already is skipped: a campaign resumes by being started again. Which runs are done twice is
+ * decided by (cell, seed), not by chance, so it is the same everywhere. */
 #include "sim/cli/campaign.h"
 
+#include "analysis/fleet_store.h"
 #include "sim/base/base.h"
 #include "sim/base/hash.h"
 #include "sim/cli/pool.h"
 #include "sim/cli/progress.h"
+#include "sim/cli/runner.h"
+#include "sim/cli/stopping.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -36,7 +39,8 @@ struct campaign {
     const struct campaign_options *options;
     struct campaign_outcome *outcome;
     struct progress progress;
-    uint64_t next; /* number of the next (seed, cell) */
+    struct stopping stopping;
+    uint64_t next; /* orders so far */
     uint64_t total;
     int64_t shard_id;
     int64_t committed_ns;
@@ -90,7 +94,10 @@ static bool register_cell(struct campaign *campaign, uint32_t index, struct err 
     struct results_cell row = {
         outcome->scenario_id, outcome->build_id, cell->label, cell->replicas, params,
         cell->set_count};
-    return results_add_cell(campaign->results, &row, &outcome->cell_ids[index], err);
+    const struct spec_fleet *fleet = &cell->spec.fleet;
+    return results_add_cell(campaign->results, &row, &outcome->cell_ids[index], err) &&
+           (!fleet->is_asked ||
+            fleet_store_add(campaign->results, outcome->cell_ids[index], fleet, err));
 }
 
 static bool register_plan(struct campaign *campaign, struct err *err)
@@ -132,7 +139,7 @@ static bool is_cancelled(void *context)
     return signal_seen != 0 || campaign->is_failed;
 }
 
-/* The next of all seeds of all cells, or what the source says. */
+/* The next of all seeds of all cells that are still wanted, or what the source says. */
 static bool next_run(struct campaign *campaign, uint32_t *cell, uint64_t *seed_index)
 {
     const struct campaign_source *source = campaign->options->source;
@@ -140,13 +147,8 @@ static bool next_run(struct campaign *campaign, uint32_t *cell, uint64_t *seed_i
         campaign->next++;
         return source->next(source->context, cell, seed_index);
     }
-    if (campaign->next == campaign->total) {
-        return false;
-    }
-    uint64_t number = campaign->next++;
-    *seed_index = number / campaign->plan->cell_count;
-    *cell = (uint32_t)(number % campaign->plan->cell_count);
-    return true;
+    campaign->next++;
+    return stopping_next(&campaign->stopping, cell, seed_index);
 }
 
 static bool on_stored(void *context, const struct results_row *row)
@@ -188,6 +190,19 @@ static bool tell_stored(struct campaign *campaign, uint32_t cell, uint64_t seed_
     return true;
 }
 
+/* A run of that cell is in the file. */
+static void finish_run(struct campaign *campaign, uint32_t cell)
+{
+    if (campaign->options->source != NULL) {
+        return;
+    }
+    if (!stopping_finish(&campaign->stopping, campaign->results, cell,
+                         campaign->outcome->cell_ids[cell], campaign->err)) {
+        campaign->is_failed = true;
+    }
+    campaign->progress.total = campaign->total - campaign->stopping.spared;
+}
+
 static bool next_order(void *context, struct order *order)
 {
     struct campaign *campaign = context;
@@ -207,6 +222,7 @@ static bool next_order(void *context, struct order *order)
         if (has) {
             campaign->progress.skipped++;
             campaign->is_failed = !tell_stored(campaign, cell, seed_index);
+            finish_run(campaign, cell);
             continue;
         }
         *order = (struct order){
@@ -247,6 +263,7 @@ static void on_delivery(void *context, const struct delivery *delivery)
         return;
     }
     campaign->progress.done++;
+    finish_run(campaign, delivery->order.cell);
     campaign->progress.sim_ns += result->sim_ns;
     campaign->progress.failing +=
         result->verdict == VERDICT_FAIL || result->verdict == VERDICT_ERROR ? 1 : 0;
@@ -303,12 +320,23 @@ static bool end(struct campaign *campaign, struct err *err)
     outcome->runs = campaign->progress.done;
     outcome->skipped = campaign->progress.skipped;
     bool is_counted = campaign->options->source == NULL;
-    outcome->missing = is_counted ? campaign->total - outcome->runs - outcome->skipped : 0;
+    outcome->spared = is_counted ? campaign->stopping.spared : 0;
+    outcome->missing =
+        is_counted ? campaign->total - outcome->spared - outcome->runs - outcome->skipped : 0;
     outcome->is_interrupted = signal_seen != 0;
     outcome->is_late = (outcome->missing > 0 || !is_counted) && is_out_of_time(campaign);
     return results_end_shard(campaign->results, campaign->shard_id, iso_now(now), outcome->runs, 0,
                              err) &&
            results_commit(campaign->results, err);
+}
+
+static bool are_all_estimates(const struct plan *plan)
+{
+    bool are_all = true;
+    for (uint32_t i = 0; i < plan->cell_count; i++) {
+        are_all = are_all && runner_is_estimate(&plan->cells[i].spec);
+    }
+    return are_all;
 }
 
 bool campaign_run(struct results *results, struct plan *plan,
@@ -321,11 +349,13 @@ bool campaign_run(struct results *results, struct plan *plan,
     campaign.total =
         options->source != NULL ? options->source->expected : plan->seed_count * plan->cell_count;
     progress_init(&campaign.progress, campaign.total, options->is_quiet);
+    campaign.progress.unit = are_all_estimates(plan) ? "replications" : "seeds";
     campaign.progress.deadline_ns = options->deadline_ns;
     campaign.committed_ns = real_wall_ns();
     if (!begin(&campaign, err)) {
         return false;
     }
+    stopping_init(&campaign.stopping, plan);
     signal_seen = 0;
     struct sigaction action = {.sa_handler = on_signal};
     struct sigaction old_int;
@@ -347,6 +377,7 @@ bool campaign_run(struct results *results, struct plan *plan,
     };
     bool is_fine = pool_run(&pool, err) && !campaign.is_failed;
     progress_end(&campaign.progress);
+    stopping_release(&campaign.stopping);
     sigaction(SIGINT, &old_int, NULL);
     sigaction(SIGTERM, &old_term, NULL);
     struct err later = {0};

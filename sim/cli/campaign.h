@@ -39,6 +39,7 @@ struct campaign_options {
 struct campaign_outcome {
     uint64_t runs;       /* done now */
     uint64_t skipped;    /* were in the file */
+    uint64_t spared;     /* not needed: what they would estimate is known precisely enough */
     uint64_t missing;    /* not done: interrupted, out of time, fail-fast */
     bool is_interrupted; /* SIGINT or SIGTERM */
     bool is_late;        /* the deadline passed */

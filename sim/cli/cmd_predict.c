@@ -32,7 +32,11 @@ static const char doc[] =
     "              full copies that begin again\n"
     "  offered     load capacity attempts            an overload with retries\n"
     "  queue-bound capacity timeout                  the queue that cannot stick\n"
-    "  erlang      capacity [servers] load           waiting in M/M/c\n\n"
+    "  erlang      capacity [servers] load           waiting in M/M/c\n"
+    "  fleet       machines needed life repair [crews shocks failover]\n"
+    "              downtime of machines that fail and are repaired\n"
+    "  copysets    nodes [lost replicas scatter trials seed]\n"
+    "              data lost when many nodes are lost at once, with a simulation\n\n"
     "Examples:\n"
     "  squall predict --capacity 300/s --servers 30 --timeout 1s --retries 1\n"
     "  squall predict --capacity 300/s --timeout 1s --retries 1 --load 280/s \\\n"
@@ -43,7 +47,8 @@ static const char doc[] =
     "  squall predict --capacity 10/s --timeout 4s --retries 3 --load 8/s \\\n"
     "                 --queue 100\n"
     "  squall predict hotos-retries --simulate --set client.retry.maxAttempts=2\n"
-    "  squall predict --law batch items=1200 service=10ms workers=2 timeout=3s\n\n"
+    "  squall predict --law batch items=1200 service=10ms workers=2 timeout=3s\n"
+    "  squall predict --law fleet machines=5 needed=3 life=99h repair=1h\n\n"
     "Exit status 0: the prediction was printed; 2: the command line is wrong.";
 
 enum {
@@ -93,8 +98,8 @@ static const struct argp_option options[] = {
     {"beside", KEY_SIMULATE, NULL, OPTION_ALIAS, NULL, 0},
     {"seeds", KEY_SEEDS, "N", 0, "seeds of each question to the simulation (default 5)", 0},
     {"law", KEY_LAW, "NAME", 0,
-     "a closed form instead: batch, error-path, gc, cache, refill, resync, offered, queue-bound or "
-     "erlang",
+     "a closed form instead: batch, error-path, gc, cache, refill, resync, offered, queue-bound, "
+     "erlang, fleet or copysets",
      0},
     {0},
 };

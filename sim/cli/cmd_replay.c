@@ -12,6 +12,8 @@
 #include "sim/cli/arms.h"
 #include "sim/cli/campaign.h"
 #include "sim/cli/crash.h"
+#include "sim/cli/episodes.h"
+#include "sim/cli/replay_path.h"
 #include "sim/cli/runner.h"
 #include "sim/cli/trace_text.h"
 
@@ -39,15 +41,22 @@ enum {
     KEY_SLOT,
     KEY_FILL,
     KEY_SET,
-    KEY_ARM
+    KEY_ARM,
+    KEY_SERVICE,
+    KEY_EPISODE
 };
 
 static const struct argp_option options[] = {
-    {"seed", 's', "SEED", 0, "the seed: 42 or 0x2a (default 1)", 0},
+    {"seed", 's', "SEED", 0,
+     "the seed: 42 or 0x2a (default 1); 42/3/0/1: a trajectory of the estimator restart", 0},
     {"set", KEY_SET, "PATH=VALUE", 0, "override a key of the scenario", 0},
     {"cell", 'c', "LABEL", 0, "which cell of a sweep, by its label", 0},
     {"arm", KEY_ARM, "ARM", 0,
      "only this arm of a scenario with 'metastability': trigger, control, doubled or probe", 0},
+    {"episode", KEY_EPISODE, "CLASS[#N]", 0,
+     "only this episode of a scenario with the estimator decompose: leader-lost:5-4#2", 0},
+    {"service", KEY_SERVICE, "NAME", 0,
+     "with a trajectory: which service of the fleet it was split for (default the first)", 0},
     {"until", KEY_UNTIL, "TIME|EVENT", 0,
      "stop at a virtual time (\"12.5s\") or after so many events (\"120000\")", 0},
     {"stop-before-failure", KEY_STOP, NULL, 0,
@@ -69,9 +78,14 @@ struct arguments {
     uint32_t cell;
     enum run_arm arm;
     bool has_arm;
+    struct decompose_class episode;
+    uint32_t episode_number;
+    bool has_episode;
     const char *sets[64];
     uint32_t set_count;
     uint64_t seed;
+    const char *path; /* of a trajectory; NULL: none */
+    const char *service;
     int64_t until_ns;
     uint64_t until_event;
     bool is_stopping;
@@ -104,12 +118,43 @@ static int64_t parse_time(struct argp_state *state, const char *text)
     return ns;
 }
 
+/* A seed, or the path of a trajectory. */
+static void parse_seed(struct argp_state *state, struct arguments *arguments, const char *text)
+{
+    arguments->path = strchr(text, '/') != NULL ? text : NULL;
+    arguments->seed = arguments->path == NULL ? parse_number(state, text) : 0;
+}
+
+static void parse_arm(struct argp_state *state, const char *text)
+{
+    struct arguments *arguments = state->input;
+    if (!arms_find(text, &arguments->arm)) {
+        argp_error(state, "--arm takes 'trigger', 'control', 'doubled' or 'probe', not '%s'", text);
+    }
+    arguments->has_arm = true;
+}
+
+static void parse_episode(struct argp_state *state, const char *text)
+{
+    struct arguments *arguments = state->input;
+    if (!episodes_parse(text, &arguments->episode, &arguments->episode_number)) {
+        argp_error(state,
+                   "--episode takes a class of transitions and a number, as in "
+                   "leader-lost:5-4#2, not '%s'",
+                   text);
+    }
+    arguments->has_episode = true;
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     struct arguments *arguments = state->input;
     switch (key) {
     case 's':
-        arguments->seed = parse_number(state, argument);
+        parse_seed(state, arguments, argument);
+        return 0;
+    case KEY_SERVICE:
+        arguments->service = argument;
         return 0;
     case KEY_SET:
         add_setting(state, arguments->sets, ARRAY_COUNT(arguments->sets), &arguments->set_count,
@@ -119,11 +164,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         arguments->label = argument;
         return 0;
     case KEY_ARM:
-        if (!arms_find(argument, &arguments->arm)) {
-            argp_error(state, "--arm takes 'trigger', 'control', 'doubled' or 'probe', not '%s'",
-                       argument);
-        }
-        arguments->has_arm = true;
+        parse_arm(state, argument);
+        return 0;
+    case KEY_EPISODE:
+        parse_episode(state, argument);
         return 0;
     case KEY_UNTIL:
         if (strspn(argument, "0123456789") == strlen(argument)) {
@@ -225,12 +269,16 @@ static bool take_digest(void *context, const struct results_row *row)
     "EXISTS (SELECT 1 FROM cell_param p WHERE p.cell_id=c.cell_id) AND NOT EXISTS (SELECT 1 FROM " \
     "cell_param p WHERE p.cell_id=c.cell_id AND "                                                  \
     "instr(?2, char(10)||p.name||'='||p.value||char(10))=0)"
-#define RUN_SQL "SELECT r.trace_hash, s.yaml FROM run r" OF_RUN
-#define ARM_SQL "SELECT a.trace_hash, s.yaml FROM arm a JOIN run r USING(run_id)" OF_RUN
-static const char run_sql[] = RUN_SQL BY_LABEL;
-static const char arm_sql[] = ARM_SQL BY_LABEL " AND a.arm=?5";
-static const char run_of_experiment_sql[] = RUN_SQL BY_SETTINGS;
-static const char arm_of_experiment_sql[] = ARM_SQL BY_SETTINGS " AND a.arm=?5";
+#define RUN_SQL     "SELECT r.trace_hash, s.yaml FROM run r" OF_RUN
+#define ARM_SQL     "SELECT a.trace_hash, s.yaml FROM arm a JOIN run r USING(run_id)" OF_RUN
+#define EPISODE_SQL "SELECT e.trace_hash, s.yaml FROM episode e JOIN run r USING(run_id)" OF_RUN
+#define OF_ARM      " AND a.arm=?5"
+#define OF_EPISODE  " AND e.class||'#'||e.number=?5"
+/* By label, and of an experiment. */
+static const char *const run_sql[] = {RUN_SQL BY_LABEL, RUN_SQL BY_SETTINGS};
+static const char *const arm_sql[] = {ARM_SQL BY_LABEL OF_ARM, ARM_SQL BY_SETTINGS OF_ARM};
+static const char *const episode_sql[] = {EPISODE_SQL BY_LABEL OF_EPISODE,
+                                          EPISODE_SQL BY_SETTINGS OF_EPISODE};
 
 /* Looks for the run among the cells of the sweep, and then among those of an experiment. */
 static bool find_digest(const struct arguments *arguments, struct results *results,
@@ -238,13 +286,16 @@ static bool find_digest(const struct arguments *arguments, struct results *resul
 {
     char seed[32];
     snprintf(seed, sizeof(seed), "0x%016llx", (unsigned long long)arguments->seed);
-    bool is_arm = arguments->arm != ARM_TRIGGER;
+    char episode[EPISODE_LABEL_SIZE];
+    episodes_label(&arguments->episode, arguments->episode_number, episode);
+    const bool is_part = arguments->arm != ARM_TRIGGER || arguments->has_episode;
+    const char *const *sql = arguments->has_episode ? episode_sql : is_part ? arm_sql : run_sql;
+    const uint32_t count = is_part ? 5 : 4;
     const char *parameters[] = {name, memory->cell->label, seed, build_version(),
-                                arm_name(arguments->arm)};
+                                arguments->has_episode ? episode : arm_name(arguments->arm)};
     memory->sets = memory->cell->sets;
     memory->set_count = memory->cell->set_count;
-    bool is_fine = results_query(results, is_arm ? arm_sql : run_sql, parameters, is_arm ? 5 : 4,
-                                 take_digest, memory, err);
+    bool is_fine = results_query(results, sql[0], parameters, count, take_digest, memory, err);
     if (!is_fine || memory->hex[0] != '\0' || arguments->set_count == 0) {
         return is_fine;
     }
@@ -256,8 +307,7 @@ static bool find_digest(const struct arguments *arguments, struct results *resul
     parameters[1] = text_of(&settings);
     memory->sets = arguments->sets;
     memory->set_count = arguments->set_count;
-    is_fine = results_query(results, is_arm ? arm_of_experiment_sql : run_of_experiment_sql,
-                            parameters, is_arm ? 5 : 4, take_digest, memory, err);
+    is_fine = results_query(results, sql[1], parameters, count, take_digest, memory, err);
     text_release(&settings);
     return is_fine;
 }
@@ -316,6 +366,28 @@ static int judge_digest(const char *hex, const char *other, const char *whose)
     return EXIT_NONDETERMINISM;
 }
 
+/* What became of the episode. */
+static void tell_episode(const struct run_spec *spec, const struct episode *episode,
+                         const struct world *world, const struct run_result *result)
+{
+    struct client_view view;
+    struct result_episode row;
+    char at[32];
+    client_view_init(&view);
+    client_view_read(&view, world->history.operations.items, world->history.operations.count,
+                     spec->load_count);
+    episode_judge(spec, episode, result, &view, &row);
+    client_view_release(&view);
+    printf("  episode %s#%u: ", row.class_, (unsigned)row.number);
+    if (!row.has_struck) {
+        printf("there was nobody to strike\n");
+        return;
+    }
+    printf("transition at %s, outage %.6f s, %s\n",
+           units_format_duration(row.at_ns, at, sizeof(at)), (double)row.outage_ns / 1e9,
+           row.is_recovered ? "recovered" : "NOT RECOVERED");
+}
+
 static int tell(const struct arguments *arguments, struct opened *opened,
                 const struct run_result *result, bool is_whole)
 {
@@ -329,10 +401,13 @@ static int tell(const struct arguments *arguments, struct opened *opened,
            is_arm ? arm_name(arguments->arm) : "",
            is_whole ? verdict_name(result->verdict) : "stopped",
            result->reason[0] != '\0' ? ", " : "", result->reason);
-    printf("  digest %s, %llu events, until %s, %llu operations offered, %llu ok\n", hex,
-           (unsigned long long)result->events,
-           units_format_duration(result->sim_ns, until, sizeof(until)),
-           (unsigned long long)result->offered, (unsigned long long)result->ok);
+    printf("  digest %s, %llu events", hex, (unsigned long long)result->events);
+    if (result->estimates.count == 0) {
+        printf(", until %s, %llu operations offered, %llu ok",
+               units_format_duration(result->sim_ns, until, sizeof(until)),
+               (unsigned long long)result->offered, (unsigned long long)result->ok);
+    }
+    putchar('\n');
     print_violations(result);
     if (!is_whole) {
         return arguments->expected != NULL ? judge_digest(hex, arguments->expected, "expected")
@@ -418,21 +493,53 @@ static bool open_trace(struct trace_text *trace, const struct arguments *argumen
     return true;
 }
 
-static int replay(struct arguments *arguments, struct opened *opened)
+/* The spec of what is to be run, and its seed; false: the scenario has no such thing. */
+static bool derive(const struct arguments *arguments, struct opened *opened,
+                   struct run_spec *derived, struct episode *episode, uint64_t *seed)
 {
     const struct run_spec *spec = &opened->plan.cells[arguments->cell].spec;
-    struct run_spec derived = *spec;
+    *derived = *spec;
+    *seed = arguments->seed;
+    if (arguments->has_episode && (arguments->is_stopping || arguments->has_arm)) {
+        fprintf(stderr, "squall: --episode goes with neither --arm nor --stop-before-failure\n");
+        return false;
+    }
     if (arguments->arm == ARM_PROBE && spec->metastability.is_asked &&
         spec->metastability.probe == SPEC_PROBE_NONE) {
         fprintf(stderr, "squall: '%s' has no probe arm: its probe is 'none'\n",
                 arguments->scenario);
-        return EXIT_USAGE;
+        return false;
     }
-    if (spec->metastability.is_asked) {
-        metastability_derive(spec, arguments->arm, &opened->plan.arena, &derived);
+    if (arguments->has_episode) {
+        const bool is_asked =
+            spec->fleet.is_asked && spec->fleet.estimator == SPEC_ESTIMATOR_DECOMPOSE;
+        if (!is_asked || !episode_is_possible(spec, &arguments->episode)) {
+            fprintf(stderr, "squall: '%s' has no such episode: %s\n", arguments->scenario,
+                    is_asked ? "it has fewer machines"
+                             : "its estimator of 'availability' is not decompose");
+            return false;
+        }
+        episode_plan(spec, EPISODE_MAIN, arguments->seed, &arguments->episode,
+                     arguments->episode_number, episode);
+        episode_derive(spec, episode, &opened->plan.arena, derived);
+        *seed = episode->seed;
+    } else if (spec->metastability.is_asked) {
+        metastability_derive(spec, arguments->arm, &opened->plan.arena, derived);
     } else if (arguments->arm != ARM_TRIGGER) {
         fprintf(stderr, "squall: '%s' has no arms: it does not ask for 'metastability'\n",
                 arguments->scenario);
+        return false;
+    }
+    return true;
+}
+
+static int replay(struct arguments *arguments, struct opened *opened)
+{
+    const struct run_spec *spec = &opened->plan.cells[arguments->cell].spec;
+    struct run_spec derived;
+    struct episode episode;
+    uint64_t seed;
+    if (!derive(arguments, opened, &derived, &episode, &seed)) {
         return EXIT_USAGE;
     }
     struct runner runner;
@@ -446,8 +553,9 @@ static int replay(struct arguments *arguments, struct opened *opened)
     struct trace_text trace;
     trace_text_init(&trace, runner.world);
     bool is_whole = arguments->until_ns == INT64_MAX && arguments->until_event == UINT64_MAX;
-    bool is_judged = spec->metastability.is_asked && !arguments->has_arm && is_whole &&
-                     !arguments->is_stopping && !arguments->is_traced && arguments->record == NULL;
+    bool is_judged = spec->metastability.is_asked && !arguments->has_arm &&
+                     !arguments->has_episode && is_whole && !arguments->is_stopping &&
+                     !arguments->is_traced && arguments->record == NULL;
     judge_keep_windows(runner.judge, is_judged ? JUDGE_WINDOWS_ALL : JUDGE_WINDOWS_NONE);
     crash_watch(&runner, derived.cpu_limit_ns * (is_judged ? ARMS_TIMES : 1));
     if (arguments->is_stopping) {
@@ -468,7 +576,7 @@ static int replay(struct arguments *arguments, struct opened *opened)
     }
     struct run_result result;
     result_init(&result);
-    runner_begin_spec(&runner, cell, &derived, arguments->seed);
+    runner_begin_spec(&runner, cell, &derived, seed);
     world_run(runner.world, arguments->until_ns, arguments->until_event);
     if (arguments->is_stopping) {
         trace_text_tail(runner.world, TAIL, stdout);
@@ -479,6 +587,9 @@ static int replay(struct arguments *arguments, struct opened *opened)
     }
     crash_unwatch();
     int status = tell(arguments, opened, &result, is_whole);
+    if (arguments->has_episode && is_whole) {
+        tell_episode(spec, &episode, runner.world, &result);
+    }
     if (trace.records != NULL && fclose(trace.records) != 0) {
         err_set(&err, ERR_SYSTEM, "cannot write '%s': %s", arguments->record, strerror(errno));
         status = fail(&err);
@@ -488,6 +599,43 @@ static int replay(struct arguments *arguments, struct opened *opened)
     result_release(&result);
     runner_release(&runner);
     arms_release(&arms);
+    return status;
+}
+
+/* An estimate has no events that could be traced one by one: its record is what they come to. */
+static bool record_estimate(const char *path, const struct run_result *result, struct err *err)
+{
+    const struct trace_record record = {.word = result->digest, .extra = result->events};
+    FILE *file = fopen(path, "wb");
+    bool is_fine = file != NULL && fwrite(&record, sizeof(record), 1, file) == 1;
+    is_fine = file != NULL && fclose(file) == 0 && is_fine;
+    return is_fine || err_set(err, ERR_SYSTEM, "cannot write '%s': %s", path, strerror(errno));
+}
+
+static int replay_estimate(const struct arguments *arguments, struct opened *opened)
+{
+    const struct cell *cell = &opened->plan.cells[arguments->cell];
+    if (arguments->path != NULL) {
+        const struct replay_path path = {.text = arguments->path,
+                                         .service = arguments->service,
+                                         .folder = arguments->out,
+                                         .expected = arguments->expected,
+                                         .is_traced = arguments->is_traced,
+                                         .from_ns = arguments->from_ns};
+        return replay_trajectory(&opened->plan, cell, &path);
+    }
+    struct run_result result;
+    result_init(&result);
+    runner_estimate(&cell->spec, arguments->seed, &result);
+    for (uint32_t i = 0; i < result.estimates.count; i++) {
+        replay_print_estimate(cell, vec_at(&result.estimates, i));
+    }
+    int status = tell(arguments, opened, &result, true);
+    struct err err = {0};
+    if (arguments->record != NULL && !record_estimate(arguments->record, &result, &err)) {
+        status = fail(&err);
+    }
+    result_release(&result);
     return status;
 }
 
@@ -530,7 +678,10 @@ int cmd_replay(int argc, char **argv)
     }
     status = choose_cell(&arguments, &opened);
     if (status == EXIT_HELD) {
-        status = replay(&arguments, &opened);
+        const bool is_estimate =
+            arguments.path != NULL ||
+            (!arguments.has_episode && runner_is_estimate(&opened.plan.cells[arguments.cell].spec));
+        status = is_estimate ? replay_estimate(&arguments, &opened) : replay(&arguments, &opened);
     }
     close_plan(&opened);
     return status;

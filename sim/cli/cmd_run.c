@@ -227,6 +227,11 @@ static int judge_outcome(const struct campaign_outcome *outcome, const struct ar
                missing == 1 ? "run was" : "runs were",
                outcome->is_late ? "time budget" : "fail-fast");
     }
+    if (outcome->spared > 0 && !arguments->is_quiet) {
+        printf("  %llu runs were not needed: estimates are as precise as availability.precision "
+               "asks\n",
+               (unsigned long long)outcome->spared);
+    }
     if (outcome->skipped > 0 && !arguments->is_quiet) {
         printf("  %llu of the runs were done before; --restart throws them away\n",
                (unsigned long long)outcome->skipped);

@@ -17,6 +17,7 @@
 #include "sim/base/text.h"
 #include "sim/base/units.h"
 #include "sim/cli/arms.h"
+#include "sim/cli/episodes.h"
 #include "sim/cli/runner.h"
 
 #include <errno.h>
@@ -109,6 +110,10 @@ static void run_watched(struct runner *runner, const struct cell *cell, const st
 {
     int64_t limit_ns = spec->cpu_limit_ns;
     watch(limit_ns > 0 ? limit_ns + NS_PER_S : 0);
+    if (runner_estimate(spec, seed, result)) {
+        watch(0);
+        return;
+    }
     int64_t started_ns = real_cpu_ns();
     runner_begin_spec(runner, cell, spec, seed);
     world_run(runner->world, INT64_MAX, UINT64_MAX);
@@ -129,9 +134,24 @@ static void run_arm(void *context, const struct run_spec *spec, struct run_resul
     run_watched(run->runner, run->cell, spec, run->seed, result);
 }
 
-/* The run of an order, with all arms when the scenario asks for them. */
-static void run_order(struct runner *runner, struct arms *arms, const struct pool_options *options,
-                      const struct order *order, struct run_result *result)
+static void run_episode(void *context, const struct run_spec *spec, uint64_t seed,
+                        struct run_result *result)
+{
+    struct order_run *run = context;
+    judge_keep_windows(run->runner->judge, JUDGE_WINDOWS_NONE);
+    run_watched(run->runner, run->cell, spec, seed, result);
+}
+
+/* What a worker has for the further runs of an order. */
+struct helpers {
+    struct arms arms;
+    struct episodes episodes;
+};
+
+/* The run of an order, with all arms or episodes when the scenario asks for them. */
+static void run_order(struct runner *runner, struct helpers *helpers,
+                      const struct pool_options *options, const struct order *order,
+                      struct run_result *result)
 {
     const struct cell *cell = &options->plan->cells[order->cell];
     const struct run_spec *spec = &cell->spec;
@@ -139,8 +159,9 @@ static void run_order(struct runner *runner, struct arms *arms, const struct poo
     judge_keep_windows(runner->judge, spec->metastability.is_asked ? JUDGE_WINDOWS_ALL : keep);
     run_watched(runner, cell, spec, order->seed, result);
     struct order_run run = {runner, cell, order->seed};
-    arms->control_key = cell->control_key;
-    arms_run(arms, spec, result, run_arm, &run);
+    helpers->arms.control_key = cell->control_key;
+    arms_run(&helpers->arms, spec, result, run_arm, &run);
+    episodes_run(&helpers->episodes, cell, order->seed, result, run_episode, &run);
     bool is_kept = keep == JUDGE_WINDOWS_ALL ||
                    (keep == JUDGE_WINDOWS_FAILING && result->verdict != VERDICT_PASS);
     if (!is_kept) {
@@ -149,14 +170,32 @@ static void run_order(struct runner *runner, struct arms *arms, const struct poo
     }
 }
 
+/* Digest of the same order run again; that of episodes is not in the run's own, so another one of
+ * theirs must show in it. */
+static uint64_t run_again(struct runner *runner, struct helpers *helpers, const struct cell *cell,
+                          const struct order *order, struct run_result *result)
+{
+    const uint64_t digest = result->digest;
+    const uint64_t episodes = episodes_digest(result);
+    struct order_run run = {runner, cell, order->seed};
+    run_watched(runner, cell, &cell->spec, order->seed, result);
+    episodes_run(&helpers->episodes, cell, order->seed, result, run_episode, &run);
+    if (digest == RUNNER_NO_DIGEST || result->digest == RUNNER_NO_DIGEST) {
+        return digest;
+    }
+    return episodes_digest(result) == episodes ? result->digest : ~digest;
+}
+
 static _Noreturn void work(const struct pool_options *options, int socket)
 {
     signal(SIGINT, SIG_IGN); /* the parent decides */
     signal(SIGPROF, SIG_DFL);
     struct runner runner;
     runner_init(&runner, options->sets, options->set_count);
-    struct arms arms;
-    arms_init(&arms);
+    struct helpers *helpers = calloc(1, sizeof(*helpers));
+    ASSERT(helpers != NULL);
+    arms_init(&helpers->arms);
+    episodes_init(&helpers->episodes, &runner);
     struct run_result result;
     result_init(&result);
     struct vec bytes;
@@ -165,15 +204,11 @@ static _Noreturn void work(const struct pool_options *options, int socket)
     while (read_all(socket, &order, sizeof(order))) {
         const struct cell *cell = &options->plan->cells[order.cell];
         struct answer answer = {order.number, 0};
-        run_order(&runner, &arms, options, &order, &result);
+        run_order(&runner, helpers, options, &order, &result);
         vec_clear(&bytes);
         result_encode(&result, &bytes);
         if (order.is_recheck) {
-            answer.digest_again = result.digest;
-            run_watched(&runner, cell, &cell->spec, order.seed, &result);
-            bool is_comparable =
-                answer.digest_again != RUNNER_NO_DIGEST && result.digest != RUNNER_NO_DIGEST;
-            answer.digest_again = is_comparable ? result.digest : answer.digest_again;
+            answer.digest_again = run_again(&runner, helpers, cell, &order, &result);
         }
         if (!write_all(socket, &answer, sizeof(answer)) ||
             !write_all(socket, bytes.items, bytes.count)) {
@@ -251,6 +286,7 @@ static void deliver(struct pool *pool, struct worker *worker, uint64_t digest_ag
     pool->is_exhausted = false;
     memmove(worker->orders, worker->orders + 1, worker->order_count * sizeof(worker->orders[0]));
     pool->options->on_delivery(pool->options->context, &delivery);
+    pool->is_exhausted = false; /* what waited for this may go on */
 }
 
 static void bury(struct pool *pool, struct worker *worker)

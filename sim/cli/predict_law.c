@@ -4,9 +4,12 @@
  * name: a table of laws, each with its parameters and a function that prints. */
 #include "sim/cli/predict.h"
 
+#include "analysis/copysets.h"
+#include "analysis/fleet_exact.h"
 #include "analysis/predict_laws.h"
-#include "analysis/predict_refill.h"
 #include "analysis/predict_mean_field.h"
+#include "analysis/predict_refill.h"
+#include "analysis/statistics.h"
 #include "sim/base/base.h"
 #include "sim/base/units.h"
 
@@ -26,6 +29,7 @@ struct law {
     const char *name;
     struct parameter parameters[PARAMETERS_MAX + 1]; /* up to a NULL name */
     void (*print)(const double *values, struct text *text);
+    bool (*check)(const double *values, struct err *err); /* NULL: every value will do */
 };
 
 static void add_time(struct text *text, const char *label, double seconds)
@@ -122,16 +126,115 @@ static void print_erlang(const double *values, struct text *text)
              load < 1 ? values[1] / values[0] + wait / (values[0] - values[2]) : __builtin_inf());
 }
 
+static struct fleet_model fleet_of(const double *values)
+{
+    return (struct fleet_model){.machines = (uint32_t)values[0],
+                                .needed = (uint32_t)values[1],
+                                .fail_per_h = 3600 / values[2],
+                                .repair_per_h = 3600 / values[3],
+                                .crews = (uint32_t)values[4],
+                                .shock_share = values[5],
+                                .failover_h = values[6] / 3600};
+}
+
+static bool check_fleet(const double *values, struct err *err)
+{
+    const struct fleet_model model = fleet_of(values);
+    if (values[2] <= 0 || values[3] <= 0) {
+        return err_set(err, ERR_INPUT, "life and repair must take more than no time");
+    }
+    return fleet_exact_states(&model) > 0 ||
+           err_set(err, ERR_INPUT,
+                   "1 to %d machines, no more needed than there are, crews no more than machines",
+                   FLEET_MACHINES_MAX);
+}
+
+static void print_fleet(const double *values, struct text *text)
+{
+    const struct fleet_model model = fleet_of(values);
+    const double years[] = {1.0 / 12, 1, 10};
+    struct err err = {0};
+    struct fleet_exact exact;
+    char downtime[32];
+    bool is_fine = fleet_exact(&model, &exact, &err);
+    ASSERT(is_fine);
+    downtime_format(downtime_s_per_year(exact.unavailability), downtime, sizeof(downtime));
+    text_printf(text, "%-22s %12.6e   %.2f nines\n", "unavailability", exact.unavailability,
+                nines_of(exact.unavailability));
+    text_printf(text, "%-22s %12s   in a year\n", "downtime", downtime);
+    text_printf(text, "%-22s %12.5g   in a year\n", "outages",
+                exact.outages_per_h * HOURS_IN_A_YEAR);
+    downtime_format(exact.outage_h * 3600, downtime, sizeof(downtime));
+    text_printf(text, "%-22s %12s   mean\n", "each of them", downtime);
+    text_printf(text, "%-22s %12.6g h   from all up to the first outage\n", "MTTF", exact.mttf_h);
+    text_printf(text, "%-22s", "an outage within");
+    for (uint32_t i = 0; i < ARRAY_COUNT(years); i++) {
+        static const char *const names[] = {"a month", "a year", "ten years"};
+        struct fleet_transient transient;
+        is_fine = fleet_exact_transient(&model, years[i] * HOURS_IN_A_YEAR, &transient, &err);
+        ASSERT(is_fine);
+        text_printf(text, "%s %.7g %s", i == 0 ? "" : ",", transient.outage_by_then, names[i]);
+    }
+    text_add(text, "\n");
+}
+
+static struct copysets copysets_of(const double *values)
+{
+    return (struct copysets){(uint32_t)values[0], (uint32_t)(values[0] * values[1] + .5),
+                             (uint32_t)values[2], (uint32_t)values[3]};
+}
+
+static bool check_copysets(const double *values, struct err *err)
+{
+    const struct copysets copysets = copysets_of(values);
+    return copysets_check(&copysets, err) && ((values[4] >= 1 && values[4] <= 1e7) ||
+                                              err_set(err, ERR_INPUT, "1 to ten million trials"));
+}
+
+static void add_placement(struct text *text, const char *label, double closed, uint32_t lost,
+                          uint32_t trials)
+{
+    const struct interval interval = interval_wilson(lost, trials, 0.95);
+    text_printf(text, "%-22s %11.4g%% %11.4g%%   %.4g .. %.4g%%\n", label, 100 * closed,
+                100.0 * lost / trials, 100 * interval.low, 100 * interval.high);
+}
+
+static void print_copysets(const double *values, struct text *text)
+{
+    const struct copysets copysets = copysets_of(values);
+    struct copysets least = copysets;
+    const struct copysets_trials trials = {(uint64_t)values[5], (uint32_t)values[4]};
+    least.scatter = copysets.replicas - 1;
+    text_printf(text,
+                "data is lost when %u of %u nodes are lost at once, %u replicas, scatter %u\n",
+                copysets.lost, copysets.nodes, copysets.replicas, copysets.scatter);
+    text_printf(text, "%-22s %12s %12s   95%% interval of %u trials\n", "placement", "closed form",
+                "simulated", trials.trials);
+    add_placement(text, "random in a window",
+                  copysets_loss(&copysets, copysets_of_window(&copysets)),
+                  copysets_simulate(&copysets, COPYSETS_WINDOW, trials), trials.trials);
+    add_placement(text, "copyset replication",
+                  copysets_loss(&copysets, copysets_of_permutations(&copysets)),
+                  copysets_simulate(&copysets, COPYSETS_PERMUTATIONS, trials), trials.trials);
+    add_placement(text, "fewest copysets", copysets_loss(&least, copysets_of_permutations(&least)),
+                  copysets_simulate(&least, COPYSETS_PERMUTATIONS, trials), trials.trials);
+    text_printf(text,
+                "The closed form takes sets as independent; those of a window overlap, so it says "
+                "too much there.\n");
+}
+
 static const struct law laws[] = {
     {"batch",
      {{"items", UNIT_NUMBER, NULL},
       {"service", UNIT_TIME, NULL},
       {"workers", UNIT_NUMBER, "1"},
       {"timeout", UNIT_TIME, NULL}},
-     print_batch},
+     print_batch,
+     NULL},
     {"error-path",
      {{"capacity", UNIT_RATE, NULL}, {"cost", UNIT_SHARE, NULL}, {"load", UNIT_RATE, NULL}},
-     print_error_path},
+     print_error_path,
+     NULL},
     {"gc",
      {{"heap", UNIT_NUMBER, NULL},
       {"service", UNIT_TIME, NULL},
@@ -139,17 +242,20 @@ static const struct law laws[] = {
       {"pausePerRequest", UNIT_TIME, "0s"},
       {"workers", UNIT_NUMBER, NULL},
       {"load", UNIT_RATE, NULL}},
-     print_gc},
+     print_gc,
+     NULL},
     {"cache",
      {{"database", UNIT_RATE, NULL}, {"hit", UNIT_SHARE, NULL}, {"fanOut", UNIT_NUMBER, "1"}},
-     print_cache},
+     print_cache,
+     NULL},
     {"refill",
      {{"keys", UNIT_NUMBER, NULL},
       {"skew", UNIT_SHARE, "99%"},
       {"database", UNIT_RATE, NULL},
       {"load", UNIT_RATE, NULL},
       {"timeout", UNIT_TIME, NULL}},
-     print_refill},
+     print_refill,
+     NULL},
     {"resync",
      {{"size", UNIT_SIZE, NULL},
       {"save", UNIT_BANDWIDTH, NULL},
@@ -158,16 +264,39 @@ static const struct law laws[] = {
       {"hard", UNIT_SIZE, "256MB"},
       {"soft", UNIT_SIZE, "64MB"},
       {"softTime", UNIT_TIME, "60s"}},
-     print_resync},
+     print_resync,
+     NULL},
     {"offered",
      {{"load", UNIT_RATE, NULL}, {"capacity", UNIT_RATE, NULL}, {"attempts", UNIT_NUMBER, NULL}},
-     print_offered},
+     print_offered,
+     NULL},
     {"queue-bound",
      {{"capacity", UNIT_RATE, NULL}, {"timeout", UNIT_TIME, NULL}},
-     print_queue_bound},
+     print_queue_bound,
+     NULL},
     {"erlang",
      {{"capacity", UNIT_RATE, NULL}, {"servers", UNIT_NUMBER, "1"}, {"load", UNIT_RATE, NULL}},
-     print_erlang},
+     print_erlang,
+     NULL},
+    {"fleet",
+     {{"machines", UNIT_NUMBER, NULL},
+      {"needed", UNIT_NUMBER, NULL},
+      {"life", UNIT_TIME, NULL},
+      {"repair", UNIT_TIME, NULL},
+      {"crews", UNIT_NUMBER, "0"},
+      {"shocks", UNIT_SHARE, "0%"},
+      {"failover", UNIT_TIME, "0s"}},
+     print_fleet,
+     check_fleet},
+    {"copysets",
+     {{"nodes", UNIT_NUMBER, NULL},
+      {"lost", UNIT_SHARE, "1%"},
+      {"replicas", UNIT_NUMBER, "3"},
+      {"scatter", UNIT_NUMBER, "10"},
+      {"trials", UNIT_NUMBER, "100000"},
+      {"seed", UNIT_NUMBER, "1"}},
+     print_copysets,
+     check_copysets},
 };
 
 static bool read_value(enum unit unit, const char *text, double *value, struct err *err)
@@ -274,6 +403,9 @@ bool predict_law(const char *name, char *const *settings, uint32_t count, bool i
         if (!read_value(one->unit, given, &values[i], err)) {
             return err_wrap(err, "%s", one->name);
         }
+    }
+    if (law->check != NULL && !law->check(values, err)) {
+        return err_wrap(err, "the law '%s'", name);
     }
     law->print(values, text);
     return !is_simulated || predict_law_simulate(name, values, text, err);

@@ -15,7 +15,8 @@ void progress_init(struct progress *progress, uint64_t total, bool is_quiet)
 {
     const char *term = getenv("TERM");
     const char *ci = getenv("CI");
-    *progress = (struct progress){.is_quiet = is_quiet, .total = total, .deadline_ns = INT64_MAX};
+    *progress = (struct progress){
+        .is_quiet = is_quiet, .unit = "seeds", .total = total, .deadline_ns = INT64_MAX};
     progress->is_terminal =
         isatty(STDERR_FILENO) && ci == NULL && (term == NULL || strcmp(term, "dumb") != 0);
     progress->started_ns = real_wall_ns();
@@ -51,9 +52,12 @@ void progress_tick(struct progress *progress)
                 "======================", filled < BAR_WIDTH ? ">" : "",
                 filled < BAR_WIDTH ? BAR_WIDTH - filled - 1 : 0, "");
     }
-    fprintf(stderr, "  %llu/%llu  %.0f seeds/s  %.0f sim-s/s  %llu failing",
-            (unsigned long long)finished, (unsigned long long)progress->total, rate,
-            (double)progress->sim_ns / 1e9 / seconds, (unsigned long long)progress->failing);
+    fprintf(stderr, "  %llu/%llu  %.0f %s/s", (unsigned long long)finished,
+            (unsigned long long)progress->total, rate, progress->unit);
+    if (progress->sim_ns > 0) {
+        fprintf(stderr, "  %.0f sim-s/s", (double)progress->sim_ns / 1e9 / seconds);
+    }
+    fprintf(stderr, "  %llu failing", (unsigned long long)progress->failing);
     if (rate > 0) {
         double left = (double)(progress->total - finished) / rate;
         double budget = (double)(progress->deadline_ns - now) / 1e9;

@@ -11,6 +11,7 @@
 struct progress {
     bool is_quiet;
     bool is_terminal;
+    const char *unit; /* of what is counted, in the plural */
     uint64_t total;   /* runs of the campaign; a guess that is raised when there are more */
     uint64_t skipped; /* done by an earlier campaign */
     uint64_t done;    /* by this one */

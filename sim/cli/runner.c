@@ -6,6 +6,7 @@
 
 #include "sim/base/base.h"
 #include "sim/base/units.h"
+#include "sim/fleet.h"
 
 #include <string.h>
 
@@ -46,8 +47,8 @@ static bool is_decided(const struct cell *cell, const char *setting)
     return false;
 }
 
-void replay_line(FILE *out, const struct cell *cell, const char *const *sets, uint32_t set_count,
-                 const char *folder, uint64_t seed)
+void replay_path_line(FILE *out, const struct cell *cell, const char *const *sets,
+                      uint32_t set_count, const char *folder, const char *seed)
 {
     fputs("squall replay ", out);
     print_quoted(out, cell->spec.file);
@@ -65,7 +66,15 @@ void replay_line(FILE *out, const struct cell *cell, const char *const *sets, ui
         fputs(" --out ", out);
         print_quoted(out, folder);
     }
-    fprintf(out, " --seed 0x%016llx", (unsigned long long)seed);
+    fprintf(out, " --seed %s", seed);
+}
+
+void replay_line(FILE *out, const struct cell *cell, const char *const *sets, uint32_t set_count,
+                 const char *folder, uint64_t seed)
+{
+    char text[24];
+    snprintf(text, sizeof(text), "0x%016llx", (unsigned long long)seed);
+    replay_path_line(out, cell, sets, set_count, folder, text);
 }
 
 static void print_context(void *user, FILE *out)
@@ -78,8 +87,10 @@ static void print_context(void *user, FILE *out)
     units_format_duration(world_now(runner->world), now, sizeof(now));
     fprintf(out, "  scenario %s, seed 0x%016llx, at %s, event %llu\n  ", runner->cell->spec.name,
             (unsigned long long)runner->seed, now, (unsigned long long)world_event(runner->world));
-    replay_line(out, runner->cell, runner->sets, runner->set_count, NULL, runner->seed);
-    fputc('\n', out);
+    const bool is_episode = runner->episode != NULL;
+    replay_line(out, runner->cell, runner->sets, runner->set_count, NULL,
+                is_episode ? runner->episode_of : runner->seed);
+    fprintf(out, "%s%s\n", is_episode ? " --episode " : "", is_episode ? runner->episode : "");
 }
 
 void runner_init(struct runner *runner, const char *const *sets, uint32_t set_count)
@@ -145,10 +156,40 @@ void runner_finish(struct runner *runner, int64_t cpu_ns, struct run_result *res
     runner->cell = NULL;
 }
 
+bool runner_is_estimate(const struct run_spec *spec)
+{
+    return spec->fleet.is_asked && spec->fleet.estimator != SPEC_ESTIMATOR_DECOMPOSE;
+}
+
+bool runner_estimate(const struct run_spec *spec, uint64_t seed, struct run_result *result)
+{
+    const struct spec_fleet *fleet = &spec->fleet;
+    struct err err = {0};
+    struct estimate_sums sums[FLEET_SERVICES];
+    if (!runner_is_estimate(spec)) {
+        return false;
+    }
+    const int64_t started_ns = real_cpu_ns();
+    result_clear(result);
+    result->seed = seed;
+    if (!estimate_run(fleet, seed, sums, &result->digest, &result->events, &err)) {
+        result_set_error(result, seed, err.text);
+        return true;
+    }
+    for (uint32_t i = 0; i < fleet->service_count; i++) {
+        vec_append(&result->estimates, &sums[i]);
+    }
+    result->cpu_ns = real_cpu_ns() - started_ns;
+    return true;
+}
+
 void runner_run(struct runner *runner, const struct cell *cell, uint64_t seed,
                 struct run_result *result)
 {
     int64_t started = real_cpu_ns();
+    if (runner_estimate(&cell->spec, seed, result)) {
+        return;
+    }
     runner_begin(runner, cell, seed);
     world_run(runner->world, INT64_MAX, UINT64_MAX);
     runner_finish(runner, real_cpu_ns() - started, result);

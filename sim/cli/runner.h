@@ -20,6 +20,8 @@ struct runner {
     uint32_t set_count;
     const struct cell *cell; /* of the run in progress, for failing assertions */
     uint64_t seed;
+    const char *episode; /* of the seed `episode_of`, in progress: "leader-lost:5-4#2"; or NULL */
+    uint64_t episode_of;
 };
 
 void runner_init(struct runner *runner, const char *const *sets, uint32_t set_count);
@@ -33,6 +35,11 @@ void runner_begin_spec(struct runner *runner, const struct cell *cell, const str
 /* Runs to the end and judges; `result` is initialised. */
 void runner_run(struct runner *runner, const struct cell *cell, uint64_t seed,
                 struct run_result *result);
+/* Is a run of it a replication of an estimate of the fleet, without any code? */
+bool runner_is_estimate(const struct run_spec *spec);
+/* A run that estimates the availability of the fleet by its clocks, and runs no code at all. False:
+ * the spec does not ask for one. */
+bool runner_estimate(const struct run_spec *spec, uint64_t seed, struct run_result *result);
 /* Ends a run that runner_begin began. */
 void runner_finish(struct runner *runner, int64_t cpu_ns, struct run_result *result);
 
@@ -40,5 +47,8 @@ void runner_finish(struct runner *runner, int64_t cpu_ns, struct run_result *res
  * again. `folder`: where the results are, NULL when in the usual place. */
 void replay_line(FILE *out, const struct cell *cell, const char *const *sets, uint32_t set_count,
                  const char *folder, uint64_t seed);
+/* The same for the trajectory with this seed path, "42/3/0/1". */
+void replay_path_line(FILE *out, const struct cell *cell, const char *const *sets,
+                      uint32_t set_count, const char *folder, const char *seed);
 
 #endif

@@ -11,13 +11,17 @@
 #include "sim/base/base.h"
 #include "sim/base/text.h"
 #include "sim/cli/runner.h"
+#include "sim/cli/summary_clients.h"
+#include "sim/cli/summary_decompose.h"
+#include "sim/cli/summary_estimate.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE_WIDTH    60
-#define FAILING_SHOWN 5
+#define LINE_WIDTH         60
+#define FAILING_SHOWN      5
+#define THRESHOLDS_TRACKED 256
 
 struct summary {
     struct results *results;
@@ -427,7 +431,19 @@ static bool is_about(const struct cell *cell)
     return false;
 }
 
-static void judge_threshold(struct summary *summary, uint32_t index,
+/* False: the threshold is not about this cell. */
+static bool load_estimate(struct summary *summary, uint32_t index,
+                          const struct spec_estimate_tags *tags, struct threshold_data *data)
+{
+    bool is_asked = false;
+    summary->is_fine = summary->is_fine && threshold_data_load_estimate(
+                                               data, summary->results, summary->cell_ids[index],
+                                               tags, &is_asked, summary->err);
+    return is_asked;
+}
+
+/* False: the threshold is not about this cell. */
+static bool judge_threshold(struct summary *summary, uint32_t index,
                             const struct spec_threshold *spec, struct threshold_data *data)
 {
     static const enum mark marks[] = {MARK_GOOD, MARK_BAD, MARK_OPEN};
@@ -436,12 +452,19 @@ static void judge_threshold(struct summary *summary, uint32_t index,
     struct threshold threshold;
     bool is_sound = threshold_parse(spec->metric, spec->expression, &threshold, summary->err);
     ASSERT(is_sound);
-    if (spec->gauge.name != NULL) {
-        char metric[RESULT_METRIC_SIZE];
-        threshold_metric_name(&threshold, spec->text, metric, sizeof(metric));
+    char metric[RESULT_METRIC_SIZE];
+    if (threshold_metric_of(&threshold, spec, metric, sizeof(metric))) {
         summary->is_fine = summary->is_fine && threshold_data_load_values(data, summary->results,
                                                                           summary->cell_ids[index],
                                                                           metric, summary->err);
+    }
+    const struct spec_estimate_tags *tags = &spec->estimate;
+    if (tags->service != NULL) {
+        bool is_asked = (tags->machines == 0 || tags->machines == cell->spec.fleet.machines) &&
+                        (tags->cell == NULL || strstr(cell->label, tags->cell) != NULL);
+        if (!is_asked || !load_estimate(summary, index, tags, data)) {
+            return false;
+        }
     }
     struct threshold_outcome outcome = threshold_judge(&threshold, data);
     char name[512];
@@ -455,7 +478,7 @@ static void judge_threshold(struct summary *summary, uint32_t index,
         summary->status = exit_worse(summary->status, statuses[outcome.verdict]);
     }
     if (summary->options->is_quiet && outcome.verdict == THRESHOLD_HELD) {
-        return;
+        return true;
     }
     fprintf(summary->out, "    %s ", mark(summary, marks[outcome.verdict]));
     dotted(summary, spec->text, spec->expression);
@@ -466,10 +489,12 @@ static void judge_threshold(struct summary *summary, uint32_t index,
                 (unsigned long long)outcome.trials_needed);
     }
     fprintf(summary->out, "%s%s\n", cell->label[0] != '\0' ? "   " : "", cell->label);
+    return true;
 }
 
-/* False: the cell has none. */
-static bool judge_thresholds(struct summary *summary, uint32_t index, bool is_headed)
+/* False: the cell has none. `judged`: the first THRESHOLDS_TRACKED of them that were about some
+ * cell. */
+static bool judge_thresholds(struct summary *summary, uint32_t index, bool is_headed, bool *judged)
 {
     const struct run_spec *spec = &summary->plan->cells[index].spec;
     if (spec->threshold_count == 0 || !summary->is_fine) {
@@ -483,12 +508,33 @@ static bool judge_thresholds(struct summary *summary, uint32_t index, bool is_he
         heading(summary, "THRESHOLDS");
     }
     for (uint32_t i = 0; i < spec->threshold_count && summary->is_fine; i++) {
-        if (!spec->thresholds[i].is_elsewhere) {
-            judge_threshold(summary, index, &spec->thresholds[i], &data);
+        bool is_judged = !spec->thresholds[i].is_elsewhere &&
+                         judge_threshold(summary, index, &spec->thresholds[i], &data);
+        if (i < THRESHOLDS_TRACKED) {
+            judged[i] = judged[i] || is_judged;
         }
     }
     threshold_data_release(&data);
     return true;
+}
+
+/* A limit that no cell was judged by proves nothing; with --set it may be about cells that are left
+ * out. */
+static void judge_all_thresholds(struct summary *summary)
+{
+    bool judged[THRESHOLDS_TRACKED] = {false};
+    const struct run_spec *spec = &summary->plan->cells[0].spec;
+    for (uint32_t i = 0, is_headed = 0; i < summary->plan->cell_count; i++) {
+        is_headed |= judge_thresholds(summary, i, is_headed != 0, judged) ? 1 : 0;
+    }
+    for (uint32_t i = 0; i < spec->threshold_count && i < THRESHOLDS_TRACKED; i++) {
+        if (!judged[i] && summary->is_fine && summary->options->set_count == 0) {
+            fprintf(summary->out, "    %s ", mark(summary, MARK_OPEN));
+            dotted(summary, spec->thresholds[i].text, spec->thresholds[i].expression);
+            fputs("no cell is like that\n", summary->out);
+            summary->status = exit_worse(summary->status, EXIT_UNKNOWN);
+        }
+    }
 }
 
 /* --------------------------------------------------------------------------------- failing runs */
@@ -740,6 +786,16 @@ static bool locale_is_utf8(void)
     return false;
 }
 
+/* Estimates run no code: there is nothing to check, and nobody attempts anything. */
+static bool are_all_estimates(const struct plan *plan)
+{
+    bool are_all = true;
+    for (uint32_t i = 0; i < plan->cell_count; i++) {
+        are_all = are_all && runner_is_estimate(&plan->cells[i].spec);
+    }
+    return are_all;
+}
+
 bool summary_print(struct results *results, const struct plan *plan, const int64_t *cell_ids,
                    const struct summary_options *options, FILE *out, int *status, struct err *err)
 {
@@ -757,13 +813,20 @@ bool summary_print(struct results *results, const struct plan *plan, const int64
         text_printf(&summary.cells, "%s%lld", i == 0 ? "(" : ",", (long long)cell_ids[i]);
     }
     text_add(&summary.cells, ")");
-    print_checks(&summary);
-    print_cells(&summary);
+    if (!are_all_estimates(plan)) {
+        print_checks(&summary);
+        print_cells(&summary);
+    }
     print_metastability(&summary);
     print_verdict_table(&summary);
-    for (uint32_t i = 0, is_headed = 0; i < plan->cell_count; i++) {
-        is_headed |= judge_thresholds(&summary, i, is_headed != 0) ? 1 : 0;
+    if (!options->is_quiet) {
+        summary.is_fine =
+            summary.is_fine && summary_estimates(results, plan, cell_ids, options, out, err);
+        summary.is_fine = summary.is_fine && summary_clients(results, plan, cell_ids, out, err);
     }
+    summary.is_fine = summary.is_fine && summary_decompositions(results, plan, cell_ids, options,
+                                                                out, &summary.status, err);
+    judge_all_thresholds(&summary);
     print_failures(&summary);
     if (!options->is_quiet) {
         fputc('\n', out);

@@ -40,6 +40,9 @@ struct sq_operation {
                               of time */
     uint64_t complete_order; /* UINT64_MAX while OPEN */
     sq_node replied_by;      /* node whose answer completed it, or SQ_NODE_NONE */
+    /* Who asks, from 0: the virtual user of a closed load; the operations of an open one are dealt
+     * out to `client.count` users in turn. Unlike the process, a user goes on after INFO. */
+    uint32_t user;
 };
 
 /* What a node said through env->trace->see. */

@@ -39,6 +39,7 @@ void build_loads(struct build *build);
 void build_faults(struct build *build);
 void build_checks(struct build *build);
 void build_judging(struct build *build);
+void build_availability(struct build *build); /* by build_judging */
 
 /* Reports at the value of `key` (or at the view itself when the key is absent) unless the view is
  * bad already. */

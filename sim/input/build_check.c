@@ -336,15 +336,23 @@ static void read_metastability(struct build *build)
     }
 }
 
-static void read_availability(struct build *build)
+static void check_service(struct build *build, const struct yaml_node *metric,
+                          const struct spec_threshold *threshold)
 {
-    struct view view = view_at(build->root, "availability");
-    struct spec_availability *availability = &build->spec->availability;
-    availability->window_ns = view_number(view, "window", 1);
-    struct err err = {0};
-    if (!predicate_up(view_text(view, "up"), availability, &err)) {
-        build_complain(build, view, "up", "%s", err.text);
+    const struct spec_fleet *fleet = &build->spec->fleet;
+    if (threshold->estimate.service == NULL) {
+        return;
     }
+    for (uint32_t i = 0; i < fleet->service_count; i++) {
+        if (strcmp(fleet->services[i].name, threshold->estimate.service) == 0) {
+            return;
+        }
+    }
+    diag_error(build->diag, metric->place, metric->width,
+               fleet->is_asked ? "%s: availability.services has no '%s'"
+                               : "%s: there is no fleet with a service '%s'; say how long machines "
+                                 "live with availability.life",
+               metric->text, threshold->estimate.service);
 }
 
 /* Takes the tag "cell" out of "metric{cell:rate=9/s,name:x}" and leaves the rest, without empty
@@ -393,6 +401,8 @@ static void read_thresholds(struct build *build)
                 diag_error(build->diag, key->place, key->width, "%s", err.text);
             } else if (!predicate_threshold(threshold.metric, text->text, &err)) {
                 diag_error(build->diag, text->place, text->width, "%s: %s", metric, err.text);
+            } else {
+                check_service(build, map->keys[index], &threshold);
             }
             spec->thresholds[spec->threshold_count++] = threshold;
         }
@@ -405,6 +415,6 @@ void build_judging(struct build *build)
     read_metastability(build);
     read_expect(build, view_at(build->root, "expect"));
     read_known(build);
-    read_availability(build);
+    build_availability(build);
     read_thresholds(build);
 }

@@ -354,6 +354,13 @@ static void read_workload(struct build *build, struct view view, struct spec_loa
     load->zipf_theta_milli = is_zipf ? (uint32_t)view_number(view, "zipfTheta", 0) : 0;
     load->update_proportion = (uint64_t)view_number(view, "updateProportion", 0);
     load->value_bytes = (uint32_t)view_number(view, "valueSize", 0);
+    load->is_paired = view_number(view, "order", 0) == 1;
+    if (load->is_paired && load->executor != SPEC_CONSTANT_VUS &&
+        load->executor != SPEC_RAMPING_VUS) {
+        build_complain(build, view, "order",
+                       "update-then-read is what a virtual user does: the executor must be "
+                       "constant-vus or ramping-vus");
+    }
     const char *read = view_text(view, "readProportion");
     const char *update = view_text(view, "updateProportion");
     int64_t read_millionths = 0;

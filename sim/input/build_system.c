@@ -55,6 +55,9 @@ void build_check_unique(struct build *build, struct view view, const char *key,
 
 /* ------------------------------------------------------------------------------- laws */
 
+/* A gamma law is made into an empirical one. */
+#define DIST_GAMMA_AS_EMPIRICAL ((enum dist_kind)(DIST_WEIBULL + 1))
+
 struct law_row {
     enum dist_kind kind;
     const char *name;
@@ -69,6 +72,8 @@ static const struct law_row law_rows[] = {
     {DIST_LOGNORMAL, "lognormal", " median latency mean p99 "},
     {DIST_PARETO, "pareto", " min max shape "},
     {DIST_EMPIRICAL, "empirical", " points "},
+    {DIST_WEIBULL, "weibull", " mean shape "},
+    {DIST_GAMMA_AS_EMPIRICAL, "gamma", " mean shape "},
 };
 
 /* The row that the law states, or that its keys show. */
@@ -168,8 +173,35 @@ static void read_lognormal(struct law_reader *reader, struct dist *dist)
     }
 }
 
+/* weibull, gamma: mean and shape. */
+static void read_shaped(struct law_reader *reader, struct dist *dist)
+{
+    struct err err = {0};
+    int64_t mean = need_either(reader, "mean", "mean");
+    int64_t shape = need_either(reader, "shape", "shape");
+    if (reader->has_failed) {
+        return;
+    }
+    bool is_fine;
+    if (reader->row->kind == DIST_WEIBULL) {
+        is_fine = dist_weibull_of_mean(dist, mean, shape, &err);
+    } else {
+        struct dist_point *points =
+            arena_alloc_array(reader->build->arena, DIST_GAMMA_POINTS, sizeof(*points));
+        is_fine = dist_gamma_of_mean(dist, mean, shape, points, &err);
+    }
+    if (!is_fine) {
+        build_complain(reader->build, reader->law, "mean", "%s", err.text);
+        reader->has_failed = true;
+    }
+}
+
 static void read_law(struct law_reader *reader, struct dist *dist)
 {
+    if (reader->row->kind >= DIST_WEIBULL) {
+        read_shaped(reader, dist);
+        return;
+    }
     dist->kind = reader->row->kind;
     switch (dist->kind) {
     case DIST_CONSTANT:
@@ -193,6 +225,8 @@ static void read_law(struct law_reader *reader, struct dist *dist)
     case DIST_EMPIRICAL:
         read_points(reader->build, reader->law, dist);
         return;
+    case DIST_WEIBULL:
+        break;
     }
     UNREACHABLE();
 }

@@ -166,6 +166,8 @@ enum value_kind {
     VALUE_SHARE,
     VALUE_NUMBER,
     VALUE_RATE,
+    VALUE_SMALL,
+    VALUE_DOWNTIME,
 };
 
 /* Lists of words stand between blanks; p(N) is " p ". */
@@ -186,8 +188,15 @@ static const struct metric metrics[] = {
     {"failures", " rate ", " rate ", VALUE_SHARE, "rate < 1%"},
     {"goodput", " rate value ", " rate value ", VALUE_RATE, "value >= 150/s"},
     {"amplification", " value ", " value ", VALUE_NUMBER, "value < 1.5"},
-    {"gauge", " avg min max last ", " avg last ", VALUE_NUMBER, "avg < 100"},
+    {"gauge", " avg min max med p last ", " avg med p last ", VALUE_NUMBER, "avg < 100"},
     {"counter", " count rate ", " count rate ", VALUE_NUMBER, "count > 0"},
+    {"unavailability", " value ", " value ", VALUE_SMALL, "value < 1e-6 @ 95%"},
+    {"downtime", " value ", " value ", VALUE_DOWNTIME, "value == 31.56s"},
+    {"user-uptime", " rate min ", " rate ", VALUE_SHARE, "rate >= 99.9%"},
+    {"mcr", " rate min ", " rate ", VALUE_SHARE, "min >= 99%"},
+    {"harvest", " rate min ", " rate ", VALUE_SHARE, "rate >= 99%"},
+    {"yield", " rate min ", " rate ", VALUE_SHARE, "rate >= 99.9%"},
+    {"gray", " rate min max ", " rate ", VALUE_SHARE, "max <= 1%"},
 };
 
 static const struct metric *find_metric(const char *name, struct err *err)
@@ -205,7 +214,9 @@ static const struct metric *find_metric(const char *name, struct err *err)
     } else {
         err_set(err, ERR_INPUT,
                 "unknown metric '%s': write latency, recovery, availability, success, metastable, "
-                "failures, goodput, amplification, gauge{name:...} or counter{name:...}",
+                "failures, goodput, amplification, gauge{name:...}, counter{name:...}, "
+                "unavailability{service:...}, downtime{service:...}, user-uptime, "
+                "mcr{window:1m}, harvest, yield or gray",
                 name);
     }
     return NULL;
@@ -236,34 +247,105 @@ static bool read_tag(struct arena *arena, const char *tag, size_t length, struct
     return true;
 }
 
+/* One "key:value" of the tags of an estimate. */
+static bool read_estimate_tag(struct arena *arena, const char *tag, size_t length,
+                              struct spec_threshold *threshold, struct err *err)
+{
+    static const char *const methods[] = {"exact", "binomial", "beta-binomial", "crude",
+                                          "is",    "restart",  "decompose"};
+    struct spec_estimate_tags *estimate = &threshold->estimate;
+    const char *written = arena_strndup(arena, tag + strspn(tag, " "), length - strspn(tag, " "));
+    const char *colon = strchr(written, ':');
+    const char *value = colon == NULL ? "" : colon + 1 + strspn(colon + 1, " ");
+    const char *key = arena_strndup(arena, written, strcspn(written, ":"));
+    uint64_t machines = 0;
+    bool is_known = false;
+    if (strcmp(key, "service") == 0 && *value != '\0') {
+        estimate->service = value;
+        return true;
+    }
+    if (strcmp(key, "cell") == 0 && *value != '\0') {
+        estimate->cell = value;
+        return true;
+    }
+    if (strcmp(key, "machines") == 0 && units_u64(value, &machines, NULL)) {
+        estimate->machines = (uint32_t)machines;
+        return (machines >= 1 && machines <= 64) ||
+               err_set(err, ERR_INPUT, "'%s': a fleet has 1 to 64 machines", written);
+    }
+    if (strcmp(key, "against") == 0 && strcmp(value, "exact") == 0 &&
+        strcmp(threshold->metric, "unavailability") == 0) {
+        estimate->is_ratio = true;
+        return true;
+    }
+    for (uint32_t i = 0; i < ARRAY_COUNT(methods); i++) {
+        is_known = is_known || strcmp(value, methods[i]) == 0;
+    }
+    estimate->method = value;
+    return (strcmp(key, "method") == 0 && is_known) ||
+           err_set(
+               err, ERR_INPUT,
+               "'%s' is no tag: write service:, machines:, cell: or method: (%s), with a value, "
+               "or against:exact for the ratio of unavailabilities",
+               written, "exact, binomial, beta-binomial, crude, is, restart or decompose");
+}
+
+/* "mcr{window:1m}" */
+static bool read_window(const char *text, const char *tags, struct spec_threshold *threshold,
+                        struct err *err)
+{
+    static const char head[] = "{window:";
+    const size_t length = strlen(tags);
+    char window[TOKEN_BYTES];
+    const bool is_tagged = strncmp(tags, head, sizeof(head) - 1) == 0 && tags[length - 1] == '}' &&
+                           length - sizeof(head) < sizeof(window);
+    if (!is_tagged) {
+        return err_set(err, ERR_INPUT, "'%s' is not understood: write 'mcr{window:1m}'", text);
+    }
+    snprintf(window, sizeof(window), "%.*s", (int)(length - sizeof(head)), tags + sizeof(head) - 1);
+    return units_duration(window + strspn(window, " "), &threshold->window_ns, err) &&
+           (threshold->window_ns > 0 ||
+            err_set(err, ERR_INPUT, "'%s' looks at windows without any time", text));
+}
+
 bool predicate_metric(struct arena *arena, const char *text, struct spec_threshold *threshold,
                       struct err *err)
 {
     size_t length = strcspn(text, "{");
     threshold->metric = arena_strndup(arena, text, length);
     threshold->gauge = (struct spec_gauge){.until_ns = INT64_MAX};
+    threshold->estimate = (struct spec_estimate_tags){0};
     bool is_shown =
         strcmp(threshold->metric, "gauge") == 0 || strcmp(threshold->metric, "counter") == 0;
+    bool is_estimate = strcmp(threshold->metric, "unavailability") == 0 ||
+                       strcmp(threshold->metric, "downtime") == 0;
     const char *at = text + length;
-    if (!is_shown) {
-        return *at == '\0'
-                   ? true
-                   : err_set(err, ERR_INPUT, "'%s' takes no tags: only gauge and counter do",
-                             threshold->metric);
+    if (strcmp(threshold->metric, "mcr") == 0) {
+        return read_window(text, at, threshold, err);
+    }
+    if (!is_shown && !is_estimate) {
+        return *at == '\0' ? true
+                           : err_set(err, ERR_INPUT,
+                                     "'%s' takes no tags: only gauge, counter, mcr, "
+                                     "unavailability and downtime do",
+                                     threshold->metric);
     }
     while (*at == '{' || *at == ',') {
         at++;
         size_t size = strcspn(at, ",}");
-        if (!read_tag(arena, at, size, &threshold->gauge, err)) {
+        bool is_fine = is_estimate ? read_estimate_tag(arena, at, size, threshold, err)
+                                   : read_tag(arena, at, size, &threshold->gauge, err);
+        if (!is_fine) {
             return false;
         }
         at += size;
     }
-    if (strcmp(at, "}") != 0 || threshold->gauge.name == NULL) {
-        return err_set(err, ERR_INPUT, "'%s' is not understood: write '%s{name:...}'", text,
-                       threshold->metric);
+    const char *needed = is_estimate ? threshold->estimate.service : threshold->gauge.name;
+    if (strcmp(at, "}") != 0 || needed == NULL) {
+        return err_set(err, ERR_INPUT, "'%s' is not understood: write '%s{%s:...}'", text,
+                       threshold->metric, is_estimate ? "service" : "name");
     }
-    return threshold->gauge.from_ns < threshold->gauge.until_ns ||
+    return is_estimate || threshold->gauge.from_ns < threshold->gauge.until_ns ||
            err_set(err, ERR_INPUT, "'%s' looks at no time: 'from' is not before 'until'", text);
 }
 
@@ -293,6 +375,39 @@ static const char *read_aggregation(const struct metric *metric, char *token)
     return has_word(metric->aggregations, token) ? token : NULL;
 }
 
+/* Length of "12.5" or "0.1", with at most fifteen significant digits; 0: something else. */
+static size_t decimal_length(const char *text)
+{
+    size_t digits = 0;
+    size_t points = 0;
+    size_t length = 0;
+    bool is_digit = *text >= '0' && *text <= '9';
+    for (; (text[length] >= '0' && text[length] <= '9') || text[length] == '.'; length++) {
+        points += text[length] == '.' ? 1 : 0;
+        digits += text[length] != '.' && (digits > 0 || text[length] != '0') ? 1 : 0;
+    }
+    return is_digit && points <= 1 && digits <= 15 ? length : 0;
+}
+
+/* "9.85e-6" */
+static bool is_small(const char *token)
+{
+    size_t length = decimal_length(token);
+    const char *at = token + length;
+    if (length == 0 || *at == '\0') {
+        return length > 0;
+    }
+    size_t digits = at[0] == 'e' && at[1] == '-' ? strspn(at + 2, "0123456789") : 0;
+    return digits >= 1 && digits <= 3 && at[2 + digits] == '\0';
+}
+
+static bool is_downtime(const char *token)
+{
+    size_t length = decimal_length(token);
+    return length > 0 && has_word(" d h min s ms us ns ps fs ", token + length) &&
+           token[length] != '\0';
+}
+
 static bool check_value(const struct metric *metric, const char *aggregation, const char *token,
                         struct err *err)
 {
@@ -309,6 +424,13 @@ static bool check_value(const struct metric *metric, const char *aggregation, co
     case VALUE_NUMBER:
         return read_millionths(token, &number) ||
                err_set(err, ERR_INPUT, "'%s' is not a number: write for example '1.5'", token);
+    case VALUE_SMALL:
+        return is_small(token) ||
+               err_set(err, ERR_INPUT, "'%s' is not a number: write for example '9.85e-6'", token);
+    case VALUE_DOWNTIME:
+        return is_downtime(token) ||
+               err_set(err, ERR_INPUT,
+                       "'%s' is not a downtime: write for example '5.181min' or '315.6fs'", token);
     }
     UNREACHABLE();
 }

@@ -16,8 +16,10 @@ bool predicate_goodput(const char *text, int64_t *ratio_millionths, struct err *
  * not asked is 0 and INT64_MAX. */
 bool predicate_up(const char *text, struct spec_availability *availability, struct err *err);
 /* Reads the key of a threshold: a metric, or "gauge{name:x,node:n1,from:30s,until:40s}" or
- * "counter{...}" with the same tags, of which `name` is needed. Sets metric and gauge; texts are
- * `text` itself or in `arena`. */
+ * "counter{...}" with the same tags, of which `name` is needed, or "mcr{window:1m}", or
+ * "unavailability{service:x,machines:3,cell:crews=1,method:is,against:exact}" or "downtime{...}"
+ * with the same but the last, of which `service` is needed. Sets metric, gauge, window_ns and
+ * estimate; texts are `text` itself or in `arena`. */
 bool predicate_metric(struct arena *arena, const char *text, struct spec_threshold *threshold,
                       struct err *err);
 

@@ -13,8 +13,9 @@
 #include "sim/base/units.h"
 #include "sim/input/preset.h"
 
-#define HOUR (3600 * NS_PER_S)
-#define DAY  (24 * HOUR)
+#define HOUR    (3600 * NS_PER_S)
+#define DAY     (24 * HOUR)
+#define CENTURY (100 * 365 * DAY)
 #define OBJECT(name_, keys_)                                                                       \
     {                                                                                              \
         .name = (name_), .keys = (keys_), .key_count = ARRAY_COUNT(keys_)                          \
@@ -43,7 +44,7 @@ static const struct schema_key point_keys[] = {
     {.name = "value",
      .type = SCHEMA_DURATION,
      .is_required = true,
-     .max = 365 * DAY,
+     .max = CENTURY,
      .example = "5ms",
      .description = "duration at this quantile"},
 };
@@ -53,42 +54,42 @@ static const struct schema_key law_keys[] = {
     {.name = "distribution",
      .type = SCHEMA_CHOICE,
      .example = "lognormal",
-     .choices = "constant|uniform|exponential|lognormal|pareto|empirical",
+     .choices = "constant|uniform|exponential|lognormal|pareto|empirical|weibull|gamma",
      .description = "shape; without it the other keys decide: p99 lognormal, min and max uniform, "
                     "mean exponential, points empirical"},
     {.name = "value",
      .type = SCHEMA_DURATION,
-     .max = 365 * DAY,
+     .max = CENTURY,
      .example = "5ms",
      .description = "constant: the duration itself"},
     {.name = "latency",
      .type = SCHEMA_DURATION,
-     .max = 365 * DAY,
+     .max = CENTURY,
      .example = "800us",
      .description = "another word for median, or without p99 for value"},
     {.name = "median",
      .type = SCHEMA_DURATION,
-     .max = 365 * DAY,
+     .max = CENTURY,
      .example = "800us",
      .description = "lognormal: half of the values are below"},
     {.name = "mean",
      .type = SCHEMA_DURATION,
-     .max = 365 * DAY,
+     .max = CENTURY,
      .example = "30s",
-     .description = "exponential, or lognormal with p99: the mean"},
+     .description = "exponential, weibull, gamma, or lognormal with p99: the mean"},
     {.name = "min",
      .type = SCHEMA_DURATION,
-     .max = 365 * DAY,
+     .max = CENTURY,
      .example = "1ms",
      .description = "uniform and pareto: the least value"},
     {.name = "max",
      .type = SCHEMA_DURATION,
-     .max = 365 * DAY,
+     .max = CENTURY,
      .example = "10ms",
      .description = "uniform: the largest value; pareto: where the tail is cut"},
     {.name = "p99",
      .type = SCHEMA_DURATION,
-     .max = 365 * DAY,
+     .max = CENTURY,
      .example = "6ms",
      .description = "lognormal: 99 % of the values are below"},
     {.name = "shape",
@@ -96,7 +97,7 @@ static const struct schema_key law_keys[] = {
      .min = 100,
      .max = 100000,
      .example = "1.5",
-     .description = "pareto: exponent of the tail, 1.5 when absent"},
+     .description = "pareto: exponent of the tail, 1.5 when absent; weibull and gamma: the shape"},
     {.name = "points",
      .form = SCHEMA_LIST,
      .object = &point_object,
@@ -998,6 +999,14 @@ static const struct schema_key workload_keys[] = {
      .type = SCHEMA_PERCENT,
      .description = "share of updates; together with the reads 100%",
      .example = "5%"},
+    {.name = "order",
+     .type = SCHEMA_CHOICE,
+     .choices = "random|update-then-read",
+     .initial = "random",
+     .description =
+         "update-then-read: each virtual user updates a key and then reads the same key; "
+         "the proportions do not count then",
+     .example = "update-then-read"},
     {.name = "valueSize",
      .type = SCHEMA_SIZE,
      .initial = "100B",
@@ -1503,6 +1512,204 @@ static const struct schema_key known_keys[] = {
 };
 static const struct schema_object known_object = OBJECT("knownDefect", known_keys);
 
+static const struct schema_key fleet_group_keys[] = {
+    {.name = "name",
+     .type = SCHEMA_NAME,
+     .initial = "rack",
+     .description = "what the groups are",
+     .example = "rack"},
+    {.name = "count",
+     .type = SCHEMA_COUNT,
+     .is_required = true,
+     .min = 1,
+     .max = 16,
+     .description = "number of groups; machines are dealt out to them in turn",
+     .example = "3"},
+    {.name = "life",
+     .form = SCHEMA_EITHER,
+     .type = SCHEMA_DURATION,
+     .object = &law_object,
+     .is_required = true,
+     .description = "of a group, from the end of its repair",
+     .example = "{mean: 10000h}"},
+    {.name = "repair",
+     .form = SCHEMA_EITHER,
+     .type = SCHEMA_DURATION,
+     .object = &law_object,
+     .is_required = true,
+     .description = "how long a group is down",
+     .example = "{mean: 4h}"},
+};
+static const struct schema_object fleet_group_object = OBJECT("groups", fleet_group_keys);
+
+static const struct schema_key shock_keys[] = {
+    {.name = "share",
+     .type = SCHEMA_PERCENT,
+     .is_required = true,
+     .description = "of a machine's failures, those that strike all machines at once (the beta "
+                    "factor); it leaves the availability of one machine as it is",
+     .example = "1%"},
+};
+static const struct schema_object shock_object = OBJECT_SHORT("shocks", shock_keys, "share");
+
+static const struct schema_key maintenance_keys[] = {
+    {.name = "every",
+     .type = SCHEMA_DURATION,
+     .is_required = true,
+     .min = 1,
+     .max = CENTURY,
+     .description =
+         "each machine has its turn once in this time; turns are spread evenly, and one is "
+         "skipped when not all is whole",
+     .example = "720h"},
+    {.name = "duration",
+     .type = SCHEMA_DURATION,
+     .is_required = true,
+     .min = 1,
+     .max = CENTURY,
+     .description = "how long the machine is away",
+     .example = "1h"},
+};
+static const struct schema_object maintenance_object = OBJECT("maintenance", maintenance_keys);
+
+static const struct schema_key service_keys[] = {
+    {.name = "name",
+     .type = SCHEMA_NAME,
+     .is_required = true,
+     .description = "of the service in tables and plots",
+     .example = "writes"},
+    {.name = "needed",
+     .type = SCHEMA_TEXT,
+     .initial = "majority",
+     .description = "machines that must be available: a number, any, majority or all",
+     .example = "majority"},
+    {.name = "failover",
+     .type = SCHEMA_DURATION,
+     .initial = "0s",
+     .max = DAY,
+     .description = "mean time until the next leader is known when the leader's machine is lost, "
+                    "or the quorum is back; 0s: there is no leader",
+     .example = "10s"},
+};
+static const struct schema_object service_object = OBJECT("service", service_keys);
+
+static const struct schema_key precision_keys[] = {
+    {.name = "halfWidth",
+     .type = SCHEMA_PERCENT,
+     .initial = "10%",
+     .description = "of the interval, relative to the estimate",
+     .example = "10%"},
+    {.name = "confidence",
+     .type = SCHEMA_PERCENT,
+     .initial = "95%",
+     .description = "of the interval",
+     .example = "95%"},
+    {.name = "minRuns",
+     .type = SCHEMA_COUNT,
+     .initial = "10",
+     .min = 2,
+     .max = 1000000,
+     .description = "seeds that are run however precise the estimate is; the most is 'seeds'",
+     .example = "10"},
+};
+static const struct schema_object precision_object =
+    OBJECT_SHORT("precision", precision_keys, "halfWidth");
+
+static const struct schema_key episode_keys[] = {
+    {.name = "settle",
+     .type = SCHEMA_DURATION,
+     .initial = "10s",
+     .min = 1,
+     .max = DAY,
+     .description = "after the warm-up, machines that are down already are lost; so much later the "
+                    "transition may come",
+     .example = "10s"},
+    {.name = "phase",
+     .type = SCHEMA_DURATION,
+     .initial = "1s",
+     .max = DAY,
+     .description = "the transition comes at a random instant within so long after that",
+     .example = "1s"},
+    {.name = "window",
+     .type = SCHEMA_DURATION,
+     .initial = "20s",
+     .min = 1,
+     .max = DAY,
+     .description = "the clients are watched for so long after the transition; what has not "
+                    "recovered by then is a finding",
+     .example = "20s"},
+    {.name = "pilot",
+     .type = SCHEMA_COUNT,
+     .initial = "4",
+     .min = 2,
+     .max = 1000,
+     .description = "episodes of each class of transition, the same for all seeds, that decide how "
+                    "many of the others it gets",
+     .example = "4"},
+    {.name = "count",
+     .type = SCHEMA_COUNT,
+     .initial = "40",
+     .min = 2,
+     .max = 10000,
+     .description =
+         "episodes of a seed; each class gets two, and the rest go where they narrow the "
+         "interval most",
+     .example = "40"},
+};
+static const struct schema_object episode_object = OBJECT("episodes", episode_keys);
+
+static const struct schema_key validate_keys[] = {
+    {.name = "life",
+     .type = SCHEMA_DURATION,
+     .is_required = true,
+     .min = 1,
+     .max = CENTURY,
+     .description = "mean life of a machine in the run that checks; laws keep their shape, and "
+                    "groups are accelerated as much",
+     .example = "10m"},
+    {.name = "repair",
+     .type = SCHEMA_DURATION,
+     .is_required = true,
+     .min = 1,
+     .max = CENTURY,
+     .description = "mean repair in it",
+     .example = "60s"},
+    {.name = "duration",
+     .type = SCHEMA_DURATION,
+     .is_required = true,
+     .min = 1,
+     .max = CENTURY,
+     .description = "how long each seed of it lasts",
+     .example = "1h"},
+};
+static const struct schema_object validate_object = OBJECT("validate", validate_keys);
+
+static const struct schema_key detector_keys[] = {
+    {.name = "load",
+     .type = SCHEMA_NAME,
+     .description = "load whose operations are the heartbeats or health checks; clients are then "
+                    "the other loads only",
+     .example = "heartbeat"},
+    {.name = "failures",
+     .type = SCHEMA_COUNT,
+     .min = 1,
+     .max = 1000,
+     .description = "failed operations of that load in a row that make it say \"down\" (3 when "
+                    "absent); the next good one makes it say \"up\"",
+     .example = "3"},
+    {.name = "gauge",
+     .type = SCHEMA_TEXT,
+     .description = "gauge that a model shows of what it thinks is up; instead of 'load'",
+     .example = "balancer.available"},
+    {.name = "atLeast",
+     .type = SCHEMA_COUNT,
+     .min = 1,
+     .max = INT64_MAX,
+     .description = "below this value the gauge means \"down\"; before its first value it is up",
+     .example = "3"},
+};
+static const struct schema_object detector_object = OBJECT("detector", detector_keys);
+
 static const struct schema_key availability_keys[] = {
     {.name = "window",
      .type = SCHEMA_DURATION,
@@ -1516,6 +1723,101 @@ static const struct schema_key availability_keys[] = {
      .initial = "success_rate >= 99%",
      .description = "when a window counts as up",
      .example = "success_rate >= 99% and p(99) <= 500ms"},
+    {.name = "idle",
+     .type = SCHEMA_DURATION,
+     .min = 1,
+     .max = CENTURY,
+     .description = "for the uptime of users: one who asks nothing for so long is not there any "
+                    "more; the 99th percentile of the run's times between two operations of one "
+                    "user when absent",
+     .example = "30s"},
+    {.name = "detector",
+     .form = SCHEMA_OBJECT,
+     .object = &detector_object,
+     .description = "what else watches the system: its view is held against that of the clients",
+     .example = "{load: heartbeat, failures: 3}"},
+    {.name = "machines",
+     .type = SCHEMA_COUNT,
+     .min = 1,
+     .max = 64,
+     .description =
+         "machines of the fleet, which may be more than there are nodes unless real code "
+         "runs on them; as many as the first group has nodes when absent",
+     .example = "5"},
+    {.name = "life",
+     .form = SCHEMA_EITHER,
+     .type = SCHEMA_DURATION,
+     .object = &law_object,
+     .description = "how long a machine lives; with it the scenario asks for the availability of a "
+                    "fleet of machines that fail and are repaired",
+     .example = "{mean: 99h}"},
+    {.name = "repair",
+     .form = SCHEMA_EITHER,
+     .type = SCHEMA_DURATION,
+     .object = &law_object,
+     .description = "how long its repair takes",
+     .example = "{mean: 1h}"},
+    {.name = "crews",
+     .type = SCHEMA_COUNT,
+     .word = "unlimited",
+     .min = 1,
+     .max = 64,
+     .description = "repair crews; what waits for one is down; unlimited when absent",
+     .example = "1"},
+    {.name = "groups",
+     .form = SCHEMA_OBJECT,
+     .object = &fleet_group_object,
+     .description = "racks, zones or power feeds that fail by themselves and take their machines "
+                    "away",
+     .example = "{name: rack, count: 3, life: {mean: 10000h}, repair: {mean: 4h}}"},
+    {.name = "shocks",
+     .form = SCHEMA_EITHER,
+     .type = SCHEMA_PERCENT,
+     .object = &shock_object,
+     .description = "failures with a common cause",
+     .example = "1%"},
+    {.name = "correlation",
+     .type = SCHEMA_PERCENT,
+     .description =
+         "between two machines, of a beta-binomial number that is down (a still picture: "
+         "estimator exact only)",
+     .example = "5%"},
+    {.name = "maintenance",
+     .form = SCHEMA_OBJECT,
+     .object = &maintenance_object,
+     .description = "planned: every machine in turn, no two at once",
+     .example = "{every: 720h, duration: 1h}"},
+    {.name = "services",
+     .form = SCHEMA_LIST,
+     .object = &service_object,
+     .description = "what is asked of the fleet; one that needs a majority when absent",
+     .example = "[{name: any-copy, needed: any}, {name: writes, needed: majority, failover: 10s}]"},
+    {.name = "estimator",
+     .type = SCHEMA_CHOICE,
+     .choices = "auto|exact|crude|is|restart|decompose",
+     .description = "how the unavailability is found: a Markov chain, plain simulation, importance "
+                    "sampling, RESTART splitting, or episodes of the real code around each "
+                    "transition of the fleet (for the first service); auto when absent",
+     .example = "exact"},
+    {.name = "precision",
+     .form = SCHEMA_EITHER,
+     .type = SCHEMA_PERCENT,
+     .object = &precision_object,
+     .description =
+         "when an estimate is good enough: a campaign asks for no more seeds of a cell then; "
+         "without it all seeds are run",
+     .example = "{halfWidth: 10%, confidence: 95%}"},
+    {.name = "episodes",
+     .form = SCHEMA_OBJECT,
+     .object = &episode_object,
+     .description = "how the real code is watched around each transition (estimator decompose)",
+     .example = "{settle: 5s, window: 20s, count: 40}"},
+    {.name = "validate",
+     .form = SCHEMA_OBJECT,
+     .object = &validate_object,
+     .description = "also run the real code for long with accelerated faults, and compare what the "
+                    "clients see with the decomposition at the same rates",
+     .example = "{life: 10m, repair: 60s, duration: 1h}"},
 };
 static const struct schema_object availability_object = OBJECT("availability", availability_keys);
 
@@ -1747,10 +2049,13 @@ static const struct schema_key root_keys[] = {
     {.name = "thresholds",
      .form = SCHEMA_MAP_OF_LISTS,
      .type = SCHEMA_TEXT,
-     .description = "limits of metrics, as in k6; '@ 95%' judges the end of the interval; the tag "
-                    "{cell:TEXT} limits one to cells whose label contains the text; what a model "
-                    "shows is gauge{name:x} (avg, min, max, last) or counter{name:x} (count, rate "
-                    "per second), with node:, from: and until: to look closer",
+     .description =
+         "limits of metrics, as in k6; '@ 95%' judges the end of the interval; the tag "
+         "{cell:TEXT} limits one to cells whose label contains the text; what a model "
+         "shows is gauge{name:x} (avg, min, max, med, p(N), last) or counter{name:x} (count, rate "
+         "per second), with node:, from: and until: to look closer; estimates of the "
+         "fleet are unavailability{service:x} and downtime{service:x} (value), with "
+         "machines:, cell:, method: and against:exact",
      .example = "{latency: [\"p(99) < 250ms\"], availability: [\"rate >= 99.9% @ 95%\"]}"},
     {.name = "seeds",
      .form = SCHEMA_EITHER,

@@ -14,20 +14,22 @@
 #include <unistd.h>
 
 static const struct bench benches[] = {
-    {"phold-64", "64 events pending, 8 kinds of handler", bench_phold_64},
-    {"phold-1k", "1,024 events pending, 8 kinds of handler", bench_phold_1k},
-    {"phold-16k", "16,384 events pending, 8 kinds of handler", bench_phold_16k},
-    {"phold-64k", "65,536 events pending, 8 kinds of handler", bench_phold_64k},
-    {"phold-1m", "1,000,000 events pending, 8 kinds of handler", bench_phold_1m},
-    {"rearm", "every event moves the time-out of its node", bench_rearm},
-    {"reset", "a short run and a reset", bench_reset},
-    {"fiber", "resume and yield", bench_fiber},
-    {"rng", "raw draws", bench_rng},
-    {"dist", "draws from distributions", bench_dist},
-    {"new-seed", "reset a world of five idle nodes and boot them", bench_new_seed},
-    {"cluster", "three nodes of libraft, checkers on", bench_cluster},
-    {"raft-sqlite", "three nodes of libraft with SQLite, checkers on", bench_raft_sqlite},
-    {"seeds", "10 s of raft-sqlite with a leader crash, all checkers", bench_seeds},
+    {"phold-64", "64 events pending, 8 kinds of handler", bench_phold_64, false},
+    {"phold-1k", "1,024 events pending, 8 kinds of handler", bench_phold_1k, false},
+    {"phold-16k", "16,384 events pending, 8 kinds of handler", bench_phold_16k, false},
+    {"phold-64k", "65,536 events pending, 8 kinds of handler", bench_phold_64k, false},
+    {"phold-1m", "1,000,000 events pending, 8 kinds of handler", bench_phold_1m, false},
+    {"rearm", "every event moves the time-out of its node", bench_rearm, false},
+    {"reset", "a short run and a reset", bench_reset, false},
+    {"fiber", "resume and yield", bench_fiber, false},
+    {"rng", "raw draws", bench_rng, false},
+    {"dist", "draws from distributions", bench_dist, false},
+    {"new-seed", "reset a world of five idle nodes and boot them", bench_new_seed, false},
+    {"cluster", "three nodes of libraft, checkers on", bench_cluster, false},
+    {"raft-sqlite", "three nodes of libraft with SQLite, checkers on", bench_raft_sqlite, false},
+    {"seeds", "10 s of raft-sqlite with a leader crash, all checkers", bench_seeds, false},
+    {"availability", "estimates of a fleet to 10 %, up to twenty nines", bench_availability, false},
+    {"coverage", "how often intervals of estimates hold the truth", bench_coverage, true},
 };
 #define BENCH_COUNT (sizeof(benches) / sizeof(benches[0]))
 
@@ -92,7 +94,7 @@ static bool is_wanted(const struct bench *bench, int argc, char **argv)
             return true;
         }
     }
-    return argc < 2;
+    return argc < 2 && !bench->is_long;
 }
 
 int main(int argc, char **argv)

@@ -6,6 +6,7 @@
 #ifndef SQUALL_TESTS_BENCH_H
 #define SQUALL_TESTS_BENCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,7 @@ struct bench {
     const char *name;
     const char *description;
     void (*run)(const struct bench *bench);
+    bool is_long; /* runs only when its name is given */
 };
 
 /* One line of the result table; zero means "not applicable" and prints as a dash. */
@@ -53,5 +55,8 @@ void bench_new_seed(const struct bench *bench);
 void bench_cluster(const struct bench *bench);
 void bench_raft_sqlite(const struct bench *bench);
 void bench_seeds(const struct bench *bench);
+/* availability.c */
+void bench_availability(const struct bench *bench);
+void bench_coverage(const struct bench *bench);
 
 #endif

@@ -36,6 +36,8 @@
     /* models/primary-backup */                                                                    \
     X(ALL_MEANS_ONE, "all-means-one")                                                              \
     X(MESSAGE_CUT_SHORT, "message-cut-short")                                                      \
+    /* models/quorum */                                                                            \
+    X(OWN_COPY_FORETOLD, "own-copy-foretold")                                                      \
     /* models/sqlite */                                                                            \
     X(JOURNAL_NOT_SYNCED, "journal-not-synced")                                                    \
     X(WAL_NOT_SYNCED, "wal-not-synced")

@@ -16,8 +16,9 @@ LAYERS = {
     'sim/cli/': ['sim/', 'analysis/', 'reports/', 'models/models.h', 'squall'],
     'sim/': ['sim/base/', 'sim/', 'squall'],
     'models/': ['squall.h', './'],
-    'analysis/': ['sim/base/', 'sim/spec.h', 'analysis/', 'squall'],
-    'reports/': ['sim/base/', 'analysis/results.h', 'analysis/statistics.h', 'reports/'],
+    'analysis/': ['sim/base/', 'sim/spec.h', 'sim/fleet.h', 'analysis/', 'squall'],
+    'reports/': ['sim/base/', 'analysis/results.h', 'analysis/statistics.h', 'analysis/estimate.h',
+                 'analysis/estimate_store.h', 'analysis/fleet_store.h', 'reports/'],
 }
 # What nobody in a layer may include, even though a prefix above would allow it.
 FORBIDDEN = {

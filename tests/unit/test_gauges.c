@@ -24,7 +24,8 @@ static double asked(const struct gauges *gauges, struct spec_gauge gauge,
                     enum threshold_aggregation aggregation)
 {
     bool is_counter = aggregation == THRESHOLD_COUNT || aggregation == THRESHOLD_RATE;
-    struct gauges_question question = {&gauge, is_counter, aggregation, nodes, 20 * NS_PER_S};
+    struct gauges_question question = {&gauge, is_counter, aggregation,
+                                       50000,  nodes,      20 * NS_PER_S};
     double value = NAN;
     return gauges_value(gauges, &question, &value) ? value : (double)NAN;
 }
@@ -58,6 +59,28 @@ TEST(gauges, one_number_for_a_stretch_of_time)
     queue.from_ns = 10 * NS_PER_S;
     queue.until_ns = INT64_MAX;
     CHECK(isnan(asked(&gauges, queue, THRESHOLD_AVG)));
+    gauges_release(&gauges);
+}
+
+TEST(gauges, percentiles_are_nearest_ranks_of_single_samples)
+{
+    struct gauges gauges;
+    gauges_init(&gauges);
+    gauges_begin(&gauges, NS_PER_S, 20 * NS_PER_S);
+    gauges_want(&gauges, "queue");
+    for (uint32_t i = 0; i < 9; i++) {
+        show(&gauges, SQ_SEE_GAUGE, i % 2, i * NS_PER_S, 90 - 10 * i, "queue");
+    }
+    show(&gauges, SQ_SEE_GAUGE, 0, NS_PER_S, 7, "other");
+    gauges_finish(&gauges);
+    struct spec_gauge queue = {.name = "queue", .until_ns = INT64_MAX};
+    CHECK(asked(&gauges, queue, THRESHOLD_MED) == 50);
+    queue.from_ns = 5 * NS_PER_S;
+    CHECK(asked(&gauges, queue, THRESHOLD_MED) == 20);
+    queue.node = "n1";
+    CHECK(asked(&gauges, queue, THRESHOLD_PERCENTILE) == 10);
+    queue.name = "other"; /* nobody wanted its samples */
+    CHECK(isnan(asked(&gauges, queue, THRESHOLD_MED)));
     gauges_release(&gauges);
 }
 

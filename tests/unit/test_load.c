@@ -846,6 +846,26 @@ TEST(load, a_virtual_user_works_and_thinks_in_turn)
     bench_free(bench);
 }
 
+TEST(load, a_pair_is_an_update_and_then_a_read_of_the_same_key)
+{
+    struct bench *bench = bench_users(1, 7 * MS, 1 * MS);
+    uint32_t changes = 0;
+    bench->loads[0].record_count = 1000;
+    bench->loads[0].update_proportion = 0; /* does not count */
+    bench->loads[0].is_paired = true;
+    bench_run(bench, 1);
+    CHECK(bench_count(bench) > 100);
+    for (uint32_t i = 1; i < bench_count(bench); i++) {
+        bool is_read = i % 2 == 1;
+        bool is_same = bench_at(bench, i)->key == bench_at(bench, i - 1)->key;
+        CHECK_EQUAL(bench_at(bench, i)->kind, is_read ? SQ_KV_READ : SQ_KV_UPDATE);
+        CHECK(is_same || !is_read);
+        changes += !is_same;
+    }
+    CHECK(changes > bench_count(bench) / 3); /* each pair draws its key */
+    bench_free(bench);
+}
+
 TEST(load, there_are_never_more_operations_than_virtual_users)
 {
     struct bench *bench = bench_users(7, 0, 10 * MS);

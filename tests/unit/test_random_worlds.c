@@ -323,8 +323,8 @@ static struct drawn add_action(struct writer *writer, uint32_t nodes)
         "kind: LoadChaos, factor: 40%",
         "kind: LoadChaos, factor: 333.3%, loads: [a]",
         "kind: ClientChaos, client: {timeout: 7ms, retry: {preset: aws-standard}}",
-        "kind: ClientChaos, loads: [a], client: {lateAnswers: ignore, retry: {maxAttempts: 9, "
-        "jitter: equal, budget: {capacity: 4, successCredit: 100}}}",
+        ("kind: ClientChaos, loads: [a], client: {lateAnswers: ignore, retry: {maxAttempts: 9, "
+         "jitter: equal, budget: {capacity: 4, successCredit: 100}}}"),
         /* libraft 0.15.0 crashes on these: what an error of its disk leaves behind is freed. */
         "kind: NodeChaos, action: wipe",
         "kind: IOChaos, action: fault, percent: 20%, methods: [open, write, fsync, directory]",

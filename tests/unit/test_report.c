@@ -4,6 +4,8 @@
  * gnuplot alone, and that no name of a scenario can do anything but be shown. */
 #include "tests/unit/harness.h"
 
+#include "analysis/estimate.h"
+#include "analysis/fleet_store.h"
 #include "analysis/results.h"
 #include "reports/html.h"
 #include "reports/report.h"
@@ -32,6 +34,7 @@ struct lab {
     int64_t scenario_id;
     int64_t build_id;
     int64_t shard_id;
+    bool has_clients; /* runs have metrics of what clients saw */
 };
 
 static char *read_file(const char *folder, const char *name, size_t *size)
@@ -211,6 +214,18 @@ static void add_gauges(struct run_result *result)
     }
 }
 
+/* What clients saw: half of the time of the worst second, three quarters of all; and a detector. */
+static void add_client_metrics(struct run_result *result)
+{
+    static const struct result_metric rows[] = {
+        {"user_uptime", 0.75}, {"user_measured_s", 20}, {"mcr_1s", 0.5},
+        {"mcr_10s", 0.625},    {"mcr_x", 0.1},          {"gray_up_up_s", 12},
+        {"gray_up_down_s", 4}, {"gray_down_up_s", 1},   {"gray_down_down_s", 3}};
+    for (uint32_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        vec_append(&result->metrics, &rows[i]);
+    }
+}
+
 struct run_shape {
     int64_t cell_id;
     uint64_t seed;
@@ -258,6 +273,9 @@ static void add_run(struct lab *lab, const struct run_shape *shape)
     }
     for (uint64_t i = 1; i <= 1000; i++) {
         histogram_record(&result->latency, i * i * 500);
+    }
+    if (lab->has_clients) {
+        add_client_metrics(result);
     }
     if (shape->has_windows) {
         add_gauges(result);
@@ -447,6 +465,66 @@ TEST(report, what_nodes_showed_has_a_panel_for_each_name)
     CHECK(file_has(lab.report, "plot/gauges-1.gp", "'n2'"));
     CHECK(file_has(lab.report, "plot/gauges-1.gp", "\nset logscale y"));
     CHECK(file_has(lab.report, "plot/gauges-1.gp", "unset logscale y"));
+    lab_close(&lab);
+}
+
+TEST(report, the_terms_of_a_decomposition_are_bars)
+{
+    struct lab lab;
+    struct err err = {0};
+    REQUIRE(lab_open(&lab, "parts"));
+    add_storm(&lab, "naive", NULL);
+    CHECK(write_to(&lab, lab.report, &err));
+    CHECK(!has_file(lab.report, "img/parts.svg"));
+    const int64_t cell = add_cell(&lab, "aws", 3);
+    static const char model[] = "decomposition";
+    CHECK(results_add_model_value(lab.results, cell, model, "no-quorum", 6e-5, NULL));
+    CHECK(results_add_model_value(lab.results, cell, model, "leader-lost", 2e-5, NULL));
+    CHECK(results_add_model_value(lab.results, cell, model, "quorum-lost", -1e-6, NULL));
+    CHECK(results_add_model_value(lab.results, cell, "other", "leader-lost", 1, NULL));
+    CHECK(write_to(&lab, lab.report, &err));
+    CHECK_TEXT(err.text, "");
+    CHECK(has_file(lab.report, "img/parts.svg"));
+    CHECK(file_has(lab.report, "data/parts.csv", ",no-quorum,6e-05,0,0.75,0,"));
+    CHECK(file_has(lab.report, "data/parts.csv", ",leader-lost,2e-05,0.75,1,0,"));
+    CHECK(file_has(lab.report, "data/parts.csv", ",quorum-lost,-1e-06,1,1,0,"));
+    CHECK(!file_has(lab.report, "data/parts.csv", "naive"));
+    CHECK(file_has(lab.report, "plot/parts.gp", "41.55 min a year"));
+    lab_close(&lab);
+}
+
+TEST(report, what_clients_saw_has_a_line_and_a_table)
+{
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "storm"));
+    int64_t cell_id = add_cell(&lab, "aws <b>", 3);
+    lab.has_clients = true;
+    for (uint64_t seed = 1; seed <= 2; seed++) {
+        struct run_shape shape = {cell_id, seed, 3 * S, false, false, NULL};
+        add_run(&lab, &shape);
+    }
+    struct err err = {0};
+    CHECK(write_to(&lab, lab.report, &err));
+    CHECK(has_file(lab.report, "img/users.svg"));
+    CHECK(file_has(lab.report, "data/users-1.csv",
+                   "window_s,worst_window,lowest_seed,highest_seed\n1,0.5,0.5,0.5\n"
+                   "10,0.625,0.625,0.625\n20,0.75,0.75,0.75\n"));
+    CHECK(file_has(lab.report, "plot/users.gp", "\nset logscale x"));
+    CHECK(has_file(lab.report, "img/gray.svg"));
+    CHECK(file_has(lab.report, "data/gray.csv", ",24,8,2,6\n"));
+    CHECK(file_has(lab.report, "plot/gray.gp", "'20.00%'"));
+    lab_close(&lab);
+}
+
+TEST(report, runs_that_were_always_up_have_no_picture_of_it)
+{
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "storm"));
+    add_storm(&lab, "naive", NULL);
+    struct err err = {0};
+    CHECK(write_to(&lab, lab.report, &err));
+    CHECK(!has_file(lab.report, "img/users.svg"));
+    CHECK(!has_file(lab.report, "img/gray.svg"));
     lab_close(&lab);
 }
 
@@ -944,5 +1022,229 @@ TEST(report, plots_are_listed_by_name)
         CHECK(name[0] != '\0' && summary[0] != '\0');
         count++;
     }
-    CHECK(count >= 12);
+    CHECK(count >= 16);
+}
+
+/* --------------------------------------------------------------------------------------- fleets */
+
+#define HOUR (3600 * S)
+
+static struct dist exponential(int64_t mean_ns)
+{
+    return (struct dist){.kind = DIST_EXPONENTIAL, .a = mean_ns};
+}
+
+/* A cell of a sweep over machines, shared failures and estimators, with two seeds. */
+static void add_fleet_cell(struct lab *lab, uint32_t machines, const char *share,
+                           enum spec_estimator estimator)
+{
+    static const char *const names[] = {"auto", "exact", "crude", "is", "restart"};
+    char label[160];
+    char count[24];
+    int64_t cell_id = 0;
+    struct spec_service services[] = {{.name = "any-copy", .needed = 1},
+                                      {.name = "majority", .needed = machines / 2 + 1}};
+    struct spec_fleet fleet = {.is_asked = true,
+                               .machines = machines,
+                               .life = exponential(99 * HOUR),
+                               .repair = exponential(HOUR),
+                               .shock_share = strcmp(share, "1%") == 0 ? 42949673 : 0,
+                               .services = services,
+                               .service_count = 2,
+                               .estimator = estimator,
+                               .half_width_millionths = 100000,
+                               .confidence_millionths = 950000};
+    snprintf(count, sizeof(count), "%u", machines);
+    snprintf(label, sizeof(label), "nodes=%u share=%s estimator=%s", machines, share,
+             names[estimator]);
+    struct results_param params[] = {{"system.nodes", count},
+                                     {"availability.shocks.share", share},
+                                     {"availability.estimator", names[estimator]}};
+    struct results_cell cell = {lab->scenario_id, lab->build_id, label, machines, params, 3};
+    CHECK(results_add_cell(lab->results, &cell, &cell_id, NULL));
+    CHECK(fleet_store_add(lab->results, cell_id, &fleet, NULL));
+    for (uint64_t seed = 1; seed <= 2; seed++) {
+        struct estimate_sums sums[2];
+        struct run_result *result = lab->result;
+        result_clear(result);
+        result->seed = seed;
+        CHECK(estimate_run(&fleet, seed, sums, &result->digest, &result->events, NULL));
+        vec_append(&result->estimates, &sums[0]);
+        vec_append(&result->estimates, &sums[1]);
+        struct results_cost cost = {lab->shard_id, 1, 1};
+        CHECK(results_add_run(lab->results, cell_id, result, &cost, NULL, NULL));
+    }
+}
+
+static void add_fleets(struct lab *lab)
+{
+    static const char *const shares[] = {"0%", "0.5%", "1%"};
+    for (uint32_t i = 0; i < 3; i++) {
+        for (uint32_t machines = 1; machines <= 5; machines += 2) {
+            add_fleet_cell(lab, machines, shares[i], SPEC_ESTIMATOR_EXACT);
+            add_fleet_cell(lab, machines, shares[i], SPEC_ESTIMATOR_IS);
+        }
+    }
+}
+
+TEST(report, what_was_not_measured_has_no_curve_of_availability)
+{
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "storm"));
+    for (int64_t nodes = 1; nodes <= 3; nodes += 2) {
+        add_cell(&lab, "naive", nodes); /* the first series, without a run */
+        struct run_shape shape = {add_cell(&lab, "aws", nodes), 1, 4 * S, false, false, NULL};
+        add_run(&lab, &shape);
+    }
+    CHECK(write_to(&lab, lab.report, NULL));
+    CHECK(has_file(lab.report, "img/availability.svg"));
+    CHECK(!file_has(lab.report, "plot/availability.gp", "preset=naive"));
+    lab_close(&lab);
+}
+
+TEST(report, what_clients_saw_stands_beside_the_fleet)
+{
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "fleets"));
+    add_fleet_cell(&lab, 1, "0%", SPEC_ESTIMATOR_EXACT);
+    add_fleet_cell(&lab, 3, "0%", SPEC_ESTIMATOR_EXACT);
+    struct run_shape shape = {add_cell(&lab, "naive", 3), 1, 4 * S, false, false, NULL};
+    struct spec_service service = {.name = "majority", .needed = 2};
+    struct spec_fleet fleet = {.is_asked = true,
+                               .machines = 3,
+                               .life = exponential(99 * HOUR),
+                               .repair = exponential(HOUR),
+                               .services = &service,
+                               .service_count = 1,
+                               .half_width_millionths = 100000,
+                               .confidence_millionths = 950000};
+    CHECK(fleet_store_add(lab.results, shape.cell_id, &fleet, NULL));
+    add_run(&lab, &shape);
+    CHECK(write_to(&lab, lab.report, NULL));
+    /* 4 of 100 s; from one seed there is no interval. */
+    CHECK(file_has(lab.report, "data/fleet-clients.csv",
+                   "3.000000000e+00,1.262304000e+06,1.262304000e+06,1.262304000e+06,"));
+    CHECK(file_has(lab.report, "plot/fleet-downtime.gp", "what clients saw in runs"));
+    CHECK(file_has(lab.report, "index.html", "id=\"cells\""));
+    lab_close(&lab);
+}
+
+TEST(report, fleets_have_curves_a_map_and_tables)
+{
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "fleets"));
+    add_fleets(&lab);
+    CHECK(write_to(&lab, lab.report, NULL));
+    CHECK(has_file(lab.report, "img/fleet-downtime.svg"));
+    CHECK(has_file(lab.report, "img/fleet-linear.svg"));
+    CHECK(has_file(lab.report, "img/fleet-ratio.svg"));
+    CHECK(has_file(lab.report, "img/fleet-price.svg"));
+    CHECK(has_file(lab.report, "img/fleet-map-1.svg"));
+    CHECK(has_file(lab.report, "img/fleet-map-2.svg"));
+    CHECK(!has_file(lab.report, "img/availability.svg"));
+    CHECK(file_has(lab.report, "index.html", "Availability of the fleet"));
+    CHECK(file_has(lab.report, "index.html", "importance sampling"));
+    CHECK(file_has(lab.report, "index.html", "5.181 min"));
+    CHECK(file_has(lab.report, "index.html", "31.56 s"));
+    CHECK(file_has(lab.report, "index.html", "0.02088")); /* majority of five lost in a month */
+    /* What is only for runs of a system is left out. */
+    CHECK(!file_has(lab.report, "index.html", "id=\"cells\""));
+    CHECK(!file_has(lab.report, "index.html", "id=\"faults\""));
+    check_scripts(lab.report);
+    lab_close(&lab);
+}
+
+TEST(report, lines_of_fleets_are_the_exact_model)
+{
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "fleets"));
+    add_fleets(&lab);
+    CHECK(write_to(&lab, lab.report, NULL));
+    /* Any copy, 0 %: one machine, three, five; then the majority. */
+    char *any = read_file(lab.report, "data/fleet-1-theory.csv", NULL);
+    char *majority = read_file(lab.report, "data/fleet-2-theory.csv", NULL);
+    CHECK_TEXT(any, "x,unavailability,downtime_s,theory,machines\n"
+                    "1.000000000e+00,1.000000000e-02,3.155760000e+05,exact,1\n"
+                    "3.000000000e+00,1.000000000e-06,3.155760000e+01,exact,3\n"
+                    "5.000000000e+00,1.000000000e-10,3.155760000e-03,exact,5\n");
+    CHECK_TEXT(majority, "x,unavailability,downtime_s,theory,machines\n"
+                         "1.000000000e+00,1.000000000e-02,3.155760000e+05,exact,1\n"
+                         "3.000000000e+00,2.980000000e-04,9.404164800e+03,exact,3\n"
+                         "5.000000000e+00,9.850600000e-06,3.108612946e+02,exact,5\n");
+    free(any);
+    free(majority);
+    /* 1 % common cause: the last of three rows of the map, three machines. */
+    CHECK(file_has(lab.report, "data/fleet-map-1.csv", "1,2,4.458"));
+    CHECK(file_has(lab.report, "data/fleet-map-1.csv", "0,0,2.000000000e+00,1.000000000e-02,1,0%"));
+    CHECK(file_has(lab.report, "data/fleet-1.csv", ",0,4,is,5,"));
+    CHECK(!file_has(lab.report, "data/fleet-1.csv", "exact"));
+    lab_close(&lab);
+}
+
+TEST(report, the_same_fleets_give_the_same_bytes)
+{
+    static const char *const files[] = {"index.html",          "img/fleet-downtime.svg",
+                                        "img/fleet-ratio.svg", "img/fleet-map-1.svg",
+                                        "data/fleet-1.csv",    "data/fleet-2-price-is.csv",
+                                        "plot/fleet-price.gp", "data/fleet-map-2.csv"};
+    struct lab lab;
+    char other[80];
+    REQUIRE(lab_open(&lab, "fleets"));
+    add_fleets(&lab);
+    snprintf(other, sizeof(other), "%s/other", lab.folder);
+    CHECK(write_to(&lab, lab.report, NULL));
+    CHECK(write_to(&lab, other, NULL));
+    for (uint32_t i = 0; i < ARRAY_COUNT(files); i++) {
+        CHECK(is_same_file(lab.report, other, files[i]));
+    }
+    lab_close(&lab);
+}
+
+/* Plain simulation of seven machines never sees all of them down. */
+TEST(report, what_was_never_seen_is_a_bound_and_has_no_price)
+{
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "fleets"));
+    add_fleet_cell(&lab, 1, "0%", SPEC_ESTIMATOR_CRUDE);
+    add_fleet_cell(&lab, 7, "0%", SPEC_ESTIMATOR_CRUDE);
+    CHECK(write_to(&lab, lab.report, NULL));
+    CHECK(file_has(lab.report, "data/fleet-1.csv", "7.000000000e+00,NaN,NaN,"));
+    CHECK(file_has(lab.report, "data/fleet-1.csv", ",2,3,crude,7,0,"));
+    CHECK(file_has(lab.report, "plot/fleet-downtime.gp", "with vectors head"));
+    CHECK(!file_has(lab.report, "data/fleet-1-price-crude.csv", "7.0000"));
+    CHECK(file_has(lab.report, "index.html", "\xe2\x89\xa4 "));
+    CHECK(file_has(lab.report, "index.html", "bound on the share of cycles"));
+    lab_close(&lab);
+}
+
+TEST(report, a_fleet_without_an_exact_model_has_points_alone)
+{
+    struct lab lab;
+    struct spec_service service = {.name = "majority", .needed = 2};
+    struct spec_fleet fleet = {.is_asked = true,
+                               .machines = 3,
+                               .life = exponential(99 * HOUR),
+                               .repair = exponential(HOUR),
+                               .maintenance_every_ns = 168 * HOUR,
+                               .maintenance_ns = HOUR,
+                               .services = &service,
+                               .service_count = 1,
+                               .half_width_millionths = 100000,
+                               .confidence_millionths = 950000};
+    REQUIRE(lab_open(&lab, "fleets"));
+    int64_t cell_id = add_cell(&lab, "naive", 3);
+    CHECK(fleet_store_add(lab.results, cell_id, &fleet, NULL));
+    struct fleet_store_row rows[FLEET_STORE_SERVICES];
+    uint32_t count = 0;
+    CHECK(fleet_store_load(lab.results, cell_id, rows, &count, NULL));
+    CHECK_EQUAL(count, 1);
+    CHECK_TEXT(rows[0].name, "majority");
+    CHECK_TEXT(rows[0].theory, "");
+    CHECK(isnan(rows[0].service.unavailability));
+    CHECK(isnan(rows[0].service.year));
+    CHECK(rows[0].service.half_width == 0.1);
+    CHECK(write_to(&lab, lab.report, NULL));
+    CHECK(file_has(lab.report, "index.html", "There is none for these cells"));
+    CHECK(!has_file(lab.report, "img/fleet-downtime.svg"));
+    lab_close(&lab);
 }

@@ -46,6 +46,14 @@ static void fill(struct run_result *result, struct rng *rng)
         struct result_arm_window *arm_window = vec_push(&result->arm_windows);
         arm_window->arm = (enum run_arm)i;
         arm_window->window.good = 7;
+        struct result_episode *episode = vec_push(&result->episodes);
+        result_copy_text(episode->class_, sizeof(episode->class_), "leader-lost:5-4");
+        episode->number = UINT32_MAX;
+        episode->has_struck = true;
+        episode->is_recovered = i == 1;
+        episode->outage_ns = -5;
+        episode->recovery_ns = RESULT_RECOVERY_NEVER;
+        episode->digest = rng_u64(rng);
         histogram_record(&result->latency, rng_u64(rng) >> 20);
     }
     result->metastability = (enum metastability)rng_below(rng, METASTABILITY_COUNT);
@@ -84,6 +92,7 @@ TEST(result, what_is_encoded_is_decoded)
         CHECK_EQUAL(again.is_cut, result.is_cut);
         CHECK_EQUAL(again.arms.count, result.arms.count);
         CHECK_EQUAL(again.arm_windows.count, result.arm_windows.count);
+        CHECK_EQUAL(again.episodes.count, result.episodes.count);
         CHECK_EQUAL(memcmp(&again.latency, &result.latency, sizeof(result.latency)), 0);
         encode(&again, &bytes_again);
         CHECK_EQUAL(bytes.count, bytes_again.count);

@@ -266,6 +266,13 @@ TEST(results, the_other_rows_are_kept_too)
     struct run_result result;
     result_init(&result);
     make_run(&result, 7);
+    struct result_episode *episode = vec_push(&result.episodes);
+    *episode = (struct result_episode){.number = 3,
+                                       .class_ = "quorum-back:1-2",
+                                       .has_struck = true,
+                                       .outage_ns = -4,
+                                       .recovery_ns = RESULT_RECOVERY_NEVER,
+                                       .digest = 0xab};
     CHECK(results_begin_shard(results, &shard, &cost.shard_id, NULL));
     CHECK(results_add_run(results, cell_id, &result, &cost, NULL, NULL));
     CHECK(results_end_shard(results, cost.shard_id, "later", 1, 0, NULL));
@@ -277,6 +284,10 @@ TEST(results, the_other_rows_are_kept_too)
     CHECK_EQUAL(integer(results, "SELECT metastable FROM run"), 1);
     CHECK_EQUAL(integer(results, "SELECT runs FROM shard WHERE finished_at='later'"), 1);
     CHECK_EQUAL(integer(results, "SELECT wall_ns FROM run_cost"), 5);
+    CHECK_EQUAL(integer(results, "SELECT count(*) FROM episode WHERE class='quorum-back:1-2' AND "
+                                 "number=3 AND struck=1 AND recovered=0 AND outage_ns=-4 AND "
+                                 "recovery_ns IS NULL AND trace_hash='00000000000000ab'"),
+                1);
     CHECK_EQUAL(integer(results, "SELECT sum(ok) FROM threshold"), 1);
     CHECK_EQUAL(integer(results, "SELECT count(*) FROM v_model_vs_sim"), 1);
     result_release(&result);

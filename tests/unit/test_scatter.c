@@ -115,6 +115,76 @@ TEST(scatter, more_failures_than_the_quorum_bears_fail_the_read)
     }
 }
 
+static struct {
+    uint64_t permille; /* the last; UINT64_MAX: none was shown */
+    uint32_t count;
+} harvest;
+
+static void on_harvest(void *context, const struct sq_seen *seen)
+{
+    (void)context;
+    if (seen->what == SQ_SEE_GAUGE && seen->text != NULL && strcmp(seen->text, "harvest") == 0) {
+        harvest.permille = seen->a;
+        harvest.count++;
+    }
+}
+
+static void play_harvest(struct lab *lab, const char *front, uint32_t failing)
+{
+    static const struct sq_observer observer = {.on_seen = on_harvest};
+    harvest.permille = UINT64_MAX;
+    harvest.count = 0;
+    targets_reset();
+    for (uint32_t node = 0; node < failing; node++) {
+        targets.status[node] = SQ_E_UNAVAILABLE;
+        targets.delay[node] = (sq_time)node * 10 * MS;
+    }
+    if (!target_play(
+            lab,
+            (struct target_run){
+                .model = "scatter", .front = front, .nodes = 8, .rate = "20/s", .limit_s = 1.999},
+            &observer)) {
+        CHECK(!"the scenario is right");
+    }
+}
+
+/* Of eight shards; half of them must be in an answer. */
+TEST(scatter, a_partial_answer_says_how_much_is_in_it)
+{
+    static const uint64_t permille[] = {1000, 875, 750, 625, 500};
+    struct lab lab;
+    for (uint32_t failing = 0; failing <= 5; failing++) {
+        play_harvest(&lab, "harvestMin: 50%", failing);
+        if (failing <= 4) {
+            CHECK_EQUAL(count_outcome(&lab, SQ_OUTCOME_OK), lab.count);
+            CHECK_EQUAL(harvest.permille, permille[failing]);
+            CHECK_EQUAL(harvest.count, lab.count);
+            /* and it waits for the slowest, be it one that fails */
+            CHECK(fabs(mean_latency_s(&lab) - (failing > 0 ? failing - 1 : 0) * 0.01) < 1e-3);
+        } else {
+            CHECK_EQUAL(count_outcome(&lab, SQ_OUTCOME_FAIL), lab.count);
+            CHECK_EQUAL(harvest.count, 0);
+        }
+        lab_free(&lab);
+    }
+}
+
+TEST(scatter, partial_answers_can_be_refused)
+{
+    struct lab lab;
+    play_harvest(&lab, "harvestMin: 100%", 1);
+    CHECK_EQUAL(count_outcome(&lab, SQ_OUTCOME_FAIL), lab.count);
+    CHECK_EQUAL(harvest.count, 0);
+    lab_free(&lab);
+    play_harvest(&lab, "harvestMin: 100%", 0);
+    CHECK_EQUAL(count_outcome(&lab, SQ_OUTCOME_OK), lab.count);
+    CHECK_EQUAL(harvest.permille, 1000);
+    lab_free(&lab);
+    play_harvest(&lab, "fanOut: all", 0); /* who does not ask is not shown any */
+    CHECK_EQUAL(harvest.count, 0);
+    lab_free(&lab);
+}
+
 TEST(scatter, is_told_in_mid_run_to_ask_one_shard_only)
 {
     struct lab lab;

@@ -260,7 +260,8 @@ TEST(scenario, laws_are_read_in_every_spelling)
         "  b: {executor: constant-vus, vus: 2, thinkTime: {latency: 5ms}}\n"
         "  c: {executor: constant-vus, vus: 2, thinkTime: {min: 1ms, shape: 2}}\n"
         "  d: {executor: constant-vus, vus: 2, thinkTime: {points: [{at: 0%, value: 1ms}, "
-        "{at: 100%, value: 3ms}]}}\n"));
+        "{at: 100%, value: 3ms}]}}\n"
+        "  e: {executor: constant-vus, vus: 2, workload: {order: update-then-read}}\n"));
     CHECK_EQUAL(spec.disk.read.kind, DIST_UNIFORM);
     CHECK_EQUAL(spec.disk.write.kind, DIST_EXPONENTIAL);
     CHECK_EQUAL(spec.disk.sync.kind, DIST_LOGNORMAL);
@@ -276,6 +277,8 @@ TEST(scenario, laws_are_read_in_every_spelling)
     CHECK_EQUAL(spec.loads[2].think.c, 2000);
     CHECK_EQUAL(spec.loads[3].think.point_count, 2);
     CHECK_EQUAL(spec.loads[3].think.points[1].value, 3 * NS_PER_MS);
+    CHECK(!spec.loads[3].is_paired);
+    CHECK(spec.loads[4].is_paired);
     release();
 }
 
@@ -848,6 +851,192 @@ TEST(scenario, checks_expectations_and_thresholds)
     CHECK_EQUAL(spec.thresholds[3].gauge.until_ns, 10 * NS_PER_S);
     CHECK_TEXT(spec.thresholds[4].text, "counter{name:c}");
     CHECK_EQUAL(spec.thresholds[4].gauge.until_ns, INT64_MAX);
+    release();
+}
+
+TEST(scenario, a_detector_is_a_load_or_a_gauge)
+{
+    static const char loads[] = "system: {model: raft}\n"
+                                "load: {users: {executor: constant-arrival-rate, rate: 10/s},\n"
+                                "  beat: {executor: constant-arrival-rate, rate: 1/s}}\n";
+    char body[1024];
+    snprintf(body, sizeof(body), "%savailability: {idle: 30s, detector: {load: beat}}\n", loads);
+    REQUIRE(compile_body(body));
+    CHECK(spec.availability.detector.is_asked);
+    CHECK_EQUAL(spec.availability.detector.load, 1);
+    CHECK_EQUAL(spec.availability.detector.failures, 3);
+    CHECK_EQUAL(spec.availability.idle_ns, 30 * NS_PER_S);
+    release();
+    snprintf(body, sizeof(body), "%savailability: {detector: {gauge: lb.available, atLeast: 3}}\n",
+             loads);
+    REQUIRE(compile_body(body));
+    CHECK_EQUAL(spec.availability.detector.load, UINT32_MAX);
+    CHECK_TEXT(spec.availability.detector.gauge, "lb.available");
+    CHECK_EQUAL(spec.availability.detector.gauge_min, 3);
+    CHECK_EQUAL(spec.availability.idle_ns, 0);
+    release();
+    static const char *const bad[] = {"{}",
+                                      "{load: beat, gauge: x, atLeast: 1}",
+                                      "{load: heart}",
+                                      "{gauge: x}",
+                                      "{failures: 3}",
+                                      "{load: beat, atLeast: 1}",
+                                      "{gauge: x, atLeast: 1, failures: 2}",
+                                      "{load: beat, failures: 0}"};
+    for (uint32_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        snprintf(body, sizeof(body), "%savailability: {detector: %s}\n", loads, bad[i]);
+        CHECK(!compile_body(body));
+        release();
+    }
+    CHECK(!compile_body("system: {model: raft}\n"
+                        "load: {beat: {executor: constant-arrival-rate, rate: 1/s}}\n"
+                        "availability: {detector: {load: beat}}\n"));
+    release();
+}
+
+TEST(scenario, a_fleet_of_machines_that_fail)
+{
+    REQUIRE(compile_body(
+        "system: {model: raft, nodes: 5}\n"
+        "availability: {life: {mean: 99h}, repair: 1h, crews: 2, shocks: 25%, correlation: 50%,\n"
+        "  groups: {count: 3, life: {mean: 10000h}, repair: {mean: 4h}}, maintenance: {every: "
+        "720h, "
+        "duration: 1h},\n"
+        "  services: [{name: any, needed: any}, {name: w, failover: 10s}, {name: x, needed: 4}],\n"
+        "  estimator: restart, precision: {halfWidth: 5%, confidence: 90%}}\n"));
+    const struct spec_fleet *fleet = &spec.fleet;
+    CHECK(fleet->is_asked);
+    CHECK_EQUAL(fleet->machines, 5);
+    CHECK_EQUAL(fleet->life.kind, DIST_EXPONENTIAL);
+    CHECK_EQUAL(dist_mean(&fleet->life), 99 * 3600 * NS_PER_S);
+    CHECK_EQUAL(dist_mean(&fleet->repair), 3600 * NS_PER_S);
+    CHECK_EQUAL(fleet->crews, 2);
+    CHECK_EQUAL(fleet->shock_share, UINT64_C(1) << 30);
+    CHECK_EQUAL(fleet->correlation, UINT64_C(1) << 31);
+    CHECK_EQUAL(fleet->group_count, 3);
+    CHECK_TEXT(fleet->group_name, "rack");
+    CHECK_EQUAL(dist_mean(&fleet->group_repair), 4 * 3600 * NS_PER_S);
+    CHECK_EQUAL(fleet->maintenance_ns, 3600 * NS_PER_S);
+    REQUIRE(fleet->service_count == 3);
+    CHECK_EQUAL(fleet->services[0].needed, 1);
+    CHECK_EQUAL(fleet->services[1].needed, 3);
+    CHECK_EQUAL(fleet->services[1].failover_ns, 10 * NS_PER_S);
+    CHECK_EQUAL(fleet->services[2].needed, 4);
+    CHECK_EQUAL(fleet->estimator, SPEC_ESTIMATOR_RESTART);
+    CHECK_EQUAL(fleet->half_width_millionths, 50000);
+    CHECK_EQUAL(fleet->confidence_millionths, 900000);
+    CHECK(fleet->is_sequential);
+    CHECK_EQUAL(fleet->runs_min, 10);
+    release();
+    REQUIRE(
+        compile_body("system: {model: raft, nodes: 4}\navailability: {life: 9h, repair: 1h}\n"));
+    REQUIRE(fleet->service_count == 1);
+    CHECK_EQUAL(fleet->services[0].needed, 3);
+    CHECK_EQUAL(fleet->half_width_millionths, 100000);
+    CHECK_EQUAL(fleet->confidence_millionths, 950000);
+    CHECK(!fleet->is_sequential);
+    CHECK_EQUAL(fleet->crews, 0);
+    release();
+    REQUIRE(compile_body("system: {model: raft, nodes: 3}\navailability: {life: 9h, repair: 1h, "
+                         "machines: 9, precision: {confidence: 90%, minRuns: 30}}\n"));
+    CHECK_EQUAL(fleet->machines, 9); /* more than there are nodes: no code runs on them */
+    CHECK_EQUAL(fleet->services[0].needed, 5);
+    CHECK(fleet->is_sequential); /* whoever writes a precision means it */
+    CHECK_EQUAL(fleet->runs_min, 30);
+    release();
+    REQUIRE(compile_body("system: {model: raft}\n"));
+    CHECK(!fleet->is_asked);
+    release();
+}
+
+TEST(scenario, what_a_fleet_lacks_is_said)
+{
+    static const char *const bad[] = {
+        "crews: 1",
+        "life: 9h",
+        "life: 9h, repair: 0s",
+        "life: 0s, repair: 1h",
+        "life: 9h, repair: 1h, services: [{name: a, needed: 9}]",
+        "life: 9h, repair: 1h, services: [{name: a, needed: most}]",
+        "life: 9h, repair: 1h, services: [{name: a}, {name: a}]",
+        "life: 9h, repair: 1h, groups: {count: 9, life: 1h, repair: 1h}",
+        "life: 9h, repair: 1h, precision: 0%",
+        "life: 9h, repair: 1h, precision: {confidence: 9%}",
+        "life: 9h, repair: 1h, machines: 65",
+        "episodes: {count: 9}",
+        "validate: {life: 1m, repair: 1s, duration: 1h}",
+        "life: 9h, repair: 1h, episodes: {pilot: 1}",
+        "life: 9h, repair: 1h, validate: {life: 1m, repair: 1s}",
+        ("life: {mean: 9h, shape: 2, distribution: gamma}, repair: 1h, validate: {life: 1m, "
+         "repair: 1s, duration: 1h}"),
+        "life: 9h, repair: 1h, estimator: decompose",
+        "life: 9h, repair: 1h, machines: 2, estimator: decompose",
+        "life: 9h, repair: 1h, precision: {halfWidth: 5%, minRuns: 1}",
+        "life: 9h, repair: 1h, maintenance: {every: 3h, duration: 61m}",
+        "life: 9h, repair: 1h, machines: 4, estimator: decompose",
+        "life: 9h, repair: 1h, machines: 65",
+        "life: 9h, repair: 1h, services: [{needed: any}]",
+        "life: 9h, repair: 1h, services: [{needed: any}, {needed: all}]",
+        "life: 9h, repair: 1h, services: [{name: a, needed: [1]}]",
+        "life: 9h, repair: 1h, services: [{name: a}, {name: b}, {name: c}, {name: d}, {name: e}, "
+        "{name: f}, {name: g}, {name: h}, {name: i}]"};
+    for (uint32_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        char body[256];
+        snprintf(body, sizeof(body), "system: {model: raft, nodes: 3}\navailability: {%s}\n",
+                 bad[i]);
+        CHECK(!compile_body(body));
+        release();
+    }
+}
+
+TEST(scenario, thresholds_of_a_fleet_name_its_services)
+{
+    static const char fleet[] = "system: {model: raft, nodes: 3}\n"
+                                "availability: {life: 9h, repair: 1h, services: [{name: a}]}\n";
+    char body[512];
+    snprintf(body, sizeof(body),
+             "%sthresholds: {\"downtime{service:a,machines:3}\": [\"value < 1h @ 95%%\"]}\n",
+             fleet);
+    REQUIRE(compile_body(body));
+    REQUIRE(spec.threshold_count == 1);
+    CHECK_TEXT(spec.thresholds[0].estimate.service, "a");
+    CHECK_EQUAL(spec.thresholds[0].estimate.machines, 3);
+    release();
+    snprintf(body, sizeof(body), "%sthresholds: {\"downtime{service:b}\": [\"value < 1h\"]}\n",
+             fleet);
+    CHECK(!compile_body(body));
+    release();
+    CHECK(!compile_body("system: {model: raft}\nthresholds: {\"downtime{service:a}\": [\"value < "
+                        "1h\"]}\n"));
+    release();
+}
+
+TEST(scenario, episodes_around_the_transitions_of_a_fleet)
+{
+    REQUIRE(compile_body("system: {model: raft, nodes: 3}\n"
+                         "load: {all: {executor: constant-arrival-rate, rate: 5/s}}\n"
+                         "availability: {life: {mean: 99h}, repair: 1h, estimator: decompose,\n"
+                         "  episodes: {settle: 3s, phase: 2s, window: 9s, pilot: 5, count: 50},\n"
+                         "  validate: {life: 5m, repair: 30s, duration: 2h}}\n"));
+    const struct spec_episodes *episodes = &spec.fleet.episodes;
+    CHECK_EQUAL(spec.fleet.estimator, SPEC_ESTIMATOR_DECOMPOSE);
+    CHECK_EQUAL(episodes->settle_ns, 3 * NS_PER_S);
+    CHECK_EQUAL(episodes->phase_ns, 2 * NS_PER_S);
+    CHECK_EQUAL(episodes->window_ns, 9 * NS_PER_S);
+    CHECK_EQUAL(episodes->pilot, 5);
+    CHECK_EQUAL(episodes->count, 50);
+    CHECK_EQUAL(episodes->validate_life_ns, 300 * NS_PER_S);
+    CHECK_EQUAL(episodes->validate_repair_ns, 30 * NS_PER_S);
+    CHECK_EQUAL(episodes->validate_ns, 7200 * NS_PER_S);
+    release();
+    REQUIRE(compile_body("system: {model: raft, nodes: 3}\n"
+                         "load: {all: {executor: constant-arrival-rate, rate: 5/s}}\n"
+                         "availability: {life: {mean: 99h}, repair: 1h, estimator: decompose}\n"));
+    CHECK_EQUAL(episodes->settle_ns, 10 * NS_PER_S);
+    CHECK_EQUAL(episodes->window_ns, 20 * NS_PER_S);
+    CHECK_EQUAL(episodes->count, 40);
+    CHECK_EQUAL(episodes->validate_ns, 0);
+    CHECK(spec.injected == NULL);
     release();
 }
 

@@ -576,6 +576,107 @@ TEST(predicate, only_what_a_model_shows_has_tags)
     arena_release(&memory);
 }
 
+TEST(predicate, estimates_have_tags_of_their_own)
+{
+    struct arena memory;
+    struct spec_threshold threshold;
+    arena_init(&memory);
+    err = (struct err){0};
+    CHECK(predicate_metric(&memory, "downtime{service:any}", &threshold, &err));
+    CHECK_TEXT(threshold.metric, "downtime");
+    CHECK_TEXT(threshold.estimate.service, "any");
+    CHECK_EQUAL(threshold.estimate.machines, 0);
+    CHECK(predicate_metric(
+        &memory,
+        "unavailability{service: any, machines: 10, cell:share=1%, method:is, against:exact}",
+        &threshold, &err));
+    CHECK_EQUAL(threshold.estimate.machines, 10);
+    CHECK_TEXT(threshold.estimate.cell, "share=1%");
+    CHECK_TEXT(threshold.estimate.method, "is");
+    CHECK(threshold.estimate.is_ratio);
+    static const char *const bad[] = {"downtime",
+                                      "downtime{}",
+                                      "downtime{machines:3}",
+                                      "downtime{service:}",
+                                      "downtime{service:a,machines:0}",
+                                      "downtime{service:a,machines:65}",
+                                      "downtime{service:a,method:guess}",
+                                      "downtime{service:a,against:exact}",
+                                      "unavailability{service:a,against:theory}",
+                                      "unavailability{service:a,name:b}",
+                                      "unavailability{service:a"};
+    for (uint32_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        err = (struct err){0};
+        CHECK(!predicate_metric(&memory, bad[i], &threshold, &err));
+        CHECK_EQUAL(err.code, ERR_INPUT);
+    }
+    arena_release(&memory);
+}
+
+TEST(predicate, estimates_are_small_numbers_and_downtimes)
+{
+    static const char *const small[] = {"1e-20", "9.8506e-06", "0.5", "1", "0.000001e-3", "1e-999"};
+    static const char *const no_small[] = {"e-6", "1e6",   "1e-",   "1e-1000", "1.2.3",
+                                           "-1",  "1e-6s", "1%",    ".5",      "0x1",
+                                           "inf", "nan",   "1e--6", "1E-6",    "1234567890123456"};
+    static const char *const times[] = {"315.6fs", "52.60min", "1d",  "0.5h",  "3ms",
+                                        "2us",     "7ns",      "1ps", "31.56s"};
+    static const char *const no_times[] = {"1",    "fs",   "1 fs",   "1m",  "1e-3s", "-1s",
+                                           "1.s.", "1..s", "1years", ".5s", "infs"};
+    char text[64];
+    for (uint32_t i = 0; i < ARRAY_COUNT(small); i++) {
+        snprintf(text, sizeof(text), "value < %s @ 95%%", small[i]);
+        CHECK(judges("unavailability", text));
+    }
+    for (uint32_t i = 0; i < ARRAY_COUNT(no_small); i++) {
+        snprintf(text, sizeof(text), "value < %s", no_small[i]);
+        CHECK(!judges("unavailability", text));
+    }
+    for (uint32_t i = 0; i < ARRAY_COUNT(times); i++) {
+        snprintf(text, sizeof(text), "value == %s", times[i]);
+        CHECK(judges("downtime", text));
+    }
+    for (uint32_t i = 0; i < ARRAY_COUNT(no_times); i++) {
+        snprintf(text, sizeof(text), "value == %s", no_times[i]);
+        CHECK(!judges("downtime", text));
+    }
+    CHECK(!judges("downtime", "rate < 1s"));
+    CHECK(!judges("downtime", "value == 1s @ 95%"));
+}
+
+TEST(predicate, mcr_has_a_window)
+{
+    struct arena memory;
+    struct spec_threshold threshold = {0};
+    arena_init(&memory);
+    err = (struct err){0};
+    CHECK(predicate_metric(&memory, "mcr{window:1m}", &threshold, &err));
+    CHECK_TEXT(threshold.metric, "mcr");
+    CHECK_EQUAL(threshold.window_ns, 60 * NS_PER_S);
+    CHECK(threshold.gauge.name == NULL);
+    CHECK(predicate_metric(&memory, "mcr{window: 500ms}", &threshold, &err));
+    CHECK_EQUAL(threshold.window_ns, 500 * NS_PER_MS);
+    static const char *const bad[] = {"mcr",
+                                      "mcr{}",
+                                      "mcr{window}",
+                                      "mcr{window:}",
+                                      "mcr{window:0s}",
+                                      "mcr{window:1m",
+                                      "mcr{window:7}",
+                                      "mcr{name:a}",
+                                      "mcr{window:1m}x",
+                                      "mcr{",
+                                      "mcr{window:1m,from:1s}"};
+    for (uint32_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        err = (struct err){0};
+        CHECK(!predicate_metric(&memory, bad[i], &threshold, &err));
+        CHECK_EQUAL(err.code, ERR_INPUT);
+    }
+    CHECK(!predicate_metric(&memory, "user-uptime{window:1m}", &threshold, &err));
+    CHECK(says("takes no tags"));
+    arena_release(&memory);
+}
+
 TEST(predicate, thresholds_fit_their_metric)
 {
     err = (struct err){0};
@@ -583,6 +684,16 @@ TEST(predicate, thresholds_fit_their_metric)
     CHECK(judges("latency", "p(99.9) < 250ms"));
     CHECK(judges("latency", "med<=250ms"));
     CHECK(judges("availability", "rate >= 99.9%"));
+    CHECK(judges("user-uptime", "rate >= 99.9% @ 95%"));
+    CHECK(judges("mcr", "min >= 99%"));
+    CHECK(judges("harvest", "min >= 99%"));
+    CHECK(judges("yield", "rate == 100%"));
+    CHECK(judges("gray", "max <= 1%"));
+    CHECK(judges("gray", "min > 1%"));
+    CHECK(!judges("gray", "max <= 1% @ 95%"));
+    CHECK(!judges("yield", "max < 1%"));
+    CHECK(!judges("mcr", "avg < 1%"));
+    CHECK(!judges("harvest", "rate > 0.9"));
     CHECK(judges("metastable", "rate < 0.1% @ 95%"));
     CHECK(judges("amplification", "value < 1.5"));
     CHECK(judges("goodput", "value >= 150/s"));
@@ -593,7 +704,8 @@ TEST(predicate, thresholds_fit_their_metric)
     CHECK(judges("gauge", "avg < 8030814.5 @ 95%"));
     CHECK(judges("gauge", "last == 7"));
     CHECK(judges("counter", "count > 0"));
-    CHECK(!judges("gauge", "p(99) < 7"));
+    CHECK(judges("gauge", "p(99) < 7"));
+    CHECK(!judges("gauge", "rate < 7"));
     CHECK(!judges("gauge", "max < 7 @ 95%"));
     CHECK(!judges("counter", "avg > 0"));
     CHECK(!judges("latncy", "p(99) < 250ms"));

@@ -77,8 +77,125 @@ TEST(threshold, a_gauge_is_judged_over_the_runs_that_showed_it)
     threshold_data_release(&data);
 }
 
+/* An exact estimate, or one of 100 cycles of an hour of which `hits` have a down time of 1e-4 h. */
+static void set_estimate(struct threshold_data *data, double exact, uint32_t hits)
+{
+    data->has_estimate = true;
+    data->unit = 1;
+    if (exact > 0) {
+        estimate_begin(&data->estimate, "any", ESTIMATE_EXACT);
+        data->estimate.unavailability = exact;
+        return;
+    }
+    estimate_begin(&data->estimate, "any", ESTIMATE_CRUDE);
+    for (uint32_t i = 0; i < 100; i++) {
+        estimate_add_pair(&data->estimate, i < hits ? 1e-4 : 0, 1, i < hits ? 1 : 0);
+    }
+}
+
+static void check_verdict(const char *metric, const char *expression,
+                          const struct threshold_data *data, enum threshold_verdict verdict)
+{
+    struct threshold threshold = parsed(metric, expression);
+    CHECK_EQUAL(threshold_judge(&threshold, data).verdict, verdict);
+}
+
+TEST(threshold, equality_of_estimates_has_the_digits_that_are_written)
+{
+    struct threshold_data data;
+    threshold_data_init(&data);
+    check_verdict("downtime", "value == 315.6fs", &data, THRESHOLD_UNDECIDED);
+    set_estimate(&data, 1e-20, 0);
+    check_verdict("downtime", "value == 315.6fs", &data, THRESHOLD_HELD);
+    check_verdict("downtime", "value == 316fs", &data, THRESHOLD_HELD);
+    check_verdict("downtime", "value == 315.5fs", &data, THRESHOLD_CROSSED);
+    check_verdict("downtime", "value != 315.5fs", &data, THRESHOLD_HELD);
+    check_verdict("downtime", "value < 1ps", &data, THRESHOLD_HELD);
+    check_verdict("unavailability", "value == 1.000000e-20", &data, THRESHOLD_HELD);
+    check_verdict("unavailability", "value == 1.000001e-20", &data, THRESHOLD_CROSSED);
+    /* 627 996 s are 174.4 h, though no multiple of 0.1 h is that many seconds. */
+    set_estimate(&data, 1.99e-2, 0);
+    check_verdict("downtime", "value == 174.4h", &data, THRESHOLD_HELD);
+    set_estimate(&data, 1e-4, 0);
+    check_verdict("downtime", "value == 52.60min", &data, THRESHOLD_HELD);
+    check_verdict("downtime", "value == 52.61min", &data, THRESHOLD_CROSSED);
+    char text[40];
+    struct threshold threshold = parsed("downtime", "value < 1h");
+    CHECK_TEXT(threshold_format(&threshold, 1e-20 * 31557600, text, sizeof(text)), "315.6 fs");
+    threshold_data_release(&data);
+}
+
+TEST(threshold, an_estimate_is_judged_at_the_end_of_its_interval_or_by_its_bound)
+{
+    struct threshold_data data;
+    threshold_data_init(&data);
+    set_estimate(&data, 0, 10); /* 1e-5, and about half of that on each side */
+    check_verdict("unavailability", "value < 1.2e-5", &data, THRESHOLD_HELD);
+    check_verdict("unavailability", "value < 1.2e-5 @ 95%", &data, THRESHOLD_UNDECIDED);
+    check_verdict("unavailability", "value < 2e-5 @ 95%", &data, THRESHOLD_HELD);
+    check_verdict("unavailability", "value > 2e-5 @ 95%", &data, THRESHOLD_CROSSED);
+    data.unit = 1e-5; /* against the exact model */
+    check_verdict("unavailability", "value < 2 @ 95%", &data, THRESHOLD_HELD);
+    check_verdict("unavailability", "value > 0.2 @ 95%", &data, THRESHOLD_HELD);
+    data.unit = NAN; /* there is none */
+    check_verdict("unavailability", "value < 2", &data, THRESHOLD_UNDECIDED);
+    set_estimate(&data, 0, 0); /* at most 3 outages in 100 cycles */
+    check_verdict("unavailability", "value < 1e-2", &data, THRESHOLD_CROSSED);
+    check_verdict("unavailability", "value < 4e-2", &data, THRESHOLD_HELD);
+    check_verdict("unavailability", "value > 1e-9", &data, THRESHOLD_UNDECIDED);
+    threshold_data_release(&data);
+}
+
+TEST(threshold, what_clients_saw_is_judged_by_a_metric_of_each_run)
+{
+    char name[64];
+    struct spec_threshold asked = {.text = "mcr{window:90s}", .window_ns = 90000000000};
+    struct threshold threshold = parsed("mcr", "min >= 99%");
+    CHECK(threshold_metric_of(&threshold, &asked, name, sizeof(name)));
+    CHECK_TEXT(name, "mcr_90s");
+    asked = (struct spec_threshold){.text = "user-uptime"};
+    threshold = parsed("user-uptime", "rate >= 99% @ 95%");
+    CHECK(threshold_metric_of(&threshold, &asked, name, sizeof(name)));
+    CHECK_TEXT(name, "user_uptime");
+    threshold = parsed("gray", "max < 1%");
+    CHECK(threshold_metric_of(&threshold, &asked, name, sizeof(name)));
+    CHECK_TEXT(name, "gray");
+    threshold = parsed("latency", "med < 1s");
+    CHECK(!threshold_metric_of(&threshold, &asked, name, sizeof(name)));
+    asked = (struct spec_threshold){.text = "gauge{name:x}"};
+    threshold = parsed("gauge", "avg < 1");
+    CHECK(threshold_metric_of(&threshold, &asked, name, sizeof(name)));
+    CHECK_TEXT(name, "gauge{name:x} avg");
+}
+
+/* Five runs without any downtime bound what the others may have at one in 0.55. */
+TEST(threshold, uptime_of_perfect_runs_is_no_proof)
+{
+    struct threshold_data data;
+    threshold_data_init(&data);
+    const double values[] = {1, 1, 1, 1, 1};
+    for (uint32_t i = 0; i < 5; i++) {
+        vec_append(&data.values, &values[i]);
+    }
+    struct threshold threshold = parsed("user-uptime", "rate >= 99% @ 95%");
+    CHECK_EQUAL(threshold_judge(&threshold, &data).verdict, THRESHOLD_UNDECIDED);
+    CHECK_EQUAL(threshold_judge(&threshold, &data).trials_needed, 299);
+    threshold = parsed("user-uptime", "min >= 99%");
+    CHECK_EQUAL(threshold_judge(&threshold, &data).verdict, THRESHOLD_HELD);
+    char text[64];
+    CHECK_TEXT(threshold_format(&threshold, 0.9345, text, sizeof(text)), "93.45%");
+    threshold_data_release(&data);
+}
+
 TEST(threshold, what_is_wrong_is_named)
 {
+    check_refused("downtime", "rate < 1s", "begins with value");
+    check_refused("downtime", "value < 1", "is not a downtime such as");
+    check_refused("downtime", "value < 1.2.3s", "is not a downtime such as");
+    check_refused("downtime", "value == 1s @ 95%", "there is no interval");
+    check_refused("unavailability", "value < 1e5", "is not a number such as");
+    check_refused("unavailability", "value < 1e-", "is not a number such as");
+    check_refused("unavailability", "value < 1%", "is not a number such as");
     check_refused("latancy", "p(99) < 1s", "did you mean 'latency'");
     check_refused("zzz", "p(99) < 1s", "unknown metric 'zzz'");
     check_refused("latency", "rate < 1s", "begins with avg, min, max, med or p(N), not 'rate'");
@@ -97,7 +214,7 @@ TEST(threshold, what_is_wrong_is_named)
     check_refused("availability", "rate > 99% @ 5%", "not between 50% and 100%");
     check_refused("availability", "rate > 99% @", "confidence after '@' is missing");
     check_refused("latency", "", "begins with");
-    check_refused("gauge", "rate > 1", "begins with avg, min, max or last, not 'rate'");
+    check_refused("gauge", "rate > 1", "begins with avg, min, max, med, p(N) or last, not 'rate'");
 }
 
 static void add_run(struct threshold_data *data, enum verdict verdict, int64_t up_ns,

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Decomposition: how long a service is unavailable when machines fail, without running its code for
+ * centuries. What the fleet does by itself is known exactly, or estimated without any code: how
+ * long the quorum is not there, and how often each kind of transition happens. What the code makes
+ * of a transition is measured in episodes of seconds. Together
+ *
+ *     U = P(no quorum) + sum over classes of transitions  rate * E[outage]
+ *
+ * where the outage is the time that the clients see the service down beyond what the first term
+ * counts already; it is negative where they see it up in spite of that. What clients miss while
+ * nothing happens at all is a term of its own. It holds while transitions are rare compared with
+ * outages: a second transition within an outage is taken as if it came alone.
+ *
+ * The variance is that of the means, sum of rate^2 Var / M (delta method), with the degrees of
+ * freedom of Satterthwaite (Biometrics Bulletin 2, 1946); episodes go where they narrow it most
+ * (Neyman, JRSS 97, 1934). Hours throughout. */
+#ifndef SQUALL_ANALYSIS_DECOMPOSE_H
+#define SQUALL_ANALYSIS_DECOMPOSE_H
+
+#include "analysis/estimate.h"
+#include "sim/base/err.h"
+#include "sim/spec.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define DECOMPOSE_CLASSES_MAX 512
+#define DECOMPOSE_NAME_SIZE   32
+/* End the names of the services that a check of a decomposition adds to the estimates
+ * (analysis/episode.h). */
+#define DECOMPOSE_VALIDATION "@fast"
+#define DECOMPOSE_CONTROLLED "@fast-cv"
+
+enum decompose_kind {
+    DECOMPOSE_LEADER_LOST,   /* the machine of the leader; the quorum stays */
+    DECOMPOSE_FOLLOWER_LOST, /* another one */
+    DECOMPOSE_MACHINE_LOST,  /* any; where nobody leads */
+    DECOMPOSE_GROUP_LOST,    /* whoever is in it; the quorum stays */
+    DECOMPOSE_QUORUM_LOST,   /* the machine, or group, that takes it */
+    DECOMPOSE_SHOCK,         /* all at once */
+    DECOMPOSE_QUORUM_BACK,
+    DECOMPOSE_MACHINE_BACK, /* one or, with its group, several; the quorum was there */
+    DECOMPOSE_KIND_COUNT
+};
+
+/* Transitions that look alike to the code: of this kind, with so many machines available before and
+ * after. */
+struct decompose_class {
+    enum decompose_kind kind;
+    uint32_t before;
+    uint32_t after;
+    double rate; /* per hour, over all time */
+};
+
+/* The fleet by itself. */
+struct decompose_fleet {
+    uint32_t machines;
+    uint32_t needed;
+    double down;                                           /* P(no quorum) */
+    double down_error;                                     /* standard error of it; 0: exact */
+    double outages_per_h;                                  /* the quorum goes */
+    struct decompose_class classes[DECOMPOSE_CLASSES_MAX]; /* in order of kind, before, after */
+    uint32_t class_count;
+};
+
+/* For one service. Without a leader, DECOMPOSE_MACHINE_LOST takes the place of the two before it.
+ * Exact where the fleet is a Markov chain, or its machines are independent; else by RESTART, and
+ * plain simulation for the rates, on this seed. False (ERR_INPUT): the fleet is for none of
+ * these. */
+bool decompose_fleet(const struct spec_fleet *fleet, uint32_t service, bool has_leader,
+                     uint64_t seed, struct decompose_fleet *out, struct err *err);
+/* The same fleet with the rates at which the decomposition is checked. */
+struct spec_fleet decompose_accelerated(const struct spec_fleet *fleet);
+
+/* "leader-lost:5-4". */
+void decompose_class_name(const struct decompose_class *class_, char name[DECOMPOSE_NAME_SIZE]);
+/* False: it is none. The rate is 0. */
+bool decompose_class_parse(const char *name, struct decompose_class *class_);
+/* "leader-lost". */
+const char *decompose_kind_name(enum decompose_kind kind);
+/* Was the quorum there before, and is it after? */
+bool decompose_was_up(const struct decompose_class *class_, uint32_t needed);
+bool decompose_is_up(const struct decompose_class *class_, uint32_t needed);
+
+/* What episodes of one class added up. Those that did not recover count in `stuck` alone. */
+struct decompose_sums {
+    uint64_t count;
+    double outage_h;
+    double outage2_h2;
+    double up_h;    /* of the spans that were looked at, those in which the quorum was there */
+    uint64_t hits;  /* the clients saw something */
+    uint64_t stuck; /* not recovered within the window: a finding, never averaged */
+};
+void decompose_add(struct decompose_sums *sums, double outage_h, double up_h, bool is_recovered);
+
+/* Time before transitions in which nothing was wrong, over all episodes. */
+struct decompose_steady {
+    double hours;
+    double down_h;
+};
+
+struct decompose_term {
+    double share; /* of the time, that the class costs */
+    double error; /* standard error of it; NaN: a single episode */
+};
+
+struct decompose_estimate {
+    double unavailability;
+    double error;       /* standard error, ... */
+    double fleet_error; /* ... the part of it that more episodes do not mend */
+    double freedom;     /* degrees of; infinite when nothing was estimated */
+    double quartic;     /* sum of (variance of a term)^2 / degrees of freedom of it */
+    double steady;      /* the share of time that clients miss while nothing happens */
+    double unknown;     /* at most so much more, for classes without a finished episode, when each
+                           outage lasted for the window */
+    double outages_per_h;
+    uint64_t episodes;
+    uint64_t hits;
+    uint64_t stuck;
+    struct decompose_term terms[DECOMPOSE_CLASSES_MAX]; /* one for each class */
+};
+/* `sums`: one for each class. `window_h`: how long an episode is watched. */
+void decompose_combine(const struct decompose_fleet *fleet, const struct decompose_sums *sums,
+                       const struct decompose_steady *steady, double window_h,
+                       struct decompose_estimate *estimate);
+
+/* Shares `count` episodes out: two for every class that matters (the others get none), the rest in
+ * proportion to rate times standard deviation of the pilot. The sum is `count`, or more when that
+ * is less than two for each. */
+void decompose_allocate(const struct decompose_fleet *fleet, const struct decompose_sums *pilot,
+                        uint32_t count, uint32_t *allocation);
+/* Is it at least one in a million transitions? */
+bool decompose_matters(const struct decompose_fleet *fleet, uint32_t index);
+
+/* As one replication for the results file: replications of the same campaign have the same
+ * allocation, so the mean of theirs is that of all episodes. */
+void decompose_deliver(const struct decompose_estimate *estimate, struct estimate_sums *sums);
+
+#endif

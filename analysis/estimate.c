@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The interval of a ratio of means is that of Cochran (Sampling Techniques, 6.4) when both are of
+ * the same cycles, and the sum of the two relative variances when they are of different ones, each
+ * with Student's t. Both assume that many cycles had an outage; `hits`, the effective sample size
+ * and the largest weight say whether they did. */
+#include "analysis/estimate.h"
+
+#include "analysis/estimators.h"
+#include "sim/base/base.h"
+
+#include <gsl/gsl_cdf.h>
+#include <gsl/gsl_errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define EXACT_RELATIVE 1e-12 /* what rounding may have done to an exact answer */
+
+static const char *const names[] = {"exact", "binomial", "beta-binomial", "crude",
+                                    "is",    "restart",  "decompose"};
+static_assert(ARRAY_COUNT(names) == ESTIMATE_METHOD_COUNT, "a name for each method");
+
+const char *estimate_method_name(enum estimate_method method)
+{
+    ASSERT((unsigned)method < ESTIMATE_METHOD_COUNT);
+    return names[method];
+}
+
+bool estimate_method_find(const char *name, enum estimate_method *method)
+{
+    for (uint32_t i = 0; i < ESTIMATE_METHOD_COUNT; i++) {
+        if (strcmp(names[i], name) == 0) {
+            *method = (enum estimate_method)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+void estimate_begin(struct estimate_sums *sums, const char *service, enum estimate_method method)
+{
+    *sums = (struct estimate_sums){.method = method, .mttf_h = NAN};
+    snprintf(sums->service, sizeof(sums->service), "%s", service);
+}
+
+void estimate_merge(struct estimate_sums *sums, const struct estimate_sums *other)
+{
+    ASSERT(sums->method == other->method);
+    ASSERT(strcmp(sums->service, other->service) == 0);
+    sums->is_paired |= other->is_paired;
+    sums->count += other->count;
+    sums->down += other->down;
+    sums->down2 += other->down2;
+    sums->outages += other->outages;
+    sums->cross += other->cross;
+    sums->lengths += other->lengths;
+    sums->hours += other->hours;
+    sums->hours2 += other->hours2;
+    sums->hits += other->hits;
+    sums->weights += other->weights;
+    sums->weights2 += other->weights2;
+    sums->weight_max = fmax(sums->weight_max, other->weight_max);
+    sums->events += other->events;
+    sums->simulated_h += other->simulated_h;
+    if (other->worst_h > sums->worst_h) {
+        sums->worst_h = other->worst_h;
+        sums->worst_digest = other->worst_digest;
+        memcpy(sums->worst_path, other->worst_path, sizeof(sums->worst_path));
+    }
+    sums->unavailability = other->unavailability;
+    sums->outages_per_h = other->outages_per_h;
+    sums->mttf_h = other->mttf_h;
+}
+
+static void add_hit(struct estimate_sums *sums, double weight)
+{
+    if (weight > 0) {
+        sums->hits++;
+        sums->weights += weight;
+        sums->weights2 += weight * weight;
+        sums->weight_max = fmax(sums->weight_max, weight);
+    }
+}
+
+void estimate_add_pair(struct estimate_sums *sums, double down_h, double hours, double outages)
+{
+    sums->is_paired = true;
+    sums->count++;
+    sums->down += down_h;
+    sums->down2 += down_h * down_h;
+    sums->outages += outages;
+    sums->cross += down_h * hours;
+    sums->lengths++;
+    sums->hours += hours;
+    sums->hours2 += hours * hours;
+    add_hit(sums, down_h);
+}
+
+void estimate_add_weighted(struct estimate_sums *sums, double down_h, double outages)
+{
+    sums->count++;
+    sums->down += down_h;
+    sums->down2 += down_h * down_h;
+    sums->outages += outages;
+    add_hit(sums, down_h);
+}
+
+void estimate_add_length(struct estimate_sums *sums, double hours)
+{
+    sums->lengths++;
+    sums->hours += hours;
+    sums->hours2 += hours * hours;
+}
+
+double estimators_quantile_t(double confidence, double freedom)
+{
+    gsl_set_error_handler_off();
+    return gsl_cdf_tdist_Pinv(.5 + confidence / 2, freedom);
+}
+
+/* Relative standard error of the ratio; NaN: too few cycles. */
+static double relative_error(const struct estimate_sums *sums)
+{
+    const double n = (double)sums->count;
+    const double m = (double)sums->lengths;
+    const double mean_down = sums->down / n;
+    const double mean_hours = sums->hours / m;
+    if (n < 2 || m < 2) {
+        return NAN;
+    }
+    if (sums->is_paired) {
+        const double ratio = mean_down / mean_hours;
+        const double squares = sums->down2 - 2 * ratio * sums->cross + ratio * ratio * sums->hours2;
+        return sqrt(fmax(0, squares) / (n - 1) / n) / mean_down;
+    }
+    const double of_down = fmax(0, sums->down2 / n - mean_down * mean_down) / (n - 1);
+    const double of_hours = fmax(0, sums->hours2 / m - mean_hours * mean_hours) / (m - 1);
+    return sqrt(of_down / (mean_down * mean_down) + of_hours / (mean_hours * mean_hours));
+}
+
+static struct estimate exact_of(const struct estimate_sums *sums)
+{
+    const double value = sums->unavailability;
+    return (struct estimate){.unavailability = value,
+                             .interval = {value, value},
+                             .interval_method = "none",
+                             .half_width = EXACT_RELATIVE,
+                             .outages_per_h = sums->outages_per_h,
+                             .outage_h = value / sums->outages_per_h,
+                             .mttf_h = sums->mttf_h,
+                             .effective = NAN,
+                             .weight_share = NAN};
+}
+
+/* Replications of one campaign have their episodes shared out alike: the mean of theirs is that of
+ * all episodes. What analysis/decompose.c puts where, decompose_deliver says. */
+static struct estimate decomposed_of(const struct estimate_sums *sums, double confidence)
+{
+    const double n = (double)sums->count;
+    const double episodes = sums->down2 / n / n;
+    const double error = sqrt(episodes + sums->weights2 / n);
+    const double freedom = sums->cross > 0 ? sums->down2 * sums->down2 / sums->cross : INFINITY;
+    const double quantile = estimators_quantile_t(confidence, fmin(fmax(freedom, 1), 1e6));
+    struct estimate result = {.unavailability = sums->down / n,
+                              .interval_method = "delta method, t",
+                              .outages_per_h = sums->outages / n,
+                              .mttf_h = NAN,
+                              .effective = (double)sums->hits,
+                              .weight_share = NAN,
+                              .hits = sums->hits,
+                              .events = sums->events,
+                              .simulated_h = sums->simulated_h};
+    result.interval.low = fmax(0, result.unavailability - quantile * error);
+    result.interval.high = result.unavailability + quantile * error + sums->weight_max;
+    result.half_width = quantile * error / result.unavailability;
+    result.outage_h = result.unavailability / result.outages_per_h;
+    return result;
+}
+
+struct estimate estimate_of(const struct estimate_sums *sums, double confidence)
+{
+    if (sums->method == ESTIMATE_DECOMPOSE && sums->count > 0) {
+        return decomposed_of(sums, confidence);
+    }
+    if (sums->method <= ESTIMATE_BETA_BINOMIAL) {
+        return exact_of(sums);
+    }
+    struct estimate result = {.unavailability = NAN,
+                              .interval = {NAN, NAN},
+                              .interval_method = "none",
+                              .half_width = INFINITY,
+                              .outages_per_h = NAN,
+                              .outage_h = NAN,
+                              .mttf_h = NAN,
+                              .effective = 0,
+                              .weight_share = NAN,
+                              .hits = sums->hits,
+                              .events = sums->events,
+                              .simulated_h = sums->simulated_h};
+    if (sums->count == 0 || sums->lengths == 0 || !(sums->hours > 0)) {
+        return result;
+    }
+    const double mean_hours = sums->hours / (double)sums->lengths;
+    result.unavailability = sums->down / (double)sums->count / mean_hours;
+    result.outages_per_h = sums->outages / (double)sums->count / mean_hours;
+    if (sums->hits == 0) {
+        result.is_bound = true;
+        result.interval.low = 0;
+        if (sums->is_paired) { /* at most so many outages, each as long as a mean cycle */
+            result.interval.high = fmin(1, bound_poisson(0, (double)sums->count, confidence));
+            result.interval_method = "bound on the share of cycles";
+        }
+        return result;
+    }
+    const double count = (double)(sums->count < sums->lengths ? sums->count : sums->lengths);
+    const double error =
+        relative_error(sums) * (count < 2 ? NAN : estimators_quantile_t(confidence, count - 1));
+    result.outage_h = sums->outages > 0 ? sums->down / sums->outages : (double)NAN;
+    result.half_width = error;
+    result.interval.low = fmax(0, result.unavailability * (1 - error));
+    result.interval.high = result.unavailability * (1 + error);
+    result.interval_method = sums->is_paired ? "ratio of means, t" : "two means, t";
+    result.effective = sums->weights * sums->weights / sums->weights2;
+    result.weight_share = sums->weight_max / sums->weights;
+    return result;
+}
+
+void estimate_widen(struct estimate *estimate)
+{
+    if (estimate->hits == 0) {
+        return;
+    }
+    estimate->half_width *= ESTIMATE_SEQUENTIAL;
+    estimate->interval.low = fmax(0, estimate->unavailability * (1 - estimate->half_width));
+    estimate->interval.high = estimate->unavailability * (1 + estimate->half_width);
+}
+
+bool estimate_is_enough(const struct estimate_sums *sums, double half_width, double confidence)
+{
+    struct estimate estimate = estimate_of(sums, confidence);
+    if (sums->method <= ESTIMATE_BETA_BINOMIAL) {
+        return true;
+    }
+    estimate_widen(&estimate);
+    return estimate.hits >= ESTIMATE_HITS_MIN && estimate.weight_share <= ESTIMATE_SHARE_MAX &&
+           estimate.half_width <= half_width;
+}
+
+/* ----------------------------------------------------------------------------------- all of them
+ */
+
+static bool is_still(const struct spec_fleet *fleet)
+{
+    return fleet->correlation > 0;
+}
+
+/* Independent machines, each with its own crew: renewal theory needs nothing else. */
+static bool is_binomial(const struct spec_fleet *fleet)
+{
+    for (uint32_t i = 0; i < fleet->service_count; i++) {
+        if (fleet->services[i].failover_ns > 0) {
+            return false;
+        }
+    }
+    return fleet->crews == 0 && fleet->shock_share == 0 && fleet->group_count == 0 &&
+           fleet->maintenance_every_ns == 0;
+}
+
+static bool run_auto(const struct spec_fleet *fleet, struct estimators_run *run, struct err *err)
+{
+    struct err ignored = {0};
+    if (is_still(fleet) || is_binomial(fleet) || estimate_exact(fleet, run->sums, &ignored)) {
+        return estimate_exact(fleet, run->sums, err);
+    }
+    return fleet_is_markov(fleet) ? estimate_is(fleet, run, err)
+                                  : estimate_restart(fleet, run, err);
+}
+
+bool estimate_run(const struct spec_fleet *fleet, uint64_t seed, struct estimate_sums *sums,
+                  uint64_t *digest, uint64_t *events, struct err *err)
+{
+    ASSERT(fleet->is_asked);
+    struct estimators_run run = {.seed = seed, .sums = sums};
+    bool is_fine = false;
+    if (is_still(fleet) && fleet->estimator != SPEC_ESTIMATOR_AUTO &&
+        fleet->estimator != SPEC_ESTIMATOR_EXACT) {
+        return err_set(err, ERR_INPUT,
+                       "a correlation is a still picture: only the estimators exact "
+                       "and auto can tell");
+    }
+    switch (fleet->estimator) {
+    case SPEC_ESTIMATOR_AUTO:
+        is_fine = run_auto(fleet, &run, err);
+        break;
+    case SPEC_ESTIMATOR_EXACT:
+        is_fine = estimate_exact(fleet, sums, err);
+        break;
+    case SPEC_ESTIMATOR_CRUDE:
+        is_fine = estimate_crude(fleet, &run, err);
+        break;
+    case SPEC_ESTIMATOR_IS:
+        is_fine = estimate_is(fleet, &run, err);
+        break;
+    case SPEC_ESTIMATOR_RESTART:
+        is_fine = estimate_restart(fleet, &run, err);
+        break;
+    case SPEC_ESTIMATOR_DECOMPOSE:
+        is_fine = err_set(err, ERR_INPUT, "decomposition needs runs of the real code");
+        break;
+    }
+    *digest = run.digest;
+    *events = run.events;
+    return is_fine;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Plain simulation of the fleet. When it is a Markov chain, every visit of the whole state begins a
+ * new cycle, and cycles are independent: the regenerative method (Crane and Iglehart, Operations
+ * Research 23, 1975). Else time is cut into batches long enough to be nearly so.
+ *
+ * It sees what happens often. Beyond some six nines it sees nothing. */
+#include "analysis/estimators.h"
+
+#include "sim/base/base.h"
+#include "sim/base/hash.h"
+
+#define NS_IN_AN_HOUR 3.6e12
+#define EVENTS        2000000 /* of one replication */
+#define BATCHES       20
+#define LIVES         20 /* of a batch, and before the first */
+#define REBASE_NS     (INT64_C(1) << 61)
+
+struct watch {
+    double down_h[FLEET_SERVICES];
+    double outages[FLEET_SERVICES];
+    bool was_up[FLEET_SERVICES];
+    double hours;
+};
+
+static void watch_clear(struct watch *watch)
+{
+    for (uint32_t i = 0; i < FLEET_SERVICES; i++) {
+        watch->down_h[i] = 0;
+        watch->outages[i] = 0;
+    }
+    watch->hours = 0;
+}
+
+static void note_state(struct watch *watch, const struct fleet *fleet)
+{
+    for (uint32_t i = 0; i < fleet->spec->service_count; i++) {
+        bool is_up = fleet_is_up(fleet, i);
+        watch->outages[i] += watch->was_up[i] && !is_up ? 1 : 0;
+        watch->was_up[i] = is_up;
+    }
+}
+
+/* Time passes in the present state. */
+static void pass(struct watch *watch, const struct fleet *fleet, double hours)
+{
+    watch->hours += hours;
+    for (uint32_t i = 0; i < fleet->spec->service_count; i++) {
+        watch->down_h[i] += watch->was_up[i] ? 0 : hours;
+    }
+}
+
+static void deliver(struct watch *watch, const struct spec_fleet *spec, struct estimators_run *run)
+{
+    for (uint32_t i = 0; i < spec->service_count; i++) {
+        estimate_add_pair(&run->sums[i], watch->down_h[i], watch->hours, watch->outages[i]);
+        run->sums[i].simulated_h += watch->hours;
+    }
+    watch_clear(watch);
+}
+
+static void step(struct fleet *fleet, struct watch *watch)
+{
+    const int64_t before_ns = fleet->now_ns;
+    const int64_t next_ns = fleet_next(fleet);
+    pass(watch, fleet, (double)(next_ns - before_ns) / NS_IN_AN_HOUR);
+    fleet_step(fleet);
+    note_state(watch, fleet);
+    if (fleet->now_ns > REBASE_NS) {
+        fleet_rebase(fleet);
+    }
+}
+
+static void run_cycles(struct fleet *fleet, struct watch *watch, struct estimators_run *run)
+{
+    while (fleet->events < EVENTS) {
+        do {
+            step(fleet, watch);
+        } while (!fleet_is_whole(fleet));
+        deliver(watch, fleet->spec, run);
+    }
+}
+
+/* Batches of equal length; what lies over an end is shared out. */
+static void run_batches(struct fleet *fleet, struct watch *watch, struct estimators_run *run)
+{
+    const struct spec_fleet *spec = fleet->spec;
+    const int64_t cycle_ns = dist_mean(&spec->life) + dist_mean(&spec->repair);
+    const int64_t batch_ns =
+        cycle_ns > FLEET_NEVER / 8 / LIVES ? FLEET_NEVER / 8 : LIVES * cycle_ns;
+    int64_t end_ns = batch_ns;
+    for (uint32_t batch = 0; batch <= BATCHES;) {
+        const int64_t next_ns = fleet_next(fleet);
+        if (next_ns <= end_ns) {
+            step(fleet, watch);
+            end_ns -= fleet->now_ns == 0 ? next_ns : 0; /* rebased */
+            continue;
+        }
+        pass(watch, fleet, (double)(end_ns - fleet->now_ns) / NS_IN_AN_HOUR);
+        if (batch == 0) {
+            watch_clear(watch); /* the start is forgotten */
+        } else {
+            deliver(watch, spec, run);
+        }
+        batch++;
+        /* What was counted ahead of the clock is taken back from the next batch. */
+        pass(watch, fleet, (double)(fleet->now_ns - end_ns) / NS_IN_AN_HOUR);
+        end_ns += batch_ns;
+    }
+}
+
+bool estimate_crude(const struct spec_fleet *spec, struct estimators_run *run, struct err *err)
+{
+    (void)err;
+    struct fleet fleet;
+    struct watch watch = {0};
+    fleet_begin(&fleet, spec, run->seed);
+    for (uint32_t i = 0; i < spec->service_count; i++) {
+        estimate_begin(&run->sums[i], spec->services[i].name, ESTIMATE_CRUDE);
+    }
+    note_state(&watch, &fleet);
+    watch_clear(&watch);
+    if (fleet_is_markov(spec)) {
+        run_cycles(&fleet, &watch, run);
+    } else {
+        run_batches(&fleet, &watch, run);
+    }
+    for (uint32_t i = 0; i < spec->service_count; i++) {
+        run->sums[i].events = fleet.events;
+    }
+    run->events = fleet.events;
+    run->digest = hash_mix(fleet.digest, fleet.events);
+    return true;
+}

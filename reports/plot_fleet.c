@@ -1,0 +1,780 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Downtime in a year against the number of machines, in four pictures of the same numbers. On a
+ * logarithmic axis the promise can be read; on a linear one, as people know it, everything past the
+ * third machine looks like nothing; over twenty decades an interval of ten per cent cannot be seen,
+ * so the ratio to the exact model has a picture of its own; and the last tells what each estimator
+ * had to simulate for it.
+ *
+ * Lines are theory: the exact model of the very cell, drawn through the places where there is one.
+ * Points are estimates: their shape says the method, hollow ones have not reached the precision
+ * that the scenario asks for, and where no outage was seen an arrow hangs down from the bound; zero
+ * is never drawn. Where clients measured availability in runs of the real code, that stands beside
+ * it.
+ *
+ * When cells do not differ in machines, the first axis of the sweep takes their place. */
+#include "reports/plot.h"
+#include "reports/statistics.h"
+
+#include "sim/base/base.h"
+
+#include <math.h>
+#include <string.h>
+
+#define SERIES_MAX  GNUPLOT_LINES
+#define WIDTH       960u
+#define HEIGHT      600u
+#define TARGET      0.1   /* half-width for which the price is told */
+#define HITS_MIN    30    /* an interval from fewer is not to be believed */
+#define FLOOR_S     1e-24 /* of a year; nothing is drawn below */
+#define KINDS       3
+#define DECADES_MIN 100.0 /* between the ends of a logarithmic axis, at least */
+
+enum kind { KIND_REACHED, KIND_OPEN, KIND_BOUND };
+
+/* gnuplot's point types, filled and hollow. */
+static const struct {
+    int filled;
+    int hollow;
+} shapes[ESTIMATE_METHOD_COUNT] = {
+    [ESTIMATE_CRUDE] = {9, 8},
+    [ESTIMATE_IS] = {7, 6},
+    [ESTIMATE_RESTART] = {5, 4},
+    [ESTIMATE_DECOMPOSE] = {13, 12},
+};
+
+struct line {
+    const struct fleet_series *series;
+    uint32_t index;    /* in the fleet */
+    uint32_t theories; /* rows of its line */
+    uint32_t points[ESTIMATE_METHOD_COUNT][KINDS];
+    uint32_t ratios[ESTIMATE_METHOD_COUNT];
+    uint32_t prices[ESTIMATE_METHOD_COUNT];
+};
+
+struct curves {
+    struct plot_context *context;
+    const struct report_fleet *fleet;
+    struct line lines[SERIES_MAX];
+    uint32_t line_count;
+    uint32_t left_out; /* series */
+    uint32_t clients;  /* cells that clients measured */
+    double lowest_s;   /* of what is drawn */
+    double highest_s;
+    double ratio_low;
+    double ratio_high;
+    double price_low;
+    double price_high;
+};
+
+static bool is_estimate(const struct fleet_point *point)
+{
+    return point->has_estimate && point->method >= ESTIMATE_CRUDE &&
+           !isnan(point->estimate.unavailability);
+}
+
+static enum kind kind_of(const struct fleet_point *point)
+{
+    return point->estimate.is_bound ? KIND_BOUND : point->is_reached ? KIND_REACHED : KIND_OPEN;
+}
+
+/* Events that an interval of TARGET from at least HITS_MIN hits needs; NaN: cannot be told. */
+static double price_of(const struct fleet_point *point)
+{
+    const struct estimate *estimate = &point->estimate;
+    const double width = estimate->half_width / TARGET;
+    bool is_known = is_estimate(point) && !estimate->is_bound && isfinite(width) &&
+                    estimate->events > 0 && estimate->hits > 0;
+    return is_known
+               ? (double)estimate->events * fmax(width * width, HITS_MIN / (double)estimate->hits)
+               : (double)NAN;
+}
+
+/* ------------------------------------------------------------------------------- what is drawn */
+
+/* Variants are thinned out evenly when there are more series than lines. */
+static void choose_lines(struct curves *curves)
+{
+    const struct report_fleet *fleet = curves->fleet;
+    const uint32_t services = fleet->service_count > 0 ? fleet->service_count : 1;
+    const uint32_t variants = (fleet->series_count + services - 1) / services;
+    const uint32_t room = SERIES_MAX / services > 0 ? SERIES_MAX / services : 1;
+    for (uint32_t i = 0; i < fleet->series_count; i++) {
+        uint32_t variant = i / services;
+        bool is_wanted = variants <= room;
+        for (uint32_t k = 0; k < room && !is_wanted; k++) {
+            is_wanted = variant == (room == 1 ? 0 : k * (variants - 1) / (room - 1));
+        }
+        if (is_wanted && curves->line_count < SERIES_MAX) {
+            curves->lines[curves->line_count++] =
+                (struct line){.series = &fleet->series[i], .index = i};
+        } else {
+            curves->left_out++;
+        }
+    }
+}
+
+static void widen(double *low, double *high, double value)
+{
+    if (isfinite(value) && value > 0) {
+        *low = fmin(*low, value);
+        *high = fmax(*high, value);
+    }
+}
+
+/* ----------------------------------------------------------------------------------- data files */
+
+static void add_numbers(struct text *csv, const double *values, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        text_add(csv, i == 0 ? "" : ",");
+        csv_scientific(csv, values[i]);
+    }
+}
+
+/* Columns: 1 x, 2 unavailability, 3 low, 4 high, 5-7 the same as downtime in a year, s; 8
+ * half_width, relative; 9-11 ratio to theory, low, high; 12 price; 13 kind (0 precise enough, 1
+ * not, 2 a bound); 14 method, as a number; then the latter as a word, machines, hits, events, cell.
+ */
+static const char points_head[] =
+    "x,unavailability,low,high,downtime_s,downtime_low_s,downtime_high_s,half_width,ratio,"
+    "ratio_low,ratio_high,events_for_10_percent,kind,method,method_name,machines,hits,events,"
+    "cell\n";
+
+static void add_point(struct curves *curves, struct line *line, const struct fleet_point *point,
+                      struct text *csv)
+{
+    const struct estimate *estimate = &point->estimate;
+    const enum kind kind = kind_of(point);
+    const double exact = point->theory.unavailability;
+    const bool is_bound = kind == KIND_BOUND;
+    const double value = is_bound ? (double)NAN : estimate->unavailability;
+    const double low = is_bound ? (double)NAN : estimate->interval.low;
+    const double high = estimate->interval.high;
+    const double price = price_of(point);
+    const double numbers[] = {point->x,
+                              value,
+                              low,
+                              high,
+                              downtime_s_per_year(value),
+                              downtime_s_per_year(low),
+                              downtime_s_per_year(high),
+                              estimate->half_width,
+                              value / exact,
+                              low / exact,
+                              high / exact,
+                              price};
+    add_numbers(csv, numbers, ARRAY_COUNT(numbers));
+    text_printf(csv, ",%d,%d,%s,%u,%llu,%llu,", (int)kind, (int)point->method,
+                estimate_method_name(point->method), point->theory.machines,
+                (unsigned long long)estimate->hits, (unsigned long long)estimate->events);
+    csv_field(csv, point->cell->label);
+    text_add(csv, "\n");
+    line->points[point->method][kind]++;
+    widen(&curves->lowest_s, &curves->highest_s, numbers[4]);
+    widen(&curves->lowest_s, &curves->highest_s, is_bound ? numbers[6] / 3 : numbers[6]);
+    /* An interval that reaches zero would take the axis with it: a decade below the value will do.
+     */
+    widen(&curves->lowest_s, &curves->highest_s, fmax(numbers[5], numbers[4] / 10));
+    if (isfinite(numbers[8])) {
+        line->ratios[point->method]++;
+        curves->ratio_low = fmin(curves->ratio_low, isfinite(low) ? numbers[9] : numbers[8]);
+        curves->ratio_high = fmax(curves->ratio_high, isfinite(high) ? numbers[10] : numbers[8]);
+    }
+    if (isfinite(price)) {
+        line->prices[point->method]++;
+        widen(&curves->price_low, &curves->price_high, price);
+    }
+}
+
+/* The exact model of a line, once for each place. */
+static void add_theory(struct curves *curves, struct line *line, struct text *csv)
+{
+    const struct report_fleet *fleet = curves->fleet;
+    for (uint32_t column = 0; column < fleet->first.count; column++) {
+        const struct fleet_point *found = NULL;
+        for (uint32_t i = 0; i < fleet->point_count && found == NULL; i++) {
+            const struct fleet_point *point = &fleet->points[i];
+            bool is_it = point->series == line->index && point->column == column &&
+                         isfinite(point->theory.unavailability);
+            found = is_it ? point : NULL;
+        }
+        if (found != NULL) {
+            const double downtime = downtime_s_per_year(found->theory.unavailability);
+            const double numbers[] = {found->x, found->theory.unavailability, downtime};
+            add_numbers(csv, numbers, ARRAY_COUNT(numbers));
+            text_printf(csv, ",%s,%u\n", found->theory.theory, found->theory.machines);
+            widen(&curves->lowest_s, &curves->highest_s, downtime);
+            line->theories++;
+        }
+    }
+}
+
+/* data/fleet-N.csv and data/fleet-N-theory.csv, which all four pictures show. */
+static bool write_line(struct curves *curves, uint32_t index, const struct figure *files,
+                       struct err *err)
+{
+    struct line *line = &curves->lines[index];
+    struct text csv[2];
+    char suffixes[2][32];
+    for (uint32_t i = 0; i < 2; i++) {
+        text_init(&csv[i]);
+        snprintf(suffixes[i], sizeof(suffixes[i]), "-%u%s", index + 1, i == 0 ? "" : "-theory");
+    }
+    text_add(&csv[0], points_head);
+    text_add(&csv[1], "x,unavailability,downtime_s,theory,machines\n");
+    for (uint32_t i = 0; i < curves->fleet->point_count; i++) {
+        const struct fleet_point *point = &curves->fleet->points[i];
+        if (point->series == line->index && is_estimate(point)) {
+            add_point(curves, line, point, &csv[0]);
+        }
+    }
+    add_theory(curves, line, &csv[1]);
+    bool is_fine = figure_write_csv(files, suffixes[0], &csv[0], err) &&
+                   figure_write_csv(files, suffixes[1], &csv[1], err);
+    text_release(&csv[0]);
+    text_release(&csv[1]);
+    return is_fine;
+}
+
+/* data/fleet-N-price-METHOD.csv: a line of the last picture. */
+static bool write_prices(const struct curves *curves, uint32_t index, const struct figure *files,
+                         struct err *err)
+{
+    const struct line *line = &curves->lines[index];
+    bool is_fine = true;
+    for (int m = ESTIMATE_CRUDE; m < ESTIMATE_METHOD_COUNT && is_fine; m++) {
+        const enum estimate_method method = (enum estimate_method)m;
+        struct text csv;
+        char suffix[48];
+        text_init(&csv);
+        text_add(&csv, "x,events_for_10_percent\n");
+        for (uint32_t i = 0; i < curves->fleet->point_count; i++) {
+            const struct fleet_point *point = &curves->fleet->points[i];
+            const double numbers[] = {point->x, price_of(point)};
+            if (point->series == line->index && point->method == method && isfinite(numbers[1])) {
+                add_numbers(&csv, numbers, ARRAY_COUNT(numbers));
+                text_add(&csv, "\n");
+            }
+        }
+        snprintf(suffix, sizeof(suffix), "-%u-price-%s", index + 1, estimate_method_name(method));
+        is_fine = line->prices[m] == 0 || figure_write_csv(files, suffix, &csv, err);
+        text_release(&csv);
+    }
+    return is_fine;
+}
+
+/* What clients saw in runs of the real code: data/fleet-clients.csv. */
+static bool write_clients(struct curves *curves, const struct figure *files, struct err *err)
+{
+    const struct report_data *data = curves->context->data;
+    struct text csv;
+    text_init(&csv);
+    text_add(&csv, "x,downtime_s,downtime_low_s,downtime_high_s,cell\n");
+    for (uint32_t c = 0; c < data->cell_count; c++) {
+        const struct share_interval share = share_interval_of(&data->cells[c].share, 0);
+        if (data->cells[c].share.seeds == 0 || share.is_bound || !(share.estimate > 0)) {
+            continue;
+        }
+        const double numbers[] = {
+            curves->fleet->cell_x[c], downtime_s_per_year(share.estimate),
+            downtime_s_per_year(isnan(share.low) ? share.estimate : share.low),
+            downtime_s_per_year(isnan(share.high) ? share.estimate : share.high)};
+        add_numbers(&csv, numbers, ARRAY_COUNT(numbers));
+        text_add(&csv, ",");
+        csv_field(&csv, data->cells[c].label);
+        text_add(&csv, "\n");
+        widen(&curves->lowest_s, &curves->highest_s, numbers[1]);
+        widen(&curves->lowest_s, &curves->highest_s, numbers[3]);
+        curves->clients++;
+    }
+    bool is_fine = curves->clients == 0 || figure_write_csv(files, "-clients", &csv, err);
+    text_release(&csv);
+    return is_fine;
+}
+
+static bool write_data(struct curves *curves, struct err *err)
+{
+    struct figure files;
+    figure_init(&files, curves->context->folder, "fleet", curves->context->format, WIDTH, HEIGHT);
+    bool is_fine = true;
+    for (uint32_t i = 0; i < curves->line_count && is_fine; i++) {
+        is_fine = write_line(curves, i, &files, err) && write_prices(curves, i, &files, err);
+    }
+    is_fine = is_fine && write_clients(curves, &files, err);
+    figure_release(&files);
+    return is_fine;
+}
+
+/* ----------------------------------------------------------------------------------------- axes */
+
+static void add_x_axis(const struct curves *curves, struct figure *figure)
+{
+    const struct fleet_axis *axis = &curves->fleet->first;
+    struct text *script = &figure->script;
+    const double first = axis->positions[0];
+    const double last = axis->positions[axis->count - 1];
+    text_printf(script, "set xrange [%.9g:%.9g]\nset xlabel ", first - 0.5, last + 0.5);
+    gnuplot_quote(script, axis->title, 60);
+    text_add(script, " noenhanced offset 0,0.3\n");
+    if (curves->fleet->counts_machines) {
+        text_printf(script, "set xtics %d\nset format x '%%.0f'\n", last - first > 20 ? 5 : 1);
+        return;
+    }
+    plot_tics_add(script, "x", axis->labels, axis->positions, axis->count);
+}
+
+/* Of the logarithmic axis. Numbers close to each other still get some axis around them. */
+static double bottom_of(const struct curves *curves)
+{
+    const double low = fmax(curves->lowest_s, FLOOR_S) * 0.5;
+    return fmin(low, curves->highest_s * 4 / DECADES_MIN);
+}
+
+/* "1 fs", "1 ps", ...; with 10 and 100 of each when there is room, and 2, 5, 20, ... when there is
+ * more. */
+static void add_human_tics(struct text *script, double low, double high)
+{
+    static const struct {
+        const char *name;
+        double s;
+        int count_max; /* of them in a tic: the next unit begins */
+    } units[] = {{"fs", 1e-15, 500},       {"ps", 1e-12, 500},   {"ns", 1e-9, 500},
+                 {"\xc2\xb5s", 1e-6, 500}, {"ms", 1e-3, 500},    {"s", 1, 30},
+                 {"min", 60, 30},          {"h", 3600, 10},      {"day", 86400, 1},
+                 {"days", 86400, 200},     {"year", 31557600, 1}};
+    static const int counts[] = {1, 2, 5, 10, 20, 30, 50, 100, 200, 500};
+    static const int levels[] = {0, 2, 2, 1, 2, 2, 2, 1, 2, 2};
+    const double decades = log10(high / low);
+    const int level = decades > 9 ? 0 : decades > 3 ? 1 : 2;
+    const char *comma = "";
+    text_add(script, "set ytics (");
+    for (uint32_t u = 0; u < ARRAY_COUNT(units); u++) {
+        const bool is_plural = strcmp(units[u].name, "days") == 0;
+        const bool is_decimal = units[u].count_max == 500 || is_plural;
+        for (uint32_t i = is_plural ? 1 : 0; i < ARRAY_COUNT(counts); i++) {
+            const double at = counts[i] * units[u].s;
+            bool is_round = counts[i] != 30 || !is_decimal;
+            if (counts[i] <= units[u].count_max && levels[i] <= level && is_round && at >= low &&
+                at <= high) {
+                text_printf(script, "%s'%d %s' %.9e", comma, counts[i], units[u].name, at);
+                comma = ", ";
+            }
+        }
+    }
+    text_add(script, ")\n");
+}
+
+/* Durations on the left, nines on the right, over the same range. */
+static void add_downtime_axis(const struct curves *curves, struct figure *figure)
+{
+    struct text *script = &figure->script;
+    const double year = downtime_s_per_year(1);
+    const double low = bottom_of(curves);
+    const double high = fmin(fmax(curves->highest_s * 2, low * DECADES_MIN), year * 1.2);
+    text_printf(script,
+                "set border 11\nset logscale y\nset logscale y2\nset yrange [%.9e:%.9e]\n"
+                "set y2range [%.9e:%.9e]\n",
+                low, high, low, high);
+    add_human_tics(script, low, high);
+    text_add(script, "set y2tics (");
+    const char *comma = "";
+    for (int nines = 0; nines <= 40; nines++) {
+        const double at = year * pow(10, -nines);
+        if (at >= low && at <= high) {
+            text_printf(script, "%s'%d' %.9e", comma, nines, at);
+            comma = ", ";
+        }
+    }
+    text_add(script, ")\nset y2label 'nines' offset -1,0\n");
+}
+
+static void add_heading(struct curves *curves, struct figure *figure, const char *question,
+                        const char *below)
+{
+    plot_label_add(figure, 92, 20, 15, "left",
+                   arena_printf(&curves->context->data->arena, "%s: %s",
+                                curves->context->data->scenario, question));
+    plot_label_add(figure, 92, 40, 12, "left textcolor rgb '#555555'", below);
+}
+
+/* ---------------------------------------------------------------------------------------- items */
+
+static bool has_method(const struct curves *curves, enum estimate_method method, int kind)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < curves->line_count; i++) {
+        for (int k = 0; k < KINDS; k++) {
+            count += kind < 0 || k == kind ? curves->lines[i].points[method][k] : 0;
+        }
+    }
+    return count > 0;
+}
+
+/* What is beside each other must not cover each other: places for methods, and for lines too when
+ * `has_lines`. */
+static double shift_of(const struct curves *curves, uint32_t line, enum estimate_method method,
+                       bool has_lines)
+{
+    uint32_t methods = 0;
+    uint32_t before = 0;
+    for (int m = ESTIMATE_CRUDE; m < ESTIMATE_METHOD_COUNT; m++) {
+        if (has_method(curves, (enum estimate_method)m, -1)) {
+            before += m < (int)method ? 1 : 0;
+            methods++;
+        }
+    }
+    const uint32_t lines = has_lines ? curves->line_count : 1;
+    const double places = (double)lines * methods;
+    const double step = fmin(has_lines ? 0.1 : 0.05, 0.7 / places);
+    const double place = (double)before * lines + (has_lines ? line : 0);
+    return (place - (places - 1) / 2) * step;
+}
+
+static const char *title_of(const struct curves *curves, uint32_t line)
+{
+    const char *title = curves->lines[line].series->title;
+    return arena_printf(&curves->context->data->arena, "%s%s", title,
+                        curves->lines[line].theories > 0 ? "" : " (no exact model)");
+}
+
+struct key_item {
+    const char *title;
+    const char *what; /* behind gnuplot's keyentry */
+};
+
+/* The legend of methods, in grey: shapes say the method, colours the line. */
+static uint32_t key_items(const struct curves *curves, bool has_bounds,
+                          struct key_item items[ESTIMATE_METHOD_COUNT + 2])
+{
+    struct arena *arena = &curves->context->data->arena;
+    uint32_t count = 0;
+    bool is_hollow = false;
+    bool is_bound = false;
+    for (int m = ESTIMATE_CRUDE; m < ESTIMATE_METHOD_COUNT; m++) {
+        const enum estimate_method method = (enum estimate_method)m;
+        if (has_method(curves, method, -1)) {
+            items[count++] = (struct key_item){
+                fleet_method_title(method),
+                arena_printf(arena, "points pointtype %d pointsize 0.9", shapes[m].filled)};
+        }
+        is_hollow = is_hollow || has_method(curves, method, KIND_OPEN);
+        is_bound = is_bound || has_method(curves, method, KIND_BOUND);
+    }
+    if (is_hollow) {
+        items[count++] = (struct key_item){"hollow: less precise than asked for",
+                                           "points pointtype 6 pointsize 0.9"};
+    }
+    if (is_bound && has_bounds) {
+        items[count++] = (struct key_item){"no outage seen: below this (95%)",
+                                           "points pointtype 11 pointsize 0.9"};
+    }
+    return count;
+}
+
+static struct plot_key key_of(const struct curves *curves, bool has_bounds)
+{
+    struct plot_key key = {0};
+    struct key_item items[ESTIMATE_METHOD_COUNT + 2];
+    const uint32_t count = key_items(curves, has_bounds, items);
+    for (uint32_t i = 0; i < curves->line_count; i++) {
+        plot_key_count(&key, title_of(curves, i));
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        plot_key_count(&key, items[i].title);
+    }
+    if (curves->clients > 0) {
+        plot_key_count(&key, "what clients saw in runs");
+    }
+    return key;
+}
+
+static void add_key_items(const struct curves *curves, struct figure *figure, bool has_bounds)
+{
+    struct key_item items[ESTIMATE_METHOD_COUNT + 2];
+    const uint32_t count = key_items(curves, has_bounds, items);
+    for (uint32_t i = 0; i < count; i++) {
+        text_printf(&figure->script, ", \\\nkeyentry with %s linecolor rgb '#777777' title ",
+                    items[i].what);
+        gnuplot_quote(&figure->script, items[i].title, PLOT_KEY_TITLE_MAX);
+    }
+}
+
+/* The points of one line by one method; `unit`: what a second is on the axis. */
+static void add_points(const struct curves *curves, struct figure *figure, uint32_t index,
+                       enum estimate_method method, double unit)
+{
+    struct text *script = &figure->script;
+    const struct line *line = &curves->lines[index];
+    const double shift = shift_of(curves, index, method, false);
+    const double bottom = unit == 1 ? bottom_of(curves) : 0;
+    for (int kind = KIND_REACHED; kind <= KIND_OPEN; kind++) {
+        if (line->points[method][kind] > 0) {
+            text_printf(script,
+                        ", \\\n'data/fleet-%u.csv' using ($1 + %.3f):($13 == %d && $14 == %d ? $5 "
+                        "* %.9g : NaN):($6 * %.9g > %.9g ? $6 * %.9g : %.9g):($7 * %.9g) with "
+                        "yerrorbars linestyle %u dashtype 1 linewidth 1.3 pointtype %d pointsize "
+                        "0.9 notitle",
+                        index + 1, shift, kind, (int)method, unit, unit, bottom, unit, bottom, unit,
+                        index + 1,
+                        kind == KIND_REACHED ? shapes[method].filled : shapes[method].hollow);
+        }
+    }
+    if (line->points[method][KIND_BOUND] > 0 && unit == 1) {
+        text_printf(script,
+                    ", \\\n'data/fleet-%u.csv' using ($1 + %.3f):($13 == 2 && $14 == %d ? $7 : "
+                    "NaN):(0):(-$7 * 0.65) with vectors head filled size screen 0.008,25 linestyle "
+                    "%u dashtype 1 linewidth 1.3 notitle",
+                    index + 1, shift, (int)method, index + 1);
+    }
+}
+
+/* All lines and points on an axis of downtime. */
+static void add_downtime(const struct curves *curves, struct figure *figure, double unit)
+{
+    struct text *script = &figure->script;
+    text_add(script, "plot NaN notitle");
+    for (uint32_t i = 0; i < curves->line_count; i++) {
+        if (curves->lines[i].theories > 0) {
+            text_printf(script,
+                        ", \\\n'data/fleet-%u-theory.csv' using 1:($3 * %.9g) with lines linestyle "
+                        "%u title ",
+                        i + 1, unit, i + 1);
+        } else {
+            text_printf(script, ", \\\nkeyentry with points linestyle %u title ", i + 1);
+        }
+        gnuplot_quote(script, title_of(curves, i), PLOT_KEY_TITLE_MAX);
+    }
+    for (uint32_t i = 0; i < curves->line_count; i++) {
+        for (int m = ESTIMATE_CRUDE; m < ESTIMATE_METHOD_COUNT; m++) {
+            add_points(curves, figure, i, (enum estimate_method)m, unit);
+        }
+    }
+    if (curves->clients > 0) {
+        text_printf(script,
+                    ", \\\n'data/fleet-clients.csv' using 1:($2 * %.9g):($3 * %.9g):($4 * %.9g) "
+                    "with yerrorbars linecolor rgb '" GNUPLOT_DOWN
+                    "' pointtype 3 pointsize 1 title 'what clients saw in runs'",
+                    unit, unit, unit);
+    }
+    add_key_items(curves, figure, unit == 1);
+    text_add(script, "\n");
+}
+
+/* ------------------------------------------------------------------------------------- pictures */
+
+static struct plot_panel begin(struct curves *curves, struct figure *figure, const char *name,
+                               const struct plot_key *key)
+{
+    const uint32_t height = HEIGHT + plot_key_height(key);
+    figure_init(figure, curves->context->folder, name, curves->context->format, WIDTH, height);
+    struct plot_panel panel = {104, 58, WIDTH - 84, HEIGHT - 76};
+    plot_panel_add(figure, &panel);
+    plot_key_add(figure, key, panel.left);
+    add_x_axis(curves, figure);
+    return panel;
+}
+
+static bool end(struct curves *curves, struct figure *figure, const char *title,
+                const char *caption, struct err *err)
+{
+    struct plot_figure about = {.plot = "fleet", .title = title, .caption = caption};
+    bool is_fine = plot_finish(curves->context, figure, &about, err);
+    figure_release(figure);
+    return is_fine;
+}
+
+static const char *left_out_text(const struct curves *curves)
+{
+    return curves->left_out == 0
+               ? ""
+               : arena_printf(&curves->context->data->arena,
+                              " %u of %u lines are drawn; the table has all.", curves->line_count,
+                              curves->line_count + curves->left_out);
+}
+
+static const char *places_text(const struct curves *curves)
+{
+    return curves->fleet->counts_machines
+               ? "Points beside each other belong to the same number of machines."
+               : "Points beside each other belong to the same cell.";
+}
+
+static bool draw_log(struct curves *curves, struct err *err)
+{
+    struct figure figure;
+    const struct plot_key key = key_of(curves, true);
+    struct plot_panel panel = begin(curves, &figure, "fleet-downtime", &key);
+    plot_axis_label(&figure, &panel, "downtime in a year");
+    add_heading(
+        curves, &figure, "how long is it down in a year?",
+        "lower is better; lines are exact models, points are estimates with their intervals");
+    add_downtime_axis(curves, &figure);
+    add_downtime(curves, &figure, 1);
+    return end(
+        curves, &figure, "Downtime in a year, logarithmic",
+        arena_printf(
+            &curves->context->data->arena,
+            "Lines: the exact model of each cell, a Markov chain solved without subtraction, "
+            "or the binomial or beta-binomial law where only shares of time matter. Points: "
+            "estimates that do not know it, each from all seeds of its cell, with the "
+            "interval of the confidence that the scenario asks for (95%% unless it says "
+            "otherwise). A year has 365.25 days. %s%s%s",
+            places_text(curves),
+            curves->clients > 0 ? " Stars: time without service as clients saw it in runs of "
+                                  "the real code, with 95%% intervals."
+                                : "",
+            left_out_text(curves)),
+        err);
+}
+
+static bool draw_linear(struct curves *curves, struct err *err)
+{
+    struct figure figure;
+    const struct plot_key key = key_of(curves, false);
+    struct plot_panel panel = begin(curves, &figure, "fleet-linear", &key);
+    plot_axis_label(&figure, &panel, "downtime in a year, hours");
+    add_heading(curves, &figure, "the same, as a ruler sees it",
+                "a linear axis: whatever is below a thousandth of the largest looks like nothing");
+    text_printf(&figure.script, "set yrange [0:%.9g]\n", plot_ceiling(curves->highest_s / 3600));
+    add_downtime(curves, &figure, 1 / 3600.0);
+    return end(curves, &figure, "Downtime in a year, linear",
+               "The numbers of the picture before, in hours. Bounds are left out.", err);
+}
+
+static bool draw_ratio(struct curves *curves, struct err *err)
+{
+    struct figure figure;
+    const struct plot_key key = key_of(curves, false);
+    struct plot_panel panel = begin(curves, &figure, "fleet-ratio", &key);
+    struct text *script = &figure.script;
+    const double reach = fmax(curves->ratio_high - 1, 1 - curves->ratio_low);
+    const double span = fmin(fmax(plot_ceiling(reach), 0.02), 1);
+    plot_axis_label(&figure, &panel, "estimate / exact");
+    add_heading(curves, &figure, "are the estimates right?",
+                "1 is the exact model; of a hundred 95% intervals, about five should miss it");
+    text_printf(script, "set yrange [%.9g:%.9g]\nset format y '%%.3g'\n", 1 - span, 1 + span);
+    text_add(script, "plot 1 with lines linecolor rgb '#999999' linewidth 1 notitle");
+    for (uint32_t i = 0; i < curves->line_count; i++) {
+        text_printf(script, ", \\\nkeyentry with lines linestyle %u dashtype 1 title ", i + 1);
+        gnuplot_quote(script, curves->lines[i].series->title, PLOT_KEY_TITLE_MAX);
+        for (int m = ESTIMATE_CRUDE; m < ESTIMATE_METHOD_COUNT; m++) {
+            for (int kind = KIND_REACHED; kind <= KIND_OPEN && curves->lines[i].ratios[m] > 0;
+                 kind++) {
+                text_printf(script,
+                            ", \\\n'data/fleet-%u.csv' using ($1 + %.3f):($13 == %d && $14 == %d ? "
+                            "$9 : NaN):10:11 with yerrorbars linestyle %u dashtype 1 linewidth 1.3 "
+                            "pointtype %d pointsize 0.9 notitle",
+                            i + 1, shift_of(curves, i, (enum estimate_method)m, true), kind, m,
+                            i + 1, kind == KIND_REACHED ? shapes[m].filled : shapes[m].hollow);
+            }
+        }
+    }
+    add_key_items(curves, &figure, false);
+    text_add(script, "\n");
+    return end(curves, &figure, "Estimates over the exact model",
+               arena_printf(&curves->context->data->arena,
+                            "Each estimate divided by the exact model of its cell, with its "
+                            "interval; what is cut off lies outside %.3g to %.3g. %s",
+                            1 - span, 1 + span, places_text(curves)),
+               err);
+}
+
+static const char *price_title(const struct curves *curves, uint32_t line,
+                               enum estimate_method method)
+{
+    const char *title = fleet_method_title(method);
+    return curves->line_count == 1 ? title
+                                   : arena_printf(&curves->context->data->arena, "%s, %s", title,
+                                                  curves->lines[line].series->title);
+}
+
+/* One line for each method and series, as far as there are styles. */
+static bool next_price(const struct curves *curves, uint32_t *line, int *method)
+{
+    while (++*method < ESTIMATE_METHOD_COUNT || *line + 1 < curves->line_count) {
+        if (*method == ESTIMATE_METHOD_COUNT) {
+            *method = ESTIMATE_CRUDE;
+            ++*line;
+        }
+        if (curves->lines[*line].prices[*method] > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_prices(const struct curves *curves, struct figure *figure)
+{
+    uint32_t line = 0;
+    int method = ESTIMATE_CRUDE - 1;
+    for (uint32_t style = 1; style <= GNUPLOT_LINES && next_price(curves, &line, &method);
+         style++) {
+        text_printf(&figure->script,
+                    "%s'data/fleet-%u-price-%s.csv' using 1:2 with linespoints linestyle %u "
+                    "pointtype %d pointsize 0.9 title ",
+                    style == 1 ? "plot " : ", \\\n", line + 1,
+                    estimate_method_name((enum estimate_method)method), style,
+                    shapes[method].filled);
+        gnuplot_quote(&figure->script, price_title(curves, line, (enum estimate_method)method),
+                      PLOT_KEY_TITLE_MAX);
+    }
+    text_add(&figure->script, "\n");
+}
+
+static bool draw_price(struct curves *curves, struct err *err)
+{
+    struct figure figure;
+    struct plot_key key = {0};
+    uint32_t line = 0;
+    int method = ESTIMATE_CRUDE - 1;
+    while (key.entries < GNUPLOT_LINES && next_price(curves, &line, &method)) {
+        plot_key_count(&key, price_title(curves, line, (enum estimate_method)method));
+    }
+    struct plot_panel panel = begin(curves, &figure, "fleet-price", &key);
+    plot_axis_label(&figure, &panel, "events of the fleet");
+    add_heading(curves, &figure, "what does ten per cent of precision cost?",
+                "failures and repairs that an estimator has to simulate; lower is cheaper");
+    text_printf(&figure.script,
+                "set logscale y\nset yrange [%.9e:%.9e]\nset format y '10^{%%L}'\nset ytics "
+                "10\nset mytics 1\n",
+                pow(10, floor(log10(curves->price_low))),
+                pow(10, ceil(log10(curves->price_high * 1.001))));
+    add_prices(curves, &figure);
+    return end(curves, &figure, "Price of an estimate",
+               "Events of the fleet (failures, repairs, shocks) that were simulated, times the "
+               "square of the relative half-width that they gave over 10%: what an interval of "
+               "10% would have needed, and never less than thirty outages take. Without a hit "
+               "there is no price: the line ends where an "
+               "estimator has seen nothing.",
+               err);
+}
+
+bool plot_fleet(struct plot_context *context, struct err *err)
+{
+    struct curves curves = {.context = context,
+                            .fleet = &context->fleet,
+                            .lowest_s = INFINITY,
+                            .ratio_low = 1,
+                            .ratio_high = 1,
+                            .price_low = INFINITY};
+    if (context->fleet.point_count == 0 || context->fleet.first.count < 2) {
+        return true;
+    }
+    choose_lines(&curves);
+    if (!write_data(&curves, err)) {
+        return false;
+    }
+    if (!(curves.highest_s > 0)) {
+        return true;
+    }
+    bool has_ratios = false;
+    for (uint32_t i = 0; i < curves.line_count; i++) {
+        for (int m = ESTIMATE_CRUDE; m < ESTIMATE_METHOD_COUNT; m++) {
+            has_ratios = has_ratios || curves.lines[i].ratios[m] > 0;
+        }
+    }
+    return draw_log(&curves, err) && draw_linear(&curves, err) &&
+           (!has_ratios || draw_ratio(&curves, err)) &&
+           (!(curves.price_high > 0) || draw_price(&curves, err));
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Parts: where the downtime of a decomposed service comes from, a bar for each cell, cut into the
+ * shares of its terms. Cells differ by orders of magnitude, so the bars are all of one length and
+ * the downtime of a year stands beside each. The terms are those that the campaign wrote
+ * (model_value of the model "decomposition"); what is below nothing (clients saw the service up
+ * where no quorum was) is left out of the bar, and said. */
+#include "reports/plot.h"
+
+#include "sim/base/base.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CELLS_MAX      24
+#define SECONDS_A_YEAR 31557600.0
+#define WIDTH          960u
+#define LEFT           250u
+#define RIGHT          820u
+#define TOP            46u
+#define BAR            34u
+#define BOTTOM         54u
+#define LABEL_MIN      0.04 /* of the bar: less has no room for its percentage */
+
+static const struct {
+    const char *name;
+    const char *title;
+    const char *colour;
+} terms[] = {
+    {"no-quorum", "no quorum", "#0072B2"},
+    {"leader-lost", "fail-over", "#D55E00"},
+    {"quorum-back", "the quorum is back", "#56B4E9"},
+    {"group-lost", "a group is lost", "#E69F00"},
+    {"quorum-lost", "the quorum is lost", "#CC79A7"},
+    {"machine-back", "a machine is back", "#009E73"},
+    {"follower-lost", "a follower is lost", "#F0E442"},
+    {"machine-lost", "a machine is lost", "#F0E442"},
+    {"shock", "a shock", "#444444"},
+    {"steady", "missed while nothing happens", "#999999"},
+};
+#define TERMS ARRAY_COUNT(terms)
+
+struct bar {
+    const struct report_cell *cell;
+    double values[TERMS];
+    double sum;      /* of all terms */
+    double positive; /* of those above nothing */
+};
+
+struct bars {
+    struct bar items[CELLS_MAX];
+    uint32_t count;
+    uint32_t left_out;
+    bool has_term[TERMS];
+};
+
+static bool on_value(void *context, const struct results_row *row)
+{
+    struct bar *bar = context;
+    for (uint32_t i = 0; i < TERMS; i++) {
+        if (strcmp(terms[i].name, row->values[0].text) == 0 &&
+            row->values[1].type == RESULTS_REAL) {
+            bar->values[i] = row->values[1].real;
+            bar->sum += bar->values[i];
+            bar->positive += fmax(bar->values[i], 0);
+        }
+    }
+    return true;
+}
+
+static bool load(struct bars *bars, struct report_data *data, struct err *err)
+{
+    for (uint32_t i = 0; i < data->cell_count; i++) {
+        struct bar bar = {.cell = &data->cells[i]};
+        char id[24];
+        snprintf(id, sizeof(id), "%lld", (long long)bar.cell->cell_id);
+        const char *parameters[] = {id};
+        if (!results_query(data->results,
+                           "SELECT name, value FROM model_value WHERE model='decomposition' AND "
+                           "cell_id=CAST(?1 AS INTEGER) ORDER BY name",
+                           parameters, 1, on_value, &bar, err)) {
+            return false;
+        }
+        if (!(bar.positive > 0)) {
+            continue;
+        }
+        if (bars->count == CELLS_MAX) {
+            bars->left_out++;
+            continue;
+        }
+        for (uint32_t t = 0; t < TERMS; t++) {
+            bars->has_term[t] |= bar.values[t] / bar.positive >= .001;
+        }
+        bars->items[bars->count++] = bar;
+    }
+    return true;
+}
+
+/* "87.66 h", "14.8 min", "31.6 s", "340 ms", "2.1 us". */
+static const char *downtime(struct report_data *data, double share)
+{
+    static const struct {
+        double seconds;
+        const char *name;
+    } units[] = {{3600, "h"}, {60, "min"}, {1, "s"}, {1e-3, "ms"}, {1e-6, "us"}};
+    const double seconds = share * SECONDS_A_YEAR;
+    uint32_t at = 0;
+    while (at + 1 < ARRAY_COUNT(units) && seconds < units[at].seconds) {
+        at++;
+    }
+    return arena_printf(&data->arena, "%.4g %s a year", seconds / units[at].seconds,
+                        units[at].name);
+}
+
+static bool write_csv(const struct bars *bars, const struct figure *figure, struct err *err)
+{
+    struct text csv;
+    text_init(&csv);
+    text_add(&csv, "cell,term,unavailability,share_from,share_to,row,colour\n");
+    for (uint32_t i = 0; i < bars->count; i++) {
+        const struct bar *bar = &bars->items[i];
+        double from = 0;
+        for (uint32_t t = 0; t < TERMS; t++) {
+            const double to = from + fmax(bar->values[t], 0) / bar->positive;
+            csv_field(&csv, bar->cell->title);
+            text_printf(&csv, ",%s,", terms[t].name);
+            csv_number(&csv, bar->values[t]);
+            text_printf(&csv, ",%.9g,%.9g,%u,%lu\n", from, to, i,
+                        strtoul(terms[t].colour + 1, NULL, 16));
+            from = to;
+        }
+    }
+    const bool is_fine = figure_write_csv(figure, "", &csv, err);
+    text_release(&csv);
+    return is_fine;
+}
+
+static void add_texts(struct figure *figure, const struct bars *bars, struct report_data *data)
+{
+    for (uint32_t i = 0; i < bars->count; i++) {
+        const struct bar *bar = &bars->items[i];
+        const uint32_t middle = TOP + i * BAR + BAR / 2;
+        double from = 0;
+        plot_label_add(figure, LEFT - 10, middle, 11, "right",
+                       plot_short(data, bar->cell->title, 34));
+        plot_label_add(figure, RIGHT + 10, middle, 11, "left", downtime(data, bar->sum));
+        for (uint32_t t = 0; t < TERMS; t++) {
+            const double share = fmax(bar->values[t], 0) / bar->positive;
+            if (share >= LABEL_MIN) {
+                const double at = LEFT + (from + share / 2) * (RIGHT - LEFT);
+                plot_label_add(figure, (uint32_t)at, middle, 10,
+                               "center front textcolor rgb 'white'",
+                               arena_printf(&data->arena, "%.0f %%", 100 * share));
+            }
+            from += share;
+        }
+    }
+}
+
+/* Squares with the names of the terms that can be seen, in a row below the bars. */
+static void add_key(struct figure *figure, const struct bars *bars)
+{
+    uint32_t left = 30;
+    const uint32_t middle = TOP + bars->count * BAR + 28;
+    for (uint32_t t = 0; t < TERMS; t++) {
+        if (!bars->has_term[t]) {
+            continue;
+        }
+        char options[64];
+        snprintf(options, sizeof(options), "left textcolor rgb '%s'", terms[t].colour);
+        plot_label_add(figure, left, middle, 14, options, "\xe2\x96\xa0");
+        plot_label_add(figure, left + 18, middle, 11, "left", terms[t].title);
+        left += 34 + 8 * (uint32_t)strlen(terms[t].title);
+    }
+}
+
+static bool draw(struct bars *bars, struct plot_context *context, struct err *err)
+{
+    struct report_data *data = context->data;
+    struct figure figure;
+    const uint32_t height = TOP + bars->count * BAR + BOTTOM;
+    figure_init(&figure, context->folder, "parts", context->format, WIDTH, height);
+    struct plot_panel panel = {LEFT, TOP, RIGHT, TOP + bars->count * BAR};
+    bool is_fine = write_csv(bars, &figure, err);
+    plot_label_add(&figure, 30, 22, 15, "left",
+                   arena_printf(&data->arena, "%s: where the downtime comes from", data->scenario));
+    add_texts(&figure, bars, data);
+    add_key(&figure, bars);
+    plot_panel_add(&figure, &panel);
+    text_printf(&figure.script,
+                "unset border\nunset xtics\nunset ytics\nunset key\nset xrange [0:1]\nset yrange "
+                "[%.9g:-0.5]\nplot 'data/%s.csv' using "
+                "(($4+$5)/2):6:4:5:($6-0.36):($6+0.36):7 with "
+                "boxxyerror fillstyle solid 1 noborder fillcolor rgb variable notitle\n",
+                bars->count - .5, figure.name);
+    struct plot_figure about = {
+        .plot = "parts",
+        .title = "where the downtime comes from",
+        .caption = arena_printf(
+            &data->arena,
+            "Unavailability as a sum: the time without a quorum, which the failures and repairs of "
+            "the machines alone decide, and for each kind of transition its rate times the mean "
+            "outage that clients saw in episodes of the real code around it. Each bar is one "
+            "cell; its whole length is what stands beside it. Terms below nothing are not "
+            "drawn.%s",
+            plot_left_out_text(data, bars->count, bars->left_out)),
+    };
+    is_fine = is_fine && plot_finish(context, &figure, &about, err);
+    figure_release(&figure);
+    return is_fine;
+}
+
+bool plot_parts(struct plot_context *context, struct err *err)
+{
+    struct bars *bars =
+        arena_alloc(&context->data->arena, sizeof(*bars)); /* zeroed, as all of an arena */
+    if (!load(bars, context->data, err)) {
+        return false;
+    }
+    return bars->count == 0 || draw(bars, context, err);
+}

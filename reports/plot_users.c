@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Windowed user-uptime: of all windows of one length, the share of their time that users had in the
+ * worst (MCR), against that length. A line that rises at once is one of many short outages, one
+ * that stays low until far to the right is one of a long outage: the two can have the same
+ * availability, which is where each line ends. */
+#include "reports/plot.h"
+
+#include "sim/base/base.h"
+#include "sim/base/units.h"
+
+#include <math.h>
+#include <string.h>
+
+#define LINES_MAX  16
+#define POINTS_MAX 64
+#define WIDTH      960u
+#define LEFT       92u
+
+struct point {
+    double window_s;
+    double mean;
+    double low;
+    double high;
+};
+
+struct line {
+    const struct report_cell *cell;
+    struct point points[POINTS_MAX];
+    uint32_t count;
+};
+
+struct sheet {
+    struct line lines[LINES_MAX];
+    uint32_t count;
+    uint32_t left_out;
+    double lowest; /* share */
+    double from_s;
+    double until_s;
+    struct plot_key key;
+};
+
+/* name, mean, min, max, mean of the measured time. */
+static bool on_metric(void *context, const struct results_row *row)
+{
+    struct line *line = context;
+    const struct results_value *values = row->values;
+    int64_t window_ns = 0;
+    ASSERT(row->count == 5);
+    if (line->count == POINTS_MAX) {
+        return false;
+    }
+    const bool is_whole = strcmp(values[0].text, "user_uptime") == 0;
+    if (!is_whole && !units_duration(values[0].text + strlen("mcr_"), &window_ns, NULL)) {
+        return true;
+    }
+    line->points[line->count++] =
+        (struct point){.window_s = is_whole ? values[4].real : (double)window_ns / 1e9,
+                       .mean = values[1].real,
+                       .low = values[2].real,
+                       .high = values[3].real};
+    return true;
+}
+
+static int compare_points(const void *left, const void *right)
+{
+    const struct point *a = left;
+    const struct point *b = right;
+    return a->window_s < b->window_s ? -1 : a->window_s > b->window_s;
+}
+
+static bool load_line(struct plot_context *context, const struct report_cell *cell,
+                      struct line *line, struct err *err)
+{
+    static const char sql[] =
+        "SELECT m.name, avg(m.value), min(m.value), max(m.value),"
+        " (SELECT avg(w.value) FROM metric w JOIN run q USING(run_id)"
+        "  WHERE q.cell_id = r.cell_id AND w.name = 'user_measured_s')"
+        " FROM metric m JOIN run r USING(run_id) WHERE r.cell_id = CAST(?1 AS INTEGER)"
+        " AND (m.name GLOB 'mcr_*' OR m.name = 'user_uptime') GROUP BY m.name ORDER BY m.name";
+    char id[24];
+    snprintf(id, sizeof(id), "%lld", (long long)cell->cell_id);
+    const char *parameters[] = {id};
+    *line = (struct line){.cell = cell};
+    if (!results_query(context->data->results, sql, parameters, 1, on_metric, line, err)) {
+        return false;
+    }
+    sort_stable(line->points, line->count, sizeof(line->points[0]), compare_points);
+    return true;
+}
+
+static bool write_line(const struct figure *figure, const struct line *line, uint32_t number,
+                       struct err *err)
+{
+    struct text csv;
+    char suffix[24];
+    text_init(&csv);
+    text_add(&csv, "window_s,worst_window,lowest_seed,highest_seed\n");
+    for (uint32_t i = 0; i < line->count; i++) {
+        const struct point *point = &line->points[i];
+        text_printf(&csv, "%.9g,%.9g,%.9g,%.9g\n", point->window_s, point->mean, point->low,
+                    point->high);
+    }
+    snprintf(suffix, sizeof(suffix), "-%u", number);
+    bool is_fine = figure_write_csv(figure, suffix, &csv, err);
+    text_release(&csv);
+    return is_fine;
+}
+
+/* Cells of which anything is known; nothing is drawn where no user ever had to wait. */
+static bool load_sheet(struct plot_context *context, struct sheet *sheet, struct err *err)
+{
+    struct report_data *data = context->data;
+    *sheet = (struct sheet){.lowest = 1, .from_s = INFINITY};
+    for (uint32_t i = 0; i < data->cell_count; i++) {
+        if (sheet->count == LINES_MAX) {
+            sheet->left_out++;
+            continue;
+        }
+        struct line *line = &sheet->lines[sheet->count];
+        if (!load_line(context, &data->cells[i], line, err)) {
+            return false;
+        }
+        if (line->count < 2) {
+            continue;
+        }
+        sheet->count++;
+        plot_key_count(&sheet->key, line->cell->title);
+        sheet->from_s = fmin(sheet->from_s, line->points[0].window_s);
+        sheet->until_s = fmax(sheet->until_s, line->points[line->count - 1].window_s);
+        for (uint32_t p = 0; p < line->count; p++) {
+            sheet->lowest = fmin(sheet->lowest, line->points[p].mean);
+        }
+    }
+    return true;
+}
+
+static void add_axes(struct figure *figure, const struct sheet *sheet)
+{
+    static const struct {
+        double at_s;
+        const char *text;
+    } tics[] = {{1e-3, "1 ms"},  {1e-2, "10 ms"}, {0.1, "100 ms"},  {1, "1 s"},
+                {10, "10 s"},    {60, "1 min"},   {600, "10 min"},  {3600, "1 h"},
+                {36000, "10 h"}, {86400, "1 d"},  {864000, "10 d"}, {31557600, "1 y"}};
+    struct text *script = &figure->script;
+    struct plot_panel panel = {LEFT, 58, WIDTH - 40,
+                               figure->height - 78 - plot_key_height(&sheet->key)};
+    const double bottom = sheet->lowest > 0.99 ? 0.99 : sheet->lowest > 0.9 ? 0.9 : 0;
+    plot_panel_add(figure, &panel);
+    plot_axis_label(figure, &panel, "user-uptime of the worst window");
+    text_printf(script,
+                "set logscale x\nset xrange [%.9g:%.9g]\nset yrange [%.9g:%.9g]\n"
+                "set grid xtics ytics\nset format y '%%g%%%%'\nset xtics (",
+                sheet->from_s * 0.9, sheet->until_s * 1.15, 100 * bottom, 100 + 2 * (1 - bottom));
+    for (uint32_t i = 0; i < ARRAY_COUNT(tics); i++) {
+        text_printf(script, "%s'%s' %.9g", i == 0 ? "" : ", ", tics[i].text, tics[i].at_s);
+    }
+    text_add(script, ")\nset xlabel 'length of the window; the last point is the whole run' "
+                     "offset 0,0.3\n");
+    plot_key_add(figure, &sheet->key, LEFT);
+}
+
+static bool draw(struct plot_context *context, const struct sheet *sheet, struct figure *figure,
+                 struct err *err)
+{
+    struct report_data *data = context->data;
+    struct text *script = &figure->script;
+    plot_label_add(figure, LEFT, 20, 15, "left",
+                   arena_printf(&data->arena,
+                                "%s: how bad does it get for users, and for how long?",
+                                data->scenario));
+    plot_label_add(figure, LEFT, 40, 12, "left textcolor rgb '#555555'",
+                   "higher is better; a line that stays low to the right: one long outage; one "
+                   "that rises at once: short ones");
+    add_axes(figure, sheet);
+    for (uint32_t i = 0; i < sheet->count; i++) {
+        if (!write_line(figure, &sheet->lines[i], i + 1, err)) {
+            return false;
+        }
+        text_printf(script,
+                    "%s'data/%s-%u.csv' using 1:($2 * 100) with linespoints linestyle %u%s title ",
+                    i == 0 ? "plot " : "", figure->name, i + 1, i % GNUPLOT_LINES + 1,
+                    i < GNUPLOT_LINES ? "" : " linewidth 1");
+        gnuplot_quote(script, sheet->lines[i].cell->title, PLOT_KEY_TITLE_MAX);
+        text_add(script, i + 1 < sheet->count ? ", \\\n" : "\n");
+    }
+    struct plot_figure about = {
+        .plot = "users",
+        .title = "User-uptime in the worst window of each length",
+        .caption = arena_printf(
+            &data->arena,
+            "User-uptime (Hauer et al., NSDI 2020): time for which the system was up to its users, "
+            "of the time for which they were there; to a user it is, until his next operation, "
+            "what his last one made it. Each point is the worst window of that length in a run, "
+            "as a mean over the seeds of the cell; the lowest and the highest seed are in the "
+            "data.%s",
+            plot_left_out_text(data, sheet->count, sheet->left_out)),
+    };
+    return plot_finish(context, figure, &about, err);
+}
+
+bool plot_users(struct plot_context *context, struct err *err)
+{
+    struct sheet *sheet = arena_alloc(&context->data->arena, sizeof(*sheet));
+    if (!load_sheet(context, sheet, err)) {
+        return false;
+    }
+    if (sheet->count == 0 || sheet->lowest >= 1) {
+        return true;
+    }
+    struct figure figure;
+    figure_init(&figure, context->folder, "users", context->format, WIDTH,
+                430 + plot_key_height(&sheet->key));
+    bool is_fine = draw(context, sheet, &figure, err);
+    figure_release(&figure);
+    return is_fine;
+}

@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The next event is found by looking at all clocks: fleets are small, and a heap would have to be
+ * copied with every split. Among clocks that fire together the first part goes first.
+ *
+ * Crews. Groups before machines, then in order of failure. Who loses a crew to a group keeps the
+ * work that is done. Without a limit everybody has a crew.
+ *
+ * Shocks. With a share b of common failures, shocks come as a Poisson process at b times the mean
+ * rate of failure of one machine, and a machine's own life, of any law, is longer by 1 / (1 - b):
+ * its availability stays what it was when lives are exponential (Marshall and Olkin, JASA 62,
+ * 1967). A shock ends the lives of all machines that are up.
+ *
+ * Leaders. The leader of a service is one of the available machines. When it goes, or when the
+ * quorum is there again, the next one is known after an exponential time, and is drawn evenly.
+ *
+ * Maintenance. Every machine has its turn once in a period; the turns are spread evenly over it,
+ * the first one a machine's share of the period after the start, in the order of the machines. A
+ * machine goes only when all machines and groups are whole; else its turn is skipped until the
+ * next period, as an operator would. Who is away may fail as well, and is then away and broken. */
+#include "sim/fleet.h"
+
+#include "sim/base/base.h"
+#include "sim/base/hash.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define NOBODY UINT32_MAX
+
+static uint32_t part_count(const struct fleet *fleet)
+{
+    return fleet->spec->machines + fleet->spec->group_count;
+}
+
+/* Parts are machines, then groups. */
+static bool is_group(const struct fleet *fleet, uint32_t part)
+{
+    return part >= fleet->spec->machines;
+}
+
+static const struct dist *life_of(const struct fleet *fleet, uint32_t part)
+{
+    return is_group(fleet, part) ? &fleet->spec->group_life : &fleet->spec->life;
+}
+
+static const struct dist *repair_of(const struct fleet *fleet, uint32_t part)
+{
+    return is_group(fleet, part) ? &fleet->spec->group_repair : &fleet->spec->repair;
+}
+
+static int64_t later(int64_t now_ns, int64_t delay_ns)
+{
+    ASSERT(delay_ns >= 0);
+    return delay_ns > FLEET_NEVER - now_ns ? FLEET_NEVER : now_ns + delay_ns;
+}
+
+/* ---------------------------------------------------------------------------------------- parts */
+
+/* What is left of the present life or repair of a part that is `age_ns` old. A machine's own life
+ * is longer by RNG_ALWAYS / fleet->alone than its law says. */
+static int64_t draw_clock(const struct fleet *fleet, struct fleet_part *part, uint32_t index,
+                          int64_t age_ns)
+{
+    const bool is_stretched = part->state == FLEET_UP && !is_group(fleet, index);
+    const struct dist *law =
+        part->state == FLEET_UP ? life_of(fleet, index) : repair_of(fleet, index);
+    const uint64_t alone = is_stretched ? fleet->alone : RNG_ALWAYS;
+    if (alone == 0) {
+        return FLEET_NEVER;
+    }
+    if (alone < RNG_ALWAYS) {
+        age_ns = (int64_t)((unsigned __int128)(uint64_t)age_ns * alone >> 32);
+    }
+    const int64_t left_ns =
+        age_ns == 0 ? dist_sample(law, &part->rng) : dist_remaining(law, age_ns, &part->rng);
+    if (alone == RNG_ALWAYS) {
+        return left_ns;
+    }
+    const unsigned __int128 longer = ((unsigned __int128)(uint64_t)left_ns << 32) / alone;
+    return longer > (unsigned __int128)FLEET_NEVER ? FLEET_NEVER : (int64_t)longer;
+}
+
+/* A life or a repair begins now, or goes on at its age. */
+static void start_clock(struct fleet *fleet, uint32_t index)
+{
+    struct fleet_part *part = &fleet->parts[index];
+    part->since_ns = fleet->now_ns;
+    part->fires_ns = later(fleet->now_ns, draw_clock(fleet, part, index, part->age_ns));
+}
+
+static void set_down(struct fleet *fleet, uint32_t index)
+{
+    struct fleet_part *part = &fleet->parts[index];
+    ASSERT(part->state == FLEET_UP);
+    part->state = FLEET_WAITS;
+    part->age_ns = 0;
+    part->fires_ns = FLEET_NEVER;
+    part->turn = fleet->turn++;
+    if (is_group(fleet, index)) {
+        fleet->dark |= 1u << (index - fleet->spec->machines);
+    } else {
+        fleet->broken |= UINT64_C(1) << index;
+    }
+}
+
+static void set_up(struct fleet *fleet, uint32_t index)
+{
+    struct fleet_part *part = &fleet->parts[index];
+    ASSERT(part->state == FLEET_REPAIRED);
+    part->state = FLEET_UP;
+    part->age_ns = 0;
+    start_clock(fleet, index);
+    if (is_group(fleet, index)) {
+        fleet->dark &= ~(1u << (index - fleet->spec->machines));
+    } else {
+        fleet->broken &= ~(UINT64_C(1) << index);
+    }
+}
+
+static void give_crew(struct fleet *fleet, uint32_t index)
+{
+    struct fleet_part *part = &fleet->parts[index];
+    part->state = FLEET_REPAIRED;
+    start_clock(fleet, index);
+}
+
+static void take_crew(struct fleet *fleet, uint32_t index)
+{
+    struct fleet_part *part = &fleet->parts[index];
+    part->state = FLEET_WAITS;
+    part->age_ns += fleet->now_ns - part->since_ns;
+    part->fires_ns = FLEET_NEVER;
+}
+
+/* Does `left` come before `right` where crews are given? */
+static bool is_before(const struct fleet *fleet, uint32_t left, uint32_t right)
+{
+    if (is_group(fleet, left) != is_group(fleet, right)) {
+        return is_group(fleet, left);
+    }
+    return fleet->parts[left].turn < fleet->parts[right].turn;
+}
+
+/* Who is down and has no crew, in their order of service; NOBODY: none. */
+static uint32_t find_first(const struct fleet *fleet, enum fleet_part_state state)
+{
+    uint32_t found = NOBODY;
+    for (uint32_t i = 0; i < part_count(fleet); i++) {
+        if (fleet->parts[i].state == state &&
+            (found == NOBODY || is_before(fleet, i, found) == (state == FLEET_WAITS))) {
+            found = i;
+        }
+    }
+    return found;
+}
+
+static void assign_crews(struct fleet *fleet)
+{
+    uint32_t busy = 0;
+    for (uint32_t i = 0; i < part_count(fleet); i++) {
+        busy += fleet->parts[i].state == FLEET_REPAIRED ? 1 : 0;
+    }
+    for (;;) {
+        uint32_t first = find_first(fleet, FLEET_WAITS); /* who should be served next */
+        if (first == NOBODY) {
+            return;
+        }
+        if (fleet->spec->crews != 0 && busy >= fleet->spec->crews) {
+            uint32_t last = find_first(fleet, FLEET_REPAIRED); /* who is served and comes last */
+            if (last == NOBODY || !is_before(fleet, first, last)) {
+                return;
+            }
+            take_crew(fleet, last);
+            busy--;
+        }
+        give_crew(fleet, first);
+        busy++;
+    }
+}
+
+/* ------------------------------------------------------------------------------------- services */
+
+uint64_t fleet_available(const struct fleet *fleet)
+{
+    const struct spec_fleet *spec = fleet->spec;
+    uint64_t all = spec->machines == 64 ? UINT64_MAX : (UINT64_C(1) << spec->machines) - 1;
+    uint64_t mask = all & ~fleet->broken;
+    if (fleet->absent != NOBODY) {
+        mask &= ~(UINT64_C(1) << fleet->absent);
+    }
+    for (uint32_t i = 0; fleet->dark != 0 && i < spec->machines; i++) {
+        if ((fleet->dark >> i % spec->group_count & 1) != 0) {
+            mask &= ~(UINT64_C(1) << i);
+        }
+    }
+    return mask;
+}
+
+uint32_t fleet_available_count(const struct fleet *fleet)
+{
+    return (uint32_t)__builtin_popcountll(fleet_available(fleet));
+}
+
+bool fleet_is_up(const struct fleet *fleet, uint32_t service)
+{
+    ASSERT(service < fleet->spec->service_count);
+    return fleet->services[service].leader == FLEET_LEADER_KNOWN &&
+           fleet_available_count(fleet) >= fleet->spec->services[service].needed;
+}
+
+static void seek_leader(struct fleet *fleet, uint32_t index)
+{
+    struct fleet_service *service = &fleet->services[index];
+    const struct dist law = {.kind = DIST_EXPONENTIAL,
+                             .a = fleet->spec->services[index].failover_ns};
+    service->leader = FLEET_LEADER_SOUGHT;
+    service->fires_ns = later(fleet->now_ns, dist_sample(&law, &service->rng));
+}
+
+/* The index-th machine of a mask. */
+static uint32_t machine_of(uint64_t mask, uint64_t index)
+{
+    for (; index > 0; index--) {
+        mask &= mask - 1;
+    }
+    return (uint32_t)__builtin_ctzll(mask);
+}
+
+static void find_leader(struct fleet *fleet, struct fleet_service *service)
+{
+    uint64_t mask = fleet_available(fleet);
+    uint64_t count = (uint64_t)__builtin_popcountll(mask);
+    service->leader = FLEET_LEADER_KNOWN;
+    service->fires_ns = FLEET_NEVER;
+    service->machine = machine_of(mask, rng_below(&service->rng, count));
+}
+
+/* After machines came or went. */
+static void look_for_leaders(struct fleet *fleet)
+{
+    const uint64_t mask = fleet_available(fleet);
+    const uint32_t count = (uint32_t)__builtin_popcountll(mask);
+    for (uint32_t i = 0; i < fleet->spec->service_count; i++) {
+        struct fleet_service *service = &fleet->services[i];
+        if (fleet->spec->services[i].failover_ns == 0) {
+            continue;
+        }
+        if (count < fleet->spec->services[i].needed) {
+            service->leader = FLEET_LEADER_NONE;
+            service->fires_ns = FLEET_NEVER;
+        } else if (service->leader == FLEET_LEADER_NONE ||
+                   (service->leader == FLEET_LEADER_KNOWN && (mask >> service->machine & 1) == 0)) {
+            seek_leader(fleet, i);
+        }
+    }
+}
+
+/* --------------------------------------------------------------------------------------- events */
+
+static void strike(struct fleet *fleet)
+{
+    for (uint32_t i = 0; i < fleet->spec->machines; i++) {
+        if (fleet->parts[i].state == FLEET_UP) {
+            set_down(fleet, i);
+        }
+    }
+    fleet->shock_ns = later(fleet->now_ns, dist_sample(&fleet->shock, &fleet->shocks));
+}
+
+static void maintain(struct fleet *fleet)
+{
+    const struct spec_fleet *spec = fleet->spec;
+    if (fleet->absent != NOBODY) {
+        fleet->absent = NOBODY;
+        int64_t pause_ns = spec->maintenance_every_ns / spec->machines - spec->maintenance_ns;
+        fleet->maintenance_ns = later(fleet->now_ns, pause_ns > 0 ? pause_ns : 0);
+        return;
+    }
+    bool is_whole = fleet->broken == 0 && fleet->dark == 0;
+    fleet->absent = is_whole ? fleet->next_absent : NOBODY;
+    fleet->next_absent = (fleet->next_absent + 1) % spec->machines;
+    fleet->maintenance_ns =
+        later(fleet->now_ns,
+              is_whole ? spec->maintenance_ns : spec->maintenance_every_ns / spec->machines);
+}
+
+/* What fires first: a part, or one of these. */
+enum { EVENT_SHOCK = FLEET_PARTS, EVENT_MAINTENANCE, EVENT_LEADER };
+
+static uint32_t find_next(const struct fleet *fleet, int64_t *time_ns)
+{
+    uint32_t found = NOBODY;
+    *time_ns = FLEET_NEVER;
+    for (uint32_t i = 0; i < part_count(fleet); i++) {
+        if (fleet->parts[i].fires_ns < *time_ns) {
+            *time_ns = fleet->parts[i].fires_ns;
+            found = i;
+        }
+    }
+    for (uint32_t i = 0; i < fleet->spec->service_count; i++) {
+        if (fleet->services[i].fires_ns < *time_ns) {
+            *time_ns = fleet->services[i].fires_ns;
+            found = EVENT_LEADER + i;
+        }
+    }
+    if (fleet->shock_ns < *time_ns) {
+        *time_ns = fleet->shock_ns;
+        found = EVENT_SHOCK;
+    }
+    if (fleet->maintenance_ns < *time_ns) {
+        *time_ns = fleet->maintenance_ns;
+        found = EVENT_MAINTENANCE;
+    }
+    return found;
+}
+
+int64_t fleet_next(const struct fleet *fleet)
+{
+    int64_t time_ns;
+    find_next(fleet, &time_ns);
+    return time_ns;
+}
+
+struct fleet_event fleet_peek(const struct fleet *fleet)
+{
+    struct fleet_event event = {0};
+    const uint32_t next = find_next(fleet, &event.time_ns);
+    if (next == NOBODY) {
+        return event;
+    }
+    if (next >= EVENT_LEADER) {
+        event.kind = FLEET_EVENT_LEADER;
+        event.index = next - EVENT_LEADER;
+    } else if (next >= FLEET_PARTS) {
+        event.kind = next == EVENT_SHOCK ? FLEET_EVENT_SHOCK : FLEET_EVENT_MAINTENANCE;
+    } else {
+        event.kind =
+            fleet->parts[next].state == FLEET_UP ? FLEET_EVENT_FAILS : FLEET_EVENT_REPAIRED;
+        event.index = next;
+    }
+    return event;
+}
+
+void fleet_step(struct fleet *fleet)
+{
+    int64_t time_ns;
+    const uint32_t event = find_next(fleet, &time_ns);
+    ASSERT(event != NOBODY);
+    ASSERT(time_ns >= fleet->now_ns);
+    fleet->now_ns = time_ns;
+    fleet->events++;
+    fleet->digest = hash_mix(hash_mix(fleet->digest, (uint64_t)time_ns), event);
+    if (event >= EVENT_LEADER) {
+        find_leader(fleet, &fleet->services[event - EVENT_LEADER]);
+        return;
+    }
+    if (event == EVENT_SHOCK) {
+        strike(fleet);
+    } else if (event == EVENT_MAINTENANCE) {
+        maintain(fleet);
+    } else if (fleet->parts[event].state == FLEET_UP) {
+        set_down(fleet, event);
+    } else {
+        set_up(fleet, event);
+    }
+    if (fleet->spec->crews != 0 || (event < FLEET_PARTS && fleet->parts[event].state != FLEET_UP) ||
+        event == EVENT_SHOCK) {
+        assign_crews(fleet);
+    }
+    look_for_leaders(fleet);
+}
+
+/* --------------------------------------------------------------------------------- life of a fleet
+ */
+
+static void key_streams(struct fleet *fleet)
+{
+    const uint64_t part = hash_text("part");
+    const uint64_t leader = hash_text("leader");
+    for (uint32_t i = 0; i < part_count(fleet); i++) {
+        fleet->parts[i].rng = rng_keyed(fleet->key, i, 0, part);
+    }
+    for (uint32_t i = 0; i < fleet->spec->service_count; i++) {
+        fleet->services[i].rng = rng_keyed(fleet->key, i, 0, leader);
+    }
+    fleet->shocks = rng_keyed(fleet->key, 0, 0, hash_text("shock"));
+}
+
+/* The mean of a law divided by a share out of 2^32. */
+static int64_t mean_over(const struct dist *law, uint64_t share)
+{
+    unsigned __int128 mean = ((unsigned __int128)(uint64_t)dist_mean(law) << 32) / share;
+    return mean > (unsigned __int128)(INT64_MAX / 4) ? INT64_MAX / 4 : (int64_t)mean;
+}
+
+void fleet_begin(struct fleet *fleet, const struct spec_fleet *spec, uint64_t seed)
+{
+    ASSERT(spec->machines >= 1 && spec->machines <= FLEET_MACHINES);
+    ASSERT(spec->group_count <= FLEET_GROUPS);
+    ASSERT(spec->service_count >= 1 && spec->service_count <= FLEET_SERVICES);
+    memset(fleet, 0, sizeof(*fleet));
+    fleet->spec = spec;
+    fleet->key = hash_mix(seed, hash_text("fleet"));
+    fleet->absent = NOBODY;
+    fleet->shock_ns = FLEET_NEVER;
+    fleet->maintenance_ns =
+        spec->maintenance_every_ns > 0 ? spec->maintenance_every_ns / spec->machines : FLEET_NEVER;
+    key_streams(fleet);
+    fleet->alone = RNG_ALWAYS - spec->shock_share;
+    if (spec->shock_share > 0) {
+        fleet->shock =
+            (struct dist){.kind = DIST_EXPONENTIAL, .a = mean_over(&spec->life, spec->shock_share)};
+        fleet->shock_ns = dist_sample(&fleet->shock, &fleet->shocks);
+    }
+    for (uint32_t i = 0; i < part_count(fleet); i++) {
+        start_clock(fleet, i);
+    }
+    for (uint32_t i = 0; i < spec->service_count; i++) {
+        fleet->services[i].fires_ns = FLEET_NEVER;
+        if (spec->services[i].failover_ns > 0) {
+            find_leader(fleet, &fleet->services[i]);
+        }
+    }
+}
+
+void fleet_copy(struct fleet *to, const struct fleet *from)
+{
+    memcpy(to, from, offsetof(struct fleet, services));
+    memcpy(to->services, from->services, from->spec->service_count * sizeof(*to->services));
+    memcpy(to->parts, from->parts, part_count(from) * sizeof(*to->parts));
+}
+
+void fleet_branch(struct fleet *fleet, uint32_t branch)
+{
+    fleet->key = hash_mix(fleet->key, (uint64_t)branch + 1);
+    key_streams(fleet);
+    for (uint32_t i = 0; i < part_count(fleet); i++) {
+        struct fleet_part *part = &fleet->parts[i];
+        if (part->state == FLEET_WAITS) {
+            continue;
+        }
+        int64_t age_ns = part->age_ns + fleet->now_ns - part->since_ns;
+        part->fires_ns = later(fleet->now_ns, draw_clock(fleet, part, i, age_ns));
+    }
+    for (uint32_t i = 0; i < fleet->spec->service_count; i++) {
+        if (fleet->services[i].leader == FLEET_LEADER_SOUGHT) {
+            seek_leader(fleet, i);
+        }
+    }
+    if (fleet->shock_ns != FLEET_NEVER) {
+        fleet->shock_ns = later(fleet->now_ns, dist_sample(&fleet->shock, &fleet->shocks));
+    }
+}
+
+void fleet_rebase(struct fleet *fleet)
+{
+    const int64_t now_ns = fleet->now_ns;
+    for (uint32_t i = 0; i < part_count(fleet); i++) {
+        struct fleet_part *part = &fleet->parts[i];
+        part->since_ns -= now_ns;
+        part->fires_ns -= part->fires_ns == FLEET_NEVER ? 0 : now_ns;
+    }
+    for (uint32_t i = 0; i < fleet->spec->service_count; i++) {
+        struct fleet_service *service = &fleet->services[i];
+        service->fires_ns -= service->fires_ns == FLEET_NEVER ? 0 : now_ns;
+    }
+    fleet->shock_ns -= fleet->shock_ns == FLEET_NEVER ? 0 : now_ns;
+    fleet->maintenance_ns -= fleet->maintenance_ns == FLEET_NEVER ? 0 : now_ns;
+    fleet->now_ns = 0;
+}
+
+bool fleet_is_whole(const struct fleet *fleet)
+{
+    for (uint32_t i = 0; i < fleet->spec->service_count; i++) {
+        if (fleet->services[i].leader != FLEET_LEADER_KNOWN) {
+            return false;
+        }
+    }
+    return fleet->broken == 0 && fleet->dark == 0 && fleet->absent == NOBODY;
+}
+
+bool fleet_is_markov(const struct spec_fleet *spec)
+{
+    bool are_groups = spec->group_count == 0 || (spec->group_life.kind == DIST_EXPONENTIAL &&
+                                                 spec->group_repair.kind == DIST_EXPONENTIAL);
+    return spec->life.kind == DIST_EXPONENTIAL && spec->repair.kind == DIST_EXPONENTIAL &&
+           are_groups && spec->maintenance_every_ns == 0;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Copysets against the closed form, the figures of the paper that it gives, and small cases that
+ * can be counted by hand. */
+#include "analysis/copysets.h"
+#include "sim/base/base.h"
+#include "tests/unit/harness.h"
+
+#include <math.h>
+
+static bool is_within(double value, double expected, double margin)
+{
+    return fabs(value - expected) <= margin;
+}
+
+static double simulated(struct copysets copysets, enum copysets_placement placement,
+                        uint32_t trials)
+{
+    return copysets_simulate(&copysets, placement, (struct copysets_trials){7, trials}) /
+           (double)trials;
+}
+
+TEST(copysets, closed_form_has_the_headline_of_the_paper)
+{
+    const struct copysets large = {5000, 50, 3, 10};
+    CHECK(is_within(copysets_loss(&large, 55.0 * 5000), .2281, 5e-5));
+    CHECK(is_within(copysets_loss(&large, copysets_of_permutations(&large)), .00781, 5e-6));
+    CHECK(is_within(copysets_loss(&large, 8000.0 * 5000 / 3), .999996, 1e-6));
+    CHECK(is_within(copysets_loss(&large, 5000.0 / 3), .00157, 5e-6));
+    CHECK(is_within(copysets_of_window(&large), 45.0 * 5000, 1e-6));
+    CHECK(is_within(copysets_of_permutations(&large), 25000.0 / 3, 1e-6));
+    const struct copysets small = {500, 5, 3, 10};
+    CHECK(is_within(copysets_loss(&small, 1), 4.8289e-7, 1e-11));
+    CHECK(is_within(copysets_loss(&small, 55.0 * 500), .01319, 5e-6));
+}
+
+/* Within 0.3 percentage points of an independent simulation. */
+TEST(copysets, placements_are_simulated_literally)
+{
+    const struct copysets large = {5000, 50, 3, 10};
+    CHECK(is_within(simulated(large, COPYSETS_WINDOW, 30000), .1745, .003 + .0045));
+    CHECK(is_within(simulated(large, COPYSETS_PERMUTATIONS, 30000), .0079, .003));
+    const struct copysets middle = {1000, 10, 3, 10};
+    CHECK(is_within(simulated(middle, COPYSETS_WINDOW, 100000), .02958, .003));
+    CHECK(is_within(simulated(middle, COPYSETS_PERMUTATIONS, 100000), .00112, .0005));
+    /* The window's sets overlap, so they are lost together: the closed form says too much. */
+    CHECK(copysets_loss(&large, copysets_of_window(&large)) > .187);
+}
+
+TEST(copysets, cases_that_can_be_counted_come_out)
+{
+    /* Two replicas, the other on the next of six nodes: 6 of 15 pairs are neighbours. */
+    const struct copysets ring = {6, 2, 2, 1};
+    CHECK(is_within(simulated(ring, COPYSETS_WINDOW, 60000), 6.0 / 15, .01));
+    /* One permutation of six nodes in pairs: 3 of 15. */
+    CHECK(is_within(simulated(ring, COPYSETS_PERMUTATIONS, 60000), 3.0 / 15, .01));
+    /* All are lost. */
+    const struct copysets all = {9, 9, 3, 4};
+    CHECK(simulated(all, COPYSETS_WINDOW, 50) == 1);
+    CHECK(simulated(all, COPYSETS_PERMUTATIONS, 50) == 1);
+    CHECK(is_within(copysets_loss(&all, 3), 1, 1e-15));
+}
+
+TEST(copysets, a_seed_gives_the_same_count_and_another_seed_another)
+{
+    const struct copysets copysets = {500, 20, 3, 10};
+    const struct copysets_trials first = {1, 5000};
+    const struct copysets_trials second = {2, 5000};
+    CHECK_EQUAL(copysets_simulate(&copysets, COPYSETS_WINDOW, first),
+                copysets_simulate(&copysets, COPYSETS_WINDOW, first));
+    CHECK(copysets_simulate(&copysets, COPYSETS_WINDOW, first) !=
+          copysets_simulate(&copysets, COPYSETS_WINDOW, second));
+}
+
+TEST(copysets, what_is_out_of_range_is_refused)
+{
+    static const struct copysets bad[] = {{2, 2, 3, 2},     {500, 2, 3, 10},   {500, 501, 3, 10},
+                                          {500, 5, 1, 10},  {500, 5, 9, 10},   {500, 5, 3, 1},
+                                          {500, 5, 3, 500}, {100001, 5, 3, 10}};
+    struct err err = {0};
+    for (uint32_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        CHECK(!copysets_check(&bad[i], &err));
+        CHECK_EQUAL(err.code, ERR_INPUT);
+    }
+    CHECK(copysets_check(&(struct copysets){5000, 50, 3, 10}, &err));
+}

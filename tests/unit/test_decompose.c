@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The sum of a decomposition against the exact chain with leaders, its classes against the rates of
+ * that chain, and its interval against sampling. Machines live 99 h and are repaired in 1 h. */
+#include "analysis/decompose.h"
+#include "analysis/fleet_exact.h"
+#include "sim/base/base.h"
+#include "tests/unit/harness.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define HOUR_NS INT64_C(3600000000000)
+
+static struct dist law_of(enum dist_kind kind, int64_t hours)
+{
+    return (struct dist){.kind = kind, .a = hours * HOUR_NS, .c = 700};
+}
+
+struct fleet_fixture {
+    struct spec_service service;
+    struct spec_fleet spec;
+    struct decompose_fleet fleet;
+    struct decompose_sums sums[DECOMPOSE_CLASSES_MAX];
+    struct decompose_steady steady;
+    struct decompose_estimate estimate;
+    struct err err;
+};
+
+static struct fleet_fixture *fixture_of(uint32_t machines)
+{
+    struct fleet_fixture *fixture = calloc(1, sizeof(*fixture));
+    ASSERT(fixture != NULL);
+    fixture->service = (struct spec_service){.name = "majority", .needed = machines / 2 + 1};
+    fixture->spec = (struct spec_fleet){
+        .is_asked = true,
+        .machines = machines,
+        .life = law_of(DIST_EXPONENTIAL, 99),
+        .repair = law_of(DIST_EXPONENTIAL, 1),
+        .services = &fixture->service,
+        .service_count = 1,
+        .estimator = SPEC_ESTIMATOR_DECOMPOSE,
+        .confidence_millionths = 950000,
+    };
+    return fixture;
+}
+
+static bool solve(struct fleet_fixture *fixture)
+{
+    return decompose_fleet(&fixture->spec, 0, true, 1, &fixture->fleet, &fixture->err);
+}
+
+static const struct decompose_class *find(const struct fleet_fixture *fixture, const char *name)
+{
+    for (uint32_t i = 0; i < fixture->fleet.class_count; i++) {
+        char own[DECOMPOSE_NAME_SIZE];
+        decompose_class_name(&fixture->fleet.classes[i], own);
+        if (strcmp(own, name) == 0) {
+            return &fixture->fleet.classes[i];
+        }
+    }
+    return NULL;
+}
+
+static double rate_of(const struct fleet_fixture *fixture, enum decompose_kind kind)
+{
+    double rate = 0;
+    for (uint32_t i = 0; i < fixture->fleet.class_count; i++) {
+        rate += fixture->fleet.classes[i].kind == kind ? fixture->fleet.classes[i].rate : 0;
+    }
+    return rate;
+}
+
+static bool is_near(double value, double expected, double relative)
+{
+    bool is_fine = fabs(value - expected) <= relative * fabs(expected);
+    if (!is_fine) {
+        printf("  %.9g instead of %.9g\n", value, expected);
+    }
+    return is_fine;
+}
+
+/* Two episodes of each class: the mean is `outage_h` where a leader has to be found, else nothing.
+ */
+static void act_out(struct fleet_fixture *fixture, double outage_h)
+{
+    for (uint32_t i = 0; i < fixture->fleet.class_count; i++) {
+        enum decompose_kind kind = fixture->fleet.classes[i].kind;
+        bool is_sought = kind == DECOMPOSE_LEADER_LOST || kind == DECOMPOSE_QUORUM_BACK;
+        decompose_add(&fixture->sums[i], is_sought ? .5 * outage_h : 0, 1, true);
+        decompose_add(&fixture->sums[i], is_sought ? 1.5 * outage_h : 0, 1, true);
+    }
+    decompose_combine(&fixture->fleet, fixture->sums, &fixture->steady, 1, &fixture->estimate);
+}
+
+static void check_against_chain(double failover_s, double relative)
+{
+    for (uint32_t n = 1; n <= 10; n++) {
+        struct fleet_fixture *fixture = fixture_of(n);
+        struct fleet_exact exact;
+        struct fleet_model model = {.machines = n,
+                                    .needed = n / 2 + 1,
+                                    .fail_per_h = 1.0 / 99,
+                                    .repair_per_h = 1,
+                                    .failover_h = failover_s / 3600};
+        REQUIRE(solve(fixture));
+        REQUIRE(fleet_exact(&model, &exact, &fixture->err));
+        act_out(fixture, failover_s / 3600);
+        CHECK(is_near(fixture->estimate.unavailability, exact.unavailability, relative));
+        CHECK(is_near(fixture->estimate.outages_per_h, exact.outages_per_h, 5e-3));
+        free(fixture);
+    }
+}
+
+TEST(decompose, ten_seconds_of_failover_are_right_to_three_in_a_hundred_thousand)
+{
+    check_against_chain(10, 3e-5);
+}
+
+TEST(decompose, five_minutes_of_failover_are_right_to_fifteen_in_ten_thousand)
+{
+    check_against_chain(300, 1.5e-3);
+}
+
+TEST(decompose, the_floor_is_the_rate_of_one_machine_times_the_failover)
+{
+    struct fleet_fixture *fixture = fixture_of(9);
+    REQUIRE(solve(fixture));
+    act_out(fixture, 10.0 / 3600);
+    CHECK(is_near(fixture->estimate.unavailability, 2.806e-5 + 1.22e-8, 1e-2));
+    CHECK(is_near(rate_of(fixture, DECOMPOSE_LEADER_LOST), 1.0 / 99, 1e-4));
+    CHECK(
+        is_near(rate_of(fixture, DECOMPOSE_FOLLOWER_LOST) + rate_of(fixture, DECOMPOSE_LEADER_LOST),
+                9 * .99 / 99, 1e-4));
+    free(fixture);
+}
+
+TEST(decompose, classes_have_the_rates_of_the_chain)
+{
+    struct fleet_fixture *fixture = fixture_of(5);
+    REQUIRE(solve(fixture));
+    const struct decompose_class *lost = find(fixture, "quorum-lost:3-2");
+    const struct decompose_class *back = find(fixture, "quorum-back:2-3");
+    REQUIRE(lost != NULL);
+    REQUIRE(back != NULL);
+    CHECK(is_near(lost->rate * 8766, .25775, 1e-4));
+    CHECK(is_near(back->rate, lost->rate, 1e-9));
+    CHECK(is_near(fixture->fleet.down, 9.8506e-6, 1e-6));
+    CHECK(find(fixture, "leader-lost:3-2") == NULL);
+    CHECK(find(fixture, "machine-back:1-2") == NULL);
+    CHECK_EQUAL(fixture->fleet.class_count, 8);
+    free(fixture);
+}
+
+TEST(decompose, a_single_crew_takes_the_chain_and_agrees_with_it)
+{
+    struct fleet_fixture *fixture = fixture_of(5);
+    fixture->spec.crews = 1;
+    REQUIRE(solve(fixture));
+    CHECK(is_near(fixture->fleet.down, 5.994483e-5, 1e-6));
+    CHECK(is_near(fixture->fleet.outages_per_h * 8766, .51497, 1e-4));
+    free(fixture);
+}
+
+TEST(decompose, without_a_leader_losses_are_not_told_apart)
+{
+    struct fleet_fixture *fixture = fixture_of(3);
+    REQUIRE(solve(fixture));
+    const double both =
+        rate_of(fixture, DECOMPOSE_LEADER_LOST) + rate_of(fixture, DECOMPOSE_FOLLOWER_LOST);
+    REQUIRE(decompose_fleet(&fixture->spec, 0, false, 1, &fixture->fleet, &fixture->err));
+    CHECK(is_near(rate_of(fixture, DECOMPOSE_MACHINE_LOST), both, 1e-12));
+    CHECK_EQUAL(rate_of(fixture, DECOMPOSE_LEADER_LOST) * 1e9, 0);
+    free(fixture);
+}
+
+TEST(decompose, shocks_and_groups_are_classes_of_their_own)
+{
+    struct fleet_fixture *fixture = fixture_of(5);
+    fixture->spec.shock_share = RNG_ALWAYS / 10;
+    fixture->spec.group_name = "rack";
+    fixture->spec.group_count = 3;
+    fixture->spec.group_life = law_of(DIST_EXPONENTIAL, 1000);
+    fixture->spec.group_repair = law_of(DIST_EXPONENTIAL, 4);
+    REQUIRE(solve(fixture));
+    CHECK(is_near(rate_of(fixture, DECOMPOSE_SHOCK), .1 / 99, .05));
+    /* Three racks of 2, 2 and 1: each leaves a majority when all else is up. */
+    CHECK(is_near(rate_of(fixture, DECOMPOSE_GROUP_LOST), 3.0 / 1000, .1));
+    CHECK(find(fixture, "group-lost:5-3") != NULL);
+    CHECK(find(fixture, "machine-back:3-5") != NULL);
+    free(fixture);
+}
+
+TEST(decompose, simulated_rates_are_near_the_exact_ones)
+{
+    struct fleet_fixture *exact = fixture_of(3);
+    struct fleet_fixture *walked = fixture_of(3);
+    exact->spec.crews = 2;
+    walked->spec.crews = 2;
+    walked->spec.maintenance_every_ns = 1000000 * HOUR_NS; /* hardly ever, but no Markov chain */
+    walked->spec.maintenance_ns = HOUR_NS;
+    REQUIRE(solve(exact));
+    REQUIRE(solve(walked));
+    CHECK(walked->fleet.down_error > 0);
+    CHECK(fabs(walked->fleet.down - exact->fleet.down) < 4 * walked->fleet.down_error);
+    CHECK(is_near(rate_of(walked, DECOMPOSE_LEADER_LOST), rate_of(exact, DECOMPOSE_LEADER_LOST),
+                  .02));
+    CHECK(
+        is_near(rate_of(walked, DECOMPOSE_QUORUM_BACK), rate_of(exact, DECOMPOSE_QUORUM_BACK), .2));
+    free(exact);
+    free(walked);
+}
+
+TEST(decompose, a_correlation_has_no_transitions)
+{
+    struct fleet_fixture *fixture = fixture_of(3);
+    fixture->spec.correlation = RNG_ALWAYS / 100;
+    CHECK(!solve(fixture));
+    CHECK_EQUAL(fixture->err.code, ERR_INPUT);
+    free(fixture);
+}
+
+TEST(decompose, names_of_classes_are_read_back)
+{
+    struct decompose_class class_ = {0};
+    char name[DECOMPOSE_NAME_SIZE];
+    static const char *const good[] = {"leader-lost:5-4", "follower-lost:64-63", "group-lost:9-6",
+                                       "quorum-lost:3-2", "shock:3-0",           "quorum-back:1-2",
+                                       "machine-back:2-3"};
+    static const char *const bad[] = {"",
+                                      "leader-lost",
+                                      "leader-lost:4-5",
+                                      "machine-back:3-2",
+                                      "leader-lost:3-3",
+                                      "leader-lost:05-4",
+                                      "leader-lost:5-4x",
+                                      "leader-lost:65-64",
+                                      "leader:5-4"};
+    for (uint32_t i = 0; i < ARRAY_COUNT(good); i++) {
+        CHECK(decompose_class_parse(good[i], &class_));
+        decompose_class_name(&class_, name);
+        CHECK_TEXT(name, good[i]);
+    }
+    for (uint32_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        CHECK(!decompose_class_parse(bad[i], &class_));
+    }
+}
+
+TEST(decompose, what_did_not_recover_is_counted_and_not_averaged)
+{
+    struct fleet_fixture *fixture = fixture_of(3);
+    REQUIRE(solve(fixture));
+    act_out(fixture, .01);
+    const double before = fixture->estimate.unavailability;
+    decompose_add(&fixture->sums[0], 1000, 1, false);
+    decompose_combine(&fixture->fleet, fixture->sums, &fixture->steady, 1, &fixture->estimate);
+    CHECK(is_near(fixture->estimate.unavailability, before, 1e-15));
+    CHECK_EQUAL(fixture->estimate.stuck, 1);
+    free(fixture);
+}
+
+TEST(decompose, a_class_without_episodes_widens_the_upper_end)
+{
+    struct fleet_fixture *fixture = fixture_of(3);
+    REQUIRE(solve(fixture));
+    const struct decompose_class *leader = find(fixture, "leader-lost:3-2");
+    REQUIRE(leader != NULL);
+    act_out(fixture, .01);
+    CHECK(fixture->estimate.unknown == 0);
+    fixture->sums[leader - fixture->fleet.classes] = (struct decompose_sums){0};
+    decompose_combine(&fixture->fleet, fixture->sums, &fixture->steady, .25, &fixture->estimate);
+    CHECK(is_near(fixture->estimate.unknown, leader->rate * .25, 1e-12));
+    struct estimate_sums sums;
+    estimate_begin(&sums, "majority", ESTIMATE_DECOMPOSE);
+    decompose_deliver(&fixture->estimate, &sums);
+    struct estimate estimate = estimate_of(&sums, .95);
+    CHECK(estimate.interval.high - estimate.unavailability > leader->rate * .25);
+    free(fixture);
+}
+
+TEST(decompose, what_is_missed_all_the_time_is_counted_once)
+{
+    struct fleet_fixture *fixture = fixture_of(3);
+    REQUIRE(solve(fixture));
+    /* One percent of everything fails, in episodes as well, and nothing else happens. */
+    for (uint32_t i = 0; i < fixture->fleet.class_count; i++) {
+        decompose_add(&fixture->sums[i], .01 * .2, .2, true);
+        decompose_add(&fixture->sums[i], .01 * .2, .2, true);
+    }
+    fixture->steady = (struct decompose_steady){.hours = 5, .down_h = .05};
+    decompose_combine(&fixture->fleet, fixture->sums, &fixture->steady, 1, &fixture->estimate);
+    const double down = fixture->fleet.down;
+    CHECK(is_near(fixture->estimate.unavailability, down + .01 * (1 - down), 1e-12));
+    free(fixture);
+}
+
+/* A sample of an exponential law, by its own arithmetic. */
+static double draw(struct rng *rng, double mean)
+{
+    return -mean * log(((double)(rng_u64(rng) >> 11) + .5) * 0x1p-53);
+}
+
+TEST(decompose, the_interval_covers_what_it_says)
+{
+    struct fleet_fixture *fixture = fixture_of(7);
+    struct rng rng = rng_keyed(1, 2, 3, 4);
+    uint32_t covered = 0;
+    uint32_t rounds = 400;
+    REQUIRE(solve(fixture));
+    act_out(fixture, .01);
+    const double truth = fixture->estimate.unavailability;
+    for (uint32_t round = 0; round < rounds; round++) {
+        struct estimate_sums total;
+        for (uint32_t seed = 0; seed < 3; seed++) {
+            struct estimate_sums one;
+            memset(fixture->sums, 0, sizeof(fixture->sums));
+            for (uint32_t i = 0; i < fixture->fleet.class_count; i++) {
+                enum decompose_kind kind = fixture->fleet.classes[i].kind;
+                bool is_sought = kind == DECOMPOSE_LEADER_LOST || kind == DECOMPOSE_QUORUM_BACK;
+                for (uint32_t e = 0; e < (kind == DECOMPOSE_LEADER_LOST ? 20 : 2); e++) {
+                    decompose_add(&fixture->sums[i], is_sought ? draw(&rng, .01) : 0, 1, true);
+                }
+            }
+            decompose_combine(&fixture->fleet, fixture->sums, &fixture->steady, 1,
+                              &fixture->estimate);
+            estimate_begin(&one, "majority", ESTIMATE_DECOMPOSE);
+            decompose_deliver(&fixture->estimate, &one);
+            if (seed == 0) {
+                total = one;
+            } else {
+                estimate_merge(&total, &one);
+            }
+        }
+        struct estimate estimate = estimate_of(&total, .95);
+        covered += estimate.interval.low <= truth && truth <= estimate.interval.high ? 1 : 0;
+    }
+    CHECK(covered >= 90 * rounds / 100);
+    CHECK(covered <= 99 * rounds / 100);
+    free(fixture);
+}
+
+TEST(decompose, episodes_go_where_they_narrow_the_interval)
+{
+    struct fleet_fixture *fixture = fixture_of(5);
+    uint32_t allocation[DECOMPOSE_CLASSES_MAX];
+    uint32_t total = 0;
+    REQUIRE(solve(fixture));
+    act_out(fixture, .01);
+    decompose_allocate(&fixture->fleet, fixture->sums, 100, allocation);
+    for (uint32_t i = 0; i < fixture->fleet.class_count; i++) {
+        total += allocation[i];
+        CHECK(allocation[i] >= 2);
+        if (strcmp(decompose_kind_name(fixture->fleet.classes[i].kind), "follower-lost") == 0) {
+            CHECK_EQUAL(allocation[i], 2);
+        }
+    }
+    CHECK_EQUAL(total, 100);
+    const struct decompose_class *leader = find(fixture, "leader-lost:5-4");
+    REQUIRE(leader != NULL);
+    CHECK(allocation[leader - fixture->fleet.classes] > 70);
+    decompose_allocate(&fixture->fleet, fixture->sums, 3, allocation);
+    CHECK_EQUAL(allocation[0], 2); /* never less, whatever was asked for */
+    free(fixture);
+}
+
+TEST(decompose, without_a_pilot_everybody_gets_the_same)
+{
+    struct fleet_fixture *fixture = fixture_of(3);
+    uint32_t allocation[DECOMPOSE_CLASSES_MAX];
+    REQUIRE(solve(fixture));
+    decompose_allocate(&fixture->fleet, fixture->sums, 100, allocation);
+    for (uint32_t i = 0; i < fixture->fleet.class_count; i++) {
+        CHECK_EQUAL(allocation[i], 2);
+    }
+    free(fixture);
+}
+
+TEST(decompose, an_accelerated_fleet_keeps_its_shape)
+{
+    struct fleet_fixture *fixture = fixture_of(3);
+    fixture->spec.life = law_of(DIST_WEIBULL, 99);
+    fixture->spec.group_count = 2;
+    fixture->spec.group_life = law_of(DIST_EXPONENTIAL, 990);
+    fixture->spec.group_repair = law_of(DIST_EXPONENTIAL, 2);
+    fixture->spec.episodes.validate_life_ns = 600 * INT64_C(1000000000);
+    fixture->spec.episodes.validate_repair_ns = 60 * INT64_C(1000000000);
+    struct spec_fleet fast = decompose_accelerated(&fixture->spec);
+    CHECK(is_near((double)dist_mean(&fast.life), 600e9, 1e-6));
+    CHECK_EQUAL(fast.life.c, fixture->spec.life.c);
+    CHECK_EQUAL(dist_mean(&fast.repair), 60 * INT64_C(1000000000));
+    CHECK_EQUAL(dist_mean(&fast.group_repair), 120 * INT64_C(1000000000));
+    free(fixture);
+}
