@@ -1,6 +1,8 @@
 # squall: one Makefile, no recursion, out of tree. `make help` lists the targets.
 # SPDX-License-Identifier: GPL-3.0-or-later
 -include config.mk
+# Else make takes a .d file that it includes for a program, and links it.
+MAKEFLAGS += --no-builtin-rules
 
 MODE ?= release
 BUILD ?= build
