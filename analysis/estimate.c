@@ -7,6 +7,7 @@
 #include "analysis/estimate.h"
 
 #include "analysis/estimators.h"
+#include "analysis/markov.h"
 #include "sim/base/base.h"
 
 #include <gsl/gsl_cdf.h>
@@ -255,26 +256,104 @@ static bool is_still(const struct spec_fleet *fleet)
     return fleet->correlation > 0;
 }
 
-/* Independent machines, each with its own crew: renewal theory needs nothing else. */
+/* Renewal theory needs nothing else. */
 static bool is_binomial(const struct spec_fleet *fleet)
 {
     for (uint32_t i = 0; i < fleet->service_count; i++) {
-        if (fleet->services[i].failover_ns > 0) {
+        if (!estimate_is_independent(fleet, i)) {
             return false;
         }
     }
-    return fleet->crews == 0 && fleet->shock_share == 0 && fleet->group_count == 0 &&
-           fleet->maintenance_every_ns == 0;
+    return true;
 }
 
-static bool run_auto(const struct spec_fleet *fleet, struct estimators_run *run, struct err *err)
+/* States of the largest chain of its services; 0: one has too many. */
+static uint32_t states_of(const struct spec_fleet *fleet)
 {
-    struct err ignored = {0};
-    if (is_still(fleet) || is_binomial(fleet) || estimate_exact(fleet, run->sums, &ignored)) {
-        return estimate_exact(fleet, run->sums, err);
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < fleet->service_count; i++) {
+        struct fleet_model model;
+        struct err ignored = {0};
+        const bool is_chain = estimate_model(fleet, i, &model, &ignored);
+        const uint32_t states = is_chain ? fleet_exact_states(&model) : 0;
+        if (states == 0) {
+            return 0;
+        }
+        most = states > most ? states : most;
     }
-    return fleet_is_markov(fleet) ? estimate_is(fleet, run, err)
-                                  : estimate_restart(fleet, run, err);
+    return most;
+}
+
+enum spec_estimator estimate_choose(const struct spec_fleet *fleet, char *why)
+{
+    char nowhere[ESTIMATE_WHY_SIZE];
+    char *into = why == NULL ? nowhere : why;
+    const uint32_t states = fleet_is_markov(fleet) ? states_of(fleet) : 0;
+    if (is_still(fleet)) {
+        snprintf(into, ESTIMATE_WHY_SIZE, "a given correlation has a closed form");
+        return SPEC_ESTIMATOR_EXACT;
+    }
+    if (states > 0) {
+        snprintf(into, ESTIMATE_WHY_SIZE, "all laws are exponential, and the chain has %u states",
+                 states);
+        return SPEC_ESTIMATOR_EXACT;
+    }
+    if (fleet_is_markov(fleet)) {
+        snprintf(into, ESTIMATE_WHY_SIZE, "the exact model has more than %d states",
+                 MARKOV_STATES_MAX);
+        return SPEC_ESTIMATOR_IS;
+    }
+    if (is_binomial(fleet)) {
+        snprintf(into, ESTIMATE_WHY_SIZE,
+                 "machines are independent, so only the means of their laws matter");
+        return SPEC_ESTIMATOR_EXACT;
+    }
+    snprintf(into, ESTIMATE_WHY_SIZE, "%s, so it is no Markov chain",
+             fleet->maintenance_every_ns > 0 ? "maintenance is planned"
+                                             : "some laws are not exponential");
+    return SPEC_ESTIMATOR_RESTART;
+}
+
+/* Has every service an exact model, and is there room for it? */
+static bool check_exact(const struct spec_fleet *fleet, struct err *err)
+{
+    for (uint32_t i = 0; i < fleet->service_count; i++) {
+        struct fleet_model model;
+        const bool is_independent = estimate_is_independent(fleet, i);
+        if (is_still(fleet) && !is_independent) {
+            return err_set(err, ERR_INPUT, ESTIMATE_STILL_ALONE);
+        }
+        if (is_still(fleet) || (is_independent && !fleet_is_markov(fleet))) {
+            continue;
+        }
+        if (!estimate_model(fleet, i, &model, err)) {
+            return false;
+        }
+        if (fleet_exact_states(&model) == 0) {
+            return err_set(err, ERR_INPUT,
+                           "the exact model has more than %d states: take another estimator",
+                           MARKOV_STATES_MAX);
+        }
+    }
+    return true;
+}
+
+bool estimate_check(const struct spec_fleet *fleet, struct err *err)
+{
+    ASSERT(fleet->is_asked);
+    const bool is_exact = fleet->estimator == SPEC_ESTIMATOR_EXACT ||
+                          (fleet->estimator == SPEC_ESTIMATOR_AUTO && is_still(fleet));
+    if (is_still(fleet) && !is_exact) {
+        return err_set(err, ERR_INPUT,
+                       "a correlation is a still picture: only the estimators exact and auto can "
+                       "tell");
+    }
+    if (fleet->estimator == SPEC_ESTIMATOR_IS && !fleet_is_markov(fleet)) {
+        return err_set(err, ERR_INPUT,
+                       "importance sampling needs exponential laws and no maintenance: take the "
+                       "estimator restart or crude");
+    }
+    return !is_exact || check_exact(fleet, err);
 }
 
 bool estimate_run(const struct spec_fleet *fleet, uint64_t seed, struct estimate_sums *sums,
@@ -283,16 +362,15 @@ bool estimate_run(const struct spec_fleet *fleet, uint64_t seed, struct estimate
     ASSERT(fleet->is_asked);
     struct estimators_run run = {.seed = seed, .sums = sums};
     bool is_fine = false;
-    if (is_still(fleet) && fleet->estimator != SPEC_ESTIMATOR_AUTO &&
-        fleet->estimator != SPEC_ESTIMATOR_EXACT) {
-        return err_set(err, ERR_INPUT,
-                       "a correlation is a still picture: only the estimators exact "
-                       "and auto can tell");
+    if (!estimate_check(fleet, err)) {
+        return false;
     }
-    switch (fleet->estimator) {
+    const enum spec_estimator estimator = fleet->estimator == SPEC_ESTIMATOR_AUTO
+                                              ? estimate_choose(fleet, NULL)
+                                              : fleet->estimator;
+    switch (estimator) {
     case SPEC_ESTIMATOR_AUTO:
-        is_fine = run_auto(fleet, &run, err);
-        break;
+        UNREACHABLE();
     case SPEC_ESTIMATOR_EXACT:
         is_fine = estimate_exact(fleet, sums, err);
         break;

@@ -119,9 +119,17 @@ const char *estimate_method_name(enum estimate_method method);
 /* False: there is no such method. */
 bool estimate_method_find(const char *name, enum estimate_method *method);
 
+/* Is the fleet one for the estimator that is asked for? False (ERR_INPUT): why not. What only
+ * running it can tell, and what decompose needs of the real code, is not looked at. */
+bool estimate_check(const struct spec_fleet *fleet, struct err *err);
+/* What SPEC_ESTIMATOR_AUTO is for this fleet: exact if it can be, else is, else restart. `why` gets
+ * a clause of at most ESTIMATE_WHY_SIZE bytes, and may be NULL. */
+#define ESTIMATE_WHY_SIZE 128
+enum spec_estimator estimate_choose(const struct spec_fleet *fleet, char *why);
+
 /* One replication of every service of the fleet: fills `sums[service]`. What is exact ignores the
  * seed. `digest` gets that of all that was simulated. False (ERR_INPUT): this fleet is not for this
- * estimator, and why. SPEC_ESTIMATOR_AUTO takes exact if it can, else is, else restart. */
+ * estimator, and why. */
 bool estimate_run(const struct spec_fleet *fleet, uint64_t seed, struct estimate_sums *sums,
                   uint64_t *digest, uint64_t *events, struct err *err);
 

@@ -40,8 +40,7 @@ bool estimate_model(const struct spec_fleet *fleet, uint32_t service, struct fle
     return true;
 }
 
-/* Machines that have nothing to do with each other, and a crew each. */
-static bool is_independent(const struct spec_fleet *fleet, uint32_t service)
+bool estimate_is_independent(const struct spec_fleet *fleet, uint32_t service)
 {
     return fleet->crews == 0 && fleet->shock_share == 0 && fleet->group_count == 0 &&
            fleet->maintenance_every_ns == 0 && fleet->services[service].failover_ns == 0;
@@ -75,10 +74,8 @@ static bool independent(const struct spec_fleet *fleet, uint32_t service,
 static bool correlated(const struct spec_fleet *fleet, uint32_t service, struct estimate_sums *sums,
                        struct err *err)
 {
-    if (!is_independent(fleet, service)) {
-        return err_set(err, ERR_INPUT,
-                       "a correlation goes with machines alone: no crews, groups, shocks, "
-                       "maintenance or failover");
+    if (!estimate_is_independent(fleet, service)) {
+        return err_set(err, ERR_INPUT, ESTIMATE_STILL_ALONE);
     }
     const double life = hours_of(&fleet->life);
     const double repair = hours_of(&fleet->repair);
@@ -99,7 +96,7 @@ bool estimate_exact(const struct spec_fleet *fleet, struct estimate_sums *sums, 
             }
             continue;
         }
-        if (!fleet_is_markov(fleet) && is_independent(fleet, i)) {
+        if (!fleet_is_markov(fleet) && estimate_is_independent(fleet, i)) {
             independent(fleet, i, &sums[i]);
             continue;
         }

@@ -21,6 +21,10 @@ struct estimators_run {
  * maintenance. */
 bool estimate_model(const struct spec_fleet *fleet, uint32_t service, struct fleet_model *model,
                     struct err *err);
+/* Do machines have nothing to do with each other, and a crew each? */
+bool estimate_is_independent(const struct spec_fleet *fleet, uint32_t service);
+#define ESTIMATE_STILL_ALONE                                                                       \
+    "a correlation goes with machines alone: no crews, groups, shocks, maintenance or failover"
 bool estimate_exact(const struct spec_fleet *fleet, struct estimate_sums *sums, struct err *err);
 /* Plain simulation: regenerative cycles when the fleet is a Markov chain, else batches of twenty
  * mean lives after as many. */

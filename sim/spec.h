@@ -536,7 +536,7 @@ struct spec_fleet {
     bool is_sequential; /* stop asking for seeds when all services are as precise as that */
     uint32_t runs_min;  /* but not before so many */
     struct spec_episodes episodes; /* of the estimator decompose */
-    struct spec_place place;
+    struct spec_place place;       /* of the estimator; of `life` when none is asked for */
 };
 
 /* What watches the system beside its clients: a load of its own (heartbeats, health checks), whose

@@ -793,6 +793,11 @@ expect 0 'writes +0.00032[67][0-9]* +0.000326[0-9]* .. 0.0003[0-9]+ +2.8[0-9]+ h
 expect 0 'any-copy .* 10  [0-9]+ hits' '!NONDETERMINISM' '^PASS' -- squall run fleet.yaml --quick --recheck 100% --out f-quick
 expect 0 'any-copy +none seen +<= [0-9.e-]+ +<= [0-9.]+ (s|min|h) +crude +- +1$' 'no outage was seen: only the bound' '!fs' -- \
     squall run fleet.yaml --set system.nodes=8 --set availability.estimator=crude --seed 1 --out f-bound
+# What an estimator cannot do is an error of the scenario, not of its runs.
+expect 2 'fleet.yaml:[0-9]+:14: error: importance sampling needs exponential laws and no maintenance' '1 error' -- \
+    squall check fleet.yaml --set 'availability.maintenance={every: 100h, duration: 1h}'
+expect 2 'error: a correlation is a still picture' -- squall run fleet.yaml --set availability.correlation=5% --out f-no
+expect 2 "correlation: '100%' makes one machine of all" -- squall check fleet.yaml --set availability.correlation=100%
 # The longest outage of a splitting comes with the path of its trajectory, which can be replayed from nothing.
 expect 0 'longest outage [0-9.]+ h: squall replay fleet.yaml' -- \
     squall run fleet.yaml --set availability.estimator=restart --seed 1..3 --out f-restart

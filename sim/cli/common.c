@@ -4,6 +4,7 @@
  * scenario. */
 #include "sim/cli/cli.h"
 
+#include "analysis/estimate.h"
 #include "analysis/judge.h"
 #include "models/models.h"
 #include "sim/base/base.h"
@@ -209,6 +210,19 @@ static void prepare_models(const struct plan *plan)
     }
 }
 
+/* What estimators can do is known without running them. */
+static bool check_fleets(const struct plan *plan, struct diag *diag)
+{
+    for (uint32_t i = 0; i < plan->cell_count && diag->kept < DIAG_MAX; i++) {
+        const struct spec_fleet *fleet = &plan->cells[i].spec.fleet;
+        struct err err = {0};
+        if (fleet->is_asked && !estimate_check(fleet, &err)) {
+            diag_error(diag, fleet->place, 1, "%s", err.text);
+        }
+    }
+    return diag->count == 0;
+}
+
 int open_plan(struct opened *opened, const char *path, const struct plan_options *options)
 {
     static char found[4096];
@@ -218,10 +232,14 @@ int open_plan(struct opened *opened, const char *path, const struct plan_options
     opened->scenario =
         scenario_load(find_scenario(path, found, sizeof(found)), catalog_get(), &diag);
     if (opened->scenario != NULL) {
-        if (plan_build(&opened->plan, opened->scenario, options, &diag)) {
+        const bool is_built = plan_build(&opened->plan, opened->scenario, options, &diag);
+        if (is_built && check_fleets(&opened->plan, &diag)) {
             prepare_models(&opened->plan);
             status = EXIT_HELD;
         } else {
+            if (is_built) {
+                plan_release(&opened->plan);
+            }
             scenario_free(opened->scenario);
         }
     }

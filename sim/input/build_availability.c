@@ -199,7 +199,7 @@ static void read_fleet(struct build *build, struct view view)
         return;
     }
     fleet->is_asked = true;
-    fleet->place = view_node(view, "life")->place;
+    fleet->place = view_node(view, view_has(view, "estimator") ? "estimator" : "life")->place;
     uint32_t nodes = build->spec->group_count > 0 ? build->spec->groups[0].count : 1;
     fleet->machines = (uint32_t)view_number(view, "machines", nodes);
     fleet->machines = fleet->machines > MACHINES_MAX ? MACHINES_MAX : fleet->machines;
@@ -208,6 +208,10 @@ static void read_fleet(struct build *build, struct view view)
     fleet->crews = crews == SCHEMA_WORD ? 0 : (uint32_t)crews;
     fleet->shock_share = (uint64_t)view_number(view_at(view, "shocks"), "share", 0);
     fleet->correlation = (uint64_t)view_number(view, "correlation", 0);
+    if (fleet->correlation >= UINT64_C(1) << 32) {
+        build_complain(build, view, "correlation",
+                       "correlation: '100%%' makes one machine of all: write less");
+    }
     read_groups(build, view, fleet);
     read_maintenance(build, view, fleet);
     read_services(build, view, fleet);

@@ -453,6 +453,71 @@ TEST(estimate, what_an_estimator_cannot_do_it_says)
     CHECK(estimate_method_find("restart", &method) && method == ESTIMATE_RESTART);
 }
 
+/* What running it would say, without running it. */
+static bool is_refused(const struct spec_fleet *fleet, const char *why)
+{
+    struct err err = {0};
+    const bool is_refused = !estimate_check(fleet, &err);
+    if (is_refused && strstr(err.text, why) == NULL) {
+        printf("  '%s' instead of '%s'\n", err.text, why);
+    }
+    return is_refused && err.code == ERR_INPUT && strstr(err.text, why) != NULL;
+}
+
+TEST(estimate, what_cannot_be_estimated_is_known_before)
+{
+    struct setting setting = {3, 2, 1, 0, 0, 0};
+    struct err err = {0};
+    struct spec_fleet fleet = fleet_of(&setting, SPEC_ESTIMATOR_EXACT);
+    CHECK(estimate_check(&fleet, &err));
+    REQUIRE(dist_weibull_of_mean(&fleet.life, 99 * HOUR, 700, &err));
+    CHECK(is_refused(&fleet, "exponential laws"));
+    fleet.estimator = SPEC_ESTIMATOR_IS;
+    CHECK(is_refused(&fleet, "importance sampling needs exponential laws"));
+    fleet.estimator = SPEC_ESTIMATOR_AUTO;
+    CHECK(estimate_check(&fleet, &err));
+    fleet.crews = 0; /* the binomial law */
+    fleet.estimator = SPEC_ESTIMATOR_EXACT;
+    CHECK(estimate_check(&fleet, &err));
+    fleet.correlation = RNG_ALWAYS / 10;
+    CHECK(estimate_check(&fleet, &err));
+    fleet.estimator = SPEC_ESTIMATOR_DECOMPOSE;
+    CHECK(is_refused(&fleet, "still picture"));
+    fleet.estimator = SPEC_ESTIMATOR_AUTO;
+    fleet.crews = 2;
+    CHECK(is_refused(&fleet, "goes with machines alone"));
+    struct setting large = {40, 21, 0, 12, 10, 10};
+    fleet = fleet_of(&large, SPEC_ESTIMATOR_EXACT);
+    CHECK(is_refused(&fleet, "more than 3000 states"));
+    fleet.estimator = SPEC_ESTIMATOR_CRUDE;
+    CHECK(estimate_check(&fleet, &err));
+}
+
+TEST(estimate, auto_says_why)
+{
+    char why[ESTIMATE_WHY_SIZE];
+    struct err err = {0};
+    struct setting setting = {3, 2, 1, 0, 0, 0};
+    struct spec_fleet fleet = fleet_of(&setting, SPEC_ESTIMATOR_AUTO);
+    CHECK(estimate_choose(&fleet, why) == SPEC_ESTIMATOR_EXACT);
+    CHECK_TEXT(why, "all laws are exponential, and the chain has 4 states");
+    REQUIRE(dist_weibull_of_mean(&fleet.life, 99 * HOUR, 700, &err));
+    CHECK(estimate_choose(&fleet, why) == SPEC_ESTIMATOR_RESTART);
+    CHECK_TEXT(why, "some laws are not exponential, so it is no Markov chain");
+    fleet.crews = 0;
+    CHECK(estimate_choose(&fleet, why) == SPEC_ESTIMATOR_EXACT);
+    CHECK_TEXT(why, "machines are independent, so only the means of their laws matter");
+    fleet.maintenance_every_ns = 100 * HOUR;
+    fleet.maintenance_ns = HOUR;
+    CHECK(estimate_choose(&fleet, why) == SPEC_ESTIMATOR_RESTART);
+    CHECK_TEXT(why, "maintenance is planned, so it is no Markov chain");
+    struct setting large = {40, 21, 0, 12, 10, 10};
+    fleet = fleet_of(&large, SPEC_ESTIMATOR_AUTO);
+    CHECK(estimate_choose(&fleet, why) == SPEC_ESTIMATOR_IS);
+    CHECK_TEXT(why, "the exact model has more than 3000 states");
+    CHECK(estimate_choose(&fleet, NULL) == SPEC_ESTIMATOR_IS);
+}
+
 /* -------------------------------------------------------------------------------- coverage */
 
 /* In how many of `seeds` replications does the interval of 95 % hold the truth? */
