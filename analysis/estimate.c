@@ -50,6 +50,7 @@ void estimate_merge(struct estimate_sums *sums, const struct estimate_sums *othe
     ASSERT(sums->method == other->method);
     ASSERT(strcmp(sums->service, other->service) == 0);
     sums->is_paired |= other->is_paired;
+    sums->is_sequential |= other->is_sequential;
     sums->count += other->count;
     sums->down += other->down;
     sums->down2 += other->down2;
@@ -148,6 +149,7 @@ static struct estimate exact_of(const struct estimate_sums *sums)
                              .interval_method = "none",
                              .half_width = EXACT_RELATIVE,
                              .outages_per_h = sums->outages_per_h,
+                             .rate = {NAN, NAN},
                              .outage_h = value / sums->outages_per_h,
                              .mttf_h = sums->mttf_h,
                              .effective = NAN,
@@ -166,6 +168,7 @@ static struct estimate decomposed_of(const struct estimate_sums *sums, double co
     struct estimate result = {.unavailability = sums->down / n,
                               .interval_method = "delta method, t",
                               .outages_per_h = sums->outages / n,
+                              .rate = {NAN, NAN},
                               .mttf_h = NAN,
                               .effective = (double)sums->hits,
                               .weight_share = NAN,
@@ -177,6 +180,23 @@ static struct estimate decomposed_of(const struct estimate_sums *sums, double co
     result.half_width = quantile * error / result.unavailability;
     result.outage_h = result.unavailability / result.outages_per_h;
     return result;
+}
+
+/* Outages an hour; without one, a bound. */
+static struct interval rate_of(uint64_t outages, double hours, double confidence)
+{
+    struct interval rate = interval_poisson(outages, hours, confidence);
+    if (outages == 0) {
+        rate.high = bound_poisson(0, hours, confidence);
+    }
+    return rate;
+}
+
+/* Is it plain simulation, in parts of equal length? */
+static bool are_batches(const struct estimate_sums *sums)
+{
+    const double spread = sums->hours2 * (double)sums->lengths - sums->hours * sums->hours;
+    return sums->method == ESTIMATE_CRUDE && fabs(spread) < 1e-9 * sums->hours * sums->hours;
 }
 
 struct estimate estimate_of(const struct estimate_sums *sums, double confidence)
@@ -192,6 +212,7 @@ struct estimate estimate_of(const struct estimate_sums *sums, double confidence)
                               .interval_method = "none",
                               .half_width = INFINITY,
                               .outages_per_h = NAN,
+                              .rate = {NAN, NAN},
                               .outage_h = NAN,
                               .mttf_h = NAN,
                               .effective = 0,
@@ -205,6 +226,9 @@ struct estimate estimate_of(const struct estimate_sums *sums, double confidence)
     const double mean_hours = sums->hours / (double)sums->lengths;
     result.unavailability = sums->down / (double)sums->count / mean_hours;
     result.outages_per_h = sums->outages / (double)sums->count / mean_hours;
+    if (sums->method == ESTIMATE_CRUDE) {
+        result.rate = rate_of((uint64_t)llround(sums->outages), sums->hours, confidence);
+    }
     if (sums->hits == 0) {
         result.is_bound = true;
         result.interval.low = 0;
@@ -221,9 +245,14 @@ struct estimate estimate_of(const struct estimate_sums *sums, double confidence)
     result.half_width = error;
     result.interval.low = fmax(0, result.unavailability * (1 - error));
     result.interval.high = result.unavailability * (1 + error);
-    result.interval_method = sums->is_paired ? "ratio of means, t" : "two means, t";
+    result.interval_method = !sums->is_paired    ? "two means, t"
+                             : are_batches(sums) ? "batch means, t"
+                                                 : "ratio of means, t";
     result.effective = sums->weights * sums->weights / sums->weights2;
     result.weight_share = sums->weight_max / sums->weights;
+    if (sums->is_sequential) {
+        estimate_widen(&result);
+    }
     return result;
 }
 
@@ -239,11 +268,12 @@ void estimate_widen(struct estimate *estimate)
 
 bool estimate_is_enough(const struct estimate_sums *sums, double half_width, double confidence)
 {
-    struct estimate estimate = estimate_of(sums, confidence);
+    struct estimate_sums looked_at = *sums;
+    looked_at.is_sequential = true;
     if (sums->method <= ESTIMATE_BETA_BINOMIAL) {
         return true;
     }
-    estimate_widen(&estimate);
+    const struct estimate estimate = estimate_of(&looked_at, confidence);
     return estimate.hits >= ESTIMATE_HITS_MIN && estimate.weight_share <= ESTIMATE_SHARE_MAX &&
            estimate.half_width <= half_width;
 }
@@ -294,8 +324,9 @@ enum spec_estimator estimate_choose(const struct spec_fleet *fleet, char *why)
         return SPEC_ESTIMATOR_EXACT;
     }
     if (states > 0) {
-        snprintf(into, ESTIMATE_WHY_SIZE, "all laws are exponential, and the chain has %u states",
-                 states);
+        snprintf(into, ESTIMATE_WHY_SIZE,
+                 "all laws are exponential, and the chain has no more than %d states",
+                 MARKOV_STATES_MAX);
         return SPEC_ESTIMATOR_EXACT;
     }
     if (fleet_is_markov(fleet)) {

@@ -35,6 +35,8 @@ struct estimate_sums {
     char service[ESTIMATE_NAME_SIZE];
     enum estimate_method method;
     bool is_paired;   /* the two means are of the same cycles */
+    bool is_sequential; /* seeds were asked for until the interval was short enough; a store knows
+                           that, and estimate_of widens it */
     uint64_t count;   /* cycles in which time down was measured */
     double down;      /* sums over them of (weighted) hours down, ... */
     double down2;     /* their squares, ... */
@@ -92,6 +94,8 @@ struct estimate {
     bool is_bound;     /* no hit: only the upper end means something */
     double half_width; /* relative; infinite for a bound */
     double outages_per_h;
+    struct interval rate; /* of outages an hour, where they were counted one by one (plain
+                             simulation): Poisson; NaN elsewhere */
     double outage_h;     /* mean length; NaN: none seen */
     double mttf_h;       /* NaN: not known */
     double effective;    /* sample size of the hits: (sum w)^2 / sum w^2 */
@@ -104,7 +108,8 @@ struct estimate {
 struct estimate estimate_of(const struct estimate_sums *sums, double confidence);
 
 /* A campaign that stops at the first good moment makes intervals too short. What it looks at and
- * what it prints is wider by this, z = 2.24 for 1.96; floors alone do not cure it. */
+ * what it prints (of sums with is_sequential) is wider by this, z = 2.24 for 1.96; floors alone do
+ * not cure it. */
 #define ESTIMATE_SEQUENTIAL (2.24 / 1.96)
 void estimate_widen(struct estimate *estimate);
 /* May a campaign stop: is the half-width, so widened, at most that (relative), by at least

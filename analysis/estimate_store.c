@@ -13,6 +13,7 @@
 #define NUMBERS 14 /* of ESTIMATE_NUMBERS */
 
 struct loader {
+    bool is_sequential;
     const struct estimate_seeds *seeds;
     struct estimate_sums *sums;
     uint32_t count;
@@ -56,6 +57,7 @@ static bool on_row(void *context, const struct results_row *row)
     }
     estimate_begin(&sums, values[0].text, method);
     sums.is_paired = values[2].integer != 0;
+    sums.is_sequential = loader->is_sequential;
     sums.count = (uint64_t)values[3].integer;
     sums.lengths = (uint64_t)values[4].integer;
     sums.hits = (uint64_t)values[5].integer;
@@ -77,6 +79,24 @@ static bool on_row(void *context, const struct results_row *row)
     return true;
 }
 
+/* A file of an older squall does not tell: its intervals are as they are. */
+static bool load_sequential(struct results *results, const char *cell_id, bool *is_sequential,
+                            struct err *err)
+{
+    int64_t has_table = 0;
+    int64_t count = 0;
+    char sql[128];
+    snprintf(sql, sizeof(sql),
+             "SELECT count(*) FROM fleet_estimator WHERE sequential=1 AND cell_id=%s", cell_id);
+    const bool is_fine =
+        results_query_integer(results,
+                              "SELECT count(*) FROM sqlite_master WHERE name='fleet_estimator'", 0,
+                              &has_table, err) &&
+        (has_table == 0 || results_query_integer(results, sql, 0, &count, err));
+    *is_sequential = count > 0;
+    return is_fine;
+}
+
 bool estimate_load(struct results *results, int64_t cell_id, const struct estimate_seeds *seeds,
                    struct estimate_sums sums[ESTIMATE_STORE_MAX], uint32_t *count, struct err *err)
 {
@@ -86,6 +106,7 @@ bool estimate_load(struct results *results, int64_t cell_id, const struct estima
     snprintf(id, sizeof(id), "%lld", (long long)cell_id);
     const char *parameters[] = {id};
     bool is_fine =
+        load_sequential(results, id, &loader.is_sequential, err) &&
         results_query_integer(results, "SELECT count(*) FROM sqlite_master WHERE name='estimate'",
                               0, &has_table, err) &&
         (has_table == 0 ||

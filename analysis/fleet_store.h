@@ -11,8 +11,9 @@
 #define FLEET_STORE_SERVICES  8
 #define FLEET_STORE_NAME_SIZE 64
 
-/* Adds a row for each service of the fleet, with theory unless there is no exact model for it or
- * its chain is so large (more than 1000 states) that nobody asked for it. */
+/* Adds how the cell is estimated, and a row for each service of the fleet, with theory unless there
+ * is no exact model for it or its chain is so large (more than 1000 states) that nobody asked for
+ * it. */
 bool fleet_store_add(struct results *results, int64_t cell_id, const struct spec_fleet *fleet,
                      struct err *err);
 

@@ -63,6 +63,7 @@ enum statement {
     STATEMENT_GAUGE,
     STATEMENT_ESTIMATE,
     STATEMENT_FLEET_SERVICE,
+    STATEMENT_FLEET_ESTIMATOR,
     STATEMENT_EPISODE,
     STATEMENT_NO_EXPERIMENT,
     STATEMENT_EXPERIMENT,
@@ -117,6 +118,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                            "?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25)",
     [STATEMENT_FLEET_SERVICE] = "INSERT INTO fleet_service VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,"
                                 "?11,?12,?13,?14,?15) ON CONFLICT DO NOTHING",
+    [STATEMENT_FLEET_ESTIMATOR] =
+        "INSERT INTO fleet_estimator VALUES(?1,?2,?3,?4) ON CONFLICT DO NOTHING",
     [STATEMENT_GAUGE] = "INSERT INTO gauge VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
     [STATEMENT_NO_EXPERIMENT] = "DELETE FROM experiment WHERE kind=?1",
     [STATEMENT_EXPERIMENT] = "INSERT INTO experiment VALUES(?1,?2,?3,?4,?5)",
@@ -379,7 +382,7 @@ static bool check_file(struct results *results, struct err *err)
     if (results->mode == RESULTS_APPEND &&
         (!has_table(results, "window_good") || !has_table(results, "gauge") ||
          !has_table(results, "estimate") || !has_table(results, "fleet_service") ||
-         !has_table(results, "episode")) &&
+         !has_table(results, "episode") || !has_table(results, "fleet_estimator")) &&
         !create_schema(results, err)) {
         return false;
     }
@@ -1274,6 +1277,20 @@ bool results_add_fleet_service(struct results *results, int64_t cell_id,
     for (uint32_t i = 0; i < ARRAY_COUNT(theory); i++) {
         bind_real(statement, 10 + (int)i, theory[i]);
     }
+    return finish(results, statement, err);
+}
+
+bool results_add_fleet_estimator(struct results *results, int64_t cell_id, const char *asked,
+                                 const char *why, bool is_sequential, struct err *err)
+{
+    sqlite3_stmt *statement = prepare_write(results, STATEMENT_FLEET_ESTIMATOR, err);
+    if (statement == NULL) {
+        return false;
+    }
+    bind_integer(statement, 1, cell_id);
+    bind_text(statement, 2, asked);
+    bind_text(statement, 3, why);
+    bind_integer(statement, 4, is_sequential);
     return finish(results, statement, err);
 }
 

@@ -130,6 +130,11 @@ struct results_fleet_service {
 /* What a cell asks of its fleet, and what theory says. One that is there is left as it is. */
 bool results_add_fleet_service(struct results *results, int64_t cell_id,
                                const struct results_fleet_service *service, struct err *err);
+/* How it is estimated: the word of the scenario, what auto chose and why ("": it was not asked),
+ * and whether seeds were asked for until the interval was short enough. One that is there is left
+ * as it is. */
+bool results_add_fleet_estimator(struct results *results, int64_t cell_id, const char *asked,
+                                 const char *why, bool is_sequential, struct err *err);
 
 /* --------------------------------------------------------------------------------- experiments */
 

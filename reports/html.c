@@ -871,6 +871,23 @@ static void field_mttf(struct page *page, double hours)
                            : arena_printf(arena, "%.4g years", years));
 }
 
+/* Outages a year, with their interval where they were counted one by one. */
+static void field_rate(struct page *page, const struct estimate *estimate)
+{
+    const double year_h = downtime_s_per_year(1) / 3600;
+    const double rate = estimate->outages_per_h * year_h;
+    const double low = estimate->rate.low * year_h;
+    const double high = estimate->rate.high * year_h;
+    struct arena *arena = &page->data->arena;
+    if (!isfinite(high)) {
+        field_digits(page, 4, rate);
+    } else if (estimate->is_bound) {
+        field(page, "n", arena_printf(arena, "\xe2\x89\xa4 %.4g", high));
+    } else {
+        field(page, "n", arena_printf(arena, "%.4g (%.4g \xe2\x80\xa6 %.4g)", rate, low, high));
+    }
+}
+
 static void add_estimate(struct page *page, const struct fleet_point *point)
 {
     const struct estimate *estimate = &point->estimate;
@@ -895,7 +912,7 @@ static void add_estimate(struct page *page, const struct fleet_point *point)
     field(
         page, "n",
         arena_printf(arena, "%s%.2f", estimate->is_bound ? "\xe2\x89\xa5 " : "", nines_of(value)));
-    field_digits(page, 4, estimate->outages_per_h * 8766);
+    field_rate(page, estimate);
     field_time(page, estimate->outage_h * 3600);
     field_mttf(page, estimate->mttf_h);
     if (is_exact) {
@@ -951,7 +968,34 @@ static bool is_first_of_kind(const struct report_fleet *fleet, uint32_t index)
     return true;
 }
 
-static void add_fleet_tables(struct page *page)
+static bool on_choice(void *context, const struct results_row *row)
+{
+    struct page *page = context;
+    text_add(&page->text, "<p><em>auto</em> was <em>");
+    html_escape(&page->text, row->values[0].text);
+    text_printf(&page->text, "</em> in %s %s: ", grouped(page, row->values[1].integer),
+                row->values[1].integer == 1 ? "cell" : "cells");
+    html_escape(&page->text, row->values[2].text);
+    text_add(&page->text, ".</p>\n");
+    return true;
+}
+
+/* What the estimator auto was, and why; a file of an older squall does not tell. */
+static bool add_choices(struct page *page, struct err *err)
+{
+    int64_t has_table = 0;
+    return results_query_integer(page->data->results,
+                                 "SELECT count(*) FROM sqlite_master WHERE name='fleet_estimator'",
+                                 0, &has_table, err) &&
+           (has_table == 0 ||
+            ask(page,
+                "SELECT min(e.method), count(DISTINCT f.cell_id), f.why FROM fleet_estimator f "
+                "JOIN run r USING(cell_id) JOIN estimate e USING(run_id) WHERE f.cell_id IN %s AND "
+                "f.why<>'' GROUP BY f.why ORDER BY f.why",
+                on_choice, err));
+}
+
+static bool add_fleet_tables(struct page *page, struct err *err)
 {
     const struct report_fleet *fleet = &page->context->fleet;
     table_begin(page, "cell|service|method|#unavailability|#interval|#downtime a "
@@ -968,8 +1012,11 @@ static void add_fleet_tables(struct page *page)
         "<p>An interval in red is wider than the scenario asks for. A hit is a cycle, batch or "
         "replication with an outage; the effective sample is (\xce\xa3w)\xc2\xb2/\xce\xa3w"
         "\xc2\xb2 over their weights, and a weight above 5% of all says that the interval is "
-        "not to be believed. Without a hit there is only a bound.</p>\n<h3>What the exact "
-        "model says</h3>\n");
+        "not to be believed. Without a hit there is only a bound. Outages that plain simulation "
+        "has counted have the interval of Poisson. What was stopped as soon as it was precise "
+        "enough has an interval 14% wider.</p>\n");
+    const bool is_fine = add_choices(page, err);
+    text_add(&page->text, "<h3>What the exact model says</h3>\n");
     table_begin(page, "cell|service|#machines|#needed|model|#unavailability|#downtime a "
                       "year|#nines|#outages a year|#mean outage|#MTTF from all up|#outage within a "
                       "month|#a year|#a decade");
@@ -984,6 +1031,7 @@ static void add_fleet_tables(struct page *page)
     text_add(&page->text,
              "<p>The last three columns: probability of at least one outage within that time, from "
              "all machines up. A year has 365.25 days.</p>\n");
+    return is_fine;
 }
 
 static bool is_of_fleet(const struct plot_figure *figure)
@@ -991,10 +1039,10 @@ static bool is_of_fleet(const struct plot_figure *figure)
     return strncmp(figure->plot, "fleet", 5) == 0;
 }
 
-static void add_fleet(struct page *page)
+static bool add_fleet(struct page *page, struct err *err)
 {
     if (page->context->fleet.point_count == 0) {
-        return;
+        return true;
     }
     text_add(&page->text, "<h2 id=\"fleet\">Availability of the fleet</h2>\n");
     bool is_paired = false;
@@ -1010,7 +1058,7 @@ static void add_fleet(struct page *page)
         }
     }
     text_add(&page->text, is_paired ? "</div>\n" : "");
-    add_fleet_tables(page);
+    return add_fleet_tables(page, err);
 }
 
 static bool is_of_experiment(const struct plot_figure *figure)
@@ -1227,7 +1275,7 @@ bool html_write(struct plot_context *context, const struct html_options *options
         add_outcome(&page);
     }
     const bool has_runs = context->fleet.point_count == 0 || !context->fleet.is_alone;
-    add_fleet(&page);
+    is_fine = is_fine && add_fleet(&page, err);
     is_fine = is_fine && add_metastability(&page, err) && add_checks(&page, has_runs, err);
     if (has_runs) {
         add_cells(&page);

@@ -134,11 +134,12 @@ static void add_numbers(struct text *csv, const double *values, uint32_t count)
 
 /* Columns: 1 x, 2 unavailability, 3 low, 4 high, 5-7 the same as downtime in a year, s; 8
  * half_width, relative; 9-11 ratio to theory, low, high; 12 price; 13 kind (0 precise enough, 1
- * not, 2 a bound); 14 method, as a number; then the latter as a word, machines, hits, events, cell.
- */
+ * not, 2 a bound); 14 method, as a number; then the latter as a word, and what it was worked out
+ * from. Outages a year have an interval where they were counted one by one. */
 static const char points_head[] =
     "x,unavailability,low,high,downtime_s,downtime_low_s,downtime_high_s,half_width,ratio,"
     "ratio_low,ratio_high,events_for_10_percent,kind,method,method_name,machines,hits,events,"
+    "simulated_h,effective,weight_share,outages_per_year,outages_low,outages_high,interval_method,"
     "cell\n";
 
 static void add_point(struct curves *curves, struct line *line, const struct fleet_point *point,
@@ -168,6 +169,14 @@ static void add_point(struct curves *curves, struct line *line, const struct fle
     text_printf(csv, ",%d,%d,%s,%u,%llu,%llu,", (int)kind, (int)point->method,
                 estimate_method_name(point->method), point->theory.machines,
                 (unsigned long long)estimate->hits, (unsigned long long)estimate->events);
+    const double year_h = downtime_s_per_year(1) / 3600;
+    const double evidence[] = {estimate->simulated_h,       estimate->effective,
+                               estimate->weight_share,      estimate->outages_per_h * year_h,
+                               estimate->rate.low * year_h, estimate->rate.high * year_h};
+    add_numbers(csv, evidence, ARRAY_COUNT(evidence));
+    text_add(csv, ",");
+    csv_field(csv, estimate->interval_method);
+    text_add(csv, ",");
     csv_field(csv, point->cell->label);
     text_add(csv, "\n");
     line->points[point->method][kind]++;

@@ -297,6 +297,9 @@ expect 0 'falls behind +always' -- squall predict --law gc heap=170 service=690u
 expect 0 'longest wait +2.89[0-9]*s' 'hidden capacity +303' -- squall predict --law refill keys=5000 database=100/s load=300/s timeout=3s
 expect 0 '9\.850600e-06' '5\.181 min' '34544\.4 h' '0\.02088413 a month' -- squall predict --law fleet machines=5 needed=3 life=99h repair=1h
 expect 0 'unavailability +5\.994483e-05' -- squall predict --law fleet machines=5 needed=3 life=99h repair=1h crews=1
+expect 0 'unavailable +1\.207652e-04   1 h after all was up' -- \
+    squall predict --law fleet machines=3 needed=2 life=99h repair=1h at=1h
+expect 0 'unavailable +8\.384301e-06   24 h after' -- squall predict --law fleet machines=7 needed=4 life=99h repair=1h crews=1
 expect 2 'no more needed than there are' -- squall predict --law fleet machines=5 needed=6 life=99h repair=1h
 expect 0 'random in a window +19\.09%' 'copyset replication +0\.7814%' -- squall predict --law copysets nodes=5000 trials=1000
 expect 2 'at least as many as replicas' -- squall predict --law copysets nodes=100
@@ -790,6 +793,17 @@ expect 0 'any-copy +1e-06 +exact +31.56 s +exact +0.0263 +40$' 'writes +0.000326
     squall run fleet.yaml --set availability.estimator=exact --out f-exact
 expect 0 'writes +0.00032[67][0-9]* +0.000326[0-9]* .. 0.0003[0-9]+ +2.8[0-9]+ h +is .* 40  [0-9]+ hits' '!longest outage' '!wider' -- \
     squall run fleet.yaml --out f-is
+holds 'every number has what it was worked out from' [ "$(rows f-is/results.sqlite "SELECT estimator||method||interval_method||
+    (events>1000)||(simulated_h>1000)||(hits>30)||(effective>30)||(weight_share<.05)||(abs(unavailability/3.27e-4-1)<.05)
+    FROM v_estimate WHERE service='writes'")" = "isistwo means, t111111" ]
+expect 0 '[0-9]+ events, [0-9.e+]+ h simulated, largest weight [0-9.]+ %, outages a year [0-9.]+ .. [0-9.]+ \(Poisson\); interval: ratio' \
+    -- squall run fleet.yaml --set availability.estimator=crude --seed 1 --out f-crude
+expect 0 'interval: batch means, t' '!auto is' -- squall run fleet.yaml --seed 1 --out f-batch --set availability.estimator=crude \
+    --set 'availability.life={mean: 99h, distribution: weibull, shape: 0.7}'
+expect 0 "auto is 'restart': some laws are not exponential" -- squall run fleet.yaml --seed 1 --out f-auto \
+    --set availability.estimator=auto --set 'availability.life={mean: 99h, distribution: weibull, shape: 0.7}'
+expect 0 "auto is 'exact': all laws are exponential" 'exact +0.0263' -- squall run fleet.yaml --seed 1 --out f-auto2 \
+    --set availability.estimator=auto
 expect 0 'any-copy .* 10  [0-9]+ hits' '!NONDETERMINISM' '^PASS' -- squall run fleet.yaml --quick --recheck 100% --out f-quick
 expect 0 'any-copy +none seen +<= [0-9.e-]+ +<= [0-9.]+ (s|min|h) +crude +- +1$' 'no outage was seen: only the bound' '!fs' -- \
     squall run fleet.yaml --set system.nodes=8 --set availability.estimator=crude --seed 1 --out f-bound

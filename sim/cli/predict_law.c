@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-#define PARAMETERS_MAX 7
+#define PARAMETERS_MAX 8
 
 enum unit { UNIT_NUMBER, UNIT_RATE, UNIT_TIME, UNIT_SHARE, UNIT_SIZE, UNIT_BANDWIDTH };
 
@@ -176,6 +176,11 @@ static void print_fleet(const double *values, struct text *text)
         text_printf(text, "%s %.7g %s", i == 0 ? "" : ",", transient.outage_by_then, names[i]);
     }
     text_add(text, "\n");
+    struct fleet_transient then;
+    is_fine = fleet_exact_transient(&model, values[7] / 3600, &then, &err);
+    ASSERT(is_fine);
+    text_printf(text, "%-22s %12.6e   %g h after all was up; an outage by then %.7g\n",
+                "unavailable", then.unavailability, values[7] / 3600, then.outage_by_then);
 }
 
 static struct copysets copysets_of(const double *values)
@@ -285,7 +290,8 @@ static const struct law laws[] = {
       {"repair", UNIT_TIME, NULL},
       {"crews", UNIT_NUMBER, "0"},
       {"shocks", UNIT_SHARE, "0%"},
-      {"failover", UNIT_TIME, "0s"}},
+      {"failover", UNIT_TIME, "0s"},
+      {"at", UNIT_TIME, "24h"}},
      print_fleet,
      check_fleet},
     {"copysets",

@@ -102,6 +102,30 @@ static void print_worst(const struct line *line, const struct summary_options *o
     fputc('\n', out);
 }
 
+/* What it was worked out from; an exact answer needs none. */
+static void print_evidence(const struct line *line, FILE *out)
+{
+    const struct estimate *estimate = &line->estimate;
+    if (is_exact(line->sums)) {
+        return;
+    }
+    fprintf(out, "      %llu events, %.4g h simulated", (unsigned long long)estimate->events,
+            estimate->simulated_h);
+    if (is_number(estimate->weight_share)) {
+        fprintf(out, ", largest weight %.2g %%", 100 * estimate->weight_share);
+    }
+    if (is_number(estimate->rate.high)) {
+        const double low = estimate->rate.low * HOURS_IN_A_YEAR;
+        const double high = estimate->rate.high * HOURS_IN_A_YEAR;
+        if (low > 0) {
+            fprintf(out, ", outages a year %.4g .. %.4g (Poisson)", low, high);
+        } else {
+            fprintf(out, ", outages a year <= %.4g (Poisson)", high);
+        }
+    }
+    fprintf(out, "; interval: %s\n", estimate->interval_method);
+}
+
 static void print_line(const struct line *line, const struct summary_options *options, FILE *out)
 {
     const struct estimate *estimate = &line->estimate;
@@ -122,6 +146,7 @@ static void print_line(const struct line *line, const struct summary_options *op
                 estimate->effective);
     }
     fputc('\n', out);
+    print_evidence(line, out);
     if (doubt(estimate) != NULL) {
         fprintf(out, "      ! %s\n", doubt(estimate));
     }
@@ -247,6 +272,28 @@ static bool compare(struct results *results, const struct plan *plan, const int6
     return is_fine;
 }
 
+/* ---------------------------------------------------------------------------------------- auto */
+
+/* What auto was in each cell, and why: once for each answer. */
+static void print_choices(const struct plan *plan, FILE *out)
+{
+    static const char *const words[] = {"auto", "exact", "crude", "is", "restart", "decompose"};
+    char last[ESTIMATE_WHY_SIZE] = "";
+    for (uint32_t i = 0; i < plan->cell_count; i++) {
+        const struct spec_fleet *fleet = &plan->cells[i].spec.fleet;
+        char why[ESTIMATE_WHY_SIZE];
+        if (!fleet->is_asked || fleet->estimator != SPEC_ESTIMATOR_AUTO) {
+            continue;
+        }
+        const enum spec_estimator chosen = estimate_choose(fleet, why);
+        if (strcmp(why, last) != 0) {
+            fprintf(out, "    auto is '%s'%s%s: %s\n", words[chosen],
+                    plan->cells[i].label[0] == '\0' ? "" : " from ", plan->cells[i].label, why);
+        }
+        memcpy(last, why, sizeof(last));
+    }
+}
+
 /* -------------------------------------------------------------------------------------- public */
 
 bool summary_estimates(struct results *results, const struct plan *plan, const int64_t *cell_ids,
@@ -272,11 +319,7 @@ bool summary_estimates(struct results *results, const struct plan *plan, const i
             if (!is_number(line.estimate.unavailability)) {
                 continue;
             }
-            if (fleet->is_sequential && fleet->estimator != SPEC_ESTIMATOR_DECOMPOSE &&
-                !is_exact(&sums[s])) {
-                estimate_widen(&line.estimate);
-                is_sequential = true;
-            }
+            is_sequential |= sums[s].is_sequential && !is_exact(&sums[s]);
             if (lines++ == 0) {
                 print_head(line.width, out);
             }
@@ -288,6 +331,9 @@ bool summary_estimates(struct results *results, const struct plan *plan, const i
                 "    seeds were asked for until the interval was short enough: for that it is "
                 "%.0f %% wider\n",
                 100 * (ESTIMATE_SEQUENTIAL - 1));
+    }
+    if (lines > 0) {
+        print_choices(plan, out);
     }
     return lines == 0 || plan->cell_count != 2 || compare(results, plan, cell_ids, out, err);
 }

@@ -267,11 +267,43 @@ TEST(estimate, a_ratio_has_the_interval_of_the_textbook)
     CHECK(fabs(estimate.outages_per_h - 4.0 / 60) < 1e-12);
     CHECK(fabs(estimate.effective - 2) < 1e-12); /* 6 * 6 / 18 */
     CHECK(fabs(estimate.weight_share - 4.0 / 6) < 1e-12);
+    CHECK_TEXT(estimate.interval_method, "ratio of means, t");
     struct estimate wide = estimate;
     estimate_widen(&wide);
+    sums.is_sequential = true;
+    CHECK(estimate_of(&sums, .95).half_width == wide.half_width);
+    CHECK(estimate_of(&sums, .95).interval.high == wide.interval.high);
     CHECK(fabs(wide.half_width / estimate.half_width - 2.24 / 1.96) < 1e-12);
     CHECK(wide.interval.low == 0);
     CHECK(!estimate_is_enough(&sums, 100, .95)); /* three cycles */
+}
+
+TEST(estimate, outages_that_were_counted_have_the_interval_of_poisson)
+{
+    struct estimate_sums sums;
+    estimate_begin(&sums, "s", ESTIMATE_CRUDE);
+    estimate_add_pair(&sums, 0, 100, 0);
+    struct estimate estimate = estimate_of(&sums, .95);
+    CHECK(estimate.rate.low == 0);
+    CHECK(fabs(estimate.rate.high * 100 - 2.99573227) < 1e-7); /* one-sided */
+    estimate_add_pair(&sums, 1, 100, 1);
+    estimate_add_pair(&sums, 3, 100, 2);
+    estimate = estimate_of(&sums, .95);
+    CHECK(fabs(estimate.rate.low * 300 - .61867212) < 1e-7);
+    CHECK(fabs(estimate.rate.high * 300 - 8.76727307) < 1e-7);
+    CHECK_TEXT(estimate.interval_method, "batch means, t"); /* all of one length */
+    sums.method = ESTIMATE_RESTART;                         /* of weighted ones there is none */
+    CHECK(isnan(estimate_of(&sums, .95).rate.high));
+    static const struct setting often[] = {
+        {1, 1, 0, 0, 0, 0}, {3, 2, 1, 0, 0, 10}, {4, 3, 0, 2, 100, 0}};
+    for (uint32_t i = 0; i < ARRAY_COUNT(often); i++) {
+        const struct spec_fleet fleet = fleet_of(&often[i], SPEC_ESTIMATOR_CRUDE);
+        const struct estimate_sums seen = run(&fleet, 7, 1);
+        const double truth = truth_of(&fleet).outages_per_h;
+        const struct interval rate = estimate_of(&seen, .999).rate;
+        CHECK(rate.low <= truth && truth <= rate.high);
+        CHECK(rate.high < 1.05 * rate.low);
+    }
 }
 
 TEST(estimate, heavy_cycles_and_few_cycles_are_never_enough)
@@ -500,7 +532,7 @@ TEST(estimate, auto_says_why)
     struct setting setting = {3, 2, 1, 0, 0, 0};
     struct spec_fleet fleet = fleet_of(&setting, SPEC_ESTIMATOR_AUTO);
     CHECK(estimate_choose(&fleet, why) == SPEC_ESTIMATOR_EXACT);
-    CHECK_TEXT(why, "all laws are exponential, and the chain has 4 states");
+    CHECK_TEXT(why, "all laws are exponential, and the chain has no more than 3000 states");
     REQUIRE(dist_weibull_of_mean(&fleet.life, 99 * HOUR, 700, &err));
     CHECK(estimate_choose(&fleet, why) == SPEC_ESTIMATOR_RESTART);
     CHECK_TEXT(why, "some laws are not exponential, so it is no Markov chain");

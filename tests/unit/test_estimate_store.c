@@ -149,6 +149,27 @@ TEST(estimate_store, seeds_can_be_chosen)
     end(results);
 }
 
+TEST(estimate_store, a_campaign_that_stops_when_it_is_precise_has_wider_intervals)
+{
+    static struct estimate_sums sums[ESTIMATE_STORE_MAX];
+    struct err err = {0};
+    double half_width[2];
+    for (int sequential = 0; sequential < 2; sequential++) {
+        int64_t cell_id = 0;
+        uint32_t count = 0;
+        struct results *results = begin(&cell_id);
+        CHECK(results_add_fleet_estimator(results, cell_id, "restart", "", sequential, &err));
+        add(results, cell_id, 1);
+        add(results, cell_id, 2);
+        CHECK(estimate_load(results, cell_id, NULL, sums, &count, &err));
+        REQUIRE(count == 2);
+        CHECK_EQUAL(sums[0].is_sequential, sequential);
+        half_width[sequential] = estimate_of(&sums[0], .95).half_width;
+        end(results);
+    }
+    CHECK(fabs(half_width[1] / half_width[0] - ESTIMATE_SEQUENTIAL) < 1e-12);
+}
+
 TEST(estimate_store, what_a_worker_sends_is_what_the_parent_gets)
 {
     struct run_result result;

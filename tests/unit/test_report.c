@@ -1147,6 +1147,9 @@ TEST(report, fleets_have_curves_a_map_and_tables)
     CHECK(file_has(lab.report, "index.html", "5.181 min"));
     CHECK(file_has(lab.report, "index.html", "31.56 s"));
     CHECK(file_has(lab.report, "index.html", "0.02088")); /* majority of five lost in a month */
+    CHECK(file_has(lab.report, "data/fleet-1.csv",
+                   ",\"two means, t\",nodes=5 share=0% estimator=is"));
+    CHECK(!file_has(lab.report, "index.html", "<em>auto</em>"));
     /* What is only for runs of a system is left out. */
     CHECK(!file_has(lab.report, "index.html", "id=\"cells\""));
     CHECK(!file_has(lab.report, "index.html", "id=\"faults\""));
@@ -1214,6 +1217,18 @@ TEST(report, what_was_never_seen_is_a_bound_and_has_no_price)
     CHECK(!file_has(lab.report, "data/fleet-1-price-crude.csv", "7.0000"));
     CHECK(file_has(lab.report, "index.html", "\xe2\x89\xa4 "));
     CHECK(file_has(lab.report, "index.html", "bound on the share of cycles"));
+    lab_close(&lab);
+}
+
+TEST(report, what_auto_took_is_said)
+{
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "fleets"));
+    add_fleet_cell(&lab, 3, "0%", SPEC_ESTIMATOR_AUTO);
+    add_fleet_cell(&lab, 5, "0%", SPEC_ESTIMATOR_AUTO);
+    CHECK(write_to(&lab, lab.report, NULL));
+    CHECK(file_has(lab.report, "index.html",
+                   "<em>auto</em> was <em>exact</em> in 2 cells: all laws are exponential"));
     lab_close(&lab);
 }
 
