@@ -6,6 +6,7 @@
 
 #include "analysis/episode.h"
 #include "analysis/judge.h"
+#include "analysis/threshold.h"
 #include "models/models.h"
 #include "sim/base/units.h"
 #include "sim/fleet.h"
@@ -33,7 +34,7 @@ static const struct sq_model *find_model(void *context, const char *name, const 
 }
 
 static const char *const no_names[] = {"linearizable", NULL};
-static const struct catalog catalog = {NULL, find_model, no_names, no_names};
+static const struct catalog catalog = {NULL, find_model, no_names, no_names, threshold_check};
 
 static const char text[] =
     "squall: 1\n"

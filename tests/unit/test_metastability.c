@@ -6,6 +6,7 @@
 #include "analysis/judge.h"
 #include "analysis/metastability.h"
 #include "analysis/results.h"
+#include "analysis/threshold.h"
 #include "models/models.h"
 #include "sim/base/base.h"
 #include "sim/base/hash.h"
@@ -348,7 +349,7 @@ static const struct sq_model *find_model(void *context, const char *name, const 
 }
 
 static const char *const no_names[] = {"linearizable", NULL};
-static const struct catalog catalog = {NULL, find_model, no_names, no_names};
+static const struct catalog catalog = {NULL, find_model, no_names, no_names, threshold_check};
 
 /* A deterministic server of 100/s at 60 with one retry: above its hidden capacity of 50/s. A spike
  * and a pause of the server are the trigger; the load stands before and behind the spike. */

@@ -6,6 +6,7 @@
 #include "tests/unit/harness.h"
 
 #include "analysis/judge.h"
+#include "analysis/threshold.h"
 #include "models/models.h"
 #include "models/quorum/mixture.h"
 #include "models/quorum/rows.h"
@@ -186,7 +187,7 @@ static const struct sq_model *find_model(void *context, const char *name, const 
 
 static const char *const check_names[] = {"linearizable", "no-lost-acked-write", NULL};
 static const char *const no_names[] = {NULL};
-static const struct catalog catalog = {NULL, find_model, no_names, check_names};
+static const struct catalog catalog = {NULL, find_model, no_names, check_names, threshold_check};
 
 #define SSD "91.22% pareto 0.235ms 10 + 8.78% exponential 0.602410ms"
 #define SYSTEM(nodes, more)                                                                        \

@@ -5,6 +5,7 @@
 #include "tests/unit/harness.h"
 
 #include "analysis/judge.h"
+#include "analysis/threshold.h"
 #include "models/models.h"
 #include "sim/base/base.h"
 #include "sim/input/plan.h"
@@ -26,7 +27,7 @@ static const struct sq_model *find_model(void *context, const char *name, const 
 }
 
 static const char *const no_names[] = {NULL};
-static const struct catalog catalog = {NULL, find_model, no_names, no_names};
+static const struct catalog catalog = {NULL, find_model, no_names, no_names, threshold_check};
 
 /* Five servers, no load; latency and faults as given. */
 #define SCENARIO(limit, latency, faults)                                                           \

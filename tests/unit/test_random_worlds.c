@@ -7,6 +7,8 @@
 #include "tests/unit/harness.h"
 
 #include "models/models.h"
+#include "analysis/threshold.h"
+
 #include "sim/base/base.h"
 #include "sim/base/rng.h"
 #include "sim/base/units.h"
@@ -515,7 +517,7 @@ static const struct sq_model *find_model(void *context, const char *name, const 
 
 static const char *const model_names[] = {"chaos", NULL};
 static const char *const check_names[] = {"no-lost-acked-write", NULL};
-static const struct catalog catalog = {NULL, find_model, model_names, check_names};
+static const struct catalog catalog = {NULL, find_model, model_names, check_names, threshold_check};
 
 /* ----------------------------------------------------------------------------------------- running
  */

@@ -6,6 +6,8 @@
 #include "tests/unit/harness.h"
 
 #include "models/models.h"
+#include "analysis/threshold.h"
+
 #include "sim/input/plan.h"
 #include "sim/world.h"
 
@@ -27,7 +29,7 @@ static const struct sq_model *find_model(void *context, const char *name, const 
 }
 
 static const char *const no_names[] = {"linearizable", NULL};
-static const struct catalog catalog = {NULL, find_model, no_names, no_names};
+static const struct catalog catalog = {NULL, find_model, no_names, no_names, threshold_check};
 
 static const char text[] =
     "squall: 1\n"
