@@ -467,6 +467,11 @@ const struct sq_observer *judge_observer(struct judge *judge)
     return &judge->observer;
 }
 
+const struct vec *judge_violations(const struct judge *judge)
+{
+    return &judge->violations;
+}
+
 const struct result_violation *judge_first_violation(const struct judge *judge)
 {
     for (uint32_t i = 0; i < judge->violations.count; i++) {
@@ -697,20 +702,6 @@ static struct check *active_named(const struct judge *judge, const char *name)
     return NULL;
 }
 
-static struct result_check *row_of(struct run_result *result, const char *name)
-{
-    for (uint32_t i = 0; i < result->checks.count; i++) {
-        struct result_check *row = vec_at(&result->checks, i);
-        if (strcmp(row->name, name) == 0) {
-            return row;
-        }
-    }
-    ASSERT(result->checks.count < RESULT_CHECKS_MAX);
-    struct result_check *row = vec_push(&result->checks);
-    result_copy_text(row->name, sizeof(row->name), name);
-    return row;
-}
-
 /* One row for each always and eventually check, in the order of the spec. */
 static void finish_checks(struct judge *judge, const struct judge_end *end,
                           struct run_result *result)
@@ -728,7 +719,7 @@ static void finish_checks(struct judge *judge, const struct judge_end *end,
         if (asked->word == SPEC_SOMETIMES) {
             continue;
         }
-        struct result_check *row = row_of(result, asked->name);
+        struct result_check *row = result_check_row(result, asked->name);
         if (asked->word == SPEC_EVENTUALLY) {
             judge_recovery(judge, asked, end, row);
             continue;
@@ -742,21 +733,6 @@ static void finish_checks(struct judge *judge, const struct judge_end *end,
             violate_at_end(judge, asked->name, end->sim_ns,
                            "compared nothing: no event of this run put the check to the test");
         }
-    }
-}
-
-/* Marks the rows of violated checks; the model's own invariants get rows of their own, behind. */
-static void mark_violated(const struct judge *judge, struct run_result *result)
-{
-    for (uint32_t i = 0; i < judge->violations.count; i++) {
-        const struct result_violation *violation = vec_at(&judge->violations, i);
-        if (result->checks.count == RESULT_CHECKS_MAX) {
-            return;
-        }
-        struct result_check *row = row_of(result, violation->check);
-        row->comparisons += row->comparisons == 0;
-        row->is_violated = row->is_violated || !violation->is_known;
-        row->is_known = row->is_known || violation->is_known;
     }
 }
 
@@ -934,15 +910,15 @@ void judge_finish(struct judge *judge, const struct judge_end *end, struct run_r
         result->recovery_ns = recovery.after_ns;
     }
     finish_checks(judge, end, result);
-    mark_violated(judge, result);
+    for (uint32_t i = 0; i < judge->violations.count; i++) {
+        vec_append(&result->violations, vec_at(&judge->violations, i));
+    }
+    result_mark_violated(result);
     finish_probes(judge, result);
     finish_gauges(judge, end->sim_ns, result);
     finish_users(judge, end->sim_ns, result);
     finish_harvest(judge, result);
     finish_gray(judge, result);
-    for (uint32_t i = 0; i < judge->violations.count; i++) {
-        vec_append(&result->violations, vec_at(&judge->violations, i));
-    }
     decide(judge, end, result);
     bool is_wanted = judge->keep == JUDGE_WINDOWS_ALL ||
                      (judge->keep == JUDGE_WINDOWS_FAILING && result->verdict != VERDICT_PASS);

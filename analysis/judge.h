@@ -34,8 +34,8 @@ void judge_free(struct judge *judge);
  * later runs. */
 void judge_keep_windows(struct judge *judge, enum judge_windows windows);
 /* Called at each violation as it is found, known defects included, from inside the event that shows
- * it (history checks: from judge_finish). Stays for later runs; NULL removes it. For `replay
- * --stop-before-failure`. */
+ * it (history checks: from judge_finish). Stays for later runs; NULL removes it. For whoever must
+ * know of it even if the run kills the process. */
 void judge_on_violation(struct judge *judge,
                         void (*on_violation)(void *context,
                                              const struct result_violation *violation),
@@ -45,6 +45,9 @@ void judge_on_violation(struct judge *judge,
 void judge_begin(struct judge *judge, const struct run_spec *spec, uint64_t seed);
 /* The same pointer for the whole life of the judge. */
 const struct sq_observer *judge_observer(struct judge *judge);
+/* All violations found so far, struct result_violation, in order of discovery. Good until the next
+ * judge_begin. */
+const struct vec *judge_violations(const struct judge *judge);
 /* The earliest found violation so far that is not a known defect, or NULL. Good until the next
  * judge_begin. */
 const struct result_violation *judge_first_violation(const struct judge *judge);

@@ -114,6 +114,34 @@ void result_set_error(struct run_result *result, uint64_t seed, const char *reas
     result_copy_text(result->reason, sizeof(result->reason), reason);
 }
 
+struct result_check *result_check_row(struct run_result *result, const char *name)
+{
+    for (uint32_t i = 0; i < result->checks.count; i++) {
+        struct result_check *row = vec_at(&result->checks, i);
+        if (strcmp(row->name, name) == 0) {
+            return row;
+        }
+    }
+    ASSERT(result->checks.count < RESULT_CHECKS_MAX);
+    struct result_check *row = vec_push(&result->checks);
+    result_copy_text(row->name, sizeof(row->name), name);
+    return row;
+}
+
+void result_mark_violated(struct run_result *result)
+{
+    for (uint32_t i = 0; i < result->violations.count; i++) {
+        const struct result_violation *violation = vec_at(&result->violations, i);
+        if (result->checks.count == RESULT_CHECKS_MAX) {
+            return;
+        }
+        struct result_check *row = result_check_row(result, violation->check);
+        row->comparisons += row->comparisons == 0;
+        row->is_violated = row->is_violated || !violation->is_known;
+        row->is_known = row->is_known || violation->is_known;
+    }
+}
+
 const char *verdict_name(enum verdict verdict)
 {
     ASSERT((unsigned)verdict < VERDICT_COUNT);

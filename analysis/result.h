@@ -260,6 +260,11 @@ void result_clear(struct run_result *result);
 /* A run whose process died, or that squall could not carry out: cleared, VERDICT_ERROR with this
  * reason. */
 void result_set_error(struct run_result *result, uint64_t seed, const char *reason);
+/* The row of the check with this name, a new one behind the others when there is none. */
+struct result_check *result_check_row(struct run_result *result, const char *name);
+/* Marks the rows of the checks that `violations` are of; one that has none yet, such as a model's
+ * own invariant, gets one. */
+void result_mark_violated(struct run_result *result);
 /* "pass", "fail", "unknown", "error": as in results.sqlite. */
 const char *verdict_name(enum verdict verdict);
 /* "control", "trigger", "doubled", "probe". */

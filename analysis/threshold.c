@@ -35,56 +35,44 @@ enum value_kind {
 };
 
 #define BIT(aggregation) (1u << (aggregation))
-#define TREND                                                                                      \
-    (BIT(THRESHOLD_AVG) | BIT(THRESHOLD_MIN) | BIT(THRESHOLD_MAX) | BIT(THRESHOLD_MED) |           \
-     BIT(THRESHOLD_PERCENTILE))
-
-#define WORST (BIT(THRESHOLD_RATE) | BIT(THRESHOLD_MIN))
 
 struct metric_rule {
+    const char *name;
+    const char *tags; /* as they are written, for messages */
     enum value_kind kind;
     uint32_t aggregations; /* bits */
     uint32_t intervals;    /* of them, those that may be judged with @ */
-    const char *choices;   /* for messages */
 };
+
+#define RATE   BIT(THRESHOLD_RATE)
+#define VALUE  BIT(THRESHOLD_VALUE)
+#define LAST   BIT(THRESHOLD_LAST)
+#define COUNT  BIT(THRESHOLD_COUNT)
+#define MIDDLE (BIT(THRESHOLD_AVG) | BIT(THRESHOLD_MED) | BIT(THRESHOLD_PERCENTILE))
+#define ENDS   (BIT(THRESHOLD_MIN) | BIT(THRESHOLD_MAX))
+#define WORST  (RATE | BIT(THRESHOLD_MIN))
 
 static const struct metric_rule rules[THRESHOLD_METRIC_COUNT] = {
-    [THRESHOLD_LATENCY] = {VALUE_DURATION, TREND, 0, "avg, min, max, med or p(N)"},
-    [THRESHOLD_RECOVERY] = {VALUE_DURATION, TREND | BIT(THRESHOLD_RATE),
-                            BIT(THRESHOLD_AVG) | BIT(THRESHOLD_MED) | BIT(THRESHOLD_PERCENTILE) |
-                                BIT(THRESHOLD_RATE),
-                            "avg, min, max, med, p(N) or rate"},
-    [THRESHOLD_AVAILABILITY] = {VALUE_SHARE, BIT(THRESHOLD_RATE), BIT(THRESHOLD_RATE), "rate"},
-    [THRESHOLD_SUCCESS] = {VALUE_SHARE, BIT(THRESHOLD_RATE), BIT(THRESHOLD_RATE), "rate"},
-    [THRESHOLD_METASTABLE] = {VALUE_SHARE, BIT(THRESHOLD_RATE), BIT(THRESHOLD_RATE), "rate"},
-    [THRESHOLD_FAILURES] = {VALUE_SHARE, BIT(THRESHOLD_RATE), BIT(THRESHOLD_RATE), "rate"},
-    [THRESHOLD_GOODPUT] = {VALUE_RATE, BIT(THRESHOLD_RATE) | BIT(THRESHOLD_VALUE),
-                           BIT(THRESHOLD_RATE) | BIT(THRESHOLD_VALUE), "rate or value"},
-    [THRESHOLD_AMPLIFICATION] = {VALUE_NUMBER, BIT(THRESHOLD_VALUE), BIT(THRESHOLD_VALUE), "value"},
-    [THRESHOLD_GAUGE] = {VALUE_NUMBER, TREND | BIT(THRESHOLD_LAST),
-                         BIT(THRESHOLD_AVG) | BIT(THRESHOLD_MED) | BIT(THRESHOLD_PERCENTILE) |
-                             BIT(THRESHOLD_LAST),
-                         "avg, min, max, med, p(N) or last"},
-    [THRESHOLD_COUNTER] = {VALUE_NUMBER, BIT(THRESHOLD_COUNT) | BIT(THRESHOLD_RATE),
-                           BIT(THRESHOLD_COUNT) | BIT(THRESHOLD_RATE), "count or rate"},
-    [THRESHOLD_UNAVAILABILITY] = {VALUE_SMALL, BIT(THRESHOLD_VALUE), BIT(THRESHOLD_VALUE), "value"},
-    [THRESHOLD_DOWNTIME] = {VALUE_DOWNTIME, BIT(THRESHOLD_VALUE), BIT(THRESHOLD_VALUE), "value"},
-    [THRESHOLD_USER_UPTIME] = {VALUE_SHARE, WORST, BIT(THRESHOLD_RATE), "rate or min"},
-    [THRESHOLD_MCR] = {VALUE_SHARE, WORST, BIT(THRESHOLD_RATE), "rate or min"},
-    [THRESHOLD_HARVEST] = {VALUE_SHARE, WORST, BIT(THRESHOLD_RATE), "rate or min"},
-    [THRESHOLD_YIELD] = {VALUE_SHARE, WORST, BIT(THRESHOLD_RATE), "rate or min"},
-    [THRESHOLD_GRAY] = {VALUE_SHARE, WORST | BIT(THRESHOLD_MAX), BIT(THRESHOLD_RATE),
-                        "rate, min or max"},
+    [THRESHOLD_LATENCY] = {"latency", "", VALUE_DURATION, MIDDLE | ENDS, 0},
+    [THRESHOLD_RECOVERY] = {"recovery", "", VALUE_DURATION, MIDDLE | ENDS | RATE, MIDDLE | RATE},
+    [THRESHOLD_AVAILABILITY] = {"availability", "", VALUE_SHARE, RATE, RATE},
+    [THRESHOLD_SUCCESS] = {"success", "", VALUE_SHARE, RATE, RATE},
+    [THRESHOLD_METASTABLE] = {"metastable", "", VALUE_SHARE, RATE, RATE},
+    [THRESHOLD_FAILURES] = {"failures", "", VALUE_SHARE, RATE, RATE},
+    [THRESHOLD_GOODPUT] = {"goodput", "", VALUE_RATE, RATE | VALUE, RATE | VALUE},
+    [THRESHOLD_AMPLIFICATION] = {"amplification", "", VALUE_NUMBER, VALUE, VALUE},
+    [THRESHOLD_GAUGE] = {"gauge", "{name:...}", VALUE_NUMBER, MIDDLE | ENDS | LAST, MIDDLE | LAST},
+    [THRESHOLD_COUNTER] = {"counter", "{name:...}", VALUE_NUMBER, COUNT | RATE, COUNT | RATE},
+    [THRESHOLD_UNAVAILABILITY] = {"unavailability", "{service:...}", VALUE_SMALL, VALUE, VALUE},
+    [THRESHOLD_DOWNTIME] = {"downtime", "{service:...}", VALUE_DOWNTIME, VALUE, VALUE},
+    [THRESHOLD_USER_UPTIME] = {"user-uptime", "", VALUE_SHARE, WORST, RATE},
+    [THRESHOLD_MCR] = {"mcr", "{window:1m}", VALUE_SHARE, WORST, RATE},
+    [THRESHOLD_HARVEST] = {"harvest", "", VALUE_SHARE, WORST, RATE},
+    [THRESHOLD_YIELD] = {"yield", "", VALUE_SHARE, WORST, RATE},
+    [THRESHOLD_GRAY] = {"gray", "", VALUE_SHARE, RATE | ENDS, RATE},
 };
 
-const char *const threshold_metrics[] = {
-    "latency",     "recovery",      "availability", "success", "metastable",     "failures",
-    "goodput",     "amplification", "gauge",        "counter", "unavailability", "downtime",
-    "user-uptime", "mcr",           "harvest",      "yield",   "gray",           NULL,
-};
-static_assert(ARRAY_COUNT(threshold_metrics) == THRESHOLD_METRIC_COUNT + 1,
-              "one name for each metric");
-
+/* In the order of enum threshold_aggregation. */
 static const char *const aggregation_names[] = {"avg",  "min",   "max",  "med",  "p",
                                                 "rate", "value", "last", "count"};
 /* Longer ones before their beginnings; in the order of `operators`. */
@@ -127,6 +115,27 @@ static bool parse_percentile(const char **at, uint32_t *milli, struct err *err)
     return true;
 }
 
+/* "avg, min or p(N)": what thresholds of a metric begin with. */
+static const char *choices(const struct metric_rule *rule, char *out, size_t size)
+{
+    uint32_t left = rule->aggregations;
+    size_t length = 0;
+    for (uint32_t i = 0; i < ARRAY_COUNT(aggregation_names); i++) {
+        if ((left >> i & 1) == 0) {
+            continue;
+        }
+        bool is_first = left == rule->aggregations;
+        left &= ~BIT(i);
+        length += (size_t)snprintf(out + length, size - length, "%s%s%s",
+                                   is_first    ? ""
+                                   : left == 0 ? " or "
+                                               : ", ",
+                                   aggregation_names[i], i == THRESHOLD_PERCENTILE ? "(N)" : "");
+        ASSERT(length < size);
+    }
+    return out;
+}
+
 static bool parse_aggregation(const char **at, struct threshold *threshold, struct err *err)
 {
     const char *start = skip_blanks(*at);
@@ -148,8 +157,9 @@ static bool parse_aggregation(const char **at, struct threshold *threshold, stru
         return threshold->aggregation != THRESHOLD_PERCENTILE ||
                parse_percentile(at, &threshold->percentile_milli, err);
     }
-    return err_set(err, ERR_INPUT, "threshold of %s begins with %s, not '%.*s'",
-                   threshold_metrics[threshold->metric], rule->choices,
+    char allowed[64];
+    return err_set(err, ERR_INPUT, "threshold of %s begins with %s, not '%.*s'", rule->name,
+                   choices(rule, allowed, sizeof(allowed)),
                    (int)(length > 0 ? length : strcspn(start, " ")), start);
 }
 
@@ -308,22 +318,38 @@ static bool cut(const char *from, const char *until, char *out, size_t size)
     return true;
 }
 
+static bool parse_metric(const char *name, struct threshold *threshold, struct err *err)
+{
+    const char *names[THRESHOLD_METRIC_COUNT];
+    char all[512];
+    size_t length = 0;
+    for (uint32_t i = 0; i < THRESHOLD_METRIC_COUNT; i++) {
+        names[i] = rules[i].name;
+        if (strcmp(names[i], name) == 0) {
+            threshold->metric = (enum threshold_metric)i;
+            return true;
+        }
+        length += (size_t)snprintf(all + length, sizeof(all) - length, "%s%s%s",
+                                   i == 0                            ? ""
+                                   : i == THRESHOLD_METRIC_COUNT - 1 ? " or "
+                                                                     : ", ",
+                                   names[i], rules[i].tags);
+        ASSERT(length < sizeof(all));
+    }
+    const char *nearest = text_nearest(name, names, THRESHOLD_METRIC_COUNT);
+    return nearest != NULL
+               ? err_set(err, ERR_INPUT, "unknown metric '%s'; did you mean '%s'?", name, nearest)
+               : err_set(err, ERR_INPUT, "unknown metric '%s': write %s", name, all);
+}
+
 bool threshold_parse(const char *metric, const char *expression, struct threshold *threshold,
                      struct err *err)
 {
     ASSERT(metric != NULL);
     ASSERT(expression != NULL);
     *threshold = (struct threshold){.metric = THRESHOLD_METRIC_COUNT, .unit = 1};
-    for (uint32_t i = 0; i < THRESHOLD_METRIC_COUNT; i++) {
-        if (strcmp(threshold_metrics[i], metric) == 0) {
-            threshold->metric = (enum threshold_metric)i;
-        }
-    }
-    if (threshold->metric == THRESHOLD_METRIC_COUNT) {
-        const char *nearest = text_nearest(metric, threshold_metrics, THRESHOLD_METRIC_COUNT);
-        return nearest != NULL ? err_set(err, ERR_INPUT, "unknown metric '%s'; did you mean '%s'?",
-                                         metric, nearest)
-                               : err_set(err, ERR_INPUT, "unknown metric '%s'", metric);
+    if (!parse_metric(metric, threshold, err)) {
+        return false;
     }
     const char *at = expression;
     if (!parse_aggregation(&at, threshold, err) || !parse_operator(&at, threshold, err)) {
@@ -345,6 +371,12 @@ bool threshold_parse(const char *metric, const char *expression, struct threshol
         return err_set(err, ERR_INPUT, "confidence after '@' is missing, as in '@ 95%%'");
     }
     return parse_confidence(confidence, threshold, err);
+}
+
+bool threshold_check(const char *metric, const char *expression, struct err *err)
+{
+    struct threshold threshold;
+    return threshold_parse(metric, expression, &threshold, err);
 }
 
 /* ----------------------------------------------------------------------------------------- data */
@@ -492,7 +524,7 @@ bool threshold_metric_of(const struct threshold *threshold, const struct spec_th
     case THRESHOLD_HARVEST:
     case THRESHOLD_YIELD:
     case THRESHOLD_GRAY:
-        snprintf(out, size, "%s", threshold_metrics[threshold->metric]);
+        snprintf(out, size, "%s", rules[threshold->metric].name);
         return true;
     case THRESHOLD_METRIC_COUNT:
         break;

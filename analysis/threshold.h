@@ -68,7 +68,6 @@ enum threshold_metric {
     THRESHOLD_GRAY,
     THRESHOLD_METRIC_COUNT
 };
-extern const char *const threshold_metrics[]; /* names, NULL-terminated */
 
 enum threshold_aggregation {
     THRESHOLD_AVG,
@@ -105,6 +104,8 @@ struct threshold {
 /* False, ERR_INPUT, with a text that shows what is allowed there. */
 bool threshold_parse(const char *metric, const char *expression, struct threshold *threshold,
                      struct err *err);
+/* Is it a threshold? For the scenario that it stands in (struct catalog.check_threshold). */
+bool threshold_check(const char *metric, const char *expression, struct err *err);
 
 /* What thresholds are judged on: the runs of one cell. */
 struct threshold_run {

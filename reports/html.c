@@ -648,7 +648,8 @@ static bool on_known(void *context, const struct results_row *row)
 static bool add_failing(struct page *page, struct err *err)
 {
     static const char failing[] =
-        "SELECT c.label, r.seed, r.verdict, r.reason, coalesce(v.message, ''), v.sim_ns / 1e9, "
+        "SELECT c.label, r.seed, r.verdict, r.reason || iif(r.verdict = 'error', "
+        "coalesce(', after ' || v.invariant, ''), ''), coalesce(v.message, ''), v.sim_ns / 1e9, "
         "r.events FROM run r"
         " JOIN cell c ON c.cell_id = r.cell_id LEFT JOIN violation v ON v.run_id = r.run_id AND "
         "v.ord ="

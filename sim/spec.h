@@ -613,7 +613,7 @@ struct run_spec {
     const struct spec_fleet *injected;
 };
 
-/* What the roof knows and the input layer asks about: models and names of checks. */
+/* What the roof knows and the input layer asks about: models, names of checks, thresholds. */
 struct catalog {
     void *context;
     /* Finds a built-in model by name or loads a plug-in by path (relative to the scenario's folder
@@ -622,6 +622,9 @@ struct catalog {
                                          struct err *err);
     const char *const *model_names; /* NULL-terminated, for did-you-mean and `list` */
     const char *const *check_names; /* always-checks, NULL-terminated */
+    /* Is there this metric, and is `expression` a threshold for it? False: err is set. Needed by
+     * scenarios with thresholds only. */
+    bool (*check_threshold)(const char *metric, const char *expression, struct err *err);
 };
 
 #endif

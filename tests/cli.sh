@@ -486,6 +486,15 @@ for how in segfault:crash:SIGSEGV overflow:crash:SIGSEGV double-free:crash:SIGAB
     fi
 done
 expect 0 'n1 +cpu' 'stopped' -- sh -c "$before"
+# What a checker saw before the crash is not lost with the process, nor with arms that crash after the run.
+for how in segfault:crash:SIGSEGV exit:exit:7 loop:hang; do
+    reason=${how#*:}
+    how=${how%%:*}
+    expect 1 '9 of 9' "^ *$reason, after broken.never: the key came\$" '✗ always +broken.never \.+ violated in 1' -- \
+        squall run broken.yaml --set system.options.how=$how --set system.options.says=true --out "s-$how"
+    line=$(sed -n 's/^ *\(squall replay .*\)/\1/p' "$log" | head -n 1)
+    expect 1 "error, $reason" 'FAIL   broken.never at .*, event [0-9]+, n1: the key came' -- sh -c "$line"
+done
 expect 1 '✗ always +broken.never \.+ violated in 1' 'broken.never: the key came' -- \
     squall run broken.yaml --set system.options.how=always --out b-always
 

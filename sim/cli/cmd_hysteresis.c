@@ -43,10 +43,10 @@ static const char doc[] =
     "error, "
     "3 a run was cut short, 4 nondeterminism, 5 squall's own failure, 130 interrupted.";
 
-enum { KEY_LOAD = 256, KEY_DWELL, KEY_RATIO, KEY_TABLE };
+enum { KEY_DWELL = EXPERIMENT_KEY_OWN, KEY_RATIO, KEY_TABLE };
 
 static const struct argp_option options[] = {
-    {"load", KEY_LOAD, "[PATH=]FROM..TO[/COUNT]", 0, "levels, such as 50/s..310/s/27", 0},
+    EXPERIMENT_LOAD("levels, such as 50/s..310/s/27"),
     {"dwell", KEY_DWELL, "TIME", 0, "time at each level", 0},
     {"ratio", KEY_RATIO, "SHARE", 0, "of good operations, below which it has tipped (default 90%)",
      0},
@@ -56,7 +56,6 @@ static const struct argp_option options[] = {
 
 struct arguments {
     struct experiment_options options;
-    const char *load;
     int64_t dwell_ns; /* 0: from theory */
     int64_t ratio_millionths;
     bool has_table;
@@ -81,12 +80,6 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     struct arguments *arguments = state->input;
     struct err err = {0};
     switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &arguments->options;
-        return 0;
-    case KEY_LOAD:
-        arguments->load = argument;
-        return 0;
     case KEY_DWELL:
         if (!units_duration(argument, &arguments->dwell_ns, &err)) {
             argp_error(state, "--dwell: %s", err.text);
@@ -107,7 +100,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         arguments->has_table = true;
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return experiment_parse(key, argument, state);
     }
 }
 
@@ -136,7 +129,7 @@ static bool read_levels(struct staircase *stairs, struct err *err)
     }
     struct experiment_default usual = levels_of_theory(stairs);
     struct axis axis = {0};
-    const char *text = stairs->arguments->load;
+    const char *text = stairs->arguments->options.load;
     if (text == NULL && usual.to == 0) {
         return err_set(err, ERR_INPUT,
                        "theory cannot read this scenario's capacity: give --load FROM..TO[/COUNT]");
@@ -409,24 +402,23 @@ static int conclude(struct staircase *stairs, int status)
     return write_scenario(stairs, &err) ? status : exit_worse(status, fail(&err));
 }
 
+static int run(struct experiment *experiment, void *arguments)
+{
+    struct arguments *given = arguments;
+    struct staircase stairs = {.experiment = experiment, .arguments = given};
+    int status = climb(&stairs, &given->options);
+    bool has_runs = status == EXIT_HELD || status == EXIT_UNKNOWN || status == EXIT_NONDETERMINISM;
+    return has_runs ? conclude(&stairs, status) : status;
+}
+
 int cmd_hysteresis(int argc, char **argv)
 {
-    static const struct argp_child children[] = {{&experiment_argp, 0, NULL, 0}, {0}};
-    static const struct argp argp = {options, parse, "SCENARIO", doc, children, NULL, NULL};
+    static const struct experiment_command command = {.kind = "hysteresis",
+                                                      .doc = doc,
+                                                      .options = options,
+                                                      .parse = parse,
+                                                      .is_series = true,
+                                                      .run = run};
     struct arguments arguments = {.ratio_millionths = RATIO_USUAL};
-    experiment_options_init(&arguments.options, "squall hysteresis", argv);
-    arguments.options.is_series = true;
-    argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    struct experiment experiment;
-    struct staircase stairs = {.experiment = &experiment, .arguments = &arguments};
-    int status = experiment_begin(&experiment, "hysteresis", &arguments.options);
-    if (status == EXIT_HELD) {
-        status = climb(&stairs, &arguments.options);
-        bool has_runs =
-            status == EXIT_HELD || status == EXIT_UNKNOWN || status == EXIT_NONDETERMINISM;
-        status = has_runs ? conclude(&stairs, status) : status;
-        experiment_end(&experiment);
-    }
-    experiment_options_release(&arguments.options);
-    return status;
+    return experiment_command(&command, &arguments, argc, argv);
 }

@@ -32,21 +32,11 @@ static const char doc[] =
     "status: 0 done, 2 usage or scenario error, 3 not every point told anything, 4 "
     "nondeterminism, 5 squall's own failure, 130 interrupted.";
 
-enum { KEY_LOAD = 256, KEY_TRIGGER, KEY_ARMS };
-
 static const struct argp_option options[] = {
-    {"load", KEY_LOAD, "[PATH=]FROM..TO[/COUNT]", 0, "loads, such as 150/s..290/s/20", 0},
-    {"trigger", KEY_TRIGGER, "[PATH=]FROM..TO[/COUNT]", 0,
-     "sizes of the trigger, such as 0.5s..5s/20", 0},
-    {"arms", KEY_ARMS, "all|stuck", 0,
-     "stuck: no probe, so that metastable and permanent stay one (faster; default all)", 0},
+    EXPERIMENT_LOAD("loads, such as 150/s..290/s/20"),
+    EXPERIMENT_TRIGGER("[PATH=]FROM..TO[/COUNT]", "sizes of the trigger, such as 0.5s..5s/20"),
+    EXPERIMENT_ARMS,
     {0},
-};
-
-struct arguments {
-    struct experiment_options options;
-    const char *load;
-    const char *trigger;
 };
 
 /* One load. */
@@ -65,27 +55,6 @@ struct map_view {
     struct row *rows;
     enum region *regions; /* of all rows */
 };
-
-static error_t parse(int key, char *argument, struct argp_state *state)
-{
-    struct arguments *arguments = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &arguments->options;
-        return 0;
-    case KEY_LOAD:
-        arguments->load = argument;
-        return 0;
-    case KEY_TRIGGER:
-        arguments->trigger = argument;
-        return 0;
-    case KEY_ARMS:
-        experiment_parse_arms(state, &arguments->options, argument);
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
 
 /* -------------------------------------------------------------------------------------- theory */
 
@@ -440,15 +409,16 @@ static int show(struct experiment *experiment)
     return exit_worse(status, experiment_report(experiment));
 }
 
-static int run_map(struct experiment *experiment, const struct arguments *arguments)
+static int run(struct experiment *experiment, void *arguments)
 {
+    const struct experiment_options *given = arguments;
     struct err err = {0};
     struct experiment_default loads = experiment_load_default(experiment, LOADS);
-    if (!experiment_add_axis(experiment, "load", arguments->load, &loads, &err)) {
+    if (!experiment_add_axis(experiment, "load", given->load, &loads, &err)) {
         return fail(&err);
     }
     struct experiment_default sizes = experiment_trigger_default(experiment, TRIGGERS);
-    if (!experiment_add_axis(experiment, "trigger", arguments->trigger, &sizes, &err)) {
+    if (!experiment_add_axis(experiment, "trigger", given->trigger, &sizes, &err)) {
         return fail(&err);
     }
     int status = experiment_open(experiment);
@@ -464,18 +434,8 @@ static int run_map(struct experiment *experiment, const struct arguments *argume
 
 int cmd_map(int argc, char **argv)
 {
-    static const struct argp_child children[] = {
-        {&experiment_argp, 0, "Options of all experiments:", 1}, {0}};
-    static const struct argp argp = {options, parse, "SCENARIO", doc, children, NULL, NULL};
-    struct arguments arguments = {0};
-    experiment_options_init(&arguments.options, "squall map", argv);
-    argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    struct experiment experiment;
-    int status = experiment_begin(&experiment, "map", &arguments.options);
-    if (status == EXIT_HELD) {
-        status = run_map(&experiment, &arguments);
-        experiment_end(&experiment);
-    }
-    experiment_options_release(&arguments.options);
-    return status;
+    static const struct experiment_command command = {
+        .kind = "map", .doc = doc, .options = options, .parse = experiment_parse, .run = run};
+    struct experiment_options given;
+    return experiment_command(&command, &given, argc, argv);
 }

@@ -38,19 +38,11 @@ static const char doc[] =
     "3 "
     "a run told nothing, 4 nondeterminism, 5 squall's own failure, 130 interrupted.";
 
-enum { KEY_LOAD = 256, KEY_TRIGGER };
-
 static const struct argp_option options[] = {
-    {"load", KEY_LOAD, "[PATH=]FROM..TO[/COUNT]", 0, "loads, such as 20/s..145/s/26", 0},
-    {"trigger", KEY_TRIGGER, "[PATH=]VALUE[,VALUE...]", 0,
-     "sizes of the trigger, such as 10s (default: as the scenario has it)", 0},
+    EXPERIMENT_LOAD("loads, such as 20/s..145/s/26"),
+    EXPERIMENT_TRIGGER("[PATH=]VALUE[,VALUE...]",
+                       "sizes of the trigger, such as 10s (default: as the scenario has it)"),
     {0},
-};
-
-struct arguments {
-    struct experiment_options options;
-    const char *load;
-    const char *trigger;
 };
 
 struct recovery {
@@ -58,24 +50,6 @@ struct recovery {
     uint32_t trigger_count;        /* cells of one load */
     struct recovery_point *points; /* of all cells */
 };
-
-static error_t parse(int key, char *argument, struct argp_state *state)
-{
-    struct arguments *arguments = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &arguments->options;
-        return 0;
-    case KEY_LOAD:
-        arguments->load = argument;
-        return 0;
-    case KEY_TRIGGER:
-        arguments->trigger = argument;
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
 
 /* ------------------------------------------------------------------------------------ measuring */
 
@@ -256,18 +230,18 @@ static struct experiment_default loads_of_theory(struct experiment *experiment)
     return found;
 }
 
-static bool add_axes(struct experiment *experiment, const struct arguments *arguments,
+static bool add_axes(struct experiment *experiment, const struct experiment_options *given,
                      struct err *err)
 {
     struct experiment_default loads = loads_of_theory(experiment);
     struct experiment_default triggers = experiment_trigger_default(experiment, TRIGGERS);
-    if (!experiment_add_axis(experiment, "load", arguments->load, &loads, err)) {
+    if (!experiment_add_axis(experiment, "load", given->load, &loads, err)) {
         return false;
     }
-    if (arguments->trigger == NULL) {
+    if (given->trigger == NULL) {
         return true;
     }
-    if (!experiment_add_axis(experiment, "trigger", arguments->trigger, &triggers, err)) {
+    if (!experiment_add_axis(experiment, "trigger", given->trigger, &triggers, err)) {
         return false;
     }
     return experiment->axes[1].count <= SERIES_MAX ||
@@ -289,15 +263,15 @@ static int conclude(struct recovery *recovery, int status)
     return exit_worse(status, experiment_report(recovery->experiment));
 }
 
-static int run(struct recovery *recovery, struct arguments *arguments)
+static int run(struct experiment *experiment, void *arguments)
 {
-    struct experiment *experiment = recovery->experiment;
+    struct experiment_options *given = arguments;
+    struct recovery recovery = {.experiment = experiment};
     struct err err = {0};
-    if (!add_axes(experiment, arguments, &err)) {
+    if (!add_axes(experiment, given, &err)) {
         return fail(&err);
     }
     /* Only now, since it would make a block where there is none. No relief is of interest. */
-    struct experiment_options *given = &arguments->options;
     if (given->set_count < EXPERIMENT_SETS_MAX) {
         given->sets[given->set_count++] = "metastability.probe=none";
     }
@@ -305,32 +279,22 @@ static int run(struct recovery *recovery, struct arguments *arguments)
     if (status != EXIT_HELD) {
         return status;
     }
-    recovery->trigger_count = experiment->axis_count > 1 ? experiment->axes[1].count : 1;
-    if (!arguments->options.is_quiet) {
+    recovery.trigger_count = experiment->axis_count > 1 ? experiment->axes[1].count : 1;
+    if (!given->is_quiet) {
         const struct plan *plan = &experiment->opened.plan;
         printf("%s  %u loads × %u triggers × %llu seeds\n", plan->name, experiment->axes[0].count,
-               recovery->trigger_count, (unsigned long long)plan->seed_count);
+               recovery.trigger_count, (unsigned long long)plan->seed_count);
         fflush(stdout);
     }
     status = experiment_run(experiment, NULL);
     bool has_runs = status == EXIT_HELD || status == EXIT_UNKNOWN || status == EXIT_NONDETERMINISM;
-    return has_runs ? conclude(recovery, status) : status;
+    return has_runs ? conclude(&recovery, status) : status;
 }
 
 int cmd_recovery(int argc, char **argv)
 {
-    static const struct argp_child children[] = {{&experiment_argp, 0, NULL, 0}, {0}};
-    static const struct argp argp = {options, parse, "SCENARIO", doc, children, NULL, NULL};
-    struct arguments arguments = {0};
-    experiment_options_init(&arguments.options, "squall recovery", argv);
-    argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    struct experiment experiment;
-    struct recovery recovery = {.experiment = &experiment};
-    int status = experiment_begin(&experiment, "recovery", &arguments.options);
-    if (status == EXIT_HELD) {
-        status = run(&recovery, &arguments);
-        experiment_end(&experiment);
-    }
-    experiment_options_release(&arguments.options);
-    return status;
+    static const struct experiment_command command = {
+        .kind = "recovery", .doc = doc, .options = options, .parse = experiment_parse, .run = run};
+    struct experiment_options given;
+    return experiment_command(&command, &given, argc, argv);
 }

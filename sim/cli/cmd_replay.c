@@ -339,23 +339,6 @@ static void stored_digest(const struct arguments *arguments, struct opened *open
     results_close(results, &err);
 }
 
-static void print_violations(const struct run_result *result)
-{
-    for (uint32_t i = 0; i < result->violations.count; i++) {
-        const struct result_violation *violation = vec_at(&result->violations, i);
-        char when[32];
-        printf("  %s %s at %s", violation->is_known ? "known " : "FAIL  ", violation->check,
-               units_format_duration(violation->time_ns, when, sizeof(when)));
-        if (violation->event != RESULT_EVENT_NONE) {
-            printf(", event %llu", (unsigned long long)violation->event);
-        }
-        if (violation->node_name[0] != '\0') {
-            printf(", %s", violation->node_name);
-        }
-        printf(": %s\n", violation->message);
-    }
-}
-
 static int judge_digest(const char *hex, const char *other, const char *whose)
 {
     if (strcmp(hex, other) == 0) {
@@ -408,7 +391,7 @@ static int tell(const struct arguments *arguments, struct opened *opened,
                (unsigned long long)result->offered, (unsigned long long)result->ok);
     }
     putchar('\n');
-    print_violations(result);
+    print_violations(&result->violations);
     if (!is_whole) {
         return arguments->expected != NULL ? judge_digest(hex, arguments->expected, "expected")
                                            : EXIT_HELD;

@@ -34,22 +34,19 @@ static const char doc[] =
     "status: 0 done, 2 usage or scenario error, 3 not found in every seed, 4 nondeterminism, 5 "
     "squall's own failure, 130 interrupted.";
 
-enum { KEY_LOAD = 256, KEY_TRIGGER, KEY_TOLERANCE, KEY_ARMS };
+enum { KEY_TOLERANCE = EXPERIMENT_KEY_OWN };
 
 static const struct argp_option options[] = {
-    {"load", KEY_LOAD, "[PATH=]FROM..TO[/COUNT]", 0, "loads (default: that of the scenario)", 0},
-    {"trigger", KEY_TRIGGER, "[PATH=]FROM..TO", 0, "sizes to search, such as 0.5s..5s", 0},
+    EXPERIMENT_LOAD("loads (default: that of the scenario)"),
+    EXPERIMENT_TRIGGER("[PATH=]FROM..TO", "sizes to search, such as 0.5s..5s"),
     {"tolerance", KEY_TOLERANCE, "SHARE|SIZE", 0,
      "distance of the sizes: of the range, such as 1% (the default), or as it is, such as 5ms", 0},
-    {"arms", KEY_ARMS, "all|stuck", 0,
-     "stuck: no probe, so that metastable and permanent stay one (faster; default all)", 0},
+    EXPERIMENT_ARMS,
     {0},
 };
 
 struct arguments {
     struct experiment_options options;
-    const char *load;
-    const char *trigger;
     const char *tolerance;
 };
 
@@ -77,25 +74,11 @@ struct tip {
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     struct arguments *arguments = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &arguments->options;
-        return 0;
-    case KEY_LOAD:
-        arguments->load = argument;
-        return 0;
-    case KEY_TRIGGER:
-        arguments->trigger = argument;
-        return 0;
-    case KEY_ARMS:
-        experiment_parse_arms(state, &arguments->options, argument);
-        return 0;
-    case KEY_TOLERANCE:
-        arguments->tolerance = argument;
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
+    if (key != KEY_TOLERANCE) {
+        return experiment_parse(key, argument, state);
     }
+    arguments->tolerance = argument;
+    return 0;
 }
 
 /* -------------------------------------------------------------------------------------- search */
@@ -400,8 +383,8 @@ static bool count_sizes(struct experiment *experiment, const struct arguments *a
         struct experiment_default otherwise = experiment_search_default(experiment, 2);
         struct axis axis = {.unit = otherwise.unit};
         range = otherwise.to - otherwise.from;
-        if (arguments->trigger != NULL) {
-            if (!axis_parse(arguments->trigger, 2, &experiment->arena, &axis, err)) {
+        if (arguments->options.trigger != NULL) {
+            if (!axis_parse(arguments->options.trigger, 2, &experiment->arena, &axis, err)) {
                 return err_wrap(err, "--trigger");
             }
             range = axis.steps[axis.count - 1] - axis.steps[0];
@@ -425,15 +408,15 @@ static bool add_axes(struct experiment *experiment, const struct arguments *argu
 {
     struct experiment_default loads = experiment_load_default(experiment, 10);
     uint32_t count;
-    if (arguments->load != NULL &&
-        !experiment_add_axis(experiment, "load", arguments->load, &loads, err)) {
+    if (arguments->options.load != NULL &&
+        !experiment_add_axis(experiment, "load", arguments->options.load, &loads, err)) {
         return false;
     }
     if (!count_sizes(experiment, arguments, &count, err)) {
         return false;
     }
     struct experiment_default sizes = experiment_search_default(experiment, count);
-    if (!experiment_add_axis(experiment, "trigger", arguments->trigger, &sizes, err)) {
+    if (!experiment_add_axis(experiment, "trigger", arguments->options.trigger, &sizes, err)) {
         return false;
     }
     return experiment->axes[experiment->axis_count - 1].count >= 2 ||
@@ -458,7 +441,7 @@ static void prepare(struct tip *tip)
     }
 }
 
-static int run_tip(struct experiment *experiment, const struct arguments *arguments)
+static int run(struct experiment *experiment, void *arguments)
 {
     struct err err = {0};
     struct tip tip = {.experiment = experiment};
@@ -486,18 +469,8 @@ static int run_tip(struct experiment *experiment, const struct arguments *argume
 
 int cmd_tip(int argc, char **argv)
 {
-    static const struct argp_child children[] = {
-        {&experiment_argp, 0, "Options of all experiments:", 1}, {0}};
-    static const struct argp argp = {options, parse, "SCENARIO", doc, children, NULL, NULL};
+    static const struct experiment_command command = {
+        .kind = "tip", .doc = doc, .options = options, .parse = parse, .run = run};
     struct arguments arguments = {0};
-    experiment_options_init(&arguments.options, "squall tip", argv);
-    argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    struct experiment experiment;
-    int status = experiment_begin(&experiment, "tip", &arguments.options);
-    if (status == EXIT_HELD) {
-        status = run_tip(&experiment, &arguments);
-        experiment_end(&experiment);
-    }
-    experiment_options_release(&arguments.options);
-    return status;
+    return experiment_command(&command, &arguments, argc, argv);
 }

@@ -6,6 +6,7 @@
 
 #include "analysis/estimate.h"
 #include "analysis/judge.h"
+#include "analysis/threshold.h"
 #include "models/models.h"
 #include "sim/base/base.h"
 #include "sim/base/hash.h"
@@ -115,7 +116,7 @@ const struct catalog *catalog_get(void)
             ASSERT(i + 1 < ARRAY_COUNT(model_names));
             model_names[i] = models_builtin[i]->name;
         }
-        catalog = (struct catalog){NULL, find_model, model_names, checks_names};
+        catalog = (struct catalog){NULL, find_model, model_names, checks_names, threshold_check};
     }
     return &catalog;
 }

@@ -46,6 +46,7 @@ static _Noreturn void tell(const char *what, int status)
     printf("%s seed 0x%016llx: %s\n  at %s, event %llu, in the code of %s\n",
            runner->cell->spec.name, (unsigned long long)runner->seed, what, now,
            (unsigned long long)world_event(runner->world), env != NULL ? env->name : "squall");
+    print_violations(judge_violations(runner->judge));
     fputs("  what came before: ", stdout);
     replay_line(stdout, runner->cell, runner->sets, runner->set_count, NULL, runner->seed);
     printf(" --trace text --until %llu\n", (unsigned long long)world_event(runner->world) - 1);

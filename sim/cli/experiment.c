@@ -71,7 +71,7 @@ static void parse_budget(struct argp_state *state, struct experiment_options *op
     options->deadline_ns = budget_ns < INT64_MAX - now_ns ? now_ns + budget_ns : INT64_MAX;
 }
 
-static error_t parse(int key, char *argument, struct argp_state *state)
+static error_t parse_all(int key, char *argument, struct argp_state *state)
 {
     struct experiment_options *options = state->input;
     switch (key) {
@@ -115,26 +115,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     }
 }
 
-const struct argp experiment_argp = {options_of_all, parse, NULL, NULL, NULL, NULL, NULL};
-
-void experiment_options_init(struct experiment_options *options, const char *command, char **argv)
-{
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    *options = (struct experiment_options){
-        .jobs = processors < 1          ? 1
-                : processors > JOBS_MAX ? JOBS_MAX
-                                        : (uint32_t)processors,
-        .deadline_ns = INT64_MAX,
-    };
-    text_init(&options->command_line);
-    text_add(&options->command_line, command);
-    for (uint32_t i = 1; argv[i] != NULL; i++) {
-        text_printf(&options->command_line, " %s", argv[i]);
-    }
-}
-
-void experiment_parse_arms(struct argp_state *state, struct experiment_options *options,
-                           const char *text)
+static void parse_arms(struct argp_state *state, struct experiment_options *options,
+                       const char *text)
 {
     bool is_stuck = strcmp(text, "stuck") == 0;
     if (!is_stuck && strcmp(text, "all") != 0) {
@@ -146,9 +128,41 @@ void experiment_parse_arms(struct argp_state *state, struct experiment_options *
     }
 }
 
-void experiment_options_release(struct experiment_options *options)
+error_t experiment_parse(int key, char *argument, struct argp_state *state)
 {
-    text_release(&options->command_line);
+    struct experiment_options *options = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = options;
+        return 0;
+    case EXPERIMENT_KEY_LOAD:
+        options->load = argument;
+        return 0;
+    case EXPERIMENT_KEY_TRIGGER:
+        options->trigger = argument;
+        return 0;
+    case EXPERIMENT_KEY_ARMS:
+        parse_arms(state, options, argument);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static void options_init(struct experiment_options *options, const char *kind, char **argv)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    *options = (struct experiment_options){
+        .jobs = processors < 1          ? 1
+                : processors > JOBS_MAX ? JOBS_MAX
+                                        : (uint32_t)processors,
+        .deadline_ns = INT64_MAX,
+    };
+    text_init(&options->command_line);
+    text_printf(&options->command_line, "squall %s", kind);
+    for (uint32_t i = 1; argv[i] != NULL; i++) {
+        text_printf(&options->command_line, " %s", argv[i]);
+    }
 }
 
 /* ---------------------------------------------------------------------------------- beginning */
@@ -181,16 +195,17 @@ static int plan_experiment(struct experiment *experiment, const struct plan_axis
     return open_plan(opened, options->scenario, &plan);
 }
 
-int experiment_begin(struct experiment *experiment, const char *kind,
-                     const struct experiment_options *options)
+/* EXIT_HELD, else nothing needs to be ended and the user was told. */
+static int begin(struct experiment *experiment, const struct experiment_command *command,
+                 const struct experiment_options *options)
 {
-    *experiment = (struct experiment){.kind = kind, .options = options};
+    *experiment = (struct experiment){.command = command, .options = options};
     int status = plan_experiment(experiment, NULL, 0, &experiment->base);
     if (status != EXIT_HELD) {
         return status;
     }
     experiment->spec = &experiment->base.plan.cells[0].spec;
-    if (!experiment->spec->metastability.is_asked && !options->is_series) {
+    if (!experiment->spec->metastability.is_asked && !command->is_series) {
         struct err err = {0};
         err_set(&err, ERR_INPUT,
                 "'%s' has no 'metastability' block, and without the verdict of the four arms there "
@@ -207,7 +222,7 @@ int experiment_begin(struct experiment *experiment, const char *kind,
     return EXIT_HELD;
 }
 
-void experiment_end(struct experiment *experiment)
+static void end(struct experiment *experiment)
 {
     struct err err = {0};
     if (!results_close(experiment->results, &err)) {
@@ -220,6 +235,26 @@ void experiment_end(struct experiment *experiment)
     vec_release(&experiment->points);
     text_release(&experiment->theory);
     arena_release(&experiment->arena);
+}
+
+int experiment_command(const struct experiment_command *command, void *arguments, int argc,
+                       char **argv)
+{
+    static const struct argp all = {options_of_all, parse_all, NULL, NULL, NULL, NULL, NULL};
+    const struct argp_child children[] = {{&all, 0, "Options of all experiments:", 1}, {0}};
+    const struct argp argp = {command->options, command->parse, "SCENARIO", command->doc,
+                              children,         NULL,           NULL};
+    struct experiment_options *options = arguments;
+    options_init(options, command->kind, argv);
+    argp_parse(&argp, argc, argv, 0, NULL, arguments);
+    struct experiment experiment;
+    int status = begin(&experiment, command, options);
+    if (status == EXIT_HELD) {
+        status = command->run(&experiment, arguments);
+        end(&experiment);
+    }
+    text_release(&options->command_line);
+    return status;
 }
 
 /* --------------------------------------------------------------------------------------- axes */
@@ -483,9 +518,8 @@ int experiment_open(struct experiment *experiment)
         const struct experiment_axis *axis = &experiment->axes[i];
         axes[i] = (struct plan_axis){axis->path, axis->values, axis->count};
     }
-    bool is_fine =
-        check_sets(experiment, &err) &&
-        (experiment->options->is_series || check_sweep(experiment, &err));
+    bool is_fine = check_sets(experiment, &err) &&
+                   (experiment->command->is_series || check_sweep(experiment, &err));
     if (!is_fine) {
         return fail(&err);
     }
@@ -500,7 +534,7 @@ int experiment_open(struct experiment *experiment)
         snprintf(experiment->folder, sizeof(experiment->folder), "%s", options->out);
     } else {
         snprintf(experiment->folder, sizeof(experiment->folder), "out/%s-%s",
-                 experiment->opened.plan.name, experiment->kind);
+                 experiment->opened.plan.name, experiment->command->kind);
     }
     experiment->results = folder_open(experiment->folder, options->is_restart, experiment->path,
                                       sizeof(experiment->path), &err);
@@ -517,8 +551,8 @@ int experiment_run(struct experiment *experiment, const struct campaign_source *
         .deadline_ns = options->deadline_ns,
         .fail_fast = UINT64_MAX,
         .recheck_percent = RECHECK_PERCENT,
-        .windows = options->is_series ? JUDGE_WINDOWS_ALL : JUDGE_WINDOWS_NONE,
-        .has_no_windows = !options->is_series,
+        .windows = experiment->command->is_series ? JUDGE_WINDOWS_ALL : JUDGE_WINDOWS_NONE,
+        .has_no_windows = !experiment->command->is_series,
         .is_quiet = options->is_quiet,
         .command_line = text_of(&options->command_line),
         .source = source,
@@ -675,7 +709,7 @@ static bool store(struct experiment *experiment, struct err *err)
                                         axis->values, axis->numbers, axis->count};
     }
     struct results_experiment row = {
-        .kind = experiment->kind,
+        .kind = experiment->command->kind,
         .scenario_id = experiment->outcome.scenario_id,
         .build_id = experiment->outcome.build_id,
         .seeds = experiment->opened.plan.seed_count,
@@ -712,7 +746,7 @@ int experiment_report(struct experiment *experiment)
     struct report_options report = {.folder = folder, .format = REPORT_SVG};
     bool is_drawn = report_write(experiment->results, &report, &err);
     printf("  results   %s  digest %s\n", experiment->path, digest);
-    if (!experiment->options->is_series) {
+    if (!experiment->command->is_series) {
         print_example(experiment);
     }
     printf("  report    %s/index.html\n", folder);

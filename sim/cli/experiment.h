@@ -3,16 +3,15 @@
  * Experiment: a campaign over cells that the command line makes out of a scenario, and what a
  * command draws from their verdicts. `squall map` and its kin share what is here:
  *
- *     struct experiment_options options;             argp fills it: experiment_argp is a child
- *     struct experiment e;
- *     int status = experiment_begin(&e, "map", &options);          scenario and theory
- *     experiment_add_axis(&e, "load", text, &otherwise, &err)      as often as there are axes
- *     status = experiment_open(&e);                                cells, results file
- *     status = experiment_run(&e, NULL);                           the campaign
- *     experiment_tally(&e, tallies, &err);                         verdicts of each cell
- *     experiment_point(&e, "half", x, y, interval, note);          what the report will draw
- *     status = experiment_report(&e);                              stores, draws, says where
- *     experiment_end(&e);
+ *     int cmd_map(int argc, char **argv)
+ *         experiment_command(&command, &arguments, argc, argv);    options, scenario and theory
+ *     static int run_map(struct experiment *e, void *arguments)
+ *     experiment_add_axis(e, "load", text, &otherwise, &err)       as often as there are axes
+ *     int status = experiment_open(e);                             cells, results file
+ *     status = experiment_run(e, NULL);                            the campaign
+ *     experiment_tally(e, tallies, &err);                          verdicts of each cell
+ *     experiment_point(e, "half", x, y, interval, note);           what the report will draw
+ *     status = experiment_report(e);                               stores, draws, says where
  *
  * Runs, progress, Ctrl-C, resuming, digests and `squall replay` are those of any campaign: a point
  * is a cell, and its settings are on the replay line. Results are in out/NAME-KIND. */
@@ -43,20 +42,30 @@ struct experiment_options {
     bool is_quick;
     bool is_quiet;
     struct text command_line;
-    /* By the command: every cell is one run and not four arms, its series is kept, and what the
-     * scenario sweeps stays. */
-    bool is_series;
+    const char *load; /* of the axes; NULL: not given */
+    const char *trigger;
 };
 
-/* A child for a command's argp; its input is a struct experiment_options, and the scenario is the
- * only argument. */
-extern const struct argp experiment_argp;
-/* Before argp_parse; `command`: "squall map". */
-void experiment_options_init(struct experiment_options *options, const char *command, char **argv);
-/* --arms: 'all', or 'stuck', which does without the probe by a setting. */
-void experiment_parse_arms(struct argp_state *state, struct experiment_options *options,
-                           const char *text);
-void experiment_options_release(struct experiment_options *options);
+/* Rows of a command's own table of options, for what several commands take, each in its own words.
+ * Keys of its own begin at EXPERIMENT_KEY_OWN. --arms is 'all', or 'stuck', which does without the
+ * probe by a setting. */
+enum { EXPERIMENT_KEY_LOAD = 256, EXPERIMENT_KEY_TRIGGER, EXPERIMENT_KEY_ARMS, EXPERIMENT_KEY_OWN };
+#define EXPERIMENT_LOAD(about)                                                                     \
+    {                                                                                              \
+        "load", EXPERIMENT_KEY_LOAD, "[PATH=]FROM..TO[/COUNT]", 0, about, 0                        \
+    }
+#define EXPERIMENT_TRIGGER(form, about)                                                            \
+    {                                                                                              \
+        "trigger", EXPERIMENT_KEY_TRIGGER, form, 0, about, 0                                       \
+    }
+#define EXPERIMENT_ARMS                                                                            \
+    {                                                                                              \
+        "arms", EXPERIMENT_KEY_ARMS, "all|stuck", 0,                                               \
+            "stuck: no probe, so that metastable and permanent stay one (faster; default all)", 0  \
+    }
+/* Reads these; a command with options of its own calls it for the others. The parser's input is
+ * what the command's arguments are, and begins with a struct experiment_options. */
+error_t experiment_parse(int key, char *argument, struct argp_state *state);
 
 /* An axis that the command line does not give, or not whole. */
 struct experiment_default {
@@ -77,7 +86,7 @@ struct experiment_axis {
 };
 
 struct experiment {
-    const char *kind;
+    const struct experiment_command *command;
     const struct experiment_options *options;
     struct arena arena;
     struct opened base;          /* the scenario alone, for its defaults */
@@ -96,11 +105,21 @@ struct experiment {
     struct vec points; /* struct results_point */
 };
 
-/* Opens the scenario, and reads it as theory does. The exit status: EXIT_HELD, else nothing needs
- * to be ended and the user was told. */
-int experiment_begin(struct experiment *experiment, const char *kind,
-                     const struct experiment_options *options);
-void experiment_end(struct experiment *experiment);
+struct experiment_command {
+    const char *kind; /* its name */
+    const char *doc;
+    const struct argp_option *options;
+    error_t (*parse)(int key, char *argument, struct argp_state *state);
+    /* Every cell is one run and not four arms, its series is kept, and what the scenario sweeps
+     * stays. */
+    bool is_series;
+    /* The scenario is open, and was read as theory does. The exit status. */
+    int (*run)(struct experiment *experiment, void *arguments);
+};
+/* A whole command: reads the command line into `arguments`, which begin with a struct
+ * experiment_options, opens the scenario, runs. The exit status. */
+int experiment_command(const struct experiment_command *command, void *arguments, int argc,
+                       char **argv);
 
 /* "[PATH=]FROM..TO[/COUNT]" or values; NULL: all of `otherwise`. `name` is that of the option. */
 bool experiment_add_axis(struct experiment *experiment, const char *name, const char *text,
@@ -113,8 +132,7 @@ struct experiment_default experiment_load_default(struct experiment *experiment,
 struct experiment_default experiment_trigger_default(struct experiment *experiment, uint32_t count);
 /* The same, from six tenths of the shortest one to seven fifths of the longest one. */
 struct experiment_default experiment_search_default(struct experiment *experiment, uint32_t count);
-/* Builds the cells and opens the results file. The exit status; experiment_end is due in any case.
- */
+/* Builds the cells and opens the results file. The exit status. */
 int experiment_open(struct experiment *experiment);
 /* Runs what is missing. EXIT_HELD when all is there, else EXIT_INTERRUPTED, EXIT_UNKNOWN (time
  * budget), EXIT_INTERNAL; the user was told. `source`: as for campaigns; NULL: every seed of every

@@ -2,7 +2,10 @@
  *
  * Each worker is a child with one socket. The parent keeps a few orders ahead at every worker; the
  * child answers them in order. When a child dies, the first unanswered order is the one that
- * killed it: it becomes a result with verdict `error`, and the others go to a new child.
+ * killed it: it becomes a result with verdict `error`, and the others go to a new child. What a
+ * checker finds in the run as the scenario has it goes to the parent at once, as a result of its
+ * own with one violation in it: if the process dies later, the error keeps what was found before.
+ * Runs that violate nothing send nothing.
  *
  * Two watches end a run that does not come back to the event loop, where time.cpuLimit is looked
  * at; both send SIGPROF, which the parent reads as "hang". A timer of the child fires when the run
@@ -41,6 +44,7 @@
 struct answer {
     uint64_t number;
     uint64_t digest_again;
+    uint64_t is_early; /* a violation, and the run goes on; else the result */
 };
 
 struct worker {
@@ -49,6 +53,7 @@ struct worker {
     struct order orders[AHEAD]; /* unanswered, oldest first */
     uint32_t order_count;
     struct text input;      /* bytes of answers, not whole yet */
+    struct vec seen;        /* struct result_violation: of the oldest order, so far */
     int64_t cpu_ns;         /* processor time at the last look */
     uint32_t blocked_ticks; /* looks in a row at which it slept and had used none */
 };
@@ -98,6 +103,36 @@ static bool read_all(int socket, void *data, size_t size)
     return true;
 }
 
+/* What a worker hands over. Not on the stack: violations are found on that of a fiber. */
+struct mouth {
+    int socket;
+    uint64_t number; /* of the order */
+    struct run_result early;
+    struct vec bytes;
+};
+
+static void say(struct mouth *mouth, const struct run_result *result)
+{
+    vec_clear(&mouth->bytes);
+    result_encode(result, &mouth->bytes);
+}
+
+static bool send_said(const struct mouth *mouth, const struct answer *answer)
+{
+    return write_all(mouth->socket, answer, sizeof(*answer)) &&
+           write_all(mouth->socket, mouth->bytes.items, mouth->bytes.count);
+}
+
+/* A parent that is gone is noticed with the result. */
+static void on_violation(void *context, const struct result_violation *violation)
+{
+    struct mouth *mouth = context;
+    vec_clear(&mouth->early.violations);
+    vec_append(&mouth->early.violations, violation);
+    say(mouth, &mouth->early);
+    send_said(mouth, &(struct answer){.number = mouth->number, .is_early = true});
+}
+
 /* Dies of SIGPROF once it has used so much more processor time; 0: never. */
 static void watch(int64_t cpu_ns)
 {
@@ -142,10 +177,11 @@ static void run_episode(void *context, const struct run_spec *spec, uint64_t see
     run_watched(run->runner, run->cell, spec, seed, result);
 }
 
-/* What a worker has for the further runs of an order. */
+/* What a worker has besides its runner: for the further runs of an order, and to answer. */
 struct helpers {
     struct arms arms;
     struct episodes episodes;
+    struct mouth mouth;
 };
 
 /* The run of an order, with all arms or episodes when the scenario asks for them. */
@@ -157,7 +193,10 @@ static void run_order(struct runner *runner, struct helpers *helpers,
     const struct run_spec *spec = &cell->spec;
     enum judge_windows keep = order->keep_windows ? JUDGE_WINDOWS_ALL : options->windows;
     judge_keep_windows(runner->judge, spec->metastability.is_asked ? JUDGE_WINDOWS_ALL : keep);
+    helpers->mouth.number = order->number;
+    judge_on_violation(runner->judge, on_violation, &helpers->mouth);
     run_watched(runner, cell, spec, order->seed, result);
+    judge_on_violation(runner->judge, NULL, NULL);
     struct order_run run = {runner, cell, order->seed};
     helpers->arms.control_key = cell->control_key;
     arms_run(&helpers->arms, spec, result, run_arm, &run);
@@ -196,22 +235,21 @@ static _Noreturn void work(const struct pool_options *options, int socket)
     ASSERT(helpers != NULL);
     arms_init(&helpers->arms);
     episodes_init(&helpers->episodes, &runner);
+    helpers->mouth.socket = socket;
+    result_init(&helpers->mouth.early);
+    vec_init(&helpers->mouth.bytes, 1, UINT32_MAX);
     struct run_result result;
     result_init(&result);
-    struct vec bytes;
-    vec_init(&bytes, 1, UINT32_MAX);
     struct order order;
     while (read_all(socket, &order, sizeof(order))) {
         const struct cell *cell = &options->plan->cells[order.cell];
-        struct answer answer = {order.number, 0};
+        struct answer answer = {.number = order.number};
         run_order(&runner, helpers, options, &order, &result);
-        vec_clear(&bytes);
-        result_encode(&result, &bytes);
+        say(&helpers->mouth, &result);
         if (order.is_recheck) {
             answer.digest_again = run_again(&runner, helpers, cell, &order, &result);
         }
-        if (!write_all(socket, &answer, sizeof(answer)) ||
-            !write_all(socket, bytes.items, bytes.count)) {
+        if (!send_said(&helpers->mouth, &answer)) {
             break;
         }
     }
@@ -250,6 +288,7 @@ static bool hire(struct pool *pool, struct worker *worker, struct err *err)
     worker->cpu_ns = 0;
     worker->blocked_ticks = 0;
     text_clear(&worker->input);
+    vec_clear(&worker->seen);
     return true;
 }
 
@@ -283,6 +322,7 @@ static void deliver(struct pool *pool, struct worker *worker, uint64_t digest_ag
     struct delivery delivery = {worker->orders[0], &pool->result, digest_again};
     worker->order_count--;
     worker->blocked_ticks = 0;
+    vec_clear(&worker->seen);
     pool->is_exhausted = false;
     memmove(worker->orders, worker->orders + 1, worker->order_count * sizeof(worker->orders[0]));
     pool->options->on_delivery(pool->options->context, &delivery);
@@ -308,9 +348,22 @@ static void bury(struct pool *pool, struct worker *worker)
         snprintf(reason, sizeof(reason), "exit:%d", WEXITSTATUS(status));
     }
     result_set_error(&pool->result, worker->orders[0].seed, reason);
+    for (uint32_t i = 0; i < worker->seen.count; i++) {
+        vec_append(&pool->result.violations, vec_at(&worker->seen, i));
+    }
+    result_mark_violated(&pool->result);
     deliver(pool, worker, 0);
     while (worker->order_count > 0) {
         vec_append(&pool->again, &worker->orders[--worker->order_count]);
+    }
+}
+
+static void remember(struct worker *worker, const struct run_result *early)
+{
+    for (uint32_t i = 0; i < early->violations.count; i++) {
+        if (worker->seen.count < RESULT_VIOLATIONS_MAX) {
+            vec_append(&worker->seen, vec_at(&early->violations, i));
+        }
     }
 }
 
@@ -333,7 +386,11 @@ static bool digest_input(struct pool *pool, struct worker *worker, struct err *e
             return false;
         }
         at += sizeof(answer) + size;
-        deliver(pool, worker, answer.digest_again);
+        if (answer.is_early) {
+            remember(worker, &pool->result);
+        } else {
+            deliver(pool, worker, answer.digest_again);
+        }
     }
     if (at > 0) {
         memmove(worker->input.data, bytes + at, worker->input.length - at);
@@ -461,6 +518,7 @@ bool pool_run(const struct pool_options *options, struct err *err)
     result_init(&pool->result);
     for (uint32_t i = 0; i < options->jobs; i++) {
         text_init(&pool->workers[i].input);
+        vec_init(&pool->workers[i].seen, sizeof(struct result_violation), RESULT_VIOLATIONS_MAX);
     }
     pool->looked_ns = real_wall_ns();
     bool is_fine = true;
@@ -479,6 +537,7 @@ bool pool_run(const struct pool_options *options, struct err *err)
             waitpid(worker->pid, NULL, 0);
         }
         text_release(&worker->input);
+        vec_release(&worker->seen);
     }
     vec_release(&pool->again);
     result_release(&pool->result);

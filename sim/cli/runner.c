@@ -156,6 +156,23 @@ void runner_finish(struct runner *runner, int64_t cpu_ns, struct run_result *res
     runner->cell = NULL;
 }
 
+void print_violations(const struct vec *violations)
+{
+    for (uint32_t i = 0; i < violations->count; i++) {
+        const struct result_violation *violation = vec_at(violations, i);
+        char when[32];
+        printf("  %s %s at %s", violation->is_known ? "known " : "FAIL  ", violation->check,
+               units_format_duration(violation->time_ns, when, sizeof(when)));
+        if (violation->event != RESULT_EVENT_NONE) {
+            printf(", event %llu", (unsigned long long)violation->event);
+        }
+        if (violation->node_name[0] != '\0') {
+            printf(", %s", violation->node_name);
+        }
+        printf(": %s\n", violation->message);
+    }
+}
+
 bool runner_is_estimate(const struct run_spec *spec)
 {
     return spec->fleet.is_asked && spec->fleet.estimator != SPEC_ESTIMATOR_DECOMPOSE;

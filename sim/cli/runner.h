@@ -43,6 +43,9 @@ bool runner_estimate(const struct run_spec *spec, uint64_t seed, struct run_resu
 /* Ends a run that runner_begin began. */
 void runner_finish(struct runner *runner, int64_t cpu_ns, struct run_result *result);
 
+/* A line on stdout for each struct result_violation. */
+void print_violations(const struct vec *violations);
+
 /* Writes "squall replay FILE --set ... --out FOLDER --seed 0x...": the command that does this run
  * again. `folder`: where the results are, NULL when in the usual place. */
 void replay_line(FILE *out, const struct cell *cell, const char *const *sets, uint32_t set_count,

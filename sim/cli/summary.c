@@ -568,7 +568,8 @@ static void print_failures(struct summary *summary)
             (long long)failing, failing == 1 ? "run does" : "runs do",
             failing > FAILING_SHOWN ? "; the shortest" : "");
     ask(summary, print_failing, NULL,
-        "SELECT r.cell_id, r.seed, r.reason, v.message FROM run r LEFT JOIN violation v ON "
+        "SELECT r.cell_id, r.seed, r.reason||iif(r.verdict='error', "
+        "coalesce(', after '||v.invariant,''),''), v.message FROM run r LEFT JOIN violation v ON "
         "v.run_id=r.run_id AND "
         "v.ord=(SELECT min(ord) FROM violation w WHERE w.run_id=r.run_id AND w.known=0) "
         "WHERE r.verdict<>'pass' AND r.cell_id IN %s ORDER BY r.events, r.seed LIMIT %d",

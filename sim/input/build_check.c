@@ -383,10 +383,12 @@ static void read_thresholds(struct build *build)
 {
     struct run_spec *spec = build->spec;
     const struct yaml_node *map = view_node(build->root, "thresholds");
+    const struct catalog *catalog = build->catalog;
     uint32_t total = 0;
     for (uint32_t index = 0; map != NULL && index < map->count; index++) {
         total += map->items[index]->count;
     }
+    ASSERT(total == 0 || catalog->check_threshold != NULL);
     spec->thresholds = arena_alloc_array(build->arena, total + 1, sizeof(*spec->thresholds));
     for (uint32_t index = 0; map != NULL && index < map->count; index++) {
         const char *metric = map->keys[index]->text;
@@ -399,7 +401,7 @@ static void read_thresholds(struct build *build)
             if (!predicate_metric(build->arena, metric, &threshold, &err)) {
                 const struct yaml_node *key = map->keys[index];
                 diag_error(build->diag, key->place, key->width, "%s", err.text);
-            } else if (!predicate_threshold(threshold.metric, text->text, &err)) {
+            } else if (!catalog->check_threshold(threshold.metric, text->text, &err)) {
                 diag_error(build->diag, text->place, text->width, "%s: %s", metric, err.text);
             } else {
                 check_service(build, map->keys[index], &threshold);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The three small languages inside texts: recovery predicates, availability predicates, thresholds.
+ * The three small languages inside texts: recovery predicates, availability predicates, keys of
+ * thresholds.
  * Blanks between the parts do not count. */
 #ifndef SQUALL_INPUT_PREDICATE_H
 #define SQUALL_INPUT_PREDICATE_H
@@ -22,9 +23,5 @@ bool predicate_up(const char *text, struct spec_availability *availability, stru
  * estimate; texts are `text` itself or in `arena`. */
 bool predicate_metric(struct arena *arena, const char *text, struct spec_threshold *threshold,
                       struct err *err);
-
-/* Is `metric` known, and `text` a threshold for it: "<aggregation> <operator> <value> [@ N%]"? What
- * passes here, analysis/threshold.h can read. */
-bool predicate_threshold(const char *metric, const char *text, struct err *err);
 
 #endif

@@ -8,6 +8,7 @@
  * itself. Iteration N is a function of SEED and N alone: a finding prints the command that repeats
  * it, and `--only N` also prints the input. */
 #include "analysis/judge.h"
+#include "analysis/threshold.h"
 #include "models/models.h"
 #include "sim/base/rng.h"
 #include "sim/base/vec.h"
@@ -80,7 +81,8 @@ static const struct sq_model *find_any(void *context, const char *name, const ch
     return catalog_find(context, name, base, err);
 }
 
-static struct catalog catalog = {.find_model = find_any, .model_names = catalog_models};
+static struct catalog catalog = {
+    .find_model = find_any, .model_names = catalog_models, .check_threshold = threshold_check};
 
 /* ---------------------------------------------------------------------------------- the corpus */
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * A model that breaks in the way that its option `how` names, at the first request for the key that
- * its option `key` names: whether a seed breaks, and when, depends on the load alone. Until then it
- * holds numbers in memory. The tests of the command line use it to see that a campaign survives its
- * code under test. */
+ * its option `key` names; where `says` is set, it says before that an invariant is violated.
+ * Whether a seed breaks, and when, depends on the load alone. Until then it holds numbers in
+ * memory. The tests of the command line use it to see that a campaign survives its code under test,
+ * and keeps what was found before. */
 #include "squall.h"
 
 #include <signal.h>
@@ -12,7 +13,7 @@
 
 #define KEYS 1024
 
-enum option { OPTION_HOW, OPTION_KEY, OPTION_COUNT };
+enum option { OPTION_HOW, OPTION_KEY, OPTION_SAYS, OPTION_COUNT };
 enum how {
     HOW_NOT,
     HOW_SEGFAULT,
@@ -28,6 +29,7 @@ static const struct sq_option options[OPTION_COUNT] = {
     [OPTION_HOW] = {"how", SQ_OPTION_CHOICE, "not",
                     "not|segfault|loop|block|double-free|exit|overflow|always", "what happens"},
     [OPTION_KEY] = {"key", SQ_OPTION_COUNT, "0", NULL, "at the first request for this key"},
+    [OPTION_SAYS] = {"says", SQ_OPTION_BOOLEAN, "false", NULL, "an invariant is violated first"},
 };
 
 static uint64_t deeper(volatile uint64_t *from, uint64_t depth)
@@ -96,6 +98,9 @@ static void request(struct sq_env *env, const struct sq_request *request)
         return;
     }
     if (operation.key == (uint64_t)env->options[OPTION_KEY].number) {
+        if (env->options[OPTION_SAYS].number != 0) {
+            env->trace->always(env, false, "broken.never", "the key came");
+        }
         break_down(env, (enum how)env->options[OPTION_HOW].number);
     }
     if (operation.kind == SQ_KV_UPDATE) {

@@ -5,6 +5,8 @@
 #ifndef SQUALL_TESTS_UNIT_INPUT_CATALOG_H
 #define SQUALL_TESTS_UNIT_INPUT_CATALOG_H
 
+#include "analysis/threshold.h"
+
 #include "sim/base/base.h"
 #include "sim/spec.h"
 
@@ -69,6 +71,7 @@ __attribute__((unused)) static const struct catalog test_catalog = {
     .find_model = catalog_find,
     .model_names = catalog_models,
     .check_names = catalog_checks,
+    .check_threshold = threshold_check,
 };
 
 #endif

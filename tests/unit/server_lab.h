@@ -7,6 +7,8 @@
 #define SQUALL_TESTS_UNIT_SERVER_LAB_H
 
 #include "models/models.h"
+#include "analysis/threshold.h"
+
 #include "sim/base/base.h"
 #include "sim/base/units.h"
 #include "sim/input/plan.h"
@@ -108,7 +110,7 @@ static inline bool lab_run(struct lab *lab, struct lab_options options,
 {
     static const char *const no_names[] = {"linearizable", NULL};
     const struct catalog catalog = {(void *)(uintptr_t)options.extra, lab_find_model, no_names,
-                                    no_names};
+                                    no_names, threshold_check};
     char text[8192];
     lab_print(text, sizeof(text), &options);
     struct diag diag;

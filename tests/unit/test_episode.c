@@ -2,38 +2,16 @@
  *
  * Episodes: what is derived from a scenario and a class of transitions, and what comes out of them
  * with a SQLite that dies and, where it is there, with libraft. */
-#include "tests/unit/harness.h"
-
 #include "analysis/episode.h"
 #include "analysis/judge.h"
-#include "models/models.h"
 #include "sim/base/units.h"
 #include "sim/fleet.h"
-#include "sim/input/plan.h"
 #include "sim/world.h"
+#include "tests/unit/harness.h"
+#include "tests/unit/planned.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-static const struct sq_model *find_model(void *context, const char *name, const char *base,
-                                         struct err *err)
-{
-    (void)context;
-    (void)base;
-    for (uint32_t i = 0; models_builtin[i] != NULL; i++) {
-        if (strcmp(models_builtin[i]->name, name) == 0) {
-            if (models_builtin[i]->prepare != NULL) {
-                models_builtin[i]->prepare();
-            }
-            return models_builtin[i];
-        }
-    }
-    err_set(err, ERR_INPUT, "no model '%s' in this build", name);
-    return NULL;
-}
-
-static const char *const no_names[] = {"linearizable", NULL};
-static const struct catalog catalog = {NULL, find_model, no_names, no_names};
 
 static const char text[] =
     "squall: 1\n"
@@ -53,13 +31,12 @@ static const char text[] =
     "  episodes: {settle: 4s, phase: 1s, window: 8s}\n"
     "  validate: {life: 20s, repair: 5s, duration: 100s}\n";
 
-struct planned {
-    struct scenario *scenario;
-    struct plan plan;
+struct episodes_planned {
+    struct planned of;
     struct arena arena;
 };
 
-static bool open_with(struct planned *planned, const char *model, const char *options,
+static bool open_with(struct episodes_planned *planned, const char *model, const char *options,
                       uint32_t nodes)
 {
     char yaml[sizeof(text) + 128];
@@ -69,33 +46,25 @@ static bool open_with(struct planned *planned, const char *model, const char *op
     snprintf(yaml, sizeof(yaml), "%.*s%s%.*s%s%s", (int)(place - text), text, model,
              (int)(other - place - 5), place + 5, options, other + 7);
     snprintf(setting, sizeof(setting), "system.nodes=%u", (unsigned)nodes);
-    struct diag diag;
-    diag_init(&diag);
     const char *sets[] = {setting, nodes < 2 ? "availability.groups.count=1" : "name=episodes"};
     struct plan_options plan_options = {.sets = sets, .set_count = 2};
     arena_init(&planned->arena);
-    planned->scenario = scenario_parse("episodes.yaml", yaml, strlen(yaml), &catalog, &diag);
-    bool is_fine = planned->scenario != NULL &&
-                   plan_build(&planned->plan, planned->scenario, &plan_options, &diag);
-    diag_print(&diag, stderr);
-    diag_release(&diag);
-    return is_fine;
+    return planned_open(&planned->of, yaml, &plan_options, &planned_catalog);
 }
 
-static void close_plan(struct planned *planned)
+static void close_plan(struct episodes_planned *planned)
 {
-    plan_release(&planned->plan);
-    scenario_free(planned->scenario);
+    planned_close(&planned->of);
     arena_release(&planned->arena);
 }
 
-static const struct run_spec *spec_of(const struct planned *planned)
+static const struct run_spec *spec_of(const struct episodes_planned *planned)
 {
-    return &planned->plan.cells[0].spec;
+    return &planned->of.plan.cells[0].spec;
 }
 
-static struct episode plan_one(const struct planned *planned, const char *name, uint64_t seed,
-                               uint32_t number)
+static struct episode plan_one(const struct episodes_planned *planned, const char *name,
+                               uint64_t seed, uint32_t number)
 {
     struct decompose_class class_;
     struct episode episode;
@@ -111,7 +80,7 @@ static uint32_t size_of(uint64_t mask)
 }
 
 /* Runs an episode and judges it. */
-static struct result_episode act(struct planned *planned, const struct episode *episode)
+static struct result_episode act(struct episodes_planned *planned, const struct episode *episode)
 {
     struct run_spec derived;
     struct run_result result;
@@ -144,7 +113,7 @@ static struct result_episode act(struct planned *planned, const struct episode *
 
 TEST(episode, a_loss_has_so_many_down_before_it_and_so_many_candidates)
 {
-    struct planned planned;
+    struct episodes_planned planned;
     REQUIRE(open_with(&planned, "primary-backup", "", 5));
     for (uint32_t number = 0; number < 50; number++) {
         struct episode episode = plan_one(&planned, "leader-lost:4-3", 1, number);
@@ -161,7 +130,7 @@ TEST(episode, a_loss_has_so_many_down_before_it_and_so_many_candidates)
 
 TEST(episode, phases_and_victims_are_spread)
 {
-    struct planned planned;
+    struct episodes_planned planned;
     uint64_t downs = 0;
     int64_t first = INT64_MAX;
     int64_t last = 0;
@@ -181,7 +150,7 @@ TEST(episode, phases_and_victims_are_spread)
 
 TEST(episode, the_seed_the_class_and_the_number_are_its_name)
 {
-    struct planned planned;
+    struct episodes_planned planned;
     REQUIRE(open_with(&planned, "primary-backup", "", 5));
     struct episode one = plan_one(&planned, "leader-lost:5-4", 1, 0);
     struct episode same = plan_one(&planned, "leader-lost:5-4", 1, 0);
@@ -204,7 +173,7 @@ TEST(episode, the_seed_the_class_and_the_number_are_its_name)
 
 TEST(episode, a_group_is_lost_as_one)
 {
-    struct planned planned;
+    struct episodes_planned planned;
     bool has_left = false;
     bool has_right = false;
     REQUIRE(open_with(&planned, "primary-backup", "", 5));
@@ -229,7 +198,7 @@ TEST(episode, a_group_is_lost_as_one)
 
 TEST(episode, its_spec_asks_nothing_and_lasts_long_enough)
 {
-    struct planned planned;
+    struct episodes_planned planned;
     struct run_spec derived;
     REQUIRE(open_with(&planned, "primary-backup", "", 5));
     const struct run_spec *spec = spec_of(&planned);
@@ -247,7 +216,7 @@ TEST(episode, its_spec_asks_nothing_and_lasts_long_enough)
 
 TEST(episode, machines_that_are_not_there_cannot_be_lost)
 {
-    struct planned planned;
+    struct episodes_planned planned;
     struct decompose_class class_;
     REQUIRE(open_with(&planned, "primary-backup", "", 5));
     CHECK(decompose_class_parse("leader-lost:6-5", &class_));
@@ -259,7 +228,7 @@ TEST(episode, machines_that_are_not_there_cannot_be_lost)
 
 TEST(episode, the_same_one_has_the_same_digest_and_outage)
 {
-    struct planned planned;
+    struct episodes_planned planned;
     REQUIRE(open_with(&planned, "sqlite-single", "", 1));
     struct episode episode = plan_one(&planned, "quorum-back:0-1", 3, 1);
     struct result_episode one = act(&planned, &episode);
@@ -275,7 +244,7 @@ TEST(episode, the_same_one_has_the_same_digest_and_outage)
 
 TEST(episode, what_the_quorum_explains_is_no_outage)
 {
-    struct planned planned;
+    struct episodes_planned planned;
     int64_t sum = 0;
     REQUIRE(open_with(&planned, "sqlite-single", "", 1));
     for (uint32_t number = 0; number < 5; number++) {
@@ -295,7 +264,7 @@ TEST(episode, what_the_quorum_explains_is_no_outage)
 
 TEST(episode, nobody_leads_nobody_is_struck)
 {
-    struct planned planned;
+    struct episodes_planned planned;
     REQUIRE(open_with(&planned, "server", "", 2)); /* all of them lead */
     struct episode episode = plan_one(&planned, "follower-lost:2-1", 3, 0);
     struct result_episode row = act(&planned, &episode);
@@ -309,7 +278,7 @@ TEST(episode, nobody_leads_nobody_is_struck)
 
 TEST(episode, losing_the_leader_costs_an_election_and_losing_a_follower_nothing)
 {
-    struct planned planned;
+    struct episodes_planned planned;
     REQUIRE(open_with(&planned, "raft", QUICK, 5));
     struct episode leader = plan_one(&planned, "leader-lost:5-4", 3, 0);
     struct episode follower = plan_one(&planned, "follower-lost:5-4", 3, 0);
@@ -328,9 +297,9 @@ TEST(episode, losing_the_leader_costs_an_election_and_losing_a_follower_nothing)
 
 TEST(episode, what_does_not_come_back_in_the_window_is_a_finding)
 {
-    struct planned planned;
+    struct episodes_planned planned;
     REQUIRE(open_with(&planned, "raft", "electionTimeout: 20s, heartbeatTimeout: 50ms", 3));
-    struct run_spec *spec = &planned.plan.cells[0].spec;
+    struct run_spec *spec = &planned.of.plan.cells[0].spec;
     spec->warmup_ns = 60 * NS_PER_S; /* the first election */
     spec->fleet.episodes.settle_ns = 4 * NS_PER_S;
     struct episode episode = plan_one(&planned, "leader-lost:3-2", 3, 0);
@@ -347,7 +316,7 @@ TEST(episode, what_does_not_come_back_in_the_window_is_a_finding)
 
 TEST(episode, machines_fail_and_come_back_as_the_fleet_says)
 {
-    struct planned planned;
+    struct episodes_planned planned;
     struct run_spec derived;
     struct client_view view;
     struct estimate_sums crude;

@@ -6,14 +6,13 @@
 #include "analysis/judge.h"
 #include "analysis/metastability.h"
 #include "analysis/results.h"
-#include "models/models.h"
 #include "sim/base/base.h"
 #include "sim/base/hash.h"
 #include "sim/base/units.h"
-#include "sim/input/plan.h"
 #include "sim/world.h"
 #include "tests/unit/harness.h"
 #include "tests/unit/input_catalog.h"
+#include "tests/unit/planned.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -333,23 +332,6 @@ TEST(metastability, without_a_trigger_that_struck_and_ended_nothing_is_said)
 /* ------------------------------------------------------------------------------------- real worlds
  */
 
-static const struct sq_model *find_model(void *context, const char *name, const char *base,
-                                         struct err *err)
-{
-    (void)context;
-    (void)base;
-    for (uint32_t i = 0; models_builtin[i] != NULL; i++) {
-        if (strcmp(models_builtin[i]->name, name) == 0) {
-            return models_builtin[i];
-        }
-    }
-    err_set(err, ERR_INPUT, "no model '%s'", name);
-    return NULL;
-}
-
-static const char *const no_names[] = {"linearizable", NULL};
-static const struct catalog catalog = {NULL, find_model, no_names, no_names};
-
 /* A deterministic server of 100/s at 60 with one retry: above its hidden capacity of 50/s. A spike
  * and a pause of the server are the trigger; the load stands before and behind the spike. */
 #define STORM                                                                                      \
@@ -373,28 +355,9 @@ static const char storm_shed[] =
 static const char storm_off[] =
     STORM "metastability: {trigger: [spike, pause], probe: {kind: retries-off, for: 20s}}\n";
 
-struct planned {
-    struct scenario *scenario;
-    struct plan plan;
-};
-
 static bool plan_open(struct planned *planned, const char *yaml)
 {
-    struct diag diag;
-    diag_init(&diag);
-    struct plan_options options = {0};
-    planned->scenario = scenario_parse("storm.yaml", yaml, strlen(yaml), &catalog, &diag);
-    bool is_fine =
-        planned->scenario != NULL && plan_build(&planned->plan, planned->scenario, &options, &diag);
-    diag_print(&diag, stderr);
-    diag_release(&diag);
-    return is_fine;
-}
-
-static void plan_close(struct planned *planned)
-{
-    plan_release(&planned->plan);
-    scenario_free(planned->scenario);
+    return planned_open(planned, yaml, NULL, &planned_catalog);
 }
 
 struct lab {
@@ -450,7 +413,7 @@ static void judge_storm(const char *yaml, uint64_t seed, struct run_result *resu
     lab_close(&lab);
     result_release(&run);
     arena_release(&arena);
-    plan_close(&planned);
+    planned_close(&planned);
 }
 
 TEST(metastability, a_real_storm_is_metastable_and_its_control_holds)
@@ -502,8 +465,8 @@ TEST(metastability, asking_for_a_verdict_changes_nothing_of_the_run)
     lab_close(&lab);
     result_release(&asked);
     result_release(&plain);
-    plan_close(&with);
-    plan_close(&without);
+    planned_close(&with);
+    planned_close(&without);
 }
 
 /* Operations of one load as they were asked for. */
@@ -565,7 +528,7 @@ TEST(metastability, arrivals_and_keys_are_the_same_in_all_arms)
     vec_release(&first);
     vec_release(&other);
     arena_release(&arena);
-    plan_close(&planned);
+    planned_close(&planned);
 }
 
 /* A server of 100/s at 60/s that answers everything in time, and `faults`. */
@@ -637,8 +600,8 @@ TEST(metastability, every_kind_of_trigger_is_left_out_without_a_trace)
         vec_release(&first);
         vec_release(&other);
         arena_release(&arena);
-        plan_close(&with);
-        plan_close(&without);
+        planned_close(&with);
+        planned_close(&without);
     }
 }
 
@@ -715,7 +678,7 @@ TEST(metastability, a_probe_starts_from_the_very_state_that_was_stuck)
         CHECK(state_at(&lab, &probe, before) == trigger);
         lab_close(&lab);
         arena_release(&arena);
-        plan_close(&planned);
+        planned_close(&planned);
     }
 }
 
@@ -761,7 +724,7 @@ TEST(metastability, a_relief_holds_back_retries_or_operations_and_nothing_else)
     lab_close(&lab);
     result_release(&result);
     arena_release(&arena);
-    plan_close(&planned);
+    planned_close(&planned);
 }
 
 /* -------------------------------------------------------------------------------- language and
@@ -776,7 +739,8 @@ static void complains(const char *tail, const char *part)
     struct run_spec compiled;
     diag_init(&diag);
     arena_init(&arena);
-    struct scenario *scenario = scenario_parse("t.yaml", yaml, strlen(yaml), &catalog, &diag);
+    struct scenario *scenario =
+        scenario_parse("t.yaml", yaml, strlen(yaml), &planned_catalog, &diag);
     bool is_fine =
         scenario != NULL && scenario_compile(scenario, NULL, 0, &arena, &compiled, &diag);
     CHECK(!is_fine);
@@ -807,7 +771,8 @@ TEST(metastability, a_verdict_needs_a_trigger)
     struct run_spec compiled;
     diag_init(&diag);
     arena_init(&arena);
-    struct scenario *scenario = scenario_parse("t.yaml", text, strlen(text), &catalog, &diag);
+    struct scenario *scenario =
+        scenario_parse("t.yaml", text, strlen(text), &planned_catalog, &diag);
     CHECK(scenario == NULL || !scenario_compile(scenario, NULL, 0, &arena, &compiled, &diag));
     REQUIRE(diag.kept > 0);
     CHECK(strstr(diag.entries[0].text, "there is no trigger") != NULL);

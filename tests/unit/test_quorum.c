@@ -3,16 +3,14 @@
  * Model `quorum`: its laws of delays against their closed forms, its rows against a plain array,
  * and the store in worlds that small scenarios describe, judged by gauges and checks. The PBS
  * figures are those of the scenarios pbs-*.yaml, here with fewer trials and wider margins. */
-#include "tests/unit/harness.h"
-
 #include "analysis/judge.h"
-#include "models/models.h"
 #include "models/quorum/mixture.h"
 #include "models/quorum/rows.h"
 #include "sim/base/base.h"
 #include "sim/base/rng.h"
-#include "sim/input/plan.h"
 #include "sim/world.h"
+#include "tests/unit/harness.h"
+#include "tests/unit/planned.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -174,20 +172,6 @@ TEST(quorum, rows_keep_the_newest_version_and_forget_what_is_removed)
 
 /* ------------------------------------------------------------------------------ small scenarios */
 
-static const struct sq_model *find_model(void *context, const char *name, const char *base,
-                                         struct err *err)
-{
-    (void)context;
-    (void)base;
-    (void)name;
-    (void)err;
-    return &model_quorum;
-}
-
-static const char *const check_names[] = {"linearizable", "no-lost-acked-write", NULL};
-static const char *const no_names[] = {NULL};
-static const struct catalog catalog = {NULL, find_model, no_names, check_names};
-
 #define SSD "91.22% pareto 0.235ms 10 + 8.78% exponential 0.602410ms"
 #define SYSTEM(nodes, more)                                                                        \
     "system:\n"                                                                                    \
@@ -206,8 +190,7 @@ static const struct catalog catalog = {NULL, find_model, no_names, check_names};
     "responseDelay: \"" SSD "\""
 
 struct lab {
-    struct scenario *scenario;
-    struct plan plan;
+    struct planned planned;
     struct world *world;
     struct judge *judge;
     struct run_result result;
@@ -219,15 +202,8 @@ static void lab_run(struct lab *lab, const char *body, uint64_t seed)
     int size = snprintf(yaml, sizeof(yaml), "squall: 1\nname: lab\n%s", body);
     REQUIRE(size > 0);
     REQUIRE((size_t)size < sizeof(yaml));
-    struct diag diag;
-    struct plan_options options = {0};
-    diag_init(&diag);
-    lab->scenario = scenario_parse("lab.yaml", yaml, (size_t)size, &catalog, &diag);
-    bool is_fine = lab->scenario != NULL && plan_build(&lab->plan, lab->scenario, &options, &diag);
-    diag_print(&diag, stderr);
-    diag_release(&diag);
-    REQUIRE(is_fine);
-    const struct run_spec *spec = &lab->plan.cells[0].spec;
+    REQUIRE(planned_open(&lab->planned, yaml, NULL, &planned_catalog));
+    const struct run_spec *spec = &lab->planned.plan.cells[0].spec;
     lab->world = world_new();
     lab->judge = judge_new();
     result_init(&lab->result);
@@ -245,8 +221,7 @@ static void lab_close(struct lab *lab)
     result_release(&lab->result);
     judge_free(lab->judge);
     world_free(lab->world);
-    plan_release(&lab->plan);
-    scenario_free(lab->scenario);
+    planned_close(&lab->planned);
 }
 
 /* The number of the run for this threshold; NaN: none. */

@@ -2,31 +2,15 @@
  *
  * Election times of the real libraft against closed forms: a light version of the scenarios
  * election-timeouts.yaml and election-after-crash.yaml, which say where the forms come from. */
-#include "tests/unit/harness.h"
-
 #include "analysis/judge.h"
-#include "models/models.h"
 #include "sim/base/base.h"
-#include "sim/input/plan.h"
 #include "sim/world.h"
+#include "tests/unit/harness.h"
+#include "tests/unit/planned.h"
 
 #include <math.h>
 
 #define T_US 200000.0
-
-static const struct sq_model *find_model(void *context, const char *name, const char *base,
-                                         struct err *err)
-{
-    (void)context;
-    (void)name;
-    (void)base;
-    (void)err;
-    model_raft.prepare();
-    return &model_raft;
-}
-
-static const char *const no_names[] = {NULL};
-static const struct catalog catalog = {NULL, find_model, no_names, no_names};
 
 /* Five servers, no load; latency and faults as given. */
 #define SCENARIO(limit, latency, faults)                                                           \
@@ -63,23 +47,17 @@ static double metric_of(const struct run_result *result, const char *name)
 static struct elections_seen run_seeds(const char *yaml, uint32_t seeds)
 {
     struct elections_seen mean = {0};
-    struct plan plan;
-    struct plan_options options = {0};
-    struct diag diag;
-    diag_init(&diag);
-    struct scenario *scenario =
-        scenario_parse("election.yaml", yaml, strlen(yaml), &catalog, &diag);
-    bool is_fine = scenario != NULL && plan_build(&plan, scenario, &options, &diag);
-    diag_print(&diag, stderr);
-    diag_release(&diag);
+    struct planned planned;
+    bool is_fine = planned_open(&planned, yaml, NULL, &planned_catalog);
     ASSERT(is_fine);
+    const struct run_spec *spec = &planned.plan.cells[0].spec;
     struct world *world = world_new();
     struct judge *judge = judge_new();
     struct run_result result;
     result_init(&result);
     for (uint64_t seed = 1; seed <= seeds; seed++) {
-        judge_begin(judge, &plan.cells[0].spec, seed);
-        world_reset(world, &plan.cells[0].spec, seed, judge_observer(judge));
+        judge_begin(judge, spec, seed);
+        world_reset(world, spec, seed, judge_observer(judge));
         world_run(world, INT64_MAX, UINT64_MAX);
         struct judge_end end = {.sim_ns = world_now(world)};
         judge_finish(judge, &end, &result);
@@ -89,8 +67,7 @@ static struct elections_seen run_seeds(const char *yaml, uint32_t seeds)
     result_release(&result);
     judge_free(judge);
     world_free(world);
-    plan_release(&plan);
-    scenario_free(scenario);
+    planned_close(&planned);
     return mean;
 }
 

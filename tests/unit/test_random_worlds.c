@@ -4,14 +4,12 @@
  * that does everything that an env offers, and of the real ones. Whatever comes out, no assertion
  * fails, the run ends, and its digest is the same when it is run again, and when it is run in
  * pieces. */
-#include "tests/unit/harness.h"
-
-#include "models/models.h"
 #include "sim/base/base.h"
 #include "sim/base/rng.h"
 #include "sim/base/units.h"
-#include "sim/input/plan.h"
 #include "sim/world.h"
+#include "tests/unit/harness.h"
+#include "tests/unit/planned.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -496,26 +494,15 @@ static const char *write_scenario(struct writer *writer, const char *model, uint
 static const struct sq_model *find_model(void *context, const char *name, const char *base,
                                          struct err *err)
 {
-    (void)context;
-    (void)base;
     if (strcmp(name, chaos_model.name) == 0) {
         return &chaos_model;
     }
-    for (uint32_t i = 0; models_builtin[i] != NULL; i++) {
-        if (strcmp(models_builtin[i]->name, name) == 0) {
-            if (models_builtin[i]->prepare != NULL) {
-                models_builtin[i]->prepare();
-            }
-            return models_builtin[i];
-        }
-    }
-    err_set(err, ERR_INPUT, "no model '%s' in this build", name);
-    return NULL;
+    return planned_find_model(context, name, base, err);
 }
 
 static const char *const model_names[] = {"chaos", NULL};
 static const char *const check_names[] = {"no-lost-acked-write", NULL};
-static const struct catalog catalog = {NULL, find_model, model_names, check_names};
+static const struct catalog catalog = {NULL, find_model, model_names, check_names, threshold_check};
 
 /* ----------------------------------------------------------------------------------------- running
  */
@@ -567,15 +554,11 @@ static void try_scenario(struct world *left, struct world *right, const char *mo
 {
     static struct writer writer;
     const char *yaml = write_scenario(&writer, model, seed);
-    struct diag diag;
-    diag_init(&diag);
-    struct plan plan;
-    struct plan_options options = {0};
-    struct scenario *scenario = scenario_parse("random.yaml", yaml, strlen(yaml), &catalog, &diag);
-    bool is_planned = scenario != NULL && plan_build(&plan, scenario, &options, &diag);
+    struct planned planned;
+    bool is_planned = planned_open(&planned, yaml, NULL, &catalog);
     CHECK(is_planned);
     if (is_planned) {
-        const struct run_spec *spec = &plan.cells[0].spec;
+        const struct run_spec *spec = &planned.plan.cells[0].spec;
         struct outcome first = run_whole(left, spec, seed);
         bool is_fine = is_same(first, run_in_pieces(right, spec, seed)) &&
                        is_same(first, run_whole(right, spec, seed));
@@ -583,13 +566,10 @@ static void try_scenario(struct world *left, struct world *right, const char *mo
         if (!is_fine) {
             fprintf(stderr, "seed %llu:\n%s", (unsigned long long)seed, yaml);
         }
-        plan_release(&plan);
+        planned_close(&planned);
     } else {
         fputs(yaml, stderr);
     }
-    diag_print(&diag, stderr);
-    diag_release(&diag);
-    scenario_free(scenario);
 }
 
 static void try_scenarios(const char *model, uint64_t first, uint32_t count)

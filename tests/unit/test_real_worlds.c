@@ -3,31 +3,9 @@
  * The real libraries in worlds that live side by side: their process-global state (libraft's heap,
  * SQLite's allocator and random generator) must not carry anything from one world into the other.
  */
-#include "tests/unit/harness.h"
-
-#include "models/models.h"
-#include "sim/input/plan.h"
 #include "sim/world.h"
-
-static const struct sq_model *find_model(void *context, const char *name, const char *base,
-                                         struct err *err)
-{
-    (void)context;
-    (void)base;
-    for (uint32_t i = 0; models_builtin[i] != NULL; i++) {
-        if (strcmp(models_builtin[i]->name, name) == 0) {
-            if (models_builtin[i]->prepare != NULL) {
-                models_builtin[i]->prepare();
-            }
-            return models_builtin[i];
-        }
-    }
-    err_set(err, ERR_INPUT, "no model '%s' in this build", name);
-    return NULL;
-}
-
-static const char *const no_names[] = {"linearizable", NULL};
-static const struct catalog catalog = {NULL, find_model, no_names, no_names};
+#include "tests/unit/harness.h"
+#include "tests/unit/planned.h"
 
 static const char text[] =
     "squall: 1\n"
@@ -43,31 +21,12 @@ static const char text[] =
     "  - {name: power, kind: NodeChaos, action: power-loss, mode: one, at: 3s, duration: 1s}\n"
     "checks: [{always: {consistency: linearizable}}]\n";
 
-struct planned {
-    struct scenario *scenario;
-    struct plan plan;
-};
-
 static bool plan_open(struct planned *planned, const char *model)
 {
     char yaml[sizeof(text) + 64];
     const char *place = strstr(text, "MODEL");
     snprintf(yaml, sizeof(yaml), "%.*s%s%s", (int)(place - text), text, model, place + 5);
-    struct diag diag;
-    diag_init(&diag);
-    struct plan_options options = {0};
-    planned->scenario = scenario_parse("side-by-side.yaml", yaml, strlen(yaml), &catalog, &diag);
-    bool is_fine =
-        planned->scenario != NULL && plan_build(&planned->plan, planned->scenario, &options, &diag);
-    diag_print(&diag, stderr);
-    diag_release(&diag);
-    return is_fine;
-}
-
-static void plan_close(struct planned *planned)
-{
-    plan_release(&planned->plan);
-    scenario_free(planned->scenario);
+    return planned_open(planned, yaml, NULL, &planned_catalog);
 }
 
 static uint64_t digest_alone(const struct run_spec *spec, uint64_t seed)
@@ -106,8 +65,8 @@ static void interleave(const char *left_model, const char *right_model)
     CHECK_EQUAL(world_digest(right), right_alone);
     world_free(left);
     world_free(right);
-    plan_close(&left_plan);
-    plan_close(&right_plan);
+    planned_close(&left_plan);
+    planned_close(&right_plan);
 }
 
 #ifdef HAVE_RAFT

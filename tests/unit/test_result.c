@@ -218,3 +218,32 @@ TEST(result, an_error_has_a_reason_and_nothing_else)
     CHECK(result_first_violation(&result) == NULL);
     result_release(&result);
 }
+
+TEST(result, an_error_keeps_the_violations_before_it)
+{
+    struct run_result result;
+    result_init(&result);
+    result_set_error(&result, 9, "hang");
+    static const struct {
+        const char *check;
+        bool is_known;
+    } seen[3] = {{"linearizable", true}, {"broken.never", false}, {"linearizable", true}};
+    for (uint32_t i = 0; i < 3; i++) {
+        struct result_violation *violation = vec_push(&result.violations);
+        result_copy_text(violation->check, sizeof(violation->check), seen[i].check);
+        violation->is_known = seen[i].is_known;
+    }
+    result_check_row(&result, "broken.never")->comparisons = 7;
+    result_mark_violated(&result);
+    CHECK_EQUAL(result.checks.count, 2);
+    const struct result_check *broken = result_check_row(&result, "broken.never");
+    const struct result_check *known = result_check_row(&result, "linearizable");
+    CHECK_EQUAL(result.checks.count, 2);
+    CHECK(broken->is_violated && !broken->is_known);
+    CHECK_EQUAL(broken->comparisons, 7);
+    CHECK(!known->is_violated && known->is_known);
+    CHECK_EQUAL(known->comparisons, 1);
+    CHECK_TEXT(result_first_violation(&result)->check, "broken.never");
+    CHECK_TEXT(verdict_name(result.verdict), "error");
+    result_release(&result);
+}

@@ -6,7 +6,6 @@
 #include "sim/input/predicate.h"
 #include "sim/input/json.h"
 
-#include "analysis/threshold.h"
 #include "sim/base/units.h"
 #include "sim/input/preset.h"
 #include "tests/unit/harness.h"
@@ -530,15 +529,6 @@ TEST(predicate, up_has_a_rate_a_quantile_or_both)
     CHECK(!predicate_up("", &up, &err));
 }
 
-static bool judges(const char *metric, const char *text)
-{
-    struct threshold threshold;
-    bool is_fine = predicate_threshold(metric, text, &err);
-    /* The analysis, which reads it again after the campaign, must agree. */
-    CHECK_EQUAL(threshold_parse(metric, text, &threshold, NULL), is_fine);
-    return is_fine;
-}
-
 TEST(predicate, only_what_a_model_shows_has_tags)
 {
     struct arena memory;
@@ -613,37 +603,6 @@ TEST(predicate, estimates_have_tags_of_their_own)
     arena_release(&memory);
 }
 
-TEST(predicate, estimates_are_small_numbers_and_downtimes)
-{
-    static const char *const small[] = {"1e-20", "9.8506e-06", "0.5", "1", "0.000001e-3", "1e-999"};
-    static const char *const no_small[] = {"e-6", "1e6",   "1e-",   "1e-1000", "1.2.3",
-                                           "-1",  "1e-6s", "1%",    ".5",      "0x1",
-                                           "inf", "nan",   "1e--6", "1E-6",    "1234567890123456"};
-    static const char *const times[] = {"315.6fs", "52.60min", "1d",  "0.5h",  "3ms",
-                                        "2us",     "7ns",      "1ps", "31.56s"};
-    static const char *const no_times[] = {"1",    "fs",   "1 fs",   "1m",  "1e-3s", "-1s",
-                                           "1.s.", "1..s", "1years", ".5s", "infs"};
-    char text[64];
-    for (uint32_t i = 0; i < ARRAY_COUNT(small); i++) {
-        snprintf(text, sizeof(text), "value < %s @ 95%%", small[i]);
-        CHECK(judges("unavailability", text));
-    }
-    for (uint32_t i = 0; i < ARRAY_COUNT(no_small); i++) {
-        snprintf(text, sizeof(text), "value < %s", no_small[i]);
-        CHECK(!judges("unavailability", text));
-    }
-    for (uint32_t i = 0; i < ARRAY_COUNT(times); i++) {
-        snprintf(text, sizeof(text), "value == %s", times[i]);
-        CHECK(judges("downtime", text));
-    }
-    for (uint32_t i = 0; i < ARRAY_COUNT(no_times); i++) {
-        snprintf(text, sizeof(text), "value == %s", no_times[i]);
-        CHECK(!judges("downtime", text));
-    }
-    CHECK(!judges("downtime", "rate < 1s"));
-    CHECK(!judges("downtime", "value == 1s @ 95%"));
-}
-
 TEST(predicate, mcr_has_a_window)
 {
     struct arena memory;
@@ -675,64 +634,4 @@ TEST(predicate, mcr_has_a_window)
     CHECK(!predicate_metric(&memory, "user-uptime{window:1m}", &threshold, &err));
     CHECK(says("takes no tags"));
     arena_release(&memory);
-}
-
-TEST(predicate, thresholds_fit_their_metric)
-{
-    err = (struct err){0};
-    CHECK(judges("latency", "p(99) < 250ms"));
-    CHECK(judges("latency", "p(99.9) < 250ms"));
-    CHECK(judges("latency", "med<=250ms"));
-    CHECK(judges("availability", "rate >= 99.9%"));
-    CHECK(judges("user-uptime", "rate >= 99.9% @ 95%"));
-    CHECK(judges("mcr", "min >= 99%"));
-    CHECK(judges("harvest", "min >= 99%"));
-    CHECK(judges("yield", "rate == 100%"));
-    CHECK(judges("gray", "max <= 1%"));
-    CHECK(judges("gray", "min > 1%"));
-    CHECK(!judges("gray", "max <= 1% @ 95%"));
-    CHECK(!judges("yield", "max < 1%"));
-    CHECK(!judges("mcr", "avg < 1%"));
-    CHECK(!judges("harvest", "rate > 0.9"));
-    CHECK(judges("metastable", "rate < 0.1% @ 95%"));
-    CHECK(judges("amplification", "value < 1.5"));
-    CHECK(judges("goodput", "value >= 150/s"));
-    CHECK(judges("recovery", "rate >= 99% @ 95%"));
-    CHECK(judges("recovery", "p(95) < 10s @ 90%"));
-    CHECK(judges("failures", "rate == 0%"));
-    CHECK(judges("success", "rate > 99%"));
-    CHECK(judges("gauge", "avg < 8030814.5 @ 95%"));
-    CHECK(judges("gauge", "last == 7"));
-    CHECK(judges("counter", "count > 0"));
-    CHECK(judges("gauge", "p(99) < 7"));
-    CHECK(!judges("gauge", "rate < 7"));
-    CHECK(!judges("gauge", "max < 7 @ 95%"));
-    CHECK(!judges("counter", "avg > 0"));
-    CHECK(!judges("latncy", "p(99) < 250ms"));
-    CHECK(says("did you mean 'latency'?"));
-    CHECK(!judges("zzzzzzzz", "p(99) < 250ms"));
-    CHECK(!judges("latency{phase:after}", "p(99) < 250ms"));
-    CHECK(!judges("latency", "rate < 250ms"));
-    CHECK(!judges("latency", "p(101) < 250ms"));
-    CHECK(!judges("latency", "p(0) < 250ms"));
-    CHECK(!judges("latency", "p(100) < 250ms"));
-    CHECK(!judges("latency", "p() < 250ms"));
-    CHECK(!judges("latency", "p < 250ms"));
-    CHECK(!judges("latency", "p( < 250ms"));
-    CHECK(!judges("latency", "p(99) < 250"));
-    CHECK(!judges("latency", "p(99) << 250ms"));
-    CHECK(!judges("latency", "p(99) < 250ms @"));
-    CHECK(!judges("latency", "p(99) < 250ms @ 95%"));
-    CHECK(says("no interval"));
-    CHECK(!judges("availability", "rate >= 99% @ 95"));
-    CHECK(!judges("availability", "rate >= 99% @ 10%"));
-    CHECK(!judges("availability", "rate == 99% @ 95%"));
-    CHECK(!judges("availability", "rate >= 101%"));
-    CHECK(!judges("recovery", "rate < 10s"));
-    CHECK(!judges("recovery", "min < 10s @ 95%"));
-    CHECK(!judges("latency", "p(99) < 250ms and more"));
-    CHECK(!judges("latency", "p(99)"));
-    CHECK(!judges("amplification", "value < 1.5x"));
-    CHECK(!judges("goodput", "avg > 5/s"));
-    CHECK(!judges("", ""));
 }

@@ -3,6 +3,7 @@
  * The grammar of thresholds, what is refused and with which words, and the judgement at the end of
  * an interval. */
 #include "analysis/threshold.h"
+#include "sim/base/base.h"
 #include "tests/unit/harness.h"
 
 #include <math.h>
@@ -52,6 +53,99 @@ TEST(threshold, the_grammar_is_that_of_k6)
     CHECK_EQUAL(parsed("latency", "med != 5ms").operator, THRESHOLD_NOT_EQUAL);
     CHECK_EQUAL(parsed("gauge", "last <= 3").aggregation, THRESHOLD_LAST);
     CHECK_EQUAL(parsed("counter", "count > 0").aggregation, THRESHOLD_COUNT);
+}
+
+static bool is_threshold(const char *metric, const char *expression)
+{
+    return threshold_check(metric, expression, NULL);
+}
+
+TEST(threshold, estimates_are_small_numbers_and_downtimes)
+{
+    static const char *const small[] = {"1e-20", "9.8506e-06", "0.5", "1", "0.000001e-3", "1e-999"};
+    static const char *const no_small[] = {"e-6", "1e6",   "1e-",   "1e-1000", "1.2.3",
+                                           "-1",  "1e-6s", "1%",    ".5",      "0x1",
+                                           "inf", "nan",   "1e--6", "1E-6",    "1234567890123456"};
+    static const char *const times[] = {"315.6fs", "52.60min", "1d",  "0.5h",  "3ms",
+                                        "2us",     "7ns",      "1ps", "31.56s"};
+    static const char *const no_times[] = {"1",    "fs",   "1 fs",   "1m",  "1e-3s", "-1s",
+                                           "1.s.", "1..s", "1years", ".5s", "infs"};
+    char text[64];
+    for (uint32_t i = 0; i < ARRAY_COUNT(small); i++) {
+        snprintf(text, sizeof(text), "value < %s @ 95%%", small[i]);
+        CHECK(is_threshold("unavailability", text));
+    }
+    for (uint32_t i = 0; i < ARRAY_COUNT(no_small); i++) {
+        snprintf(text, sizeof(text), "value < %s", no_small[i]);
+        CHECK(!is_threshold("unavailability", text));
+    }
+    for (uint32_t i = 0; i < ARRAY_COUNT(times); i++) {
+        snprintf(text, sizeof(text), "value == %s", times[i]);
+        CHECK(is_threshold("downtime", text));
+    }
+    for (uint32_t i = 0; i < ARRAY_COUNT(no_times); i++) {
+        snprintf(text, sizeof(text), "value == %s", no_times[i]);
+        CHECK(!is_threshold("downtime", text));
+    }
+    CHECK(!is_threshold("downtime", "rate < 1s"));
+    CHECK(!is_threshold("downtime", "value == 1s @ 95%"));
+}
+
+TEST(threshold, thresholds_fit_their_metric)
+{
+    CHECK(is_threshold("latency", "p(99) < 250ms"));
+    CHECK(is_threshold("latency", "p(99.9) < 250ms"));
+    CHECK(is_threshold("latency", "med<=250ms"));
+    CHECK(is_threshold("availability", "rate >= 99.9%"));
+    CHECK(is_threshold("user-uptime", "rate >= 99.9% @ 95%"));
+    CHECK(is_threshold("mcr", "min >= 99%"));
+    CHECK(is_threshold("harvest", "min >= 99%"));
+    CHECK(is_threshold("yield", "rate == 100%"));
+    CHECK(is_threshold("gray", "max <= 1%"));
+    CHECK(is_threshold("gray", "min > 1%"));
+    CHECK(!is_threshold("gray", "max <= 1% @ 95%"));
+    CHECK(!is_threshold("yield", "max < 1%"));
+    CHECK(!is_threshold("mcr", "avg < 1%"));
+    CHECK(!is_threshold("harvest", "rate > 0.9"));
+    CHECK(is_threshold("metastable", "rate < 0.1% @ 95%"));
+    CHECK(is_threshold("amplification", "value < 1.5"));
+    CHECK(is_threshold("goodput", "value >= 150/s"));
+    CHECK(is_threshold("recovery", "rate >= 99% @ 95%"));
+    CHECK(is_threshold("recovery", "p(95) < 10s @ 90%"));
+    CHECK(is_threshold("failures", "rate == 0%"));
+    CHECK(is_threshold("success", "rate > 99%"));
+    CHECK(is_threshold("gauge", "avg < 8030814.5 @ 95%"));
+    CHECK(is_threshold("gauge", "last == 7"));
+    CHECK(is_threshold("counter", "count > 0"));
+    CHECK(is_threshold("gauge", "p(99) < 7"));
+    CHECK(!is_threshold("gauge", "rate < 7"));
+    CHECK(!is_threshold("gauge", "max < 7 @ 95%"));
+    CHECK(!is_threshold("counter", "avg > 0"));
+    CHECK(!is_threshold("latncy", "p(99) < 250ms"));
+    CHECK(!is_threshold("zzzzzzzz", "p(99) < 250ms"));
+    CHECK(!is_threshold("latency{phase:after}", "p(99) < 250ms"));
+    CHECK(!is_threshold("latency", "rate < 250ms"));
+    CHECK(!is_threshold("latency", "p(101) < 250ms"));
+    CHECK(!is_threshold("latency", "p(0) < 250ms"));
+    CHECK(!is_threshold("latency", "p(100) < 250ms"));
+    CHECK(!is_threshold("latency", "p() < 250ms"));
+    CHECK(!is_threshold("latency", "p < 250ms"));
+    CHECK(!is_threshold("latency", "p( < 250ms"));
+    CHECK(!is_threshold("latency", "p(99) < 250"));
+    CHECK(!is_threshold("latency", "p(99) << 250ms"));
+    CHECK(!is_threshold("latency", "p(99) < 250ms @"));
+    CHECK(!is_threshold("latency", "p(99) < 250ms @ 95%"));
+    CHECK(!is_threshold("availability", "rate >= 99% @ 95"));
+    CHECK(!is_threshold("availability", "rate >= 99% @ 10%"));
+    CHECK(!is_threshold("availability", "rate == 99% @ 95%"));
+    CHECK(!is_threshold("availability", "rate >= 101%"));
+    CHECK(!is_threshold("recovery", "rate < 10s"));
+    CHECK(!is_threshold("recovery", "min < 10s @ 95%"));
+    CHECK(!is_threshold("latency", "p(99) < 250ms and more"));
+    CHECK(!is_threshold("latency", "p(99)"));
+    CHECK(!is_threshold("amplification", "value < 1.5x"));
+    CHECK(!is_threshold("goodput", "avg > 5/s"));
+    CHECK(!is_threshold("", ""));
 }
 
 TEST(threshold, a_gauge_is_judged_over_the_runs_that_showed_it)
@@ -197,7 +291,11 @@ TEST(threshold, what_is_wrong_is_named)
     check_refused("unavailability", "value < 1e-", "is not a number such as");
     check_refused("unavailability", "value < 1%", "is not a number such as");
     check_refused("latancy", "p(99) < 1s", "did you mean 'latency'");
-    check_refused("zzz", "p(99) < 1s", "unknown metric 'zzz'");
+    check_refused("zzz", "p(99) < 1s", "unknown metric 'zzz': write latency, recovery, ");
+    check_refused("zzz", "p(99) < 1s", ", counter{name:...}, unavailability{service:...}, ");
+    check_refused("zzz", "p(99) < 1s", ", harvest, yield or gray");
+    check_refused("gauge", "count < 1", "begins with avg, min, max, med, p(N) or last, not");
+    check_refused("goodput", "avg < 1/s", "begins with rate or value, not 'avg'");
     check_refused("latency", "rate < 1s", "begins with avg, min, max, med or p(N), not 'rate'");
     check_refused("availability", "p(99) > 99%", "begins with rate, not 'p'");
     check_refused("latency", "p99 < 1s", "percentile is written 'p(99)'");
