@@ -170,4 +170,7 @@ uninstall: ## remove what install put there
 clean: ## remove everything built
 	rm -rf $(BUILD)
 
+# They are made by the compiler alone, never by a rule of make's own.
+$(OUT)/%.d: ;
+
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)
