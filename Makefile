@@ -172,7 +172,4 @@ uninstall: ## remove what install put there
 clean: ## remove everything built
 	rm -rf $(BUILD)
 
-# The compiler writes them; without a rule of their own make would try to link planted/%.d from planted/%.d.o.
-DEPENDENCIES := $(shell find $(OUT) -name '*.d' 2>/dev/null)
-$(DEPENDENCIES): ;
--include $(DEPENDENCIES)
+-include $(shell find $(OUT) -name '*.d' 2>/dev/null)

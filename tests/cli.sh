@@ -737,6 +737,9 @@ expect 3 'sticks at the smallest' -- squall tip clock.yaml --trigger 1.5s..2s --
 expect 3 'does not stick at the largest' -- squall tip clock.yaml --trigger 0.5s..1s --seeds 1 --out tip2
 expect 3 'fails without the trigger' -- squall tip clock.yaml --trigger 0.5s..2s --set load.web.rate=320/s --seeds 1 --out tip3
 
+# A shipped scenario may expect something of cells that a search does not have.
+expect 0 'seed 1 +1\.2[12]' -- squall tip "$root/scenarios/metastable/dd1-retries.yaml" --trigger 0.9s..1.6s --seeds 1 --out tip4
+
 # A loop: beyond the capacity it goes, below half of it or a third of it it comes back.
 loop=$root/scenarios/metastable/hysteresis.yaml
 expect 0 '5 levels, 85/s to 310/s and back, 65s each  2 cells × 1 seed' '^ +tips at +310/s$' '^ +returns at 135/s$' '^ +returns at 85/s$' \

@@ -291,7 +291,7 @@ static void check_text(const struct plan *plan, const char *text, struct spec_pl
     }
 }
 
-/* Not with overrides: the cells that a text is about may be left out. */
+/* Not with overrides or axes of the caller's: the cells that a text is about may be left out. */
 static void check_texts(const struct plan *plan, struct diag *diag)
 {
     const struct run_spec *spec = &plan->cells[0].spec;
@@ -422,8 +422,9 @@ bool plan_build(struct plan *plan, const struct scenario *scenario,
     arena_init(&plan->arena);
     struct grid grid;
     bool has_seeds = read_seeds(plan, options, diag);
+    bool is_whole = options->set_count == 0 && options->axis_count == 0;
     bool is_built = make_grid(plan, options, &grid, diag) &&
-                    make_cells(plan, &grid, options->set_count == 0, diag) &&
+                    make_cells(plan, &grid, is_whole, diag) &&
                     make_canonical(plan, options, diag);
     if (!has_seeds || !is_built) {
         plan_release(plan);

@@ -208,6 +208,21 @@ TEST(plan, an_axis_that_is_given_takes_the_place_of_one_of_the_sweep)
     release();
 }
 
+TEST(plan, axes_that_are_given_may_leave_out_cells_that_something_is_expected_of)
+{
+    static const struct plan_axis axes[] = {{"system.nodes", nodes, 2}};
+    REQUIRE(build_axes("faults: [{name: f, kind: NodeChaos, action: pause, at: 5s, duration: 1s}]\n"
+                       "metastability: {}\nexpect: {verdicts: {metastable: nodes=3, stable: all}}\n"
+                       "thresholds: {\"amplification{cell:nodes=3}\": \"value > 2\"}\n"
+                       "sweep: {system.nodes: [1, 3]}\n",
+                       axes, 1));
+    REQUIRE(plan.cell_count == 2);
+    CHECK_EQUAL(plan.cells[0].spec.verdicts_expected, 1 << SPEC_VERDICT_STABLE);
+    CHECK_EQUAL(plan.cells[1].spec.verdicts_expected, 1 << SPEC_VERDICT_STABLE);
+    CHECK(plan.cells[1].spec.thresholds[0].is_elsewhere);
+    release();
+}
+
 TEST(plan, the_same_scenario_with_other_axes_is_the_same_work)
 {
     static const struct plan_axis one[] = {{"load.a.rate", rates, 1}};
