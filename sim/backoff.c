@@ -9,7 +9,11 @@
  * After a throttling error the AWS SDKs of 2026 count from another initial delay (botocore,
  * retries/standard.py: ExponentialBackoff): a second sequence, which moves with the first.
  *
- * Not here: delays that a server asks for (gRPC's pushback, x-amz-retry-after). */
+ * A server may ask for a delay. gRPC waits for exactly that, and the retry after the next is again
+ * the first of a sequence (proposal A6, "Pushback"; grpc-go, stream.go: numRetriesSincePushback).
+ * The AWS SDKs of 2026 keep it between their own delay t, jitter included, and t + 5 s (botocore,
+ * retries/standard.py, version 2.1: max(t, min(x-amz-retry-after, t + 5))); a negative one is less
+ * than t, so they know no "never". */
 #include "sim/backoff.h"
 
 #include "sim/base/base.h"
@@ -96,4 +100,21 @@ int64_t backoff_next(struct backoff *backoff, const struct spec_client *policy, 
         return proportional(policy, delay_ns, jitter);
     }
     UNREACHABLE();
+}
+
+int64_t backoff_pushed(struct backoff *backoff, const struct spec_client *policy, bool is_throttled,
+                       int64_t retry_after_ns, struct rng *jitter)
+{
+    ASSERT(policy->pushback != SPEC_PUSHBACK_IGNORE);
+    if (policy->pushback == SPEC_PUSHBACK_EXACT) {
+        ASSERT(retry_after_ns >= 0);
+        backoff_start(backoff, policy);
+        return retry_after_ns;
+    }
+    const int64_t own_ns = backoff_next(backoff, policy, is_throttled, jitter);
+    if (retry_after_ns <= own_ns) {
+        return own_ns;
+    }
+    return retry_after_ns - own_ns < policy->pushback_max_ns ? retry_after_ns
+                                                             : own_ns + policy->pushback_max_ns;
 }

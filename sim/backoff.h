@@ -20,5 +20,11 @@ void backoff_start(struct backoff *backoff, const struct spec_client *policy);
  * the sequence on. Draws once unless there is no back-off or no jitter. */
 int64_t backoff_next(struct backoff *backoff, const struct spec_client *policy, bool is_throttled,
                      struct rng *jitter);
+/* The same where the server asked for `retry_after_ns` and the policy honours it. EXACT: that long,
+ * which must not be negative; nothing is drawn, and the sequence begins anew. BOUNDED: as
+ * backoff_next, but not less than was asked for as long as that adds no more than
+ * pushback_max_ns. */
+int64_t backoff_pushed(struct backoff *backoff, const struct spec_client *policy, bool is_throttled,
+                       int64_t retry_after_ns, struct rng *jitter);
 
 #endif

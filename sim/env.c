@@ -349,7 +349,19 @@ static void call_reply(struct sq_env *env, struct sq_reply_to to, enum sq_status
                        sq_node leader, const void *data, size_t size)
 {
     struct node *node = node_of(env);
-    world_reply(node->world, node->index, to, status, leader, data, size);
+    world_reply(node->world, node->index,
+                &(struct sq_reply_options){.to = to,
+                                           .status = status,
+                                           .has_leader = leader != SQ_NODE_NONE,
+                                           .leader = leader,
+                                           .data = data,
+                                           .size = size});
+}
+
+static void call_reply_with(struct sq_env *env, const struct sq_reply_options *options)
+{
+    struct node *node = node_of(env);
+    world_reply(node->world, node->index, options);
 }
 
 /* A call in progress: kept in the node's memory, so a crash forgets it. */
@@ -465,7 +477,7 @@ static uint32_t call_group_size(struct sq_env *env, const char *group)
 }
 
 static const struct sq_call_ops call_ops = {call_reply, call_call, call_before, call_with,
-                                            call_group_size};
+                                            call_group_size, call_reply_with};
 
 /* ----------------------------------------------------------------------------------- being seen */
 

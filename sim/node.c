@@ -257,8 +257,9 @@ static void handle(struct node *node, struct item *item)
         break;
     case ITEM_REQUEST:
         if (model->request == NULL) {
-            world_reply(node->world, node->index, packet->reply_to, SQ_E_NOT_SUPPORTED,
-                        SQ_NODE_NONE, NULL, 0);
+            world_reply(node->world, node->index,
+                        &(struct sq_reply_options){.to = packet->reply_to,
+                                                   .status = SQ_E_NOT_SUPPORTED});
             break;
         }
         model->request(&node->env,
@@ -384,7 +385,8 @@ void node_run(struct node *node)
 static void refuse(struct node *node, struct packet *packet, enum sq_status status)
 {
     if (packet->kind == PACKET_REQUEST) {
-        world_reply(node->world, node->index, packet->reply_to, status, SQ_NODE_NONE, NULL, 0);
+        world_reply(node->world, node->index,
+                    &(struct sq_reply_options){.to = packet->reply_to, .status = status});
     } else {
         world_trace(node->world, TRACE_DROP, node->index, packet->from, 3);
     }

@@ -106,6 +106,13 @@ struct spec_pacing {
     uint32_t rate_min_milli;  /* a second */
 };
 
+/* What a caller makes of a server that says when to try again (sq_reply_options.retry_after). */
+enum spec_pushback {
+    SPEC_PUSHBACK_IGNORE,
+    SPEC_PUSHBACK_EXACT,   /* then, and not at all if it says never (gRPC A6) */
+    SPEC_PUSHBACK_BOUNDED, /* not before the back-off is over, nor long after (AWS SDKs) */
+};
+
 /* Policy of a caller: of a load, or of a group that calls another. In the parts that limit
  * something, 0 and false are "no limit". */
 struct spec_client {
@@ -124,6 +131,8 @@ struct spec_client {
     uint32_t backoff_multiplier_milli; /* 2000 = doubles */
     enum spec_jitter jitter;
     uint64_t jitter_proportion; /* for PROPORTIONAL, out of 2^32 */
+    enum spec_pushback pushback;
+    int64_t pushback_max_ns; /* BOUNDED: most that is added to the back-off */
     uint32_t
         redirects_max; /* not-leader answers followed at once per operation before backing off */
     uint64_t retry_on; /* bit (1 << enum sq_status): statuses that are retried */

@@ -19,7 +19,7 @@
  *     WAITING, time-out, or other answer to the
  *              last attempt, retried               -> BACKING OFF
  *                            not retried           -> done, with that status
- *     BACKING OFF, delay over                      -> an attempt
+ *     BACKING OFF, delay over                      -> an attempt, or the next hedge
  *     BACKING OFF, delay over, retries off         -> done, with the status of the last attempt
  *     BACKING OFF, SQ_OK to any attempt            -> done
  *     REFUSED, as soon as the loop comes round     -> done
@@ -44,6 +44,20 @@
  * leaves never, and none after it: a copy that has to wait is of no use. Hedged calls make no
  * retries.
  *
+ * Pushback (gRPC A6). An answer may say when to try again, or never. What is made of it is the
+ * policy's: nothing; EXACT, as gRPC; BOUNDED, as the AWS SDKs (sim/backoff.c). It delays what would
+ * be sent anyhow, and allows nothing: not another attempt than the most, none without tokens and
+ * none after a status that is not retried. On this last A6 can be read either way: it checks every
+ * failure "against the set of retryable status codes", and also lists pushback as a kind of answer
+ * beside them. C-core (retry_filter_legacy_call_data.cc, ShouldRetry) and grpc-go (stream.go) look
+ * at the status first, and so do we; grpc-java (RetriableStream.java) retries after any. EXACT and
+ * negative is the end of the retries, takes no token, and is a failure to retryThrottling whatever
+ * the status (A6, "Throttling"; C-core counts it only with a status that is retried). To a hedged
+ * call it says that there will be no more hedges, those that are out go on; else it says when the
+ * next leaves, be it sooner or later, and the following ones keep their distance to that. A fatal
+ * answer to a hedge is fatal. What comes with SQ_OK, with an answer that is late, or with a redirect
+ * that is followed, is not heeded.
+ *
  * Budget, breaker, pacer, see there; all calls of the stub share them. A redirect is the same
  * attempt as the one that it follows: it is free, and no failure. An attempt that the breaker does
  * not permit is retried like one that failed with SQ_E_UNAVAILABLE, but only after a back-off: at
@@ -65,7 +79,7 @@
  *
  * Nothing of the stub is touched after on_done: it may end the caller, and the stub with it.
  *
- * Not here: connections that take time to be made, pushback by servers. */
+ * Not here: connections that take time to be made. */
 #include "sim/stub.h"
 
 #include "sim/backoff.h"
@@ -356,6 +370,20 @@ static void refuse(struct call *call, enum sq_status status)
     arm(call, world_now(call->stub->world));
 }
 
+/* Is there a pushback in the answer (NULL: there was none), for who listens? */
+static bool is_pushback(const struct stub *stub, const struct packet *packet)
+{
+    return packet != NULL && packet->has_retry_after &&
+           stub->policy->pushback != SPEC_PUSHBACK_IGNORE;
+}
+
+/* And does it say: never again? */
+static bool is_never(const struct stub *stub, const struct packet *packet)
+{
+    return is_pushback(stub, packet) && stub->policy->pushback == SPEC_PUSHBACK_EXACT &&
+           packet->retry_after_ns < 0;
+}
+
 static bool may_retry(const struct call *call, enum sq_status status)
 {
     const struct spec_client *policy = call->stub->policy;
@@ -614,7 +642,13 @@ static void finish(struct call *call, enum sq_status status, const struct packet
     on_done(context, word, &result);
 }
 
-/* One more attempt while others are out; false: there will be none. */
+static void stop_hedging(struct call *call)
+{
+    call->hedges = UINT32_MAX;
+    call->hedge_at_ns = INT64_MAX;
+}
+
+/* One more attempt of a hedged call; false: there will be none. */
 static bool hedge(struct call *call)
 {
     struct stub *stub = call->stub;
@@ -633,27 +667,70 @@ static bool hedge(struct call *call)
         return true;
     }
     breaker_cancel(&stub->breaker, permit);
-    call->hedges = UINT32_MAX;
-    call->hedge_at_ns = INT64_MAX;
+    stop_hedging(call);
     return false;
+}
+
+/* The answer says when the next hedge leaves; false: there will be none. */
+static bool postpone_hedge(struct call *call, const struct packet *packet)
+{
+    struct stub *stub = call->stub;
+    const struct spec_client *policy = stub->policy;
+    tell(stub, "client.pushed-back");
+    if (is_never(stub, packet) || !policy->hedging.is_enabled || are_retries_off(stub) ||
+        call->hedges >= policy->hedging.attempts_max) {
+        stop_hedging(call);
+        return false;
+    }
+    /* Its own delay would be none: it would leave at once. */
+    int64_t delay_ns = packet->retry_after_ns > 0 ? packet->retry_after_ns : 0;
+    if (policy->pushback == SPEC_PUSHBACK_BOUNDED && delay_ns > policy->pushback_max_ns) {
+        delay_ns = policy->pushback_max_ns;
+    }
+    if (delay_ns == 0) {
+        return hedge(call);
+    }
+    call->hedge_at_ns = add_saturated(world_now(stub->world), delay_ns);
+    return true;
 }
 
 /* An attempt of a hedged call failed, and it is no longer out. */
 static void fail_hedged(struct call *call, enum sq_status status, const struct packet *packet)
 {
     struct stub *stub = call->stub;
-    if (!has_status(stub->policy->hedging.non_fatal, status)) {
+    const bool is_fatal = !has_status(stub->policy->hedging.non_fatal, status);
+    if (!is_fatal || is_never(stub, packet)) {
+        budget_failed(&stub->budget, stub->policy);
+    }
+    if (is_fatal) {
         finish(call, status, packet);
         return;
     }
-    budget_failed(&stub->budget, stub->policy);
-    bool is_sent = hedge(call);
-    if (!is_sent && call->out_count == 0) {
+    bool has_next = is_pushback(stub, packet) ? postpone_hedge(call, packet) : hedge(call);
+    if (!has_next && call->out_count == 0) {
         finish(call, status, packet);
         return;
     }
-    arm_waiting(call);
+    if (call->out_count > 0) {
+        arm_waiting(call);
+    } else {
+        call->phase = CALL_BACKING_OFF;
+        arm(call, call->hedge_at_ns);
+    }
     drain(stub);
+}
+
+/* Delay before the retry that follows the answer, or the time-out (NULL). */
+static int64_t delay_after(struct call *call, enum sq_status status, const struct packet *packet)
+{
+    struct stub *stub = call->stub;
+    const bool is_throttled = status == SQ_E_OVERLOADED;
+    if (is_pushback(stub, packet)) {
+        tell(stub, "client.pushed-back");
+        return backoff_pushed(&call->backoff, stub->policy, is_throttled, packet->retry_after_ns,
+                              &stub->jitter);
+    }
+    return backoff_next(&call->backoff, stub->policy, is_throttled, &stub->jitter);
 }
 
 /* An attempt ended with `status`; `packet` is the answer, NULL after a time-out. */
@@ -680,17 +757,21 @@ static void fail_attempt(struct call *call, uint32_t index, enum sq_status statu
         fail_hedged(call, status, packet);
         return;
     }
-    if (has_status(policy->retry_on, status)) {
+    const bool is_last = is_never(stub, packet);
+    if (is_last) {
+        tell(stub, "client.pushed-back");
+    }
+    if (is_last || has_status(policy->retry_on, status)) {
         budget_failed(&stub->budget, policy);
     }
-    if (!may_retry(call, status) || !take_budget(call, status)) {
+    if (is_last || !may_retry(call, status) || !take_budget(call, status)) {
         finish(call, status, packet);
         return;
     }
     call->is_retry = true;
     stub->budget.retries++;
     call->phase = CALL_BACKING_OFF;
-    int64_t delay = backoff_next(&call->backoff, policy, status == SQ_E_OVERLOADED, &stub->jitter);
+    int64_t delay = delay_after(call, status, packet);
     if (delay == 0) {
         start_attempt(call);
     } else {
@@ -759,9 +840,9 @@ static void end_phase(struct call *call)
         end_waiting(call);
         return;
     case CALL_BACKING_OFF:
-        if (are_retries_off(stub)) {
+        if (are_retries_off(stub) || (call->is_hedged && !hedge(call))) {
             finish(call, call->status, NULL);
-        } else {
+        } else if (!call->is_hedged) {
             start_attempt(call);
         }
         return;
@@ -817,6 +898,7 @@ static void check_policy(const struct spec_client *policy)
     ASSERT(policy->backoff_initial_ns >= 0);
     ASSERT(policy->backoff_max_ns >= 0);
     ASSERT(policy->jitter_proportion <= RNG_ALWAYS);
+    ASSERT(policy->pushback_max_ns >= 0);
     ASSERT(policy->hedging.attempts_max <= SPEC_HEDGES_MAX);
 }
 

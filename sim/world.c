@@ -291,17 +291,19 @@ void world_request(struct world *world, endpoint from, uint32_t slot, sq_node to
     net_send(world->net, packet);
 }
 
-void world_reply(struct world *world, sq_node from, struct sq_reply_to to, enum sq_status status,
-                 sq_node leader, const void *data, size_t size)
+void world_reply(struct world *world, sq_node from, const struct sq_reply_options *options)
 {
-    struct packet *packet = packet_of(world, data, size);
+    const uint32_t caller = options->to.caller;
+    struct packet *packet = packet_of(world, options->data, options->size);
     packet->from = from;
-    packet->to = to.caller & 0xffff;
+    packet->to = caller & 0xffff;
     packet->kind = PACKET_REPLY;
-    packet->slot = (to.caller >> 16) & 0xff;
-    packet->status = status;
-    packet->leader = leader;
-    packet->reply_to = to;
+    packet->slot = (caller >> 16) & 0xff;
+    packet->status = options->status;
+    packet->leader = options->has_leader ? options->leader : SQ_NODE_NONE;
+    packet->has_retry_after = options->has_retry_after;
+    packet->retry_after_ns = options->retry_after;
+    packet->reply_to = options->to;
     net_send(world->net, packet);
 }
 

@@ -47,6 +47,8 @@ struct packet {
     uint32_t size;
     uint32_t status;     /* REPLY: enum sq_status */
     sq_node leader;      /* REPLY: hint */
+    bool has_retry_after;
+    int64_t retry_after_ns; /* REPLY, with has_retry_after: pushback; negative = never again */
     int64_t deadline_ns; /* REQUEST: when the caller stops waiting for it; INT64_MAX = never */
     uint32_t slot;       /* REQUEST, REPLY: which stub of the caller (group called) */
     struct sq_reply_to reply_to;
@@ -138,9 +140,8 @@ uint64_t world_digest(const struct world *world);
 /* Sends a request from a caller, who waits for the answer until deadline_ns. Bytes are copied. */
 void world_request(struct world *world, endpoint from, uint32_t slot, sq_node to,
                    struct sq_reply_to reply_to, const void *data, size_t size, int64_t deadline_ns);
-/* Answers a request from the node `from`. */
-void world_reply(struct world *world, sq_node from, struct sq_reply_to to, enum sq_status status,
-                 sq_node leader, const void *data, size_t size);
+/* Answers a request from the node `from`. Bytes are copied. */
+void world_reply(struct world *world, sq_node from, const struct sq_reply_options *options);
 /* An answer arrived at a load. */
 void world_load_reply(struct world *world, const struct packet *packet);
 /* Tells trace and observer what became of a node. */

@@ -24,8 +24,9 @@ struct job {
     sq_timer timer;   /* when the caller's cancellation comes; 0: not awaited */
     uint32_t slot;    /* names the timer */
     bool is_queued;
-    bool is_gone;       /* answered; only the timer still knows it */
-    bool is_downstream; /* a worker is held until the answer */
+    bool is_gone;        /* answered; only the timer still knows it */
+    bool is_turned_away; /* by this server, which had too many */
+    bool is_downstream;  /* a worker is held until the answer */
     sq_fiber holder;
     enum sq_status status; /* of a failure */
     uint32_t in_flight;    /* requests in the server when it came, itself included */

@@ -40,6 +40,11 @@
  * nothing begins or ends its hold before that is done. On one core the capacity is then exactly
  * 1 / (service + pause / (gcHeap - live)) (analysis/predict_laws.h: law_gc_capacity).
  *
+ * Pushback. With an 'overloaded' of its own (not its target's) the server may say when to try
+ * again: a fixed time, never, or once what is in it, error paths included, is done. That is counted
+ * when the answer leaves, at the mean service time; stalls, and what a target takes, are not
+ * foreseen.
+ *
  * What it shows: gauges server.queue (requests that wait), with keepAlive server.workers, and, when
  * there is a heap, server.gc-share (of the time from the last but one collection to the last, in
  * thousandths, at each).
@@ -54,7 +59,8 @@
 
 extern const struct sq_model model_server;
 
-#define VALUES_MAX (UINT64_C(1) << 20) /* keys whose value is kept; others read as absent */
+#define VALUES_MAX   (UINT64_C(1) << 20) /* keys whose value is kept; others read as absent */
+#define PUSHBACK_MAX (INT32_MAX * INT64_C(1000000)) /* grpc-retry-pushback-ms: 32 bits, signed */
 
 enum option {
     OPTION_SERVICE_TIME,
@@ -80,6 +86,8 @@ enum option {
     OPTION_LIMIT_MIN,
     OPTION_LIMIT_MAX,
     OPTION_ERROR_COST,
+    OPTION_PUSHBACK,
+    OPTION_RETRY_AFTER,
     OPTION_GC_HEAP,
     OPTION_GC_PAUSE,
     OPTION_GC_PAUSE_PER_REQUEST,
@@ -147,6 +155,12 @@ static const struct sq_option options[OPTION_COUNT] = {
                           "its largest limit; 0: 200, vegas 1000"},
     [OPTION_ERROR_COST] = {"errorCost", SQ_OPTION_DURATION, "0s", NULL,
                            "work of a worker for each request that fails"},
+    [OPTION_PUSHBACK] = {"pushback", SQ_OPTION_CHOICE, "none", "none|wait|never|drain",
+                         "what the server says with its own 'overloaded': nothing; try again after "
+                         "retryAfter; never; or when what is in it now will be done (a client "
+                         "listens or not: retry.pushback)"},
+    [OPTION_RETRY_AFTER] = {"retryAfter", SQ_OPTION_DURATION, "1s", NULL,
+                            "pushback wait: after how long"},
     [OPTION_GC_HEAP] = {"gcHeap", SQ_OPTION_COUNT, "0", NULL,
                         "requests that fill the heap; then garbage is collected; 0: never"},
     [OPTION_GC_PAUSE] = {"gcPause", SQ_OPTION_DURATION, "0s", NULL,
@@ -173,6 +187,7 @@ enum { CANCELLATION_NONE, CANCELLATION_CLIENT, CANCELLATION_DEADLINE };
 enum { USES_PROCESSOR, USES_TIME };
 enum { SELECT_MRU, SELECT_LRU, SELECT_RANDOM };
 enum { GC_USES_TIME, GC_USES_PROCESSOR };
+enum { PUSHBACK_NONE, PUSHBACK_WAIT, PUSHBACK_NEVER, PUSHBACK_DRAIN };
 
 #define ONE_REQUEST (UINT64_C(1) << 32) /* of memory */
 
@@ -198,6 +213,7 @@ struct server {
     struct queue queue;
     struct job *failed_first; /* wait for their error path */
     struct job *failed_last;
+    uint32_t failed_count;
     struct worker *idle; /* the last to park on top */
     uint32_t idle_count;
     uint32_t worker_count;
@@ -282,10 +298,36 @@ static void leave(struct server *server, const struct job *job, bool did_drop)
                  did_drop);
 }
 
+/* Until everything that is in the server now is done, at the mean service time. */
+static sq_time drain_time(const struct server *server)
+{
+    const __int128 work = (__int128)server->in_system * option(server, OPTION_SERVICE_TIME) +
+                          (__int128)server->failed_count * option(server, OPTION_ERROR_COST);
+    const __int128 time = work / option(server, OPTION_SERVERS);
+    return time > PUSHBACK_MAX ? PUSHBACK_MAX : (sq_time)time;
+}
+
+/* With what this server says about when to try again. */
 static void answer_failure(struct server *server, struct job *job)
 {
     struct sq_env *env = server->env;
-    env->call->reply(env, job->reply_to, job->status, SQ_NODE_NONE, NULL, 0);
+    struct sq_reply_options reply = {.to = job->reply_to, .status = job->status};
+    reply.has_retry_after = job->is_turned_away;
+    switch (job->is_turned_away ? option(server, OPTION_PUSHBACK) : PUSHBACK_NONE) {
+    case PUSHBACK_WAIT:
+        reply.retry_after = option(server, OPTION_RETRY_AFTER);
+        break;
+    case PUSHBACK_NEVER:
+        reply.retry_after = -1;
+        break;
+    case PUSHBACK_DRAIN:
+        reply.retry_after = drain_time(server);
+        break;
+    default:
+        reply.has_retry_after = false;
+        break;
+    }
+    env->call->reply_with(env, &reply);
     job_free(server, job);
 }
 
@@ -306,14 +348,22 @@ static void fail(struct server *server, struct job *job, enum sq_status status)
         server->failed_first = job;
     }
     server->failed_last = job;
+    server->failed_count++;
     wake_worker(server);
 }
 
-/* Not admitted, or thrown out, because there are too many. */
+/* Not admitted, or thrown out, because there are too many; it is told so. */
+static void refuse(struct server *server, struct job *job)
+{
+    job->is_turned_away = true;
+    fail(server, job, SQ_E_OVERLOADED);
+}
+
+/* Because the queue is full, or too slow: as the option onFull says. */
 static void turn_away(struct server *server, struct job *job)
 {
     if (option(server, OPTION_ON_FULL) == ON_FULL_REJECT) {
-        fail(server, job, SQ_E_OVERLOADED);
+        refuse(server, job);
     } else {
         job_free(server, job);
     }
@@ -510,6 +560,7 @@ static struct job *failed_take(struct server *server)
             server->failed_last = NULL;
         }
         job->next = NULL;
+        server->failed_count--;
     }
     return job;
 }
@@ -709,7 +760,7 @@ static void on_request(struct sq_env *env, const struct sq_request *request)
     struct server *server = env->state;
     struct job *job = job_new(server, request);
     if (server->in_system >= limit_now(&server->limit)) {
-        fail(server, job, SQ_E_OVERLOADED);
+        refuse(server, job);
         return;
     }
     if (!make_room(server)) {

@@ -31,7 +31,8 @@ static bool is_choice(const struct spec_group *group, const char *name, const ch
 
 static void note_extras(const struct spec_group *group, struct text *notes)
 {
-    static const char *const extras[] = {"loadFactor", "errorCost", "gcHeap", "holdTime"};
+    static const char *const extras[] = {"loadFactor", "errorCost", "gcHeap", "holdTime",
+                                         "pushback"};
     for (uint32_t i = 0; i < ARRAY_COUNT(extras); i++) {
         const struct sq_value *value = option_of(group, extras[i]);
         if (value != NULL && value->number != 0) {

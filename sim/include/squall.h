@@ -233,6 +233,22 @@ struct sq_call_options {
     uint32_t index;
 };
 
+struct sq_reply_options {
+    struct sq_reply_to to;
+    enum sq_status status;
+    bool has_leader;
+    sq_node leader; /* with has_leader: a hint for SQ_E_NOT_LEADER */
+    const void *data;
+    size_t size;
+    /* Pushback: the caller should try again after `retry_after` ns, not earlier; negative: never.
+     * What a caller makes of it its policy says (retry.pushback), and most ignore it; next to SQ_OK
+     * it means nothing. It is a word about this answer by the server that gives it: what a server
+     * hears from those that it calls is used up by its own policy, on_reply does not see it, and a
+     * server that wants it passed on says so itself. */
+    bool has_retry_after;
+    sq_time retry_after;
+};
+
 struct sq_call_ops {
     /* Answers a request, once. `leader` is a hint for SQ_E_NOT_LEADER (or SQ_NODE_NONE). A second
      * answer, or one to a caller that gave up, is ignored there. */
@@ -256,6 +272,8 @@ struct sq_call_ops {
     void (*call_with)(struct sq_env *env, const struct sq_call_options *options);
     /* Nodes of a group; 0 when this node's group has no client policy for it. */
     uint32_t (*group_size)(struct sq_env *env, const char *group);
+    /* The general form of reply. */
+    void (*reply_with)(struct sq_env *env, const struct sq_reply_options *options);
 };
 
 /* ----------------------------------------------------------------------------------- being seen */

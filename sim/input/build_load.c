@@ -190,9 +190,13 @@ static void check_client(struct build *build, struct view view, const struct spe
         build_complain(build, view, "timeout",
                        "the timeout of an attempt is longer than the deadline of the operation");
     }
-    if (client->deadline_ns == INT64_MAX && client->attempts_max == UINT32_MAX && !waits) {
+    bool is_endless = client->deadline_ns == INT64_MAX && client->attempts_max == UINT32_MAX;
+    if (is_endless && !waits) {
         build_complain(build, retry, "maxAttempts",
                        "unlimited attempts need a deadline or a backoff");
+    } else if (is_endless && client->pushback == SPEC_PUSHBACK_EXACT) {
+        build_complain(build, retry, "pushback",
+                       "unlimited attempts, as soon as the server says, need a deadline");
     }
 }
 
@@ -211,6 +215,8 @@ void build_client(struct build *build, struct view view, struct spec_client *cli
         .backoff_throttled_ns = view_number(retry, "throttlingBackoff", 0),
         .backoff_max_ns = view_number(retry, "maxBackoff", 0),
         .backoff_multiplier_milli = (uint32_t)view_number(retry, "backoffMultiplier", 1000),
+        .pushback = (enum spec_pushback)view_number(retry, "pushback", 0),
+        .pushback_max_ns = view_number(retry, "pushbackMax", 0),
         .redirects_max = (uint32_t)view_number(retry, "redirects", 0),
         .retry_on = statuses_of(retry, "retryOn"),
     };

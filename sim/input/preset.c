@@ -19,7 +19,7 @@
     "backoff: none, initialBackoff: 0s, maxBackoff: 20s, backoffMultiplier: 2, jitter: none, "
 #define GRPC_RETRIES                                                                               \
     "maxAttempts: 4, backoff: exponential, initialBackoff: 100ms, maxBackoff: 1s, "                \
-    "backoffMultiplier: 2, jitter: proportional(20%), "
+    "backoffMultiplier: 2, jitter: proportional(20%), pushback: exact, "
 #define GRPC_THROTTLING "budget: {type: grpc, maxTokens: 10, tokenRatio: 0.1}"
 #define AWS_STANDARD                                                                               \
     "maxAttempts: 3, backoff: exponential, initialBackoff: 1s, maxBackoff: 20s, "                  \
@@ -38,16 +38,18 @@
     X("naive", "what people write first: again at once, until the deadline",                       \
       "{retry: {maxAttempts: unlimited, " NO_BACKOFF RETRY_ON NO_BUDGET "}}")                      \
     X("grpc",                                                                                      \
-      "gRPC proposal A6, the retryPolicy of its example; jitter of 20% as implementations have "   \
-      "it; gRPC has no default policy",                                                            \
+      "gRPC proposal A6, the retryPolicy of its example, and its pushback; jitter of 20% as "      \
+      "implementations have it; gRPC has no default policy",                                       \
       "{retry: {" GRPC_RETRIES RETRY_ON NO_BUDGET "}}")                                            \
     X("grpc-throttling",                                                                           \
       "the same with the retryThrottling of gRPC proposal A6, as in its "                          \
       "example",                                                                                   \
       "{retry: {" GRPC_RETRIES RETRY_ON GRPC_THROTTLING "}}")                                      \
-    X("grpc-hedging", "gRPC proposal A6, the hedgingPolicy and retryThrottling of its examples",   \
-      "{retry: {maxAttempts: 1, " NO_BACKOFF RETRY_ON GRPC_THROTTLING "}, hedging: {enabled: "     \
-      "true, maxAttempts: 4, hedgingDelay: 500ms, nonFatal: " FAILURES "}}")                       \
+    X("grpc-hedging",                                                                              \
+      "gRPC proposal A6, the hedgingPolicy and retryThrottling of its examples, "                  \
+      "and its pushback",                                                                          \
+      "{retry: {maxAttempts: 1, " NO_BACKOFF RETRY_ON "pushback: exact, " GRPC_THROTTLING "}, "    \
+      "hedging: {enabled: true, maxAttempts: 4, hedgingDelay: 500ms, nonFatal: " FAILURES "}}")    \
     X("aws-standard",                                                                              \
       "AWS SDKs, standard mode (botocore, retries/standard.py and quota.py before 2026): full "    \
       "jitter over 1s, 2s, ...; a quota of 500",                                                   \
@@ -55,9 +57,10 @@
     X("aws-standard-2026",                                                                         \
       "AWS SDKs, standard mode with the defaults of 2026 (botocore, version 2.1 of "               \
       "retries/standard.py): 50ms, 1s after throttling errors; a retry costs 14, after a "         \
-      "throttling error 5",                                                                        \
+      "throttling error 5; x-amz-retry-after is heeded up to 5s beyond the back-off",              \
       "{retry: {maxAttempts: 3, backoff: exponential, initialBackoff: 50ms, throttlingBackoff: "   \
-      "1s, maxBackoff: 20s, backoffMultiplier: 2, jitter: full, " RETRY_ON                         \
+      "1s, maxBackoff: 20s, backoffMultiplier: 2, jitter: full, pushback: bounded, pushbackMax: "  \
+      "5s, " RETRY_ON                                                                              \
       "budget: {type: token-bucket, capacity: 500, retryCost: 14, timeoutCost: 14, "               \
       "throttlingCost: 5, successCredit: 1, refund: true}}}")                                      \
     X("aws-adaptive",                                                                              \
@@ -80,7 +83,7 @@
       "{retry: {maxAttempts: 3, backoff: fixed, initialBackoff: 500ms, maxBackoff: 500ms, "        \
       "backoffMultiplier: 1, jitter: none, " RETRY_ON NO_BUDGET "}, circuitBreaker: {enabled: "    \
       "true, slidingWindowType: count, slidingWindowSize: 100, failureRateThreshold: 50%, "        \
-      "slowCallRateThreshold: 100%, slowCallDurationThreshold: 1m, minimumNumberOfCalls: 100, "   \
+      "slowCallRateThreshold: 100%, slowCallDurationThreshold: 1m, minimumNumberOfCalls: 100, "    \
       "waitDurationInOpenState: 1m, permittedNumberOfCallsInHalfOpenState: 10}}")
 
 static const struct preset presets[] = {

@@ -328,6 +328,20 @@ static const struct schema_key retry_keys[] = {
      .description = "randomness of the waiting time c: full U(0, c), equal c/2 + U(0, c/2), "
                     "decorrelated U(initial, 3 x previous), proportional(x) c x U(1 - x, 1 + x)",
      .example = "full"},
+    {.name = "pushback",
+     .type = SCHEMA_CHOICE,
+     .choices = "ignore|exact|bounded",
+     .initial = "ignore",
+     .description = "what is made of a server that says when to try again: nothing; exact: then, "
+                    "and never if it says so, and the back-off begins anew (gRPC); bounded: then, "
+                    "but not before the back-off is over, nor more than pushbackMax after (AWS)",
+     .example = "exact"},
+    {.name = "pushbackMax",
+     .type = SCHEMA_DURATION,
+     .initial = "5s",
+     .max = DAY,
+     .description = "bounded: most that a server adds to the back-off",
+     .example = "5s"},
     {.name = "retryOn",
      .form = SCHEMA_LIST,
      .type = SCHEMA_CHOICE,

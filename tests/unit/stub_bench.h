@@ -29,6 +29,8 @@ struct step {
     int64_t delay_ns; /* before the answer; -1: never */
     uint32_t copies;  /* answers besides the first */
     uint32_t chance;  /* out of 2^32 that it is this step, and not SQ_OK at once; 0: always */
+    uint32_t is_push; /* with pushback */
+    int64_t retry_after_ns;
 };
 
 /* Attempt n follows step n, or the last one. */
@@ -53,8 +55,16 @@ static inline void give(struct sq_env *env, const struct answer *answer)
 {
     uint64_t data = (uint64_t)env->self << 32 | answer->to.attempt;
     for (uint32_t i = 0; i <= answer->step.copies; i++) {
-        env->call->reply(env, answer->to, (enum sq_status)answer->step.status, answer->step.leader,
-                         &data, sizeof(data));
+        env->call->reply_with(env, &(struct sq_reply_options){
+                                       .to = answer->to,
+                                       .status = (enum sq_status)answer->step.status,
+                                       .has_leader = answer->step.leader != SQ_NODE_NONE,
+                                       .leader = answer->step.leader,
+                                       .data = &data,
+                                       .size = sizeof(data),
+                                       .has_retry_after = answer->step.is_push != 0,
+                                       .retry_after = answer->step.retry_after_ns,
+                                   });
     }
 }
 
@@ -340,20 +350,25 @@ static inline struct script script_of(uint32_t count, const struct step *steps)
               (struct step[]){__VA_ARGS__})
 #define SAY(status)                                                                                \
     {                                                                                              \
-        (status), SQ_NODE_NONE, 0, 0, 0                                                            \
+        (status), SQ_NODE_NONE, 0, 0, 0, 0, 0                                                      \
     }
 #define LATE(status, delay)                                                                        \
     {                                                                                              \
-        (status), SQ_NODE_NONE, (delay), 0, 0                                                      \
+        (status), SQ_NODE_NONE, (delay), 0, 0, 0, 0                                                \
     }
 #define HINT(node)                                                                                 \
     {                                                                                              \
-        SQ_E_NOT_LEADER, (node), 0, 0, 0                                                           \
+        SQ_E_NOT_LEADER, (node), 0, 0, 0, 0, 0                                                     \
     }
 #define SILENT                                                                                     \
     {                                                                                              \
-        SQ_OK, SQ_NODE_NONE, -1, 0, 0                                                              \
+        SQ_OK, SQ_NODE_NONE, -1, 0, 0, 0, 0                                                        \
     }
+#define PUSH(status, delay, after)                                                                 \
+    {                                                                                              \
+        (status), SQ_NODE_NONE, (delay), 0, 0, 1, (after)                                          \
+    }
+#define NEVER (-1)
 
 /* One call at time 0, run until it is done (or for 900 s). */
 static inline struct bench *bench_once(uint32_t nodes, struct spec_client policy, uint64_t seed,

@@ -457,6 +457,58 @@ TEST(scenario, presets_bring_hedging_breaker_limits_and_rate_limiter_along)
     release();
 }
 
+TEST(scenario, presets_listen_to_servers_as_their_libraries_do)
+{
+    static const struct {
+        const char *preset;
+        enum spec_pushback pushback;
+    } rows[] = {
+        {"none", SPEC_PUSHBACK_IGNORE},
+        {"naive", SPEC_PUSHBACK_IGNORE},
+        {"grpc", SPEC_PUSHBACK_EXACT},
+        {"grpc-throttling", SPEC_PUSHBACK_EXACT},
+        {"grpc-hedging", SPEC_PUSHBACK_EXACT},
+        {"aws-standard", SPEC_PUSHBACK_IGNORE},
+        {"aws-standard-2026", SPEC_PUSHBACK_BOUNDED},
+        {"aws-adaptive", SPEC_PUSHBACK_IGNORE},
+        {"envoy", SPEC_PUSHBACK_IGNORE},
+        {"envoy-retry-budget", SPEC_PUSHBACK_IGNORE},
+        {"resilience4j", SPEC_PUSHBACK_IGNORE},
+    };
+    for (uint32_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        char body[256];
+        snprintf(body, sizeof(body),
+                 "system: {model: raft}\nload: {a: {rate: 1/s}}\nclient: {deadline: 9s, retry: "
+                 "{preset: %s}}\n",
+                 rows[i].preset);
+        REQUIRE(compile_body(body));
+        CHECK_EQUAL(spec.loads[0].client.pushback, rows[i].pushback);
+        CHECK_EQUAL(spec.loads[0].client.pushback_max_ns, 5 * NS_PER_S);
+        release();
+    }
+    REQUIRE(compile_body("system: {model: raft}\nload: {a: {rate: 1/s}}\n"
+                         "client: {retry: {preset: grpc, pushback: bounded, pushbackMax: 7s}}\n"));
+    CHECK_EQUAL(spec.loads[0].client.pushback, SPEC_PUSHBACK_BOUNDED);
+    CHECK_EQUAL(spec.loads[0].client.pushback_max_ns, 7 * NS_PER_S);
+    release();
+}
+
+TEST(scenario, pushback_is_refused_where_it_means_nothing)
+{
+    check_refused("system: {model: raft}\nload: {a: {rate: 1/s}}\n"
+                  "client: {retry: {pushback: exactly}}\n",
+                  "exact");
+    check_refused("system: {model: raft}\nload: {a: {rate: 1/s}}\n"
+                  "client: {retry: {pushback: bounded, pushbackMax: 2}}\n",
+                  "pushbackMax");
+    check_refused("system: {model: raft}\nload: {a: {rate: 1/s}}\n"
+                  "client: {deadline: none, retry: {preset: grpc, maxAttempts: unlimited}}\n",
+                  "unlimited attempts, as soon as the server says, need a deadline");
+    REQUIRE(compile_body("system: {model: raft}\nload: {a: {rate: 1/s}}\nclient: {deadline: none, "
+                         "retry: {preset: grpc, maxAttempts: unlimited, pushback: bounded}}\n"));
+    release();
+}
+
 TEST(scenario, who_names_a_preset_inherits_no_block_that_presets_write)
 {
     REQUIRE(compile_body("system: {model: raft}\n"

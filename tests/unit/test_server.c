@@ -698,6 +698,95 @@ TEST(server, a_costly_error_path_has_two_states)
     }
 }
 
+/* Requests at 0, 1, 2, ... ms for so long, whose clients do what they are told. */
+static bool run_pushed(struct lab *lab, const char *server, const char *pushback, double for_s)
+{
+    char load[512];
+    snprintf(load, sizeof(load),
+             "{executor: constant-arrival-rate, rate: 1000/s, arrivals: uniform, duration: %.0fms, "
+             "workload: "
+             "{recordCount: 1, readProportion: 100%%, updateProportion: 0%%}, client: {retry: "
+             "{pushback: %s}}}",
+             for_s * 1e3, pushback);
+    return lab_run(lab,
+                   (struct lab_options){
+                       .server = server, .cores = 2, .load = load, .limit_s = 2, .attempts = 2},
+                   NULL);
+}
+
+/* One is served and one waits; the third is the first to be turned away, at 2 ms, and asks again
+ * when it was told to. */
+TEST(server, who_is_turned_away_is_told_when_to_try_again)
+{
+    static const struct {
+        const char *server;
+        const char *pushback;
+        uint32_t attempts;
+        int64_t completed_ms;
+        enum sq_status status;
+    } rows[] = {
+        {"queueLimit: 2", "exact", 2, 2, SQ_E_OVERLOADED},
+        {"queueLimit: 2, pushback: wait", "exact", 2, 1012, SQ_OK},
+        {"queueLimit: 2, pushback: wait, retryAfter: 50ms", "exact", 2, 62, SQ_OK},
+        {"queueLimit: 2, pushback: wait, retryAfter: 50ms", "ignore", 2, 2, SQ_E_OVERLOADED},
+        {"queueLimit: 2, pushback: wait, retryAfter: 50ms", "bounded", 2, 62, SQ_OK},
+        {"queueLimit: 2, pushback: wait, retryAfter: 0s", "exact", 2, 2, SQ_E_OVERLOADED},
+        {"queueLimit: 2, pushback: never", "exact", 1, 2, SQ_E_OVERLOADED},
+        {"queueLimit: 2, pushback: never", "bounded", 2, 2, SQ_E_OVERLOADED},
+        /* Two in the server, 10 ms each. */
+        {"queueLimit: 2, pushback: drain", "exact", 2, 32, SQ_OK},
+        {"queueLimit: 2, servers: 2, pushback: drain", "exact", 2, 22, SQ_OK},
+        {"limiter: static, limit: 2, pushback: wait, retryAfter: 50ms", "exact", 2, 62, SQ_OK},
+        {"limiter: static, limit: 2, pushback: never", "exact", 1, 2, SQ_E_OVERLOADED},
+        /* It is told at 16 ms: the first answer leaves at 10 ms, and then come 6 ms of errorCost.
+         * One is left in the server. */
+        {"queueLimit: 2, errorCost: 6ms, pushback: drain", "exact", 2, 36, SQ_OK},
+        {"queueLimit: 2, errorCost: 6ms, pushback: never", "exact", 1, 16, SQ_E_OVERLOADED},
+    };
+    for (uint32_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        char server[256];
+        snprintf(server, sizeof(server), DETERMINISTIC_10MS ", %s", rows[i].server);
+        struct lab lab;
+        REQUIRE(run_pushed(&lab, server, rows[i].pushback, 0.003));
+        REQUIRE(lab.count == 3);
+        CHECK_EQUAL(lab.operations[1].status, SQ_OK);
+        CHECK_EQUAL(lab.operations[2].attempts, rows[i].attempts);
+        CHECK_EQUAL(lab.operations[2].status, rows[i].status);
+        CHECK_EQUAL(lab.operations[2].completed, rows[i].completed_ms * NS_PER_MS);
+        lab_free(&lab);
+    }
+}
+
+/* The drain of a queue counts the error paths before it: at 16 ms, when the third request is told,
+ * a fourth waits for its own (6 ms), and one is in the server (10 ms). */
+TEST(server, a_drain_counts_the_error_paths)
+{
+    struct lab lab;
+    REQUIRE(run_pushed(&lab, DETERMINISTIC_10MS ", queueLimit: 2, errorCost: 6ms, pushback: drain",
+                       "exact", 0.004));
+    REQUIRE(lab.count == 4);
+    /* Told at 16 ms and at 22 ms: 16 ms and 10 ms of work, so both are back at 32 ms, when it is
+     * done. */
+    CHECK_EQUAL(lab.operations[1].completed, 32 * NS_PER_MS);
+    CHECK_EQUAL(lab.operations[2].completed, 42 * NS_PER_MS);
+    CHECK_EQUAL(lab.operations[3].completed, 52 * NS_PER_MS);
+    lab_free(&lab);
+}
+
+TEST(server, the_oldest_of_a_full_lifo_queue_is_told_as_well)
+{
+    struct lab lab;
+    REQUIRE(run_pushed(&lab,
+                       DETERMINISTIC_10MS ", discipline: lifo, queueLimit: 2, pushback: wait, "
+                                          "retryAfter: 50ms",
+                       "exact", 0.003));
+    REQUIRE(lab.count == 3);
+    CHECK_EQUAL(lab.operations[1].attempts, 2);
+    CHECK_EQUAL(lab.operations[1].completed, 62 * NS_PER_MS); /* turned away at 2 ms */
+    CHECK_EQUAL(lab.operations[2].completed, 20 * NS_PER_MS);
+    lab_free(&lab);
+}
+
 TEST(server, a_static_limit_bounds_the_requests_in_the_server)
 {
     struct lab lab;
@@ -908,6 +997,49 @@ TEST(server, a_front_that_holds_no_worker_passes_on_any_number)
     CHECK(tiers_goodput(freed, "4/s") == 1);
 }
 
+/* Two requests, 5 ms apart; the tier behind has room for one, and a service takes 10 ms. */
+static void check_tiers_pushed(const char *groups, uint32_t attempts, enum sq_status status,
+                               int64_t completed_ms)
+{
+    struct lab lab;
+    REQUIRE(lab_run(
+        &lab,
+        (struct lab_options){
+            .groups = groups,
+            .load =
+                "{executor: constant-arrival-rate, rate: 200/s, arrivals: uniform, duration: 10ms, "
+                "workload: {recordCount: 1, readProportion: 100%, "
+                "updateProportion: 0%}, client: {retry: {pushback: exact}}}",
+            .limit_s = 1,
+            .attempts = 2},
+        NULL));
+    REQUIRE(lab.count == 2);
+    CHECK_EQUAL(lab.operations[1].attempts, attempts);
+    CHECK_EQUAL(lab.operations[1].status, status);
+    CHECK_EQUAL(lab.operations[1].completed, completed_ms * NS_PER_MS);
+    lab_free(&lab);
+}
+
+TEST(server, a_front_heeds_the_tier_behind_and_passes_nothing_on)
+{
+    static const char heeds[] =
+        TWO_TIERS("servers: 100", "retry: {preset: grpc}",
+                  DETERMINISTIC_10MS ", queueLimit: 1, pushback: wait, retryAfter: 50ms");
+    static const char gives_up[] = TWO_TIERS("servers: 100", "retry: {preset: grpc}",
+                                             DETERMINISTIC_10MS ", queueLimit: 1, pushback: never");
+    static const char says_nothing[] =
+        TWO_TIERS("servers: 100, pushback: wait, retryAfter: 50ms", "retry: {maxAttempts: 1}",
+                  DETERMINISTIC_10MS ", queueLimit: 1, pushback: wait, retryAfter: 50ms");
+    static const char says_it_itself[] =
+        TWO_TIERS("servers: 100, queueLimit: 1, pushback: wait, retryAfter: 50ms",
+                  "retry: {maxAttempts: 1}", DETERMINISTIC_10MS);
+    check_tiers_pushed(heeds, 1, SQ_OK, 65);
+    check_tiers_pushed(gives_up, 2, SQ_E_OVERLOADED,
+                       5); /* the user, who heard nothing, asks again */
+    check_tiers_pushed(says_nothing, 2, SQ_E_OVERLOADED, 5);
+    check_tiers_pushed(says_it_itself, 2, SQ_OK, 65);
+}
+
 /* Everything at once, struck by crashes, pauses and power losses: cancellations that come while a
  * node is paused name requests that are gone. */
 TEST(server, every_option_at_once_survives_crashes_and_repeats_itself)
@@ -916,16 +1048,19 @@ TEST(server, every_option_at_once_survives_crashes_and_repeats_itself)
         "servers: 4, cancellation: client, cancelDelay: 3ms, errorCost: 1ms, gcHeap: 50, gcPause: "
         "3ms, gcPausePerRequest: 100us, gcWaiting: 20%, gcUses: processor, holdTime: 1ms, limiter: "
         "vegas, propagatesDeadline: true",
-        "timeout: 100ms, deadline: 300ms, route: random",
+        "timeout: 100ms, deadline: 300ms, route: random, retry: {preset: grpc}",
         "serviceTime: 4ms, serviceLaw: lognormal, discipline: codel, queueLimit: 40, limiter: "
         "gradient, cancellation: deadline, deadlineSlack: 2ms, loadFactor: 1%, uses: time, "
-        "servers: 3") "faults:\n"
-                      "  - {name: kill, kind: NodeChaos, action: kill, mode: one, every: 1s, "
-                      "duration: 100ms}\n"
-                      "  - {name: stall, kind: NodeChaos, action: pause, mode: one, every: 900ms, "
-                      "duration: 150ms}\n"
-                      "  - {name: power, kind: NodeChaos, action: power-loss, mode: one, every: "
-                      "3s, duration: 200ms}\n";
+        "servers: 3, pushback: drain") "faults:\n"
+                                       "  - {name: kill, kind: NodeChaos, action: kill, mode: one, "
+                                       "every: 1s, "
+                                       "duration: 100ms}\n"
+                                       "  - {name: stall, kind: NodeChaos, action: pause, mode: "
+                                       "one, every: 900ms, "
+                                       "duration: 150ms}\n"
+                                       "  - {name: power, kind: NodeChaos, action: power-loss, "
+                                       "mode: one, every: "
+                                       "3s, duration: 200ms}\n";
     uint64_t digests[2];
     for (uint32_t i = 0; i < 2; i++) {
         struct lab lab;

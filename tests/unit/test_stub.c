@@ -712,7 +712,7 @@ TEST(stub, repeated_answers_count_once)
     struct spec_client policy = policy_retry(SPEC_BACKOFF_FIXED, 10 * MS, 10 * MS, 3);
     struct bench *bench = bench_new(1, policy, 1);
     struct script script =
-        SCRIPT({SQ_E_REFUSED, SQ_NODE_NONE, 0, 2, 0}, {SQ_OK, SQ_NODE_NONE, 0, 2, 0});
+        SCRIPT({SQ_E_REFUSED, SQ_NODE_NONE, 0, 2, 0, 0, 0}, {SQ_OK, SQ_NODE_NONE, 0, 2, 0, 0, 0});
     bench_call(bench, &script, 0, 1);
     bench_run(bench, NS_PER_S);
     CHECK_SENDS(bench, 0, 10 * MS);

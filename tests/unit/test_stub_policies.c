@@ -838,6 +838,8 @@ static struct spec_client random_policy(struct rng *rng)
     }
     policy.pacing = adaptive;
     policy.pacing.is_enabled = below(rng, 3) == 0;
+    policy.pushback = (enum spec_pushback)below(rng, 3);
+    policy.pushback_max_ns = below(rng, 50) * MS;
     return policy;
 }
 
@@ -852,7 +854,9 @@ static struct script random_script(struct rng *rng)
         script.steps[i] = (struct step){.status = statuses[below(rng, ARRAY_COUNT(statuses))],
                                         .leader = below(rng, 3),
                                         .delay_ns = is_silent ? -1 : below(rng, 150) * MS,
-                                        .copies = below(rng, 2)};
+                                        .copies = below(rng, 2),
+                                        .is_push = below(rng, 3) == 0,
+                                        .retry_after_ns = (below(rng, 60) - INT64_C(10)) * MS};
     }
     return script;
 }
@@ -890,7 +894,7 @@ TEST(stub_policies, a_run_with_every_policy_is_a_function_of_its_seed)
     /* Not by digests: the bench's timers carry addresses. */
     static struct bench seen[2];
     for (uint32_t i = 0; i < 2; i++) {
-        struct rng rng = rng_stream(3, "policies", 0, "test");
+        struct rng rng = rng_stream(5, "policies", 0, "test");
         struct spec_client policy = random_policy(&rng);
         policy.pacing = adaptive;
         policy.breaker = breaker_of(10, 20 * MS);
