@@ -54,9 +54,10 @@
  * negative is the end of the retries, takes no token, and is a failure to retryThrottling whatever
  * the status (A6, "Throttling"; C-core counts it only with a status that is retried). To a hedged
  * call it says that there will be no more hedges, those that are out go on; else it says when the
- * next leaves, be it sooner or later, and the following ones keep their distance to that. A fatal
- * answer to a hedge is fatal. What comes with SQ_OK, with an answer that is late, or with a redirect
- * that is followed, is not heeded.
+ * next leaves, be it sooner or later, and the following ones keep their distance to that (A6; of
+ * late grpc-java sends it at once all the same). A fatal answer to a hedge is fatal. What comes
+ * with SQ_OK, with an answer that is late, or with a redirect that is followed, is not heeded. Who
+ * times out was told nothing, and backs off as ever.
  *
  * Budget, breaker, pacer, see there; all calls of the stub share them. A redirect is the same
  * attempt as the one that it follows: it is free, and no failure. An attempt that the breaker does

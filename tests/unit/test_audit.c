@@ -12,6 +12,7 @@
 static uint64_t store[2][KEYS]; /* by group */
 static uint32_t answer_bytes;
 static bool is_mute;
+static bool is_unfriendly; /* first attempts of the audit are told never to come back */
 
 static void answer_kv(struct sq_env *env, const struct sq_request *request)
 {
@@ -24,6 +25,13 @@ static void answer_kv(struct sq_env *env, const struct sq_request *request)
     uint64_t *value = &store[node->group_index][kv.key];
     if (kv.kind == SQ_KV_UPDATE) {
         *value = kv.value;
+    }
+    if (is_unfriendly && node->world->is_auditing && request->reply_to.attempt == 1) {
+        env->call->reply_with(env, &(struct sq_reply_options){.to = request->reply_to,
+                                                              .status = SQ_E_OVERLOADED,
+                                                              .has_retry_after = true,
+                                                              .retry_after = -1});
+        return;
     }
     uint64_t words[4] = {*value, 0, 0, 0};
     if (!(is_mute && node->world->is_auditing)) {
@@ -52,6 +60,7 @@ static struct world *begin_store(struct world_fixture *fixture, uint32_t nodes)
     memset(store, 0, sizeof(store));
     answer_bytes = sizeof(struct sq_kv_reply);
     is_mute = false;
+    is_unfriendly = false;
     return world;
 }
 
@@ -93,6 +102,18 @@ TEST(audit, every_written_key_is_read_back_once)
     run(world, &fixture, 1, INT64_MAX);
     CHECK_EQUAL(world->end, WORLD_TIME_LIMIT);
     CHECK(world_now(world) < 3 * NS_PER_S);
+    CHECK(check_read_back(world, 0, 0, 1) > 30);
+    world_free(world);
+}
+
+TEST(audit, does_not_take_never_for_an_answer)
+{
+    struct world_fixture fixture;
+    struct world *world = begin_store(&fixture, 1);
+    fixture.load.client.pushback = SPEC_PUSHBACK_EXACT;
+    is_unfriendly = true;
+    run(world, &fixture, 1, INT64_MAX);
+    CHECK_EQUAL(world->end, WORLD_TIME_LIMIT);
     CHECK(check_read_back(world, 0, 0, 1) > 30);
     world_free(world);
 }

@@ -433,6 +433,28 @@ TEST(pushback, a_fatal_answer_to_a_hedge_is_fatal_whatever_it_says)
     bench_free(bench);
 }
 
+/* Attempts of the third call, after two whose first attempt got a fatal answer. */
+static uint32_t hedges_after_two(int64_t retry_after_ns)
+{
+    struct bench *bench = bench_new(3, policy_throttled(policy_hedged(2, 20 * MS)), 1);
+    struct script fatal = SCRIPT(PUSH(SQ_E_CONFLICT, 0, retry_after_ns));
+    struct script slow = SCRIPT(LATE(SQ_OK, 50 * MS));
+    bench_call(bench, &fatal, 0, 1);
+    bench_call(bench, &fatal, 0, 2);
+    bench_advance(bench, S);
+    bench_call(bench, &slow, S, 3);
+    bench_advance(bench, 2 * S);
+    const uint32_t attempts = bench->done_count == 3 ? bench->dones[2].result.attempts : 0;
+    bench_free(bench);
+    return attempts;
+}
+
+TEST(pushback, never_is_a_failure_to_throttling_of_hedges_too)
+{
+    CHECK_EQUAL(hedges_after_two(NEVER), 1);
+    CHECK_EQUAL(hedges_after_two(MS), 2);
+}
+
 TEST(pushback, the_last_hedge_has_none_to_put_off)
 {
     struct bench *bench = bench_once(3, policy_hedged(2, 20 * MS), 1,
