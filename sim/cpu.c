@@ -83,6 +83,18 @@ static void queue_remove(struct cpu *cpu, struct cpu_job *job)
     job->is_queued = false;
 }
 
+/* Whole nanoseconds in which so much is done, rounded up. Nearly always the amount is short and the
+ * capacity full, and then there is no division in it. */
+static cpu_amount time_for(cpu_amount left, uint32_t capacity)
+{
+    const cpu_amount up = left + (capacity - 1);
+    if (up > UINT64_MAX) {
+        return up / capacity;
+    }
+    return capacity == CPU_CAPACITY_FULL ? (uint64_t)up / CPU_CAPACITY_FULL
+                                         : (uint64_t)up / capacity;
+}
+
 /* Sets when the job will be done, if ever, at the present capacity. */
 static void schedule_end(struct cpu *cpu, struct cpu_job *job)
 {
@@ -90,9 +102,8 @@ static void schedule_end(struct cpu *cpu, struct cpu_job *job)
     if (cpu->capacity == 0 && job->left > 0) {
         return;
     }
-    const uint32_t capacity = cpu->capacity > 0 ? cpu->capacity : CPU_CAPACITY_FULL;
-    const cpu_amount up = job->left + (capacity - 1);
-    const cpu_amount wait = up <= UINT64_MAX ? (uint64_t)up / capacity : up / capacity;
+    const cpu_amount wait =
+        time_for(job->left, cpu->capacity > 0 ? cpu->capacity : CPU_CAPACITY_FULL);
     const int64_t ns = wait < INT64_MAX ? (int64_t)wait : INT64_MAX;
     struct sched_event *event =
         sched_push(&cpu->world->sched, time_add(world_now(cpu->world), ns), &job->event);

@@ -444,20 +444,27 @@ static struct disk_page *add_page(struct disk_inode_table *table, struct disk_in
     return page;
 }
 
+/* Is a whole page nothing but zeros behind its first bytes? Most that are not end with something:
+ * SQLite fills its pages from the end. */
+static bool fits_short(const uint8_t *page)
+{
+    return page[DISK_PAGE_BYTES - 1] == 0 && page[DISK_SHORT_BYTES] == 0 &&
+           memcmp(page + DISK_SHORT_BYTES, zeros, DISK_PAGE_BYTES - DISK_SHORT_BYTES) == 0;
+}
+
 /* Puts part.size bytes into a page, which they may make, and which is in the page cache then. */
 static void write_part(struct disk_inode_table *table, struct disk_inode *inode, struct part part,
                        const uint8_t *from)
 {
     struct disk_page *page = pages_of(inode)[part.index];
     bool is_whole = part.size == DISK_PAGE_BYTES;
-    bool is_short =
-        is_whole && memcmp(from + DISK_SHORT_BYTES, zeros, DISK_PAGE_BYTES - DISK_SHORT_BYTES) == 0;
+    bool is_short = is_whole && fits_short(from);
     if (page != NULL && is_whole && page->is_short != is_short) {
         disk_pool_page_free(table->pool, page);
         page = is_short ? disk_pool_page_short(table->pool) : disk_pool_page(table->pool);
         pages_of(inode)[part.index] = page;
     } else if (page != NULL) {
-        page = is_whole ? page : full_page(table, inode, part.index);
+        page = is_whole || !page->is_short ? page : full_page(table, inode, part.index);
     } else {
         page = is_short ? disk_pool_page_short(table->pool) : disk_pool_page(table->pool);
         pages_of(inode)[part.index] = page;

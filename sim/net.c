@@ -209,7 +209,7 @@ static int64_t link_depart(struct link *link, int64_t now, uint32_t size, int64_
         return -1;
     }
     int64_t start = link->wire_free_ns > now ? link->wire_free_ns : now;
-    link->wire_free_ns = time_add(start, (int64_t)((__int128)size * NS_PER_S / bandwidth));
+    link->wire_free_ns = time_add(start, time_scale(size, NS_PER_S, bandwidth));
     if (limit > 0) {
         link->departures[(link->departure_first + link->departure_count) % limit] =
             link->wire_free_ns;

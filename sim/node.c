@@ -239,8 +239,7 @@ static int64_t item_cost(const struct node *node, const struct item *item)
 {
     const struct spec_host *host = &node->group->host;
     if (is_counted(item->kind)) {
-        return host->per_message_ns +
-               (int64_t)((__int128)item->packet->size * host->per_byte_ps / 1000);
+        return host->per_message_ns + time_scale(item->packet->size, host->per_byte_ps, 1000);
     }
     return item->kind == ITEM_TIMER ? host->per_timer_ns : 0;
 }

@@ -104,6 +104,17 @@ static inline int64_t time_add(int64_t left, int64_t right)
     return __builtin_add_overflow(left, right, &sum) ? INT64_MAX : sum;
 }
 
+/* count * factor / divisor of what is not negative, without overflow between; nearly always without
+ * a division of 128 bits, which is a call. */
+static inline int64_t time_scale(uint64_t count, int64_t factor, int64_t divisor)
+{
+    uint64_t product;
+    if (__builtin_mul_overflow(count, (uint64_t)factor, &product)) {
+        return (int64_t)((__int128)count * factor / divisor);
+    }
+    return (int64_t)(product / (uint64_t)divisor);
+}
+
 static inline int64_t world_now(const struct world *world)
 {
     return world->sched.now_ns;

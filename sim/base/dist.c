@@ -129,7 +129,9 @@ static int64_t pareto_value(const struct dist *dist, uint64_t exponential)
     return dist->b > 0 && value > dist->b ? dist->b : value;
 }
 
-static int64_t weibull_value(const struct dist *dist, uint64_t exponential)
+/* Rare, and so large that dist_sample would pay for it with every law. */
+__attribute__((noinline)) static int64_t weibull_value(const struct dist *dist,
+                                                       uint64_t exponential)
 {
     if (exponential == 0) {
         return 0;

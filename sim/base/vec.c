@@ -91,13 +91,6 @@ void vec_append(struct vec *vec, const void *item)
     vec->count++;
 }
 
-void *vec_at(const struct vec *vec, uint32_t index)
-{
-    ASSERT(vec != NULL);
-    ASSERT(index < vec->count);
-    return item_of(vec, index);
-}
-
 void *vec_pop(struct vec *vec)
 {
     ASSERT(vec != NULL);

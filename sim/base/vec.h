@@ -5,6 +5,8 @@
 #ifndef SQUALL_BASE_VEC_H
 #define SQUALL_BASE_VEC_H
 
+#include "sim/base/base.h"
+
 #include <stdint.h>
 
 struct vec {
@@ -23,7 +25,11 @@ void vec_clear(struct vec *vec);
 void *vec_push(struct vec *vec);
 /* Appends a copy of `item`. */
 void vec_append(struct vec *vec, const void *item);
-void *vec_at(const struct vec *vec, uint32_t index);
+static inline void *vec_at(const struct vec *vec, uint32_t index)
+{
+    ASSERT(index < vec->count);
+    return (unsigned char *)vec->items + (size_t)index * vec->item_size;
+}
 /* Removes and returns the last item; good until the next push. */
 void *vec_pop(struct vec *vec);
 /* Stable merge sort: equal items keep their order. `compare` as for qsort. */

@@ -5,6 +5,7 @@
 #ifndef SQUALL_CLI_H
 #define SQUALL_CLI_H
 
+#include "sim/base/text.h"
 #include "sim/base/vec.h"
 #include "sim/input/plan.h"
 
@@ -49,6 +50,16 @@ struct argp_state;
 /* Keeps one --set of the command line; more than `limit` is a usage error. */
 void add_setting(struct argp_state *state, const char **sets, uint32_t limit, uint32_t *count,
                  const char *setting);
+/* The value of an option that is a whole number, 1 .. `maximum`; --jobs; the end of --time-budget,
+ * of real_wall_ns. What is wrong is a usage error. */
+uint64_t parse_count(struct argp_state *state, const char *text, uint64_t maximum);
+uint32_t parse_jobs(struct argp_state *state, const char *text);
+int64_t parse_deadline(struct argp_state *state, const char *text);
+/* Worker processes at most, and when --jobs is not given: one a processor. */
+#define JOBS_MAX 256
+uint32_t jobs_usual(void);
+/* "squall run a.yaml --quick": as it was typed. */
+void add_command_line(struct text *text, const char *command, char **argv);
 
 /* The worse of two exit statuses by the precedence above. */
 int exit_worse(int left, int right);

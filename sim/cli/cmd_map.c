@@ -436,6 +436,6 @@ int cmd_map(int argc, char **argv)
 {
     static const struct experiment_command command = {
         .kind = "map", .doc = doc, .options = options, .parse = experiment_parse, .run = run};
-    struct experiment_options given;
+    struct experiment_options given = {0};
     return experiment_command(&command, &given, argc, argv);
 }

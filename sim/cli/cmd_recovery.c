@@ -295,6 +295,6 @@ int cmd_recovery(int argc, char **argv)
 {
     static const struct experiment_command command = {
         .kind = "recovery", .doc = doc, .options = options, .parse = experiment_parse, .run = run};
-    struct experiment_options given;
+    struct experiment_options given = {0};
     return experiment_command(&command, &given, argc, argv);
 }

@@ -6,7 +6,6 @@
 
 #include "sim/base/base.h"
 #include "sim/base/text.h"
-#include "sim/base/units.h"
 #include "sim/cli/campaign.h"
 #include "sim/cli/folder.h"
 #include "sim/cli/summary.h"
@@ -14,9 +13,6 @@
 #include <argp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#define JOBS_MAX 256
 
 static const char doc[] =
     "Runs the seeds of scenarios, judges every run, and writes out/NAME/results.sqlite.\v"
@@ -77,19 +73,6 @@ struct arguments {
     const char *command_line;
 };
 
-static uint64_t parse_count(struct argp_state *state, const char *text, uint64_t maximum)
-{
-    struct err err = {0};
-    uint64_t value = 0;
-    if (!units_u64(text, &value, &err)) {
-        argp_error(state, "%s", err.text);
-    }
-    if (value < 1 || value > maximum) {
-        argp_error(state, "'%s' is not in 1 .. %llu", text, (unsigned long long)maximum);
-    }
-    return value;
-}
-
 static uint32_t parse_percent(struct argp_state *state, const char *text)
 {
     char *end;
@@ -112,17 +95,6 @@ static enum judge_windows parse_series(struct argp_state *state, const char *tex
     return JUDGE_WINDOWS_FAILING;
 }
 
-static void parse_budget(struct argp_state *state, struct arguments *arguments, const char *text)
-{
-    struct err err = {0};
-    int64_t budget_ns = 0;
-    if (!units_duration(text, &budget_ns, &err)) {
-        argp_error(state, "--time-budget: %s", err.text);
-    }
-    int64_t now_ns = real_wall_ns();
-    arguments->deadline_ns = budget_ns < INT64_MAX - now_ns ? now_ns + budget_ns : INT64_MAX;
-}
-
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     struct arguments *arguments = state->input;
@@ -131,14 +103,14 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         arguments->seeds = argument;
         return 0;
     case 'j':
-        arguments->jobs = (uint32_t)parse_count(state, argument, JOBS_MAX);
+        arguments->jobs = parse_jobs(state, argument);
         return 0;
     case KEY_SET:
         add_setting(state, arguments->sets, ARRAY_COUNT(arguments->sets), &arguments->set_count,
                     argument);
         return 0;
     case KEY_BUDGET:
-        parse_budget(state, arguments, argument);
+        arguments->deadline_ns = parse_deadline(state, argument);
         return 0;
     case KEY_FAIL_FAST:
         arguments->fail_fast = argument == NULL ? 1 : parse_count(state, argument, UINT64_MAX);
@@ -385,30 +357,19 @@ static int run_all(const struct arguments *arguments)
     return status;
 }
 
-static const char *join(char **argv, struct text *text)
-{
-    text_add(text, "squall run");
-    for (uint32_t i = 1; argv[i] != NULL; i++) {
-        text_printf(text, " %s", argv[i]);
-    }
-    return text_of(text);
-}
-
 int cmd_run(int argc, char **argv)
 {
     static const struct argp argp = {options, parse, "SCENARIO...", doc, NULL, NULL, NULL};
     struct text command_line;
     text_init(&command_line);
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    add_command_line(&command_line, "run", argv);
     struct arguments arguments = {
-        .jobs = processors < 1          ? 1
-                : processors > JOBS_MAX ? JOBS_MAX
-                                        : (uint32_t)processors,
+        .jobs = jobs_usual(),
         .deadline_ns = INT64_MAX,
         .fail_fast = UINT64_MAX,
         .recheck = 5,
         .windows = JUDGE_WINDOWS_FAILING,
-        .command_line = join(argv, &command_line),
+        .command_line = text_of(&command_line),
     };
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     int status = run_all(&arguments);

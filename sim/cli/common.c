@@ -10,11 +10,10 @@
 #include "models/models.h"
 #include "sim/base/base.h"
 #include "sim/base/hash.h"
-#include "sim/base/text.h"
+#include "sim/base/units.h"
 #include "sim/plugin.h"
 
 #include <argp.h>
-#include <glob.h>
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +47,49 @@ void add_setting(struct argp_state *state, const char **sets, uint32_t limit, ui
         argp_error(state, "too many --set");
     }
     sets[(*count)++] = setting;
+}
+
+uint64_t parse_count(struct argp_state *state, const char *text, uint64_t maximum)
+{
+    struct err err = {0};
+    uint64_t value = 0;
+    if (!units_u64(text, &value, &err)) {
+        argp_error(state, "%s", err.text);
+    }
+    if (value < 1 || value > maximum) {
+        argp_error(state, "'%s' is not in 1 .. %llu", text, (unsigned long long)maximum);
+    }
+    return value;
+}
+
+uint32_t parse_jobs(struct argp_state *state, const char *text)
+{
+    return (uint32_t)parse_count(state, text, JOBS_MAX);
+}
+
+int64_t parse_deadline(struct argp_state *state, const char *text)
+{
+    struct err err = {0};
+    int64_t budget_ns = 0;
+    if (!units_duration(text, &budget_ns, &err)) {
+        argp_error(state, "--time-budget: %s", err.text);
+    }
+    int64_t now_ns = real_wall_ns();
+    return budget_ns < INT64_MAX - now_ns ? now_ns + budget_ns : INT64_MAX;
+}
+
+uint32_t jobs_usual(void)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    return processors < 1 ? 1 : processors > JOBS_MAX ? JOBS_MAX : (uint32_t)processors;
+}
+
+void add_command_line(struct text *text, const char *command, char **argv)
+{
+    text_printf(text, "squall %s", command);
+    for (uint32_t i = 1; argv[i] != NULL; i++) {
+        text_printf(text, " %s", argv[i]);
+    }
 }
 
 int fail(const struct err *err)

@@ -23,9 +23,7 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define JOBS_MAX        256
 #define POINTS_MAX      100000
 #define RECHECK_PERCENT 1
 
@@ -45,32 +43,6 @@ static const struct argp_option options_of_all[] = {
     {0},
 };
 
-static void parse_jobs(struct argp_state *state, struct experiment_options *options,
-                       const char *text)
-{
-    struct err err = {0};
-    uint64_t jobs = 0;
-    if (!units_u64(text, &jobs, &err)) {
-        argp_error(state, "%s", err.text);
-    }
-    if (jobs < 1 || jobs > JOBS_MAX) {
-        argp_error(state, "'%s' is not in 1 .. %d", text, JOBS_MAX);
-    }
-    options->jobs = (uint32_t)jobs;
-}
-
-static void parse_budget(struct argp_state *state, struct experiment_options *options,
-                         const char *text)
-{
-    struct err err = {0};
-    int64_t budget_ns = 0;
-    if (!units_duration(text, &budget_ns, &err)) {
-        argp_error(state, "--time-budget: %s", err.text);
-    }
-    int64_t now_ns = real_wall_ns();
-    options->deadline_ns = budget_ns < INT64_MAX - now_ns ? now_ns + budget_ns : INT64_MAX;
-}
-
 static error_t parse_all(int key, char *argument, struct argp_state *state)
 {
     struct experiment_options *options = state->input;
@@ -79,13 +51,13 @@ static error_t parse_all(int key, char *argument, struct argp_state *state)
         options->seeds = argument;
         return 0;
     case 'j':
-        parse_jobs(state, options, argument);
+        options->jobs = parse_jobs(state, argument);
         return 0;
     case KEY_SET:
         add_setting(state, options->sets, EXPERIMENT_SETS_MAX, &options->set_count, argument);
         return 0;
     case KEY_BUDGET:
-        parse_budget(state, options, argument);
+        options->deadline_ns = parse_deadline(state, argument);
         return 0;
     case KEY_RESTART:
         options->is_restart = true;
@@ -146,22 +118,6 @@ error_t experiment_parse(int key, char *argument, struct argp_state *state)
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
-    }
-}
-
-static void options_init(struct experiment_options *options, const char *kind, char **argv)
-{
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    *options = (struct experiment_options){
-        .jobs = processors < 1          ? 1
-                : processors > JOBS_MAX ? JOBS_MAX
-                                        : (uint32_t)processors,
-        .deadline_ns = INT64_MAX,
-    };
-    text_init(&options->command_line);
-    text_printf(&options->command_line, "squall %s", kind);
-    for (uint32_t i = 1; argv[i] != NULL; i++) {
-        text_printf(&options->command_line, " %s", argv[i]);
     }
 }
 
@@ -245,7 +201,10 @@ int experiment_command(const struct experiment_command *command, void *arguments
     const struct argp argp = {command->options, command->parse, "SCENARIO", command->doc,
                               children,         NULL,           NULL};
     struct experiment_options *options = arguments;
-    options_init(options, command->kind, argv);
+    options->jobs = jobs_usual();
+    options->deadline_ns = INT64_MAX;
+    text_init(&options->command_line);
+    add_command_line(&options->command_line, command->kind, argv);
     argp_parse(&argp, argc, argv, 0, NULL, arguments);
     struct experiment experiment;
     int status = begin(&experiment, command, options);

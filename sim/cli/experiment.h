@@ -117,7 +117,7 @@ struct experiment_command {
     int (*run)(struct experiment *experiment, void *arguments);
 };
 /* A whole command: reads the command line into `arguments`, which begin with a struct
- * experiment_options, opens the scenario, runs. The exit status. */
+ * experiment_options of zeros, opens the scenario, runs. The exit status. */
 int experiment_command(const struct experiment_command *command, void *arguments, int argc,
                        char **argv);
 

@@ -35,7 +35,6 @@
 #include <unistd.h>
 
 #define AHEAD             8
-#define JOBS_MAX          256
 #define IDLE_MS           100
 #define JUDGE_S           600      /* processor time that judging may take */
 #define TICK_NS           NS_PER_S /* between two looks at the workers */
