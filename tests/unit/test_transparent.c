@@ -588,6 +588,11 @@ TEST(transparent, a_redirect_is_the_attempt_that_it_follows)
     CHECK_EQUAL(asked[1].previous_attempts, 0);
     CHECK_EQUAL(asked[2].previous_attempts, 1);
     CHECK_EQUAL(asked[2].reply_to.attempt, 3);
+    asked_count = 0;
+    call(bench, SCRIPT(SILENT)); /* it has the slot of the first */
+    bench_advance(bench, 2 * S);
+    REQUIRE(asked_count >= 1);
+    CHECK_EQUAL(asked[0].previous_attempts, 0);
     bench_free(bench);
 }
 
