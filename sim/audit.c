@@ -183,6 +183,7 @@ static void init_load(struct audit *audit, uint32_t index)
     load->policy.backoff_max_ns = 50 * NS_PER_MS;
     load->policy.jitter = SPEC_JITTER_NONE;
     load->policy.pushback = SPEC_PUSHBACK_IGNORE;
+    load->policy.is_transparent = false;
     load->policy.retry_on = UINT64_MAX;
     load->policy.budget = SPEC_BUDGET_NONE;
     load->policy.concurrency_max = 0;

@@ -28,8 +28,9 @@ struct call_attempt {
     uint32_t ordinal; /* on the wire, from 1 */
     sq_node node;
     int64_t sent_ns;
-    uint32_t permit; /* of the circuit breaker, 0 = none */
-    bool is_retry;   /* or a hedge: counts against the budget of retries */
+    uint32_t permit;   /* of the circuit breaker, 0 = none */
+    uint32_t previous; /* attempts of the call before it */
+    bool is_retry;     /* or a hedge: counts against the budget of retries */
 };
 
 /* A slot of the slab. The payload's buffer stays with the slot when a call ends. */
@@ -44,6 +45,7 @@ struct call {
     uint32_t out_count;
     struct backoff backoff;
     uint32_t attempts; /* sends so far */
+    uint32_t tries;    /* the same without redirects and transparent retries */
     uint32_t redirects;
     uint32_t refusals; /* attempts that the circuit breaker did not permit */
     uint32_t slot;
@@ -52,6 +54,7 @@ struct call {
     bool is_running;       /* counts among the operations under way */
     bool is_retry;         /* what it does next is a retry: counts against the budget */
     bool is_tainted;       /* an attempt may have taken effect, or may yet */
+    bool is_resent;        /* its one transparent retry was made */
     bool is_hedged;        /* decided at its start */
     uint32_t hedges;       /* hedged: attempts without redirects */
     int64_t hedge_at_ns;   /* hedged: when the next one leaves; INT64_MAX = never */

@@ -140,7 +140,9 @@ struct packet *packet_new(struct net *net, size_t size)
     packet->size = (uint32_t)size;
     packet->status = SQ_OK;
     packet->leader = SQ_NODE_NONE;
+    packet->is_turned_away = false;
     packet->has_retry_after = false;
+    packet->previous_attempts = 0;
     packet->slot = 0;
     packet->deadline_ns = INT64_MAX;
     packet->reply_to = (struct sq_reply_to){0, 0, 0};

@@ -263,7 +263,8 @@ static void handle(struct node *node, struct item *item)
         }
         model->request(&node->env,
                        &(struct sq_request){packet->reply_to, packet->data, packet->size,
-                                            clock_local_time(&node->clock, packet->deadline_ns)});
+                                            clock_local_time(&node->clock, packet->deadline_ns),
+                                            packet->previous_attempts});
         break;
     case ITEM_REPLY:
         if (packet->slot < node->stub_count && node->stubs[packet->slot] != NULL) {
@@ -381,13 +382,17 @@ void node_run(struct node *node)
     }
 }
 
+/* Nobody listens (gRPC: no connection), or who listens is full (gRPC: REFUSED_STREAM). Only in the
+ * latter case the answer is marked as one by a server that did not look at the request. */
 static void refuse(struct node *node, struct packet *packet, enum sq_status status)
 {
-    if (packet->kind == PACKET_REQUEST) {
+    if (packet->kind != PACKET_REQUEST) {
+        world_trace(node->world, TRACE_DROP, node->index, packet->from, 3);
+    } else if (status == SQ_E_OVERLOADED) {
+        world_turn_away(node->world, node->index, packet->reply_to);
+    } else {
         world_reply(node->world, node->index,
                     &(struct sq_reply_options){.to = packet->reply_to, .status = status});
-    } else {
-        world_trace(node->world, TRACE_DROP, node->index, packet->from, 3);
     }
     packet_unref(node->world->net, packet);
 }

@@ -133,6 +133,7 @@ struct spec_client {
     uint64_t jitter_proportion; /* for PROPORTIONAL, out of 2^32 */
     enum spec_pushback pushback;
     int64_t pushback_max_ns; /* BOUNDED: most that is added to the back-off */
+    bool is_transparent;     /* a request that a full inbox turned away is sent again, once (A6) */
     uint32_t
         redirects_max; /* not-leader answers followed at once per operation before backing off */
     uint64_t retry_on; /* bit (1 << enum sq_status): statuses that are retried */

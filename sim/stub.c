@@ -16,6 +16,7 @@
  *                 else                             -> sent, WAITING
  *     WAITING, SQ_OK to any attempt                -> done
  *     WAITING, not-leader, hint, redirects left    -> send to the hint -> WAITING
+ *     WAITING, turned away for the first time      -> choose a node, send -> WAITING
  *     WAITING, time-out, or other answer to the
  *              last attempt, retried               -> BACKING OFF
  *                            not retried           -> done, with that status
@@ -59,6 +60,32 @@
  * with SQ_OK, with an answer that is late, or with a redirect that is followed, is not heeded. Who
  * times out was told nothing, and backs off as ever.
  *
+ * Transparent retries (gRPC A6). A6 tells apart three failures: the RPC never left the client; it
+ * reached the server's library, but the application never saw it; the application failed it. Only
+ * the third is retry policy. The second is retried at once, once in a call, and is no failure and
+ * no attempt: not to the most attempts, nor to a budget, nor to the back-off. What the application
+ * is and what its library, is clear here: the process of a model, and the inbox that its host keeps
+ * for it. So "never seen" is what finds the inbox full (host.queue, onFull: reject): it is gRPC's
+ * REFUSED_STREAM, that of a server with too many streams (RFC 9113, 5.1.2 and 8.7), and the host
+ * marks its answer. No model can: that it turns a request away it decides after it was asked. Not
+ * meant is a connection that is refused, though no process saw that request either: to gRPC a
+ * subchannel without a connection is in TRANSIENT_FAILURE, an RPC that finds no other fails with
+ * UNAVAILABLE (wait-for-ready.md), and one that was out when its connection broke does so too; both
+ * are up to the policy. Nor an inbox that drops: nobody hears of that.
+ *
+ * Once in a call, in whichever attempt: so C-core (retry_filter_legacy_call_data.cc). A6 does not
+ * say; grpc-go (stream.go, shouldRetry) does it for the first attempt only, grpc-java
+ * (RetriableStream.java, noMoreTransparentRetry) until one was processed. Turned away for a second
+ * time it is a failure like any other. The request goes where routing sends it now. It takes the
+ * place of the one that was turned away, as a redirect does: its connection, its permit, its place
+ * among the hedges; pacer and breaker, which gRPC has not, hear nothing. When the deadline has come
+ * there is none.
+ *
+ * The first failure of A6, for which it allows any number of retries, does not happen here: a
+ * request that may leave does leave. One for which there is no connection yet waits, until its
+ * deadline, which comes to the same. What breaker, budget or limits do not permit was decided: it
+ * is no failure of the transport (nor is to gRPC what its load balancing policy dropped).
+ *
  * Budget, breaker, pacer, see there; all calls of the stub share them. A redirect is the same
  * attempt as the one that it follows: it is free, and no failure. An attempt that the breaker does
  * not permit is retried like one that failed with SQ_E_UNAVAILABLE, but only after a back-off: at
@@ -74,7 +101,7 @@
  * hundred calls that time out together must turn it by one node, not by a hundred.
  *
  * Relief. While the spec's relief switches retries off (a probe arm), stubs of loads send nothing
- * again but redirects; nothing is drawn for what is not sent.
+ * again but redirects, not even transparently; nothing is drawn for what is not sent.
  *
  * A node that is paused repeats nothing: the timers of its calls wait with the rest of its work.
  *
@@ -301,7 +328,7 @@ static void arm_waiting(struct call *call)
     arm(call, at_ns);
 }
 
-/* Sends to the node; `as` has the attempt's permit and whether it is a retry. */
+/* Sends to the node; `as` has the attempt's permit, its number and whether it is a retry. */
 static void send(struct call *call, sq_node node, struct call_attempt as)
 {
     struct stub *stub = call->stub;
@@ -320,9 +347,18 @@ static void send(struct call *call, sq_node node, struct call_attempt as)
         call->on_attempt(call->context, call->word);
     }
     int64_t patience_ns = add_saturated(as.sent_ns, stub->policy->timeout_ns);
-    struct sq_reply_to reply_to = {call->id, stub->endpoint, as.ordinal};
-    world_request(world, stub->endpoint, stub->slot, node, reply_to, call->data, call->size,
-                  patience_ns < call->deadline_at_ns ? patience_ns : call->deadline_at_ns);
+    world_request(
+        world,
+        &(struct request_options){
+            .from = stub->endpoint,
+            .slot = stub->slot,
+            .to = node,
+            .reply_to = {call->id, stub->endpoint, as.ordinal},
+            .data = call->data,
+            .size = call->size,
+            .deadline_ns = patience_ns < call->deadline_at_ns ? patience_ns : call->deadline_at_ns,
+            .previous_attempts = as.previous,
+        });
 }
 
 /* The attempt is no longer out. */
@@ -392,7 +428,7 @@ static bool may_retry(const struct call *call, enum sq_status status)
         return false;
     }
     return has_status(policy->retry_on, status) && !call->is_hedged &&
-           (uint64_t)call->attempts + call->refusals < policy->attempts_max;
+           (uint64_t)call->attempts - call->is_resent + call->refusals < policy->attempts_max;
 }
 
 /* Takes what a retry (or hedge) after `status` costs. */
@@ -493,7 +529,8 @@ static void launch(struct call *call)
         call->hedges++;
         schedule_hedge(call);
     }
-    send(call, choose_node(call), (struct call_attempt){.permit = permit, .is_retry = is_retry});
+    send(call, choose_node(call),
+         (struct call_attempt){.permit = permit, .previous = call->tries++, .is_retry = is_retry});
 }
 
 /* The attempt may be made now: it needs a connection. */
@@ -664,7 +701,8 @@ static bool hedge(struct call *call)
         call->hedges++;
         schedule_hedge(call);
         tell(stub, "client.hedged");
-        send(call, choose_node(call), (struct call_attempt){.permit = permit, .is_retry = true});
+        send(call, choose_node(call),
+             (struct call_attempt){.permit = permit, .previous = call->tries++, .is_retry = true});
         return true;
     }
     breaker_cancel(&stub->breaker, permit);
@@ -734,6 +772,22 @@ static int64_t delay_after(struct call *call, enum sq_status status, const struc
     return backoff_next(&call->backoff, stub->policy, is_throttled, &stub->jitter);
 }
 
+/* The attempt did not get past the inbox (or it did: false), and takes another way. */
+static bool resend(struct call *call, uint32_t index, const struct packet *packet)
+{
+    struct stub *stub = call->stub;
+    if (packet == NULL || !packet->is_turned_away || !stub->policy->is_transparent ||
+        call->is_resent || are_retries_off(stub) ||
+        world_now(stub->world) >= call->deadline_at_ns) {
+        return false;
+    }
+    call->is_resent = true;
+    tell(stub, "client.retried-transparently");
+    struct call_attempt attempt = take_attempt(call, index);
+    send(call, choose_node(call), attempt);
+    return true;
+}
+
 /* An attempt ended with `status`; `packet` is the answer, NULL after a time-out. */
 static void fail_attempt(struct call *call, uint32_t index, enum sq_status status,
                          const struct packet *packet)
@@ -742,6 +796,9 @@ static void fail_attempt(struct call *call, uint32_t index, enum sq_status statu
     const struct spec_client *policy = stub->policy;
     ASSERT(call->phase == CALL_WAITING);
     ASSERT(status != SQ_OK);
+    if (resend(call, index, packet)) {
+        return;
+    }
     call->is_tainted |= !status_is_definite[status];
     call->status = status;
     if (status == SQ_E_NOT_LEADER && may_follow(call, call->out[index].node, packet->leader)) {
@@ -976,6 +1033,7 @@ void stub_call(struct stub *stub, const struct stub_call_options *options)
     backoff_start(&call->backoff, policy);
     call->phase = CALL_QUEUED;
     call->attempts = 0;
+    call->tries = 0;
     call->redirects = 0;
     call->refusals = 0;
     call->is_pinned = options->has_index;
@@ -983,6 +1041,7 @@ void stub_call(struct stub *stub, const struct stub_call_options *options)
     call->is_running = false;
     call->is_retry = false;
     call->is_tainted = false;
+    call->is_resent = false;
     call->is_hedged = policy->hedging.is_enabled;
     call->hedges = 0;
     call->hedge_at_ns = INT64_MAX;

@@ -277,21 +277,22 @@ static struct packet *packet_of(struct world *world, const void *data, size_t si
     return packet;
 }
 
-void world_request(struct world *world, endpoint from, uint32_t slot, sq_node to,
-                   struct sq_reply_to reply_to, const void *data, size_t size, int64_t deadline_ns)
+void world_request(struct world *world, const struct request_options *options)
 {
-    struct packet *packet = packet_of(world, data, size);
-    packet->from = from;
-    packet->to = to;
+    struct packet *packet = packet_of(world, options->data, options->size);
+    packet->from = options->from;
+    packet->to = options->to;
     packet->kind = PACKET_REQUEST;
-    packet->deadline_ns = deadline_ns;
-    packet->slot = slot;
-    packet->reply_to = reply_to;
-    packet->reply_to.caller = caller_of(world, from, slot);
+    packet->deadline_ns = options->deadline_ns;
+    packet->previous_attempts = options->previous_attempts;
+    packet->slot = options->slot;
+    packet->reply_to = options->reply_to;
+    packet->reply_to.caller = caller_of(world, options->from, options->slot);
     net_send(world->net, packet);
 }
 
-void world_reply(struct world *world, sq_node from, const struct sq_reply_options *options)
+static struct packet *reply_of(struct world *world, sq_node from,
+                               const struct sq_reply_options *options)
 {
     const uint32_t caller = options->to.caller;
     struct packet *packet = packet_of(world, options->data, options->size);
@@ -304,6 +305,19 @@ void world_reply(struct world *world, sq_node from, const struct sq_reply_option
     packet->has_retry_after = options->has_retry_after;
     packet->retry_after_ns = options->retry_after;
     packet->reply_to = options->to;
+    return packet;
+}
+
+void world_reply(struct world *world, sq_node from, const struct sq_reply_options *options)
+{
+    net_send(world->net, reply_of(world, from, options));
+}
+
+void world_turn_away(struct world *world, sq_node from, struct sq_reply_to to)
+{
+    struct packet *packet =
+        reply_of(world, from, &(struct sq_reply_options){.to = to, .status = SQ_E_OVERLOADED});
+    packet->is_turned_away = true;
     net_send(world->net, packet);
 }
 

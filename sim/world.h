@@ -47,10 +47,12 @@ struct packet {
     uint32_t size;
     uint32_t status;     /* REPLY: enum sq_status */
     sq_node leader;      /* REPLY: hint */
+    bool is_turned_away; /* REPLY: by a full inbox; the process never saw the request */
     bool has_retry_after;
     int64_t retry_after_ns; /* REPLY, with has_retry_after: pushback; negative = never again */
-    int64_t deadline_ns; /* REQUEST: when the caller stops waiting for it; INT64_MAX = never */
-    uint32_t slot;       /* REQUEST, REPLY: which stub of the caller (group called) */
+    int64_t deadline_ns;    /* REQUEST: when the caller stops waiting for it; INT64_MAX = never */
+    uint32_t previous_attempts; /* REQUEST: as in struct sq_request */
+    uint32_t slot;              /* REQUEST, REPLY: which stub of the caller (group called) */
     struct sq_reply_to reply_to;
     uint8_t data[];
 };
@@ -148,11 +150,23 @@ uint64_t world_digest(const struct world *world);
 
 /* ---------------------------------------------------------------------------- inside the engine */
 
-/* Sends a request from a caller, who waits for the answer until deadline_ns. Bytes are copied. */
-void world_request(struct world *world, endpoint from, uint32_t slot, sq_node to,
-                   struct sq_reply_to reply_to, const void *data, size_t size, int64_t deadline_ns);
+struct request_options {
+    endpoint from;
+    uint32_t slot;
+    sq_node to;
+    struct sq_reply_to reply_to; /* `caller` is filled in */
+    const void *data;
+    size_t size;
+    int64_t deadline_ns; /* the caller waits for the answer until then */
+    uint32_t previous_attempts;
+};
+
+/* Sends a request from a caller. Bytes are copied. */
+void world_request(struct world *world, const struct request_options *options);
 /* Answers a request from the node `from`. Bytes are copied. */
 void world_reply(struct world *world, sq_node from, const struct sq_reply_options *options);
+/* Answers SQ_E_OVERLOADED in place of the process at `from`, which never sees the request. */
+void world_turn_away(struct world *world, sq_node from, struct sq_reply_to to);
 /* An answer arrived at a load. */
 void world_load_reply(struct world *world, const struct packet *packet);
 /* Tells trace and observer what became of a node. */

@@ -202,7 +202,8 @@ struct sq_mem_ops {
 struct sq_reply_to {
     uint64_t call;
     uint32_t caller;
-    uint32_t attempt;
+    uint32_t attempt; /* which request of the call this is, from 1; redirects and transparent
+                         retries are requests too (cf. sq_request.previous_attempts) */
 };
 
 /* A request from a client or from a node of another group. */
@@ -214,6 +215,10 @@ struct sq_request {
      * request carried what was left of its time-out and the link took no time); INT64_MAX: never.
      */
     sq_time deadline;
+    /* Attempts of this call that its caller made before this one, be they answered or not: gRPC's
+     * grpc-previous-rpc-attempts (A6, "Exposed Retry Metadata"). The first has 0; a redirect and a
+     * transparent retry are the attempt that they stand for. */
+    uint32_t previous_attempts;
 };
 
 struct sq_call_options {

@@ -217,6 +217,7 @@ void build_client(struct build *build, struct view view, struct spec_client *cli
         .backoff_multiplier_milli = (uint32_t)view_number(retry, "backoffMultiplier", 1000),
         .pushback = (enum spec_pushback)view_number(retry, "pushback", 0),
         .pushback_max_ns = view_number(retry, "pushbackMax", 0),
+        .is_transparent = view_number(retry, "transparent", 0) == 1,
         .redirects_max = (uint32_t)view_number(retry, "redirects", 0),
         .retry_on = statuses_of(retry, "retryOn"),
     };

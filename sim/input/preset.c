@@ -17,9 +17,10 @@
 #define NO_BUDGET "budget: {type: none}"
 #define NO_BACKOFF                                                                                 \
     "backoff: none, initialBackoff: 0s, maxBackoff: 20s, backoffMultiplier: 2, jitter: none, "
+#define GRPC_ANY "pushback: exact, transparent: true, "
 #define GRPC_RETRIES                                                                               \
     "maxAttempts: 4, backoff: exponential, initialBackoff: 100ms, maxBackoff: 1s, "                \
-    "backoffMultiplier: 2, jitter: proportional(20%), pushback: exact, "
+    "backoffMultiplier: 2, jitter: proportional(20%), " GRPC_ANY
 #define GRPC_THROTTLING "budget: {type: grpc, maxTokens: 10, tokenRatio: 0.1}"
 #define AWS_STANDARD                                                                               \
     "maxAttempts: 3, backoff: exponential, initialBackoff: 1s, maxBackoff: 20s, "                  \
@@ -38,7 +39,8 @@
     X("naive", "what people write first: again at once, until the deadline",                       \
       "{retry: {maxAttempts: unlimited, " NO_BACKOFF RETRY_ON NO_BUDGET "}}")                      \
     X("grpc",                                                                                      \
-      "gRPC proposal A6, the retryPolicy of its example, and its pushback; jitter of 20% as "      \
+      "gRPC proposal A6, the retryPolicy of its example, its pushback and transparent retry "      \
+      "(once in a call, as retry_filter_legacy_call_data.cc of C-core); jitter of 20% as "         \
       "implementations have it; gRPC has no default policy",                                       \
       "{retry: {" GRPC_RETRIES RETRY_ON NO_BUDGET "}}")                                            \
     X("grpc-throttling",                                                                           \
@@ -47,8 +49,8 @@
       "{retry: {" GRPC_RETRIES RETRY_ON GRPC_THROTTLING "}}")                                      \
     X("grpc-hedging",                                                                              \
       "gRPC proposal A6, the hedgingPolicy and retryThrottling of its examples, "                  \
-      "and its pushback",                                                                          \
-      "{retry: {maxAttempts: 1, " NO_BACKOFF RETRY_ON "pushback: exact, " GRPC_THROTTLING "}, "    \
+      "its pushback and transparent retry",                                                        \
+      "{retry: {maxAttempts: 1, " NO_BACKOFF RETRY_ON GRPC_ANY GRPC_THROTTLING "}, "               \
       "hedging: {enabled: true, maxAttempts: 4, hedgingDelay: 500ms, nonFatal: " FAILURES "}}")    \
     X("aws-standard",                                                                              \
       "AWS SDKs, standard mode (botocore, retries/standard.py and quota.py before 2026): full "    \

@@ -342,6 +342,12 @@ static const struct schema_key retry_keys[] = {
      .max = DAY,
      .description = "bounded: most that a server adds to the back-off",
      .example = "5s"},
+    {.name = "transparent",
+     .type = SCHEMA_BOOLEAN,
+     .initial = "false",
+     .description = "a request that a full host turned away (host.queue, onFull: reject) is sent "
+                    "again, at once, once in a call, and is no attempt more (gRPC)",
+     .example = "true"},
     {.name = "retryOn",
      .form = SCHEMA_LIST,
      .type = SCHEMA_CHOICE,

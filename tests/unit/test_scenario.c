@@ -509,6 +509,42 @@ TEST(scenario, pushback_is_refused_where_it_means_nothing)
     release();
 }
 
+TEST(scenario, transparent_retries_are_grpcs)
+{
+    static const struct {
+        const char *retry;
+        bool is_transparent;
+    } rows[] = {
+        {"{preset: none}", false},
+        {"{preset: naive}", false},
+        {"{preset: grpc}", true},
+        {"{preset: grpc-throttling}", true},
+        {"{preset: grpc-hedging}", true},
+        {"{preset: aws-standard}", false},
+        {"{preset: aws-standard-2026}", false},
+        {"{preset: aws-adaptive}", false},
+        {"{preset: envoy}", false},
+        {"{preset: envoy-retry-budget}", false},
+        {"{preset: resilience4j}", false},
+        {"{maxAttempts: 2}", false},
+        {"{transparent: true}", true},
+        {"{preset: grpc, transparent: false}", false},
+    };
+    for (uint32_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        char body[256];
+        snprintf(body, sizeof(body),
+                 "system: {model: raft}\nload: {a: {rate: 1/s}}\nclient: {deadline: 9s, retry: "
+                 "%s}\n",
+                 rows[i].retry);
+        REQUIRE(compile_body(body));
+        CHECK_EQUAL(spec.loads[0].client.is_transparent, rows[i].is_transparent);
+        release();
+    }
+    check_refused("system: {model: raft}\nload: {a: {rate: 1/s}}\n"
+                  "client: {retry: {transparent: once}}\n",
+                  "transparent");
+}
+
 TEST(scenario, who_names_a_preset_inherits_no_block_that_presets_write)
 {
     REQUIRE(compile_body("system: {model: raft}\n"

@@ -417,6 +417,8 @@ TEST(schema, explain_shows_presets_with_their_numbers_and_sources)
     check_explained("preset.aws-adaptive", "    client.rateLimiter.beta: 0.7\n");
     check_explained("preset.grpc-hedging", "    client.hedging.hedgingDelay: 500ms\n");
     check_explained("preset.grpc", "source: gRPC proposal A6");
+    check_explained("preset.grpc", "transparent retry (once in a call, as retry_filter_legacy");
+    check_explained("preset.grpc-hedging", "    client.retry.transparent: true\n");
     check_explained("preset.envoy", "    client.limits.maxRetries: 3\n");
     check_explained("preset.grpc", "    client.retry.retryOn: [timeout, temporarily-unavailable");
     CHECK(explain("preset.aws-standart") == NULL);
