@@ -725,6 +725,29 @@ expect 3 'sticks at the smallest' -- squall tip clock.yaml --trigger 1.5s..2s --
 expect 3 'does not stick at the largest' -- squall tip clock.yaml --trigger 0.5s..1s --seeds 1 --out tip2
 expect 3 'fails without the trigger' -- squall tip clock.yaml --trigger 0.5s..2s --set load.web.rate=320/s --seeds 1 --out tip3
 
+# A gate asks for seeds until the share of stuck runs is known to be small, or large.
+expect 0 'gate accepted: 0 of 49 runs are stuck' '151 runs were not needed: metastability.gate has decided' \
+    'P.stuck. <= 1% against >= 10%, wrong with a chance of 1%; it decides' -- \
+    squall run clock.yaml --set metastability.gate={} --set load.web.rate=140/s --seed 1..200 --out gate1
+gate_digest=$(sed -n 's/.*results\.sqlite  digest \([0-9a-f]*\) .*/\1/p' "$log")
+expect 3 'gate open, 29 more seeds: 0 of 20 runs are stuck' '!not needed' -- \
+    squall run clock.yaml --set metastability.gate={} --set load.web.rate=140/s --seed 1..20 --out gate2
+expect 0 "digest $gate_digest" '20 of the runs were done before' -- \
+    squall run clock.yaml --set metastability.gate={} --set load.web.rate=140/s --seed 1..200 --out gate2 -j1
+expect 1 'gate rejected: 2 of 2 runs are stuck' '192 runs were not needed' -- \
+    squall run clock.yaml --set metastability.gate={} --seed 1..200 --out gate3
+expect 1 'gate rejected: 2 of 2 runs are stuck' ' 1.00 .0.68, 1.00. ' -- \
+    squall run clock.yaml --set metastability.gate={} --set metastability.probe=none --seed 1..200 --out gate4
+expect 1 'gate open, 49 more seeds: 0 of 0' '12 of 12 runs are unstable' -- \
+    squall run clock.yaml --set metastability.gate={} --set load.web.rate=320/s --seed 1..12 --out gate5
+expect 0 'expected verdicts in 1 of 1 cell' '!not needed' '!gate rejected' -- \
+    squall run clock.yaml --set metastability.gate={} --set 'expect={verdicts: {metastable: all}}' --seed 1..12 --out gate6
+expect 0 'metastability.gate lets it decide' '!not needed' -- \
+    squall run clock.yaml --set load.web.rate=140/s --seed 1..2 --out gate7
+expect 0 '2 triggers .*, 12 seeds each' '!not needed' -- \
+    squall map clock.yaml --set metastability.gate={} --load 100/s,200/s --trigger 0.5s..2s/2 --seeds 1..12 --out gate8
+expect 2 '0% < accept < reject < 100%' -- squall check clock.yaml --set metastability.gate.accept=20%
+
 # A shipped scenario may expect something of cells that a search does not have.
 expect 0 'seed 1 +1\.2[12]' -- squall tip "$root/scenarios/metastable/dd1-retries.yaml" --trigger 0.9s..1.6s --seeds 1 --out tip4
 
