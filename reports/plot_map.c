@@ -3,9 +3,9 @@
  * The map of `squall map`: which triggers stick at which load. Each point is a tile with the share
  * of its seeds that do not come back, in cividis, a palette whose steps look alike and that all
  * kinds of colour vision read the same way (Nunez, Anderton and Renslow, PLoS ONE 13(7), 2018).
- * Loads that fail without any trigger have no such share and are light grey. Over the tiles: the size at
- * which half of the seeds stick, and the size that theory expects. Above them a strip: the class of
- * each load.
+ * Loads that fail without any trigger have no such share and are light grey. Over the tiles: the
+ * size at which half of the seeds stick, and the size that theory expects. Above them a strip: the
+ * class of each load.
  *
  * What is drawn over the tiles comes from the results file, as the command computed it. */
 #include "reports/plot.h"
