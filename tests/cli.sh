@@ -742,6 +742,10 @@ expect 1 'gate open, 49 more seeds: 0 of 0' '12 of 12 runs are unstable' -- \
     squall run clock.yaml --set metastability.gate={} --set load.web.rate=320/s --seed 1..12 --out gate5
 expect 0 'expected verdicts in 1 of 1 cell' '!not needed' '!gate rejected' -- \
     squall run clock.yaml --set metastability.gate={} --set 'expect={verdicts: {metastable: all}}' --seed 1..12 --out gate6
+expect 0 index.html -- squall report gate4
+holds 'report: P(stuck) of runs without a probe' grep -q '1\.00  \[0\.68, 1\.00\]' gate4/report/index.html
+expect 0 index.html -- squall report gate6
+holds 'report: what is expected, on one line' grep -q 'expects: <code>verdicts: metastable: .all.' gate6/report/index.html
 expect 0 'metastability.gate lets it decide' '!not needed' -- \
     squall run clock.yaml --set load.web.rate=140/s --seed 1..2 --out gate7
 expect 0 '2 triggers .*, 12 seeds each' '!not needed' -- \
