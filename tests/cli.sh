@@ -303,6 +303,12 @@ expect 2 'at least as many as replicas' -- squall predict --law copysets nodes=1
 expect 0 '27051' -- squall predict --law offered load=10100/s capacity=10000/s attempts=10
 expect 0 'no load is answered in time' -- squall predict --capacity 10/s --servers 30 --timeout 1s --service constant
 expect 2 "unknown law 'bath'; there are batch, " -- squall predict --law bath
+for law in batch error-path gc cache refill resync offered queue-bound erlang fleet copysets; do
+    expect 2 'such as: --law' -- squall predict --law $law
+    example=$(sed -n 's/.*such as: //p' "$log")
+    # shellcheck disable=SC2086
+    expect 0 'holds |too much there' -- squall predict $example
+done
 expect 2 "needs service=" -- squall predict --law batch items=3
 expect 2 "'x=1' is no parameter" -- squall predict --law cache x=1
 expect 2 "hit: percentage '90' has no unit" -- squall predict --law cache database=1/s hit=90
@@ -359,6 +365,9 @@ expect 0 'wait +47.14%' '^share that waits +0.4714 +0.4[67]' -- \
     squall predict --law erlang capacity=300/s servers=30 load=270/s --simulate
 expect 0 '^offered in equilibrium +146.08/s +14[4-9]' -- \
     squall predict --law offered load=101/s capacity=100/s attempts=4 --simulate
+expect 0 '^writes at most, MB/s +0.5053 +0.50[45][0-9]* ' -- \
+    squall predict --law resync size=8GB save=120MB/s send=200MB/s load=100MB/s --simulate
+expect 2 'copies of 10 s to 20000 s' -- squall predict --law resync size=8MB save=120MB/s send=200MB/s load=100MB/s --simulate
 expect 2 "'cache' is not of a single server" -- squall predict --law cache database=300/s hit=90% --simulate
 expect 2 'more than 100000 items' -- squall predict --law batch items=1200000 service=10ms timeout=6s --simulate
 expect 0 'tipping duration +1.2223s' 'with own service +1.2190?s' -- squall predict clockwork.yaml
