@@ -29,6 +29,7 @@
 #define GAP    22u
 #define BOTTOM 58u
 #define RELIEF "#D9EFE5"
+#define RESTART "#00704F"
 
 struct arm_row {
     const char *name;
@@ -205,9 +206,12 @@ static const char *about_outcome(const struct arms_figure *of, const struct arm_
         return arena_printf(arena, "recovered %.3g s after the %s", row->recovery_s,
                             is_probe ? "relief" : "trigger");
     }
-    return is_control ? arena_printf(arena, "%s throughout", row->outcome)
-                      : arena_printf(arena, "%s for %.4g s after the %s", row->outcome,
-                                     row->looked_s, is_probe ? "relief" : "trigger");
+    if (is_control) {
+        return strcmp(row->outcome, "failed") == 0 ? "failed, without any trigger"
+                                                   : "held throughout";
+    }
+    return arena_printf(arena, "%s for %.4g s after the %s", row->outcome, row->looked_s,
+                        is_probe ? "relief" : "trigger");
 }
 
 static void add_notes(struct figure *figure, const struct arms_figure *of,
@@ -249,8 +253,16 @@ static void add_panel(struct figure *figure, const struct arms_figure *of, uint3
     add_notes(figure, of, row, top);
     text_printf(script, "set format x '%s'\nset xlabel '%s' offset 0,0.4\nset yrange [0:%.9g]\n",
                 is_last ? "%g" : "", is_last ? "virtual time, seconds" : "", ceiling);
-    text_printf(script, "unset key\nset ytics %.9g\nplot ", ceiling / 2);
-    if (strcmp(row->name, "probe") == 0 && row->since_s > of->relief_s) {
+    text_printf(script, "unset key\nset ytics %.9g\n", ceiling / 2);
+    bool is_probe = strcmp(row->name, "probe") == 0;
+    if (is_probe && row->since_s <= of->relief_s) {
+        text_printf(script,
+                    "set arrow from first %.9g, graph 0 to first %.9g, graph 1 nohead linewidth 2 "
+                    "dashtype (4,3) linecolor rgb '" RESTART "'\n",
+                    row->since_s, row->since_s);
+    }
+    text_add(script, "plot ");
+    if (is_probe && row->since_s > of->relief_s) {
         text_printf(script,
                     "'+' using (%.9g):(%.9g):(%.9g):(%.9g):(0):(%.9g) every ::0::0 with boxxyerror "
                     "fillstyle solid 1 noborder fillcolor rgb '" RELIEF "' notitle, \\\n",
@@ -265,7 +277,7 @@ static void add_panel(struct figure *figure, const struct arms_figure *of, uint3
                 "0.35 fillcolor rgb '#0072B2' notitle, \\\n"
                 "'' using 1:2 with lines linestyle %u notitle, \\\n"
                 "'' using 1:($4 < %.9g ? $4 : %.9g) with lines linestyle %u notitle, \\\n"
-                "'' using 1:3 with lines linestyle %u notitle\nunset label\n",
+                "'' using 1:3 with lines linestyle %u notitle\nunset label\nunset arrow\n",
                 figure->name, row->name, GNUPLOT_OFFERED, ceiling, ceiling, GNUPLOT_ATTEMPTS,
                 GNUPLOT_GOODPUT);
 }
