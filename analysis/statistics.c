@@ -349,12 +349,16 @@ static double floor_of(const struct sprt *test)
     return log(test->beta / (1 - test->alpha));
 }
 
-enum sprt_decision sprt_decide(const struct sprt *test, uint64_t hits, uint64_t trials)
+static double evidence_of(const struct sprt *test, uint64_t hits, uint64_t trials)
 {
     ASSERT(test->p0 > 0 && test->p0 < test->p1 && test->p1 < 1);
     ASSERT(hits <= trials);
-    double evidence =
-        (double)hits * weight_of_hit(test) + (double)(trials - hits) * weight_of_miss(test);
+    return (double)hits * weight_of_hit(test) + (double)(trials - hits) * weight_of_miss(test);
+}
+
+enum sprt_decision sprt_decide(const struct sprt *test, uint64_t hits, uint64_t trials)
+{
+    double evidence = evidence_of(test, hits, trials);
     if (evidence <= floor_of(test)) {
         return SPRT_ACCEPT;
     }
@@ -363,7 +367,13 @@ enum sprt_decision sprt_decide(const struct sprt *test, uint64_t hits, uint64_t 
 
 uint64_t sprt_trials_to_accept(const struct sprt *test)
 {
-    return (uint64_t)ceil(floor_of(test) / weight_of_miss(test));
+    return sprt_more_to_accept(test, 0, 0);
+}
+
+uint64_t sprt_more_to_accept(const struct sprt *test, uint64_t hits, uint64_t trials)
+{
+    double missing = floor_of(test) - evidence_of(test, hits, trials);
+    return missing >= 0 ? 0 : (uint64_t)ceil(missing / weight_of_miss(test));
 }
 
 /* Sums of a weighted regression on (1, x - centre). */

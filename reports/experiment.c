@@ -22,6 +22,15 @@ static bool has_tables(struct report_data *data, bool *has, struct err *err)
     return is_fine;
 }
 
+const char *report_axis_title(struct report_data *data, const struct report_axis *axis)
+{
+    const char *unit = strcmp(axis->unit, "1/s") == 0 ? ", per second"
+                       : strcmp(axis->unit, "s") == 0 ? ", seconds"
+                                                      : "";
+    const char *what = strcmp(axis->name, "trigger") == 0 ? "size of the trigger" : axis->name;
+    return arena_printf(&data->arena, "%s (%s)%s", what, axis->path, unit);
+}
+
 bool report_has_experiment(struct report_data *data, bool *has, struct err *err)
 {
     int64_t count = 0;

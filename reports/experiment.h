@@ -47,6 +47,9 @@ bool report_experiment_load(struct report_experiment *experiment, struct report_
 /* The index-th point of a series, NULL past the last one. */
 const struct report_point *report_experiment_point(const struct report_experiment *experiment,
                                                    const char *series, uint32_t index);
+/* "size of the trigger (faults.freeze.duration), seconds": what the axis is, and its key; in the
+ * arena of `data`. */
+const char *report_axis_title(struct report_data *data, const struct report_axis *axis);
 /* Is there an experiment of any kind? */
 bool report_has_experiment(struct report_data *data, bool *has, struct err *err);
 

@@ -287,7 +287,7 @@ static void add_expectation(struct page *page)
         bool is_gap =
             *at == '\n' || (*at == ' ' && one.length > 0 && one.data[one.length - 1] == ' ');
         if (*at == '\n' && one.length > 0) {
-            text_add(&one, "; ");
+            text_add(&one, one.data[one.length - 1] == ':' ? " " : "; ");
         } else if (!is_gap) {
             text_add_bytes(&one, at, 1);
         }
@@ -760,7 +760,8 @@ static void add_figure(struct page *page, const struct plot_figure *figure)
     text_printf(text, " <a href=\"plot/%s.gp\">Script</a>.</figcaption></figure>\n", figure->name);
 }
 
-/* label, the five verdicts, goodput, sends, useless, recovery, censored */
+/* label, the five verdicts, goodput, sends, useless, recovery, censored, stuck (also those that
+ * were not relieved) */
 static bool on_verdicts(void *context, const struct results_row *row)
 {
     static const char *const names[] = {"stable", "metastable", "unstable", "permanent",
@@ -777,7 +778,7 @@ static bool on_verdicts(void *context, const struct results_row *row)
             worst = i;
         }
     }
-    uint64_t stuck = (uint64_t)(values[2].integer + values[4].integer);
+    uint64_t stuck = (uint64_t)values[11].integer;
     uint64_t decided = stuck + (uint64_t)values[1].integer;
     row_begin(page);
     field(page, "name", values[0].text[0] == '\0' ? "all runs" : values[0].text);
@@ -812,8 +813,10 @@ static bool add_metastability(struct page *page, struct err *err)
     static const char sql[] =
         "SELECT c.label, sum(m.verdict='stable'), sum(m.verdict='metastable'), "
         "sum(m.verdict='unstable'), sum(m.verdict='permanent'), sum(m.verdict='undecided'), "
-        "avg(g.value), avg(a.value), avg(u.value), avg(m.recovery_ns)/1e9, max(m.censored_ns)/1e9 "
+        "avg(g.value), avg(a.value), avg(u.value), avg(m.recovery_ns)/1e9, max(m.censored_ns)/1e9, "
+        "sum(m.verdict NOT IN ('stable','unstable') AND coalesce(d.outcome,'')='stuck') "
         "FROM metastability m JOIN run r USING(run_id) JOIN cell c USING(cell_id) "
+        "LEFT JOIN arm d ON d.run_id=r.run_id AND d.arm='doubled' "
         "LEFT JOIN metric g ON g.run_id=r.run_id AND g.name='metastability.goodput_ratio' "
         "LEFT JOIN metric a ON a.run_id=r.run_id AND a.name='metastability.amplification' "
         "LEFT JOIN metric u ON u.run_id=r.run_id AND u.name='metastability.useless_share' "

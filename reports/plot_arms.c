@@ -2,8 +2,9 @@
  *
  * The four arms of one seed, one picture for each cell: a panel for each arm, all with the same
  * axes, one below the other. What was asked for is a line, what was answered in time the area below
- * it; time with a trigger is shaded, and so is the relief of the probe. Beside each panel stands
- * what the arm is and how it ended, so the verdict can be read off without the page around it.
+ * it, and what was sent, retries included, a line above them: that is what keeps a storm alive.
+ * Time with a trigger is shaded, and so is the relief of the probe. Beside each panel stands what
+ * the arm is and how it ended, so the verdict can be read off without the page around it.
  *
  * Goodput here is what the verdict is about: operations by when they were meant to start, of which
  * those answered within one time-out. What the end of an arm cut off is left out of both. */
@@ -17,7 +18,7 @@
 
 #define CELLS_MAX 24
 #define BINS_MAX  200 /* points of a line */
-#define CLIP      2.0 /* what is asked for beyond so many times the answers is cut off */
+#define CLIP      2.0 /* what is asked for or sent beyond so many times the answers is cut off */
 
 #define WIDTH  960u
 #define LEFT   92u
@@ -28,6 +29,7 @@
 #define GAP    22u
 #define BOTTOM 58u
 #define RELIEF "#D9EFE5"
+#define RESTART "#00704F"
 
 struct arm_row {
     const char *name;
@@ -49,6 +51,7 @@ struct arms_figure {
     double end_s;
     double asked; /* highest rates */
     double answered;
+    double sent;
     double relief_s; /* begin of the relief */
     struct text csv;
 };
@@ -106,6 +109,7 @@ static bool on_bin(void *context, const struct results_row *row)
     csv_number(&of->csv, values[5].real / length);
     text_add(&of->csv, "\n");
     of->asked = fmax(of->asked, offered);
+    of->sent = fmax(of->sent, values[5].real / length);
     of->answered = isnan(good) ? of->answered : fmax(of->answered, good);
     of->end_s = fmax(of->end_s, end);
     return true;
@@ -202,9 +206,12 @@ static const char *about_outcome(const struct arms_figure *of, const struct arm_
         return arena_printf(arena, "recovered %.3g s after the %s", row->recovery_s,
                             is_probe ? "relief" : "trigger");
     }
-    return is_control ? arena_printf(arena, "%s throughout", row->outcome)
-                      : arena_printf(arena, "%s for %.4g s after the %s", row->outcome,
-                                     row->looked_s, is_probe ? "relief" : "trigger");
+    if (is_control) {
+        return strcmp(row->outcome, "failed") == 0 ? "failed, without any trigger"
+                                                   : "held throughout";
+    }
+    return arena_printf(arena, "%s for %.4g s after the %s", row->outcome, row->looked_s,
+                        is_probe ? "relief" : "trigger");
 }
 
 static void add_notes(struct figure *figure, const struct arms_figure *of,
@@ -219,15 +226,17 @@ static void add_notes(struct figure *figure, const struct arms_figure *of,
                    about_outcome(of, row));
     if (!isnan(row->good)) {
         plot_label_add(figure, NOTE, top + 74, 11, "left textcolor rgb '#444444'",
-                       arena_printf(arena, "%.1f%% in time, %.3g sends for each", 100 * row->good,
+                       arena_printf(arena, "%.1f%% in time, sends for each: %.3g", 100 * row->good,
                                     row->sends));
     }
 }
 
-/* A spike of ten times the load would flatten what the picture is about: it is cut off. */
+/* A spike of ten times the load, or a storm of retries, would flatten what the picture is about: it
+ * is cut off. */
 static double ceiling_of(const struct arms_figure *of)
 {
-    return plot_ceiling(fmin(of->asked, of->answered > 0 ? CLIP * of->answered : of->asked));
+    double highest = fmax(of->asked, of->sent);
+    return plot_ceiling(of->answered > 0 ? fmin(highest, CLIP * of->answered) : of->asked);
 }
 
 static void add_panel(struct figure *figure, const struct arms_figure *of, uint32_t index,
@@ -244,8 +253,16 @@ static void add_panel(struct figure *figure, const struct arms_figure *of, uint3
     add_notes(figure, of, row, top);
     text_printf(script, "set format x '%s'\nset xlabel '%s' offset 0,0.4\nset yrange [0:%.9g]\n",
                 is_last ? "%g" : "", is_last ? "virtual time, seconds" : "", ceiling);
-    text_printf(script, "unset key\nset ytics %.9g\nplot ", ceiling / 2);
-    if (strcmp(row->name, "probe") == 0 && row->since_s > of->relief_s) {
+    text_printf(script, "unset key\nset ytics %.9g\n", ceiling / 2);
+    bool is_probe = strcmp(row->name, "probe") == 0;
+    if (is_probe && row->since_s <= of->relief_s) {
+        text_printf(script,
+                    "set arrow from first %.9g, graph 0 to first %.9g, graph 1 nohead linewidth 2 "
+                    "dashtype (4,3) linecolor rgb '" RESTART "'\n",
+                    row->since_s, row->since_s);
+    }
+    text_add(script, "plot ");
+    if (is_probe && row->since_s > of->relief_s) {
         text_printf(script,
                     "'+' using (%.9g):(%.9g):(%.9g):(%.9g):(0):(%.9g) every ::0::0 with boxxyerror "
                     "fillstyle solid 1 noborder fillcolor rgb '" RELIEF "' notitle, \\\n",
@@ -259,8 +276,10 @@ static void add_panel(struct figure *figure, const struct arms_figure *of, uint3
                 "'data/%s-%s.csv' using 1:3 with filledcurves y1=0 fillstyle transparent solid "
                 "0.35 fillcolor rgb '#0072B2' notitle, \\\n"
                 "'' using 1:2 with lines linestyle %u notitle, \\\n"
-                "'' using 1:3 with lines linestyle %u notitle\nunset label\n",
-                figure->name, row->name, GNUPLOT_OFFERED, GNUPLOT_GOODPUT);
+                "'' using 1:($4 < %.9g ? $4 : %.9g) with lines linestyle %u notitle, \\\n"
+                "'' using 1:3 with lines linestyle %u notitle\nunset label\nunset arrow\n",
+                figure->name, row->name, GNUPLOT_OFFERED, ceiling, ceiling, GNUPLOT_ATTEMPTS,
+                GNUPLOT_GOODPUT);
 }
 
 static void add_head(struct figure *figure, const struct arms_figure *of, bool has_relief)
@@ -272,8 +291,8 @@ static void add_head(struct figure *figure, const struct arms_figure *of, bool h
                                 of->cell->label, of->verdict));
     plot_label_add(figure, LEFT, 42, 11, "left textcolor rgb '#555555'",
                    arena_printf(&data->arena,
-                                "seed %s, operations per second: dashed asked for, blue answered "
-                                "in time; orange the trigger%s",
+                                "seed %s, per second: grey asked for, orange sent with retries, "
+                                "blue answered in time; shaded orange the trigger%s",
                                 plot_short_seed(data, of->run->seed),
                                 has_relief ? ", green the relief" : ""));
 }
@@ -320,8 +339,9 @@ static bool draw(struct arms_figure *of, struct err *err)
                 "within one time-out. Each point is %s. The figures beside a panel are of the time "
                 "after the trigger (control: after the warm-up; probe: after the relief).%s",
                 units_format_duration(bin_ns, bin, sizeof(bin)),
-                of->asked > ceiling_of(of) ? " What is asked for goes on above the upper end."
-                                           : ""),
+                fmax(of->asked, of->sent) > ceiling_of(of)
+                    ? " What is sent or asked for beyond the upper end is cut off there."
+                    : ""),
         };
         is_fine = plot_finish(of->context, &figure, &about, err);
     }

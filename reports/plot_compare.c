@@ -19,6 +19,7 @@
 #define LINES_MAX  GNUPLOT_LINES
 #define PANELS_MAX 12
 #define BINS_MAX   100 /* points of a line */
+#define SAME_LOAD  0.02 /* runs that were cut short differ by a little */
 #define CLIP       3.0 /* sends beyond so many times the other rates are cut off */
 
 #define WIDTH 960u
@@ -29,6 +30,7 @@ struct arm {
     const struct report_run *run;
     struct report_series series;
     double sends; /* highest rate */
+    double asked; /* mean of what was asked for; 0: nothing was */
 };
 
 struct arms {
@@ -47,6 +49,7 @@ static void measure(struct arms *arms, struct arm *arm)
         const struct report_bin *bin = vec_at(&arm->series.bins, i);
         arms->rate = fmax(arms->rate, fmax(bin->offered, bin->ok));
         arm->sends = fmax(arm->sends, bin->attempts);
+        arm->asked += isnan(bin->offered) ? 0 : bin->offered / arm->series.bins.count;
     }
     arms->sends = fmax(arms->sends, arm->sends);
     arms->end_s = fmax(arms->end_s, arm->series.end_s);
@@ -111,6 +114,17 @@ static void add_heading(struct figure *figure, struct report_data *data, const c
 
 /* -------------------------------------------------------------------------------------- compare */
 
+/* Were clients asked to do the same in all cells? One line can only stand for all then. */
+static bool is_same_load(const struct arms *arms)
+{
+    bool is_same = true;
+    for (uint32_t i = 1; i < arms->count; i++) {
+        double difference = fabs(arms->items[i].asked - arms->items[0].asked);
+        is_same = is_same && difference <= SAME_LOAD * arms->items[0].asked;
+    }
+    return is_same;
+}
+
 /* Did the same faults strike all cells at the same time? */
 static bool is_shaded(const struct arms *arms)
 {
@@ -150,8 +164,11 @@ static void add_lines(struct figure *figure, const struct arms *arms, const stru
     if (has_shade) {
         plot_shade_add(figure, "-shade", top);
     }
-    text_printf(script, "'data/%s-1.csv' using 1:4 with lines linestyle %u title 'asked for', \\\n",
-                figure->name, GNUPLOT_OFFERED);
+    if (is_same_load(arms)) {
+        text_printf(script,
+                    "'data/%s-1.csv' using 1:4 with lines linestyle %u title 'asked for', \\\n",
+                    figure->name, GNUPLOT_OFFERED);
+    }
     for (uint32_t i = 0; i < arms->count; i++) {
         uint32_t spacing = arms->items[i].series.bins.count / 12 + 1;
         text_printf(
@@ -179,7 +196,9 @@ static bool draw_compare(struct plot_context *context, const struct arms *arms, 
 {
     struct report_data *data = context->data;
     struct plot_key key = {0};
-    plot_key_count(&key, "asked for");
+    if (is_same_load(arms)) {
+        plot_key_count(&key, "asked for");
+    }
     for (uint32_t i = 0; i < arms->count; i++) {
         plot_key_count(&key, arms->items[i].cell->title);
     }
@@ -199,9 +218,12 @@ static bool draw_compare(struct plot_context *context, const struct arms *arms, 
                               plot_short_seed(data, arms->seed)),
         .caption = arena_printf(
             &data->arena,
-            "One run of each cell, with the same seed and so with the same chance. %s The grey "
-            "line is what clients were asked to do. %s%s",
-            shading_text(arms), plot_bin_text(data, &arms->items[0].series),
+            "One run of each cell, with the same seed and so with the same chance. %s %s %s%s",
+            shading_text(arms),
+            is_same_load(arms) ? "The grey line is what clients were asked to do."
+                               : "What clients were asked to do differs from cell to cell: the "
+                                 "panels for each cell show it.",
+            plot_bin_text(data, &arms->items[0].series),
             plot_left_out_text(data, arms->count, arms->left_out)),
     };
     is_fine = is_fine && plot_finish(context, &figure, &about, err);

@@ -3,9 +3,9 @@
  * The map of `squall map`: which triggers stick at which load. Each point is a tile with the share
  * of its seeds that do not come back, in cividis, a palette whose steps look alike and that all
  * kinds of colour vision read the same way (Nunez, Anderton and Renslow, PLoS ONE 13(7), 2018).
- * Loads that fail without any trigger have no such share and are grey. Over the tiles: the size at
- * which half of the seeds stick, and the size that theory expects. Above them a strip: the class of
- * each load.
+ * Loads that fail without any trigger have no such share and are light grey. Over the tiles: the
+ * size at which half of the seeds stick, and the size that theory expects. Above them a strip: the
+ * class of each load.
  *
  * What is drawn over the tiles comes from the results file, as the command computed it. */
 #include "reports/plot.h"
@@ -28,8 +28,8 @@
 
 #define STABLE     "#009E73"
 #define VULNERABLE "#E69F00"
-#define UNSTABLE   "#999999"
-#define UNKNOWN    "#DDDDDD"
+#define UNSTABLE   "#D8D8D8" /* unlike the grey in the middle of cividis */
+#define UNKNOWN    "#FFFFFF"
 #define THEORY     "#D4145A"
 
 struct map_figure {
@@ -179,15 +179,6 @@ static bool write_rows(struct map_figure *map, const struct figure *figure, stru
 /* ----------------------------------------------------------------------------------- the picture
  */
 
-static const char *axis_title(struct map_figure *map, const struct report_axis *axis)
-{
-    struct arena *arena = &map->context->data->arena;
-    const char *unit = strcmp(axis->unit, "1/s") == 0 ? ", per second"
-                       : strcmp(axis->unit, "s") == 0 ? ", seconds"
-                                                      : "";
-    return arena_printf(arena, "%s%s", axis->path, unit);
-}
-
 /* A legend of coloured boxes right of the panel; returns the y below it. */
 static uint32_t add_swatch(struct figure *figure, uint32_t y, const char *colour, const char *text)
 {
@@ -264,7 +255,7 @@ static void add_legend(struct map_figure *map, struct figure *figure)
     plot_label_add(figure, NOTE, y, 12, "left", "class of the load (strip)");
     y = add_swatch(figure, y + 22, STABLE, "stable: no trigger here sticks");
     y = add_swatch(figure, y, VULNERABLE, "vulnerable: some do");
-    y = add_swatch(figure, y, UNSTABLE, "unstable: fails without");
+    y = add_swatch(figure, y, UNSTABLE, "unstable: needs no trigger");
     if (map->has_unknown) {
         y = add_swatch(figure, y, UNKNOWN, "not told");
     }
@@ -276,7 +267,7 @@ static void add_legend(struct map_figure *map, struct figure *figure)
     }
     if (has_values(map, "predicted-tipping-service")) {
         y = add_stroke(figure, y, "linewidth 1.5 dashtype (2,3) linecolor rgb '" THEORY "'",
-                       "the same, less one service");
+                       "theory, less one service time");
     }
     y = add_capacity(map, figure, y + 14, "hidden-capacity", "hidden capacity");
     add_capacity(map, figure, y, "advertised-capacity", "advertised capacity");
@@ -396,9 +387,9 @@ static bool draw(struct map_figure *map, struct err *err)
                                     "back, dark blue: all do",
                                     map->loads->count, map->sizes->count,
                                     (unsigned long long)map->seeds_max));
-        plot_axis_label(&figure, &panel, axis_title(map, map->sizes));
+        plot_axis_label(&figure, &panel, report_axis_title(data, map->sizes));
         plot_label_add(&figure, (LEFT + RIGHT) / 2, BOTTOM + 44, 13, "center",
-                       axis_title(map, map->loads));
+                       report_axis_title(data, map->loads));
         add_legend(map, &figure);
         add_strip(map, &figure);
         add_line(map, &figure, "hidden-capacity");

@@ -147,14 +147,6 @@ static bool write_rows(struct tip_figure *tip, const struct figure *figure, stru
 /* ----------------------------------------------------------------------------------- the picture
  */
 
-static const char *axis_title(struct tip_figure *tip, const struct report_axis *axis)
-{
-    const char *unit = strcmp(axis->unit, "1/s") == 0 ? ", per second"
-                       : strcmp(axis->unit, "s") == 0 ? ", seconds"
-                                                      : "";
-    return arena_printf(&tip->context->data->arena, "%s%s", axis->path, unit);
-}
-
 static bool has_theory(const struct tip_figure *tip, const char *series)
 {
     const struct report_point *point;
@@ -198,7 +190,7 @@ static void add_theory_legend(struct tip_figure *tip, struct figure *figure, uin
         y = add_stroke(figure, y, STYLE_THEORY, "theory: tips from here");
     }
     if (has_theory(tip, "predicted-tipping-service")) {
-        add_stroke(figure, y, STYLE_SERVICE, "the same, less one service");
+        add_stroke(figure, y, STYLE_SERVICE, "theory, less one service time");
     }
 }
 
@@ -302,10 +294,10 @@ static bool draw(struct tip_figure *tip, struct err *err)
                                           (long long)tip->experiment.seeds, tip->loads->count)
                            : arena_printf(&data->arena, "%u seeds at one load", tip->seed_count));
         plot_axis_label(&figure, &panel,
-                        tip->loads != NULL ? axis_title(tip, tip->sizes)
+                        tip->loads != NULL ? report_axis_title(data, tip->sizes)
                                            : "share of seeds that have tipped");
         plot_label_add(&figure, (LEFT + RIGHT) / 2, BOTTOM + 44, 13, "center",
-                       axis_title(tip, tip->loads != NULL ? tip->loads : tip->sizes));
+                       report_axis_title(data, tip->loads != NULL ? tip->loads : tip->sizes));
         if (tip->loads != NULL) {
             add_curves(tip, &figure);
         } else {

@@ -475,6 +475,12 @@ struct spec_metastability {
     uint64_t timeouts_max; /* ... and at most this share of attempts times out, out of 2^32 ... */
     int64_t hold_ns;       /* ... for so long */
     int64_t within_ns;     /* what is back so soon after the trigger is not run any longer */
+    bool has_gate;         /* a sequential test over the seeds decides on the cells that must be
+                              stable: P(stuck) <= gate_accept against >= gate_reject, shares out of
+                              2^32, either decision wrong with a chance of gate_error */
+    uint64_t gate_accept;
+    uint64_t gate_reject;
+    uint64_t gate_error;
     struct spec_place place;
 };
 

@@ -306,6 +306,12 @@ expect 2 'at least as many as replicas' -- squall predict --law copysets nodes=1
 expect 0 '27051' -- squall predict --law offered load=10100/s capacity=10000/s attempts=10
 expect 0 'no load is answered in time' -- squall predict --capacity 10/s --servers 30 --timeout 1s --service constant
 expect 2 "unknown law 'bath'; there are batch, " -- squall predict --law bath
+for law in batch error-path gc cache refill resync offered queue-bound erlang fleet copysets; do
+    expect 2 'such as: --law' -- squall predict --law $law
+    example=$(sed -n 's/.*such as: //p' "$log")
+    # shellcheck disable=SC2086
+    expect 0 'holds |too much there' -- squall predict $example
+done
 expect 2 "needs service=" -- squall predict --law batch items=3
 expect 2 "'x=1' is no parameter" -- squall predict --law cache x=1
 expect 2 "hit: percentage '90' has no unit" -- squall predict --law cache database=1/s hit=90
@@ -362,6 +368,9 @@ expect 0 'wait +47.14%' '^share that waits +0.4714 +0.4[67]' -- \
     squall predict --law erlang capacity=300/s servers=30 load=270/s --simulate
 expect 0 '^offered in equilibrium +146.08/s +14[4-9]' -- \
     squall predict --law offered load=101/s capacity=100/s attempts=4 --simulate
+expect 0 '^writes at most, MB/s +0.5053 +0.50[45][0-9]* ' -- \
+    squall predict --law resync size=8GB save=120MB/s send=200MB/s load=100MB/s --simulate
+expect 2 'copies of 10 s to 20000 s' -- squall predict --law resync size=8MB save=120MB/s send=200MB/s load=100MB/s --simulate
 expect 2 "'cache' is not of a single server" -- squall predict --law cache database=300/s hit=90% --simulate
 expect 2 'more than 100000 items' -- squall predict --law batch items=1200000 service=10ms timeout=6s --simulate
 expect 0 'tipping duration +1.2223s' 'with own service +1.2190?s' -- squall predict clockwork.yaml
@@ -736,6 +745,33 @@ holds 'tip: a search is short' [ "$runs_before" -le 22 ]
 expect 3 'sticks at the smallest' -- squall tip clock.yaml --trigger 1.5s..2s --seeds 1 --out tip1
 expect 3 'does not stick at the largest' -- squall tip clock.yaml --trigger 0.5s..1s --seeds 1 --out tip2
 expect 3 'fails without the trigger' -- squall tip clock.yaml --trigger 0.5s..2s --set load.web.rate=320/s --seeds 1 --out tip3
+
+# A gate asks for seeds until the share of stuck runs is known to be small, or large.
+expect 0 'gate accepted: 0 of 49 runs are stuck' '151 runs were not needed: metastability.gate has decided' \
+    'P.stuck. <= 1% against >= 10%, wrong with a chance of 1%; it decides' -- \
+    squall run clock.yaml --set metastability.gate={} --set load.web.rate=140/s --seed 1..200 --out gate1
+gate_digest=$(sed -n 's/.*results\.sqlite  digest \([0-9a-f]*\) .*/\1/p' "$log")
+expect 3 'gate open, 29 more seeds: 0 of 20 runs are stuck' '!not needed' -- \
+    squall run clock.yaml --set metastability.gate={} --set load.web.rate=140/s --seed 1..20 --out gate2
+expect 0 "digest $gate_digest" '20 of the runs were done before' -- \
+    squall run clock.yaml --set metastability.gate={} --set load.web.rate=140/s --seed 1..200 --out gate2 -j1
+expect 1 'gate rejected: 2 of 2 runs are stuck' '192 runs were not needed' -- \
+    squall run clock.yaml --set metastability.gate={} --seed 1..200 --out gate3
+expect 1 'gate rejected: 2 of 2 runs are stuck' ' 1.00 .0.68, 1.00. ' -- \
+    squall run clock.yaml --set metastability.gate={} --set metastability.probe=none --seed 1..200 --out gate4
+expect 1 'gate open, 49 more seeds: 0 of 0' '12 of 12 runs are unstable' -- \
+    squall run clock.yaml --set metastability.gate={} --set load.web.rate=320/s --seed 1..12 --out gate5
+expect 0 'expected verdicts in 1 of 1 cell' '!not needed' '!gate rejected' -- \
+    squall run clock.yaml --set metastability.gate={} --set 'expect={verdicts: {metastable: all}}' --seed 1..12 --out gate6
+expect 0 index.html -- squall report gate4
+holds 'report: P(stuck) of runs without a probe' grep -q '1\.00  \[0\.68, 1\.00\]' gate4/report/index.html
+expect 0 index.html -- squall report gate6
+holds 'report: what is expected, on one line' grep -q 'expects: <code>verdicts: metastable: .all.' gate6/report/index.html
+expect 0 'metastability.gate lets it decide' '!not needed' -- \
+    squall run clock.yaml --set load.web.rate=140/s --seed 1..2 --out gate7
+expect 0 '2 triggers .*, 12 seeds each' '!not needed' -- \
+    squall map clock.yaml --set metastability.gate={} --load 100/s,200/s --trigger 0.5s..2s/2 --seeds 1..12 --out gate8
+expect 2 '0% < accept < reject < 100%' -- squall check clock.yaml --set metastability.gate.accept=20%
 
 # A shipped scenario may expect something of cells that a search does not have.
 expect 0 'seed 1 +1\.2[12]' -- squall tip "$root/scenarios/metastable/dd1-retries.yaml" --trigger 0.9s..1.6s --seeds 1 --out tip4

@@ -4,7 +4,7 @@
  * answered from there; any other goes to the group that the option `target` names, and its answer
  * is kept. An update goes to the target, and its key is dropped from memory. Up to `capacity` keys
  * are kept, the least recently used one goes first. A crash forgets all of them, and every read
- * falls on the store until the cache is warm again; misses of one key are not gathered into one.
+ * falls on the store until the cache is warm again.
  *
  * WHAT IT PROMISES. One cache node in front of a linearizable store is linearizable. Several are
  * NOT: an update drops the key at the node it went through, and the others answer with the old

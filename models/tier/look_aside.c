@@ -17,6 +17,10 @@
  * 2.2, and the look-aside experiment of Huang et al., OSDI 2022, where a miss is a hundred queries.
  * With fillAfterTimeout: true the queries go on, and the cache is filled for those who come later.
  *
+ * With singleFlight: true a read that misses while another one is asking the database for its key
+ * waits for what that one gets, be it an error, instead of asking too; not for one that began
+ * before an update of the key. It is answered `timeout` at its own limit all the same.
+ *
  * invalidateOnError deletes the key when the database fails, as clients do that take every failure
  * for a broken value in the cache.
  *
@@ -28,6 +32,8 @@
 #include "../models.h"
 #include "tier.h"
 
+#define BUCKETS 4096 /* a power of two */
+
 enum option {
     OPTION_CACHE,
     OPTION_DATABASE,
@@ -36,6 +42,7 @@ enum option {
     OPTION_FILL_AFTER_TIMEOUT,
     OPTION_INVALIDATE_ON_ERROR,
     OPTION_MAX_IN_FLIGHT,
+    OPTION_SINGLE_FLIGHT,
     OPTION_COUNT,
 };
 
@@ -56,16 +63,22 @@ static const struct sq_option options[OPTION_COUNT] = {
                                     "a failure of the database deletes the key in the cache"},
     [OPTION_MAX_IN_FLIGHT] = {"maxInFlight", SQ_OPTION_COUNT, "100000", NULL,
                               "requests under way; more get `overloaded`"},
+    [OPTION_SINGLE_FLIGHT] = {"singleFlight", SQ_OPTION_BOOLEAN, "false", NULL,
+                              "reads that miss the same key together ask the database once"},
 };
 
 /* A request under way. */
 struct visit {
     struct visit *newer; /* of those whose limit may yet strike */
     struct visit *older;
+    struct visit *next_flight; /* in its bucket of flights */
+    struct visit *next; /* in a flight: who gets the same answer, the first of them, and so on */
+    struct visit *last; /* of those, or NULL */
     struct sq_reply_to reply_to;
     struct sq_kv_request kv;
     sq_time limit;    /* INT64_MAX: none */
     int64_t queries;  /* to be answered yet */
+    bool is_flight;   /* others may wait for it; next_flight means something */
     bool is_listed;   /* newer and older mean something */
     bool is_answered; /* the limit has struck, the work goes on */
     uint64_t value;
@@ -74,8 +87,9 @@ struct visit {
 };
 
 struct look_aside {
-    struct visit *newest; /* in order of their limits, which is that of arrival */
+    struct visit *newest; /* in order of their limits, nearly that of arrival */
     struct visit *oldest;
+    struct visit **flights; /* BUCKETS of reads that ask the database; NULL without singleFlight */
     int64_t in_flight;
     uint32_t cache_nodes;
     bool has_timer;
@@ -109,9 +123,14 @@ static void arm(struct sq_env *env, struct look_aside *app)
 /* Its answer will be given at the limit, while the work goes on. */
 static void list(struct sq_env *env, struct look_aside *app, struct visit *visit)
 {
-    visit->older = app->newest;
-    *(app->newest != NULL ? &app->newest->newer : &app->oldest) = visit;
-    app->newest = visit;
+    struct visit *older = app->newest;
+    while (older != NULL && older->limit > visit->limit) {
+        older = older->older;
+    }
+    visit->older = older;
+    visit->newer = older != NULL ? older->newer : app->oldest;
+    *(visit->newer != NULL ? &visit->newer->older : &app->newest) = visit;
+    *(older != NULL ? &older->newer : &app->oldest) = visit;
     visit->is_listed = true;
     arm(env, app);
 }
@@ -131,7 +150,57 @@ static void on_timer(struct sq_env *env, uint64_t tag)
     arm(env, app);
 }
 
-static void finish(struct sq_env *env, struct visit *visit, enum sq_status status)
+/* ---------------------------------------------------------------------------- shared flights */
+
+static struct visit **bucket_of(const struct look_aside *app, uint64_t key)
+{
+    return &app->flights[(key * UINT64_C(0x9e3779b97f4a7c15)) >> 52 & (BUCKETS - 1)];
+}
+
+/* The read of the key that others may wait for, or NULL. */
+static struct visit *flight_of(const struct look_aside *app, uint64_t key)
+{
+    struct visit *one = app->flights != NULL ? *bucket_of(app, key) : NULL;
+    while (one != NULL && one->kv.key != key) {
+        one = one->next_flight;
+    }
+    return one;
+}
+
+static void begin_flight(const struct look_aside *app, struct visit *visit)
+{
+    struct visit **bucket = bucket_of(app, visit->kv.key);
+    visit->next_flight = *bucket;
+    visit->is_flight = true;
+    *bucket = visit;
+}
+
+/* From now on nobody joins it. */
+static void close_flight(const struct look_aside *app, struct visit *visit)
+{
+    if (visit != NULL && visit->is_flight) {
+        struct visit **link = bucket_of(app, visit->kv.key);
+        while (*link != visit) {
+            link = &(*link)->next_flight;
+        }
+        *link = visit->next_flight;
+        visit->is_flight = false;
+    }
+}
+
+/* The read waits for the answer to another one, until its limit. */
+static void follow(struct sq_env *env, struct visit *leader, struct visit *visit)
+{
+    struct look_aside *app = env->state;
+    *(leader->last != NULL ? &leader->last->next : &leader->next) = visit;
+    leader->last = visit;
+    if (visit->limit != INT64_MAX && !visit->is_listed && !visit->is_answered) {
+        list(env, app, visit);
+    }
+    env->trace->sometimes(env, "look-aside.followed");
+}
+
+static void end(struct sq_env *env, struct visit *visit, enum sq_status status)
 {
     struct look_aside *app = env->state;
     unlist(app, visit);
@@ -142,6 +211,19 @@ static void finish(struct sq_env *env, struct visit *visit, enum sq_status statu
     }
     app->in_flight--;
     env->mem->free(env, visit);
+}
+
+/* Answers the visit and all that wait for it. */
+static void finish(struct sq_env *env, struct visit *visit, enum sq_status status)
+{
+    const uint64_t value = visit->value;
+    close_flight(env->state, visit);
+    while (visit != NULL) {
+        struct visit *next = visit->next;
+        visit->value = value;
+        end(env, visit, status);
+        visit = next;
+    }
 }
 
 static struct visit *visit_new(struct sq_env *env, const struct sq_request *request,
@@ -252,6 +334,20 @@ static void query(struct sq_env *env, struct visit *visit)
                            on_queried, visit, is_cut ? visit->limit : INT64_MAX);
 }
 
+static void miss(struct sq_env *env, struct visit *visit)
+{
+    const struct look_aside *app = env->state;
+    struct visit *leader = flight_of(app, visit->kv.key);
+    if (leader != NULL) {
+        follow(env, leader, visit);
+        return;
+    }
+    if (app->flights != NULL) {
+        begin_flight(app, visit);
+    }
+    query(env, visit);
+}
+
 static void on_looked_up(struct sq_env *env, void *argument, enum sq_status status,
                          const void *data, size_t size)
 {
@@ -264,7 +360,7 @@ static void on_looked_up(struct sq_env *env, void *argument, enum sq_status stat
         visit->value = reply.kv.value;
         finish(env, visit, SQ_OK);
     } else {
-        query(env, visit);
+        miss(env, visit);
     }
 }
 
@@ -289,6 +385,7 @@ static void on_request(struct sq_env *env, const struct sq_request *request)
     if (kv.kind == SQ_KV_READ) {
         call_cache(env, visit, SQ_KV_READ, on_looked_up);
     } else {
+        close_flight(app, flight_of(app, kv.key));
         query(env, visit);
     }
 }
@@ -298,6 +395,12 @@ static enum sq_status boot(struct sq_env *env)
     struct look_aside *app = env->mem->alloc(env, sizeof(*app));
     *app = (struct look_aside){0};
     env->state = app;
+    if (option(env, OPTION_SINGLE_FLIGHT) != 0) {
+        app->flights = env->mem->alloc(env, BUCKETS * sizeof(*app->flights));
+        for (uint32_t i = 0; i < BUCKETS; i++) {
+            app->flights[i] = NULL;
+        }
+    }
     app->cache_nodes = env->call->group_size(env, env->options[OPTION_CACHE].text);
     if (app->cache_nodes == 0 || option(env, OPTION_QUERIES_PER_MISS) < 1) {
         env->trace->log(env, "cache: needs a policy in `clients`; queriesPerMiss: at least 1");

@@ -185,8 +185,15 @@ static void print_head(const struct plan *plan)
     fflush(stdout);
 }
 
+static const char *why_spared(const struct plan *plan)
+{
+    return plan->cells[0].spec.metastability.has_gate
+               ? "metastability.gate has decided"
+               : "estimates are as precise as availability.precision asks";
+}
+
 static int judge_outcome(const struct campaign_outcome *outcome, const struct arguments *arguments,
-                         int status)
+                         const struct plan *plan, int status)
 {
     unsigned long long missing = outcome->missing;
     if (outcome->is_interrupted) {
@@ -200,9 +207,8 @@ static int judge_outcome(const struct campaign_outcome *outcome, const struct ar
                outcome->is_late ? "time budget" : "fail-fast");
     }
     if (outcome->spared > 0 && !arguments->is_quiet) {
-        printf("  %llu runs were not needed: estimates are as precise as availability.precision "
-               "asks\n",
-               (unsigned long long)outcome->spared);
+        printf("  %llu runs were not needed: %s\n", (unsigned long long)outcome->spared,
+               why_spared(plan));
     }
     if (outcome->skipped > 0 && !arguments->is_quiet) {
         printf("  %llu of the runs were done before; --restart throws them away\n",
@@ -256,7 +262,7 @@ static int run_plan(struct results *results, struct plan *plan, const struct arg
         !summary_print(results, plan, outcome.cell_ids, &summary, stdout, &status, &err)) {
         return fail(&err);
     }
-    status = judge_outcome(&outcome, arguments, status);
+    status = judge_outcome(&outcome, arguments, plan, status);
     if (arguments->is_quiet) {
         printf("%s: %s (exit %d)\n", plan->name, verdict_word(status), status);
         return status;

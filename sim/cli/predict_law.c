@@ -30,6 +30,8 @@ struct law {
     struct parameter parameters[PARAMETERS_MAX + 1]; /* up to a NULL name */
     void (*print)(const double *values, struct text *text);
     bool (*check)(const double *values, struct err *err); /* NULL: every value will do */
+    const char *example;                                  /* of its parameters */
+    const char *holds;                                    /* where it does */
 };
 
 static void add_time(struct text *text, const char *label, double seconds)
@@ -235,11 +237,16 @@ static const struct law laws[] = {
       {"workers", UNIT_NUMBER, "1"},
       {"timeout", UNIT_TIME, NULL}},
      print_batch,
-     NULL},
+     NULL,
+     "items=1200 service=10ms workers=2 timeout=3s",
+     "where work is done in order of arrival, stale work is not cancelled, and who timed out\n  "
+     "asks again at once; nothing is random"},
     {"error-path",
      {{"capacity", UNIT_RATE, NULL}, {"cost", UNIT_SHARE, NULL}, {"load", UNIT_RATE, NULL}},
      print_error_path,
-     NULL},
+     NULL,
+     "capacity=300/s cost=300% load=150/s",
+     "where failures cost the time of the same workers, and nobody tries again"},
     {"gc",
      {{"heap", UNIT_NUMBER, NULL},
       {"service", UNIT_TIME, NULL},
@@ -248,11 +255,16 @@ static const struct law laws[] = {
       {"workers", UNIT_NUMBER, NULL},
       {"load", UNIT_RATE, NULL}},
      print_gc,
-     NULL},
+     NULL,
+     "heap=170 service=690us pause=380ms workers=100 load=220/s",
+     "on the average: arrivals are even, and collections stop the processor that serves"},
     {"cache",
      {{"database", UNIT_RATE, NULL}, {"hit", UNIT_SHARE, NULL}, {"fanOut", UNIT_NUMBER, "1"}},
      print_cache,
-     NULL},
+     NULL,
+     "database=300/s hit=90% fanOut=1",
+     "where keys are asked for alike and answers that are late fill nothing; with favourites the\n "
+     " hidden capacity is higher (the law `refill`)"},
     {"refill",
      {{"keys", UNIT_NUMBER, NULL},
       {"skew", UNIT_SHARE, "99%"},
@@ -260,7 +272,9 @@ static const struct law laws[] = {
       {"load", UNIT_RATE, NULL},
       {"timeout", UNIT_TIME, NULL}},
      print_refill,
-     NULL},
+     NULL,
+     "keys=5000 skew=99% database=100/s load=300/s timeout=3s",
+     "as a fluid: many arrivals, services short against the time-out, one query for each key"},
     {"resync",
      {{"size", UNIT_SIZE, NULL},
       {"save", UNIT_BANDWIDTH, NULL},
@@ -270,19 +284,28 @@ static const struct law laws[] = {
       {"soft", UNIT_SIZE, "64MB"},
       {"softTime", UNIT_TIME, "60s"}},
      print_resync,
-     NULL},
+     NULL,
+     "size=8GB save=120MB/s send=200MB/s load=100MB/s",
+     "where writes come at a constant rate and one replica copies at a time"},
     {"offered",
      {{"load", UNIT_RATE, NULL}, {"capacity", UNIT_RATE, NULL}, {"attempts", UNIT_NUMBER, NULL}},
      print_offered,
-     NULL},
+     NULL,
+     "load=10100/s capacity=10000/s attempts=10",
+     "where refusals cost nothing, and retries come back long enough after them to find\n  another "
+     "queue (delays are random, or longer than the queue)"},
     {"queue-bound",
      {{"capacity", UNIT_RATE, NULL}, {"timeout", UNIT_TIME, NULL}},
      print_queue_bound,
-     NULL},
+     NULL,
+     "capacity=300/s timeout=1s",
+     "where the service is short against the time-out, and the queue is first come first served"},
     {"erlang",
      {{"capacity", UNIT_RATE, NULL}, {"servers", UNIT_NUMBER, "1"}, {"load", UNIT_RATE, NULL}},
      print_erlang,
-     NULL},
+     NULL,
+     "capacity=300/s servers=30 load=270/s",
+     "for random arrivals, exponential services, and callers that wait for ever"},
     {"fleet",
      {{"machines", UNIT_NUMBER, NULL},
       {"needed", UNIT_NUMBER, NULL},
@@ -293,7 +316,9 @@ static const struct law laws[] = {
       {"failover", UNIT_TIME, "0s"},
       {"at", UNIT_TIME, "24h"}},
      print_fleet,
-     check_fleet},
+     check_fleet,
+     "machines=5 needed=3 life=99h repair=1h",
+     "for exponential lives and repairs, and machines that are all alike"},
     {"copysets",
      {{"nodes", UNIT_NUMBER, NULL},
       {"lost", UNIT_SHARE, "1%"},
@@ -302,7 +327,9 @@ static const struct law laws[] = {
       {"trials", UNIT_NUMBER, "100000"},
       {"seed", UNIT_NUMBER, "1"}},
      print_copysets,
-     check_copysets},
+     check_copysets,
+     "nodes=5000 lost=1% replicas=3 scatter=10",
+     NULL},
 };
 
 static bool read_value(enum unit unit, const char *text, double *value, struct err *err)
@@ -404,7 +431,8 @@ bool predict_law(const char *name, char *const *settings, uint32_t count, bool i
         const char *given = find_setting(one->name, settings, count);
         given = given == NULL ? one->initial : given;
         if (given == NULL) {
-            return err_set(err, ERR_INPUT, "the law '%s' needs %s=...", name, one->name);
+            return err_set(err, ERR_INPUT, "the law '%s' needs %s=..., such as: --law %s %s", name,
+                           one->name, name, law->example);
         }
         if (!read_value(one->unit, given, &values[i], err)) {
             return err_wrap(err, "%s", one->name);
@@ -414,5 +442,8 @@ bool predict_law(const char *name, char *const *settings, uint32_t count, bool i
         return err_wrap(err, "the law '%s'", name);
     }
     law->print(values, text);
+    if (law->holds != NULL) {
+        text_printf(text, "holds %s\n", law->holds);
+    }
     return !is_simulated || predict_law_simulate(name, values, text, err);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Laws beside simulation: each law that a model server can show is run with the law's own numbers.
- * What the laws of caches and full copies speak of is no single server; their scenarios are under
- * scenarios/. */
+ * Laws beside simulation: each law that a model server can show is run with the law's own numbers,
+ * and that of full copies with a primary and a replica. What the laws of caches speak of is no
+ * single server; their scenarios are under scenarios/. */
 #include "sim/cli/predict.h"
 
 #include "analysis/experiment.h"
@@ -24,6 +24,11 @@
 #define VULNERABLE       0.93 /* of the capacity: a load that sticks with one retry */
 #define FREEZE_TIMES     10
 #define WATCH_TIMES      200
+#define COPY_WRITES      50.0    /* a second, at the rate of the law */
+#define COPY_STEP        0.005   /* of that rate: what the bisection tells apart ... */
+#define COPY_STEPS       41      /* ... around it */
+#define COPY_LONGEST     20000.0 /* s */
+#define COPY_BLIP        60      /* s: the link is cut then, for five seconds */
 
 static struct predict_request request_of(double capacity_per_s, double timeout_s, double load_per_s)
 {
@@ -303,6 +308,79 @@ static bool simulate_offered(const double *values, struct text *text, struct err
     return true;
 }
 
+/* --------------------------------------------------------------------------------------- resync */
+
+/* A replica is cut off for five seconds and has lost its place; readers are not content with what
+ * it has, so all is well again only when its copy is done. */
+static enum bisection_answer ask_copy(const double *values, double writes_per_s, double rate,
+                                      struct err *err)
+{
+    struct law_resync copy = {values[0], values[1], values[2], values[3],
+                              values[4], values[5], values[6]};
+    double copy_s = law_resync_time(copy);
+    double end_s = COPY_BLIP + 60 + 3 * copy_s;
+    struct stand stand;
+    struct text text;
+    text_init(&text);
+    text_printf(
+        &text,
+        "squall: 1\nname: resync\ntime: {warmup: 0s, limit: %.0fs, eventLimit: 100000000}\n"
+        "system:\n  model: resync\n  nodes: 2\n"
+        "  options: {stateSize: %.0fB, writeSize: %.0fB, saveRate: %.0fB, sendRate: %.0fB, "
+        "loadRate: %.0fB, bufferHard: %.0fB, bufferSoft: %.0fB, bufferSoftTime: %.0fns, backlog: "
+        "1B, serveStale: false, reads: replicas}\n"
+        "  host: {queue: {limit: 1000000}, cpu: {perMessage: 0s, perByte: 0ns, perTimer: 0s}}\n"
+        "network: {default: {latency: 200us, bandwidth: unlimited, order: fifo}}\n"
+        "load:\n"
+        "  writes: {rate: %.3f/s, arrivals: uniform, workload: {recordCount: 1, readProportion: "
+        "0%%, updateProportion: 100%%}}\n"
+        "  reads: {rate: 10/s, arrivals: uniform, workload: {recordCount: 1, readProportion: "
+        "100%%, "
+        "updateProportion: 0%%}}\n"
+        "client: {deadline: none, timeout: 1s, retry: {maxAttempts: 1, redirects: 1}}\n"
+        "faults:\n  - {name: blip, kind: NetworkChaos, action: partition, mode: one, selector: "
+        "{node: n2}, target: {node: n1}, at: %ds, duration: 5s}\nseeds: 1..1\n",
+        end_s, values[0], writes_per_s / COPY_WRITES, values[1], values[2], values[3], values[4],
+        values[5], values[6] * 1e9, rate, COPY_BLIP);
+    bool is_open = stand_open_text(&stand, text_of(&text), err);
+    text_release(&text);
+    if (!is_open) {
+        return BISECTION_TELLS_NOTHING;
+    }
+    bool is_whole = stand_run_as_is(&stand, 1);
+    double share = stand_goodput(&stand, end_s - copy_s, end_s - 1);
+    stand_close(&stand);
+    return !is_whole       ? BISECTION_TELLS_NOTHING
+           : share >= 0.95 ? BISECTION_RECOVERS
+                           : BISECTION_STICKS;
+}
+
+static bool simulate_resync(const double *values, struct text *text, struct err *err)
+{
+    struct law_resync copy = {values[0], values[1], values[2], values[3],
+                              values[4], values[5], values[6]};
+    double copy_s = law_resync_time(copy);
+    double most = law_resync_writes_max(copy);
+    if (!(copy_s >= 10 && copy_s <= COPY_LONGEST && most >= 1e3 && most <= 1e9)) {
+        return err_set(err, ERR_INPUT,
+                       "--simulate: copies of 10 s to %.0f s and 1 kB/s to 1 GB/s of writes, not "
+                       "%.4g s and %.4g kB/s",
+                       COPY_LONGEST, copy_s, most / 1e3);
+    }
+    double lowest = 1 - COPY_STEP * (COPY_STEPS / 2);
+    struct bisection bisection;
+    uint32_t index;
+    bisection_init(&bisection, COPY_STEPS);
+    while (bisection_next(&bisection, &index)) {
+        double rate = COPY_WRITES * (lowest + COPY_STEP * index);
+        bisection_tell(&bisection, ask_copy(values, most, rate, err));
+    }
+    bool is_found = bisection.end == BISECTION_FOUND;
+    add(text, "writes at most, MB/s", BESIDE_NUMBER, most / 1e6,
+        is_found ? most / 1e6 * (lowest + COPY_STEP * (bisection.low + 0.5)) : __builtin_nan(""));
+    return bisection.end != BISECTION_FAILED;
+}
+
 bool predict_law_simulate(const char *name, const double *values, struct text *text,
                           struct err *err)
 {
@@ -315,6 +393,7 @@ bool predict_law_simulate(const char *name, const double *values, struct text *t
         {"batch", simulate_batch},
         {"error-path", simulate_error_path},
         {"offered", simulate_offered},
+        {"resync", simulate_resync},
     };
     for (uint32_t i = 0; i < ARRAY_COUNT(laws); i++) {
         if (strcmp(laws[i].name, name) == 0) {

@@ -3,11 +3,13 @@
  * To look often and to stop at the first good moment makes intervals too short, however many runs
  * there were before the first look (`make bench B=coverage` measures it). Looks are therefore few,
  * and the interval of a cell that may stop is wider by ESTIMATE_SEQUENTIAL, both when it is looked
- * at and when it is printed. */
+ * at and when it is printed. A gate is made for looking after every run: it needs no such thing,
+ * and is looked at in steps only so that workers have something to do. */
 #include "sim/cli/stopping.h"
 
 #include "analysis/estimate_store.h"
 #include "sim/base/base.h"
+#include "sim/cli/gate.h"
 
 #include <stdlib.h>
 
@@ -45,8 +47,12 @@ void stopping_init(struct stopping *stopping, const struct plan *plan)
         struct stopping_cell *cell = &stopping->cells[i];
         cell->is_sequential =
             fleet->is_asked && fleet->is_sequential && fleet->estimator != SPEC_ESTIMATOR_DECOMPOSE;
+        cell->is_gated = gate_is_asked(&plan->cells[i].spec);
         cell->end = plan->seed_count;
         cell->look = cell->is_sequential && plan->seed_count > 1 ? 1 : plan->seed_count;
+        if (cell->is_gated) {
+            cell->look = STOPPING_STEP < plan->seed_count ? STOPPING_STEP : plan->seed_count;
+        }
     }
 }
 
@@ -117,16 +123,25 @@ bool stopping_finish(struct stopping *stopping, struct results *results, uint32_
     struct stopping_cell *cell = &stopping->cells[index];
     cell->finished++;
     ASSERT(cell->finished <= cell->next);
-    if (!cell->is_sequential || cell->finished < cell->look || cell->look == cell->end) {
+    bool may_stop = cell->is_sequential || cell->is_gated;
+    if (!may_stop || cell->finished < cell->look || cell->look == cell->end) {
         return true;
     }
     bool is_enough = false;
-    if (!judge(stopping, results, index, cell_id, &is_enough, err)) {
+    struct gate_outcome gate = {0};
+    bool is_fine = cell->is_gated
+                       ? gate_judge(results, stopping->plan, index, cell_id, cell->look, &gate, err)
+                       : judge(stopping, results, index, cell_id, &is_enough, err);
+    if (!is_fine) {
         return false;
     }
+    is_enough |= cell->is_gated && gate.decision != SPRT_OPEN;
     if (is_enough) {
         stopping->spared += cell->end - cell->look;
         cell->end = cell->look;
+    } else if (cell->is_gated) {
+        uint64_t step = gate.more < STOPPING_STEP ? gate.more : STOPPING_STEP;
+        cell->look = step < cell->end - cell->look ? cell->look + step : cell->end;
     } else {
         plan_look(cell);
     }

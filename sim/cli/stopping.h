@@ -5,15 +5,19 @@
  * looked at when its first 1, 2, 3, 4, 6, 8, 12, ... seeds are in (powers of 1.5, rounded up), and
  * asks for no more once every service is estimated precisely enough. No run beyond the next look
  * starts before that look, so where a cell stops is a function of its seeds: the same with any
- * number of workers, and in a campaign that was resumed. */
+ * number of workers, and in a campaign that was resumed. A cell with a gate (sim/cli/gate.h) is
+ * looked at every STOPPING_STEP seeds, and where it could first accept. */
 #ifndef SQUALL_CLI_STOPPING_H
 #define SQUALL_CLI_STOPPING_H
 
 #include "analysis/results.h"
 #include "sim/input/plan.h"
 
+#define STOPPING_STEP 8
+
 struct stopping_cell {
     bool is_sequential;
+    bool is_gated;     /* metastability.gate decides on it */
     uint64_t next;     /* index of the seed that comes next */
     uint64_t end;      /* no seed from here on is asked for */
     uint64_t finished; /* of the seeds before `next` */

@@ -10,6 +10,7 @@
 #include "analysis/threshold.h"
 #include "sim/base/base.h"
 #include "sim/base/text.h"
+#include "sim/cli/gate.h"
 #include "sim/cli/runner.h"
 #include "sim/cli/summary_clients.h"
 #include "sim/cli/summary_decompose.h"
@@ -20,6 +21,8 @@
 #include <string.h>
 
 #define LINE_WIDTH         60
+#define LABEL_MIN          28
+#define LABEL_MAX          64
 #define FAILING_SHOWN      5
 #define THRESHOLDS_TRACKED 256
 
@@ -192,11 +195,22 @@ static void print_checks(struct summary *summary)
 
 /* ---------------------------------------------------------------------------------------- cells */
 
+/* Of the column of labels in tables of cells. */
+static int label_width(const struct summary *summary)
+{
+    size_t width = LABEL_MIN;
+    for (uint32_t i = 0; i < summary->plan->cell_count; i++) {
+        size_t length = strlen(summary->plan->cells[i].label);
+        width = length > width ? length : width;
+    }
+    return width < LABEL_MAX ? (int)width : LABEL_MAX;
+}
+
 static void print_cell(struct summary *summary, void *user, const struct results_row *row)
 {
     const struct cell *cell = user;
     const struct results_value *values = row->values;
-    fprintf(summary->out, "    %-28s %6s %6s %6s %6s %6s",
+    fprintf(summary->out, "    %-*s %6s %6s %6s %6s %6s", label_width(summary),
             cell->label[0] == '\0' ? "-" : cell->label, values[0].text, values[1].text,
             values[2].text, values[3].text, values[4].text);
     fprintf(summary->out, "  %8.4f%%  %8.2f", 100 * values[5].real, values[6].real);
@@ -212,8 +226,8 @@ static void print_cells(struct summary *summary)
     if (summary->options->is_quiet) {
         return;
     }
-    fprintf(summary->out, "\n  CELLS %24s %6s %6s %6s %6s %6s  %9s  %8s  %8s\n", "", "runs", "pass",
-            "fail", "unknwn", "error", "ok", "attempts", "recovery");
+    fprintf(summary->out, "\n  %-*s %6s %6s %6s %6s %6s  %9s  %8s  %8s\n", label_width(summary) + 2,
+            "CELLS", "runs", "pass", "fail", "unknwn", "error", "ok", "attempts", "recovery");
     for (uint32_t i = 0; i < summary->plan->cell_count; i++) {
         ask(summary, print_cell, &summary->plan->cells[i],
             "SELECT count(*), coalesce(sum(verdict='pass'),0), coalesce(sum(verdict='fail'),0), "
@@ -228,9 +242,19 @@ static void print_cells(struct summary *summary)
 /* ------------------------------------------------------------------------------------------------
  * four arms */
 
-static const char *gate_text(uint64_t stuck, uint64_t decided, char *out, size_t size)
+/* What the sequential test says of the cell, in the order of its seeds. */
+static struct gate_outcome gate_of(struct summary *summary, uint32_t index)
 {
-    switch (sprt_decide(&sprt_usual, stuck, decided)) {
+    struct gate_outcome outcome = {.decision = SPRT_OPEN};
+    summary->is_fine = summary->is_fine &&
+                       gate_judge(summary->results, summary->plan, index, summary->cell_ids[index],
+                                  summary->plan->seed_count, &outcome, summary->err);
+    return outcome;
+}
+
+static const char *gate_text(const struct gate_outcome *gate, char *out, size_t size)
+{
+    switch (gate->decision) {
     case SPRT_ACCEPT:
         return "accepted";
     case SPRT_REJECT:
@@ -238,22 +262,19 @@ static const char *gate_text(uint64_t stuck, uint64_t decided, char *out, size_t
     case SPRT_OPEN:
         break;
     }
-    uint64_t needed = sprt_trials_to_accept(&sprt_usual);
-    if (stuck == 0 && decided < needed) {
-        snprintf(out, size, "open, %llu more seeds", (unsigned long long)(needed - decided));
-        return out;
-    }
-    return "open";
+    snprintf(out, size, "open, %llu more seeds", (unsigned long long)gate->more);
+    return out;
 }
 
 static void print_verdicts(struct summary *summary, void *user, const struct results_row *row)
 {
     const struct cell *cell = user;
+    const struct gate_outcome gate = gate_of(summary, (uint32_t)(cell - summary->plan->cells));
     const struct results_value *values = row->values;
-    uint64_t stuck = (uint64_t)(values[1].integer + values[3].integer);
+    uint64_t stuck = (uint64_t)values[10].integer;
     uint64_t decided = stuck + (uint64_t)values[0].integer;
-    char gate[64];
-    fprintf(summary->out, "    %-28s %6s %6s %6s %6s %6s",
+    char text[64];
+    fprintf(summary->out, "    %-*s %6s %6s %6s %6s %6s", label_width(summary),
             cell->label[0] == '\0' ? "-" : cell->label, values[0].text, values[1].text,
             values[2].text, values[3].text, values[4].text);
     if (decided == 0) {
@@ -278,34 +299,56 @@ static void print_verdicts(struct summary *summary, void *user, const struct res
     } else {
         fprintf(summary->out, "  %6.2fs ", values[8].real);
     }
-    fprintf(summary->out, "  %s\n",
-            decided == 0 ? "-" : gate_text(stuck, decided, gate, sizeof(gate)));
+    fprintf(summary->out, "  %s\n", decided == 0 ? "-" : gate_text(&gate, text, sizeof(text)));
+}
+
+/* "gate 1%/10%", and below the table what that is. */
+static void name_gate(const struct summary *summary, char *name, size_t size)
+{
+    const struct sprt test = gate_test(&summary->plan->cells[0].spec);
+    snprintf(name, size, "gate %.4g%%/%.4g%%", 100 * test.p0, 100 * test.p1);
+}
+
+static void explain_gate(const struct summary *summary)
+{
+    const struct run_spec *spec = &summary->plan->cells[0].spec;
+    const struct sprt test = gate_test(spec);
+    fprintf(summary->out,
+            "  gate: sequential test (SPRT) of P(stuck) <= %.4g%% against >= %.4g%%, wrong with a "
+            "chance of %.4g%%%s\n",
+            100 * test.p0, 100 * test.p1, 100 * test.alpha,
+            spec->metastability.has_gate ? "; it decides on cells that must be stable"
+                                         : "; metastability.gate lets it decide");
 }
 
 /* Verdicts of the four arms, when the scenario asks for them. P(stuck) is of the runs that were
- * decided and whose control held. Goodput, sends and useless answers are after the trigger; the
- * gate is sprt_usual. */
+ * decided (back, or down after twice the run) and whose control held. Goodput, sends and useless
+ * answers are after the trigger. */
 static void print_metastability(struct summary *summary)
 {
     if (summary->options->is_quiet || !summary->plan->cells[0].spec.metastability.is_asked) {
         return;
     }
-    fprintf(summary->out, "\n  FOUR ARMS %20s %6s %6s %6s %6s %6s  %-17s %7s %8s %8s %9s  %s\n", "",
-            "stable", "metast", "unstab", "perman", "undec", "P(stuck)", "goodput", "attempts",
-            "useless", "recovery", "gate 1%/10%");
+    char gate[64];
+    name_gate(summary, gate, sizeof(gate));
+    fprintf(summary->out, "\n  %-*s %6s %6s %6s %6s %6s  %-17s %7s %8s %8s %9s  %s\n",
+            label_width(summary) + 2, "FOUR ARMS", "stable", "metast", "unstab", "perman", "undec",
+            "P(stuck)", "goodput", "attempts", "useless", "recovery", gate);
     for (uint32_t i = 0; i < summary->plan->cell_count; i++) {
         ask(summary, print_verdicts, &summary->plan->cells[i],
             "SELECT coalesce(sum(m.verdict='stable'),0), coalesce(sum(m.verdict='metastable'),0), "
             "coalesce(sum(m.verdict='unstable'),0), coalesce(sum(m.verdict='permanent'),0), "
             "coalesce(sum(m.verdict='undecided'),0), avg(g.value), avg(a.value), avg(u.value), "
-            "avg(m.recovery_ns)/1e9, max(m.censored_ns)/1e9 FROM metastability m JOIN run r "
-            "USING(run_id) "
+            "avg(m.recovery_ns)/1e9, max(m.censored_ns)/1e9, coalesce(sum(m.verdict NOT IN "
+            "('stable','unstable') AND d.outcome='stuck'),0) FROM metastability m JOIN run r "
+            "USING(run_id) LEFT JOIN arm d ON d.run_id=r.run_id AND d.arm='doubled' "
             "LEFT JOIN metric g ON g.run_id=r.run_id AND g.name='metastability.goodput_ratio' "
             "LEFT JOIN metric a ON a.run_id=r.run_id AND a.name='metastability.amplification' "
             "LEFT JOIN metric u ON u.run_id=r.run_id AND u.name='metastability.useless_share' "
             "WHERE r.cell_id=%lld",
             (long long)summary->cell_ids[i]);
     }
+    explain_gate(summary);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -590,6 +633,7 @@ struct cell_counts {
     int64_t wrong;    /* runs with another; the rest is undecided */
     int64_t breaking; /* runs that violate any check but `verdict` */
     int64_t vague;    /* runs that have it, and are unknown for another reason */
+    int64_t unstable;
 };
 
 static void take_counts(struct summary *summary, void *user, const struct results_row *row)
@@ -642,6 +686,7 @@ static void take_verdicts(struct summary *summary, void *user, const struct resu
     counts->wrong = row->values[1].integer;
     counts->breaking = row->values[2].integer;
     counts->vague = row->values[3].integer;
+    counts->unstable = row->values[4].integer;
 }
 
 /* "stable or unstable"; with quotes "'stable','unstable'", for IN. */
@@ -658,6 +703,31 @@ static void list_verdicts(uint32_t verdicts, bool is_quoted, struct text *list)
     }
 }
 
+/* Whether the share of stuck runs is small, as far as the seeds go. `wrong` runs that are not stuck
+ * are unstable, and no matter of shares. */
+static int judge_gate(struct summary *summary, uint32_t index, const struct cell_counts *counts)
+{
+    static const int statuses[] = {
+        [SPRT_OPEN] = EXIT_UNKNOWN, [SPRT_ACCEPT] = EXIT_HELD, [SPRT_REJECT] = EXIT_CHECK_FAILED};
+    const struct cell *cell = &summary->plan->cells[index];
+    const struct gate_outcome gate = gate_of(summary, index);
+    char text[64];
+    summary->verdict_cells++;
+    summary->verdict_cells_met += gate.decision == SPRT_ACCEPT && counts->unstable == 0 ? 1 : 0;
+    if (!summary->options->is_quiet || gate.decision != SPRT_ACCEPT) {
+        fprintf(summary->out, "  %s%sgate %s: %llu of %llu runs are stuck\n", cell->label,
+                cell->label[0] != '\0' ? ": " : "", gate_text(&gate, text, sizeof(text)),
+                (unsigned long long)gate.stuck, (unsigned long long)gate.taken);
+    }
+    if (counts->unstable > 0) {
+        fprintf(summary->out, "  %s%s%lld of %lld runs are unstable\n", cell->label,
+                cell->label[0] != '\0' ? ": " : "", (long long)counts->unstable,
+                (long long)counts->runs);
+        return EXIT_CHECK_FAILED;
+    }
+    return statuses[gate.decision];
+}
+
 /* Whether enough runs of the cell have a verdict that is expected of it. */
 static int judge_verdicts(struct summary *summary, uint32_t index, struct cell_counts *counts)
 {
@@ -669,9 +739,14 @@ static int judge_verdicts(struct summary *summary, uint32_t index, struct cell_c
         "SELECT coalesce(sum(m.verdict IN (%s)),0), "
         "coalesce(sum(m.verdict NOT IN (%s) AND m.verdict<>'undecided'),0), "
         "coalesce(sum(EXISTS(SELECT 1 FROM violation v WHERE v.run_id=r.run_id AND v.known=0 AND "
-        "v.invariant<>'verdict')),0), coalesce(sum(m.verdict IN (%s) AND r.verdict='unknown'),0) "
-        "FROM run r LEFT JOIN metastability m USING(run_id) WHERE r.cell_id=%lld",
+        "v.invariant<>'verdict')),0), coalesce(sum(m.verdict IN (%s) AND r.verdict='unknown'),0), "
+        "coalesce(sum(m.verdict='unstable'),0) FROM run r LEFT JOIN metastability m USING(run_id) "
+        "WHERE r.cell_id=%lld",
         text_of(&list), text_of(&list), text_of(&list), (long long)summary->cell_ids[index]);
+    if (gate_is_asked(&cell->spec)) {
+        text_release(&list);
+        return judge_gate(summary, index, counts);
+    }
     bool is_met = (unsigned __int128)counts->right << 32 >=
                   (unsigned __int128)counts->runs * cell->spec.expect_share;
     summary->verdict_cells++;

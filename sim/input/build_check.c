@@ -185,6 +185,16 @@ static void read_verdicts(struct build *build, struct view view)
     }
 }
 
+/* A violated check is a matter of single runs, and a gate one of shares. */
+static void check_gate(struct build *build, const struct yaml_node *node)
+{
+    if (build->spec->metastability.has_gate &&
+        has_name(verdict_names, ARRAY_COUNT(verdict_names), node->text)) {
+        diag_error(build->diag, node->place, node->width,
+                   "with metastability.gate say in 'verdicts' which cells are not stable");
+    }
+}
+
 static void read_expect(struct build *build, struct view view)
 {
     struct run_spec *spec = build->spec;
@@ -212,6 +222,7 @@ static void read_expect(struct build *build, struct view view)
     spec->expect_check_count = count;
     for (uint32_t index = 0; index < count; index++) {
         check_name(build, view_node(view, "violated")->items[index]);
+        check_gate(build, view_node(view, "violated")->items[index]);
         spec->expect_checks[index] = view_item_text(view, "violated", index);
     }
 }
@@ -291,6 +302,30 @@ static void mark_named(struct build *build, const struct yaml_node *node)
     }
 }
 
+static void read_gate(struct build *build, struct view view, struct spec_metastability *asked)
+{
+    static const int64_t half = INT64_C(1) << 31;
+    static const int64_t whole = INT64_C(1) << 32;
+    if (view.node == NULL) {
+        return;
+    }
+    int64_t accept = view_number(view, "accept", 0);
+    int64_t reject = view_number(view, "reject", 0);
+    int64_t error = view_number(view, "error", 0);
+    if (accept <= 0 || accept >= reject || reject >= whole) {
+        build_complain(
+            build, view, NULL,
+            "a gate tells a small share from a larger one: 0%% < accept < reject < 100%%");
+    }
+    if (error <= 0 || error >= half) {
+        build_complain(build, view, "error", "the chance of an error is above 0%% and below 50%%");
+    }
+    asked->has_gate = true;
+    asked->gate_accept = (uint64_t)accept;
+    asked->gate_reject = (uint64_t)reject;
+    asked->gate_error = (uint64_t)error;
+}
+
 static void read_metastability(struct build *build)
 {
     struct view view = view_at(build->root, "metastability");
@@ -310,6 +345,7 @@ static void read_metastability(struct build *build)
         .within_ns = view_number(view, "within", 0),
         .place = view.node->place,
     };
+    read_gate(build, view_at(view, "gate"), asked);
     struct err err = {0};
     const char *recovered = view_text(view, "recovered");
     if (recovered != NULL && !predicate_goodput(recovered, &asked->ratio_millionths, &err)) {

@@ -26,6 +26,7 @@ struct grid {
     struct scenario_setting *settings; /* axes first, then the other overrides */
     uint32_t setting_count;
     const char **short_paths; /* of the axes, for labels */
+    bool has_axes_given;      /* of an experiment, which counts all seeds and needs no gate */
 };
 
 /* ------------------------------------------------------------------------------- axes */
@@ -171,7 +172,7 @@ static bool drop_axes(struct plan *plan, const struct plan_options *options, str
 static bool make_grid(struct plan *plan, const struct plan_options *options, struct grid *grid,
                       struct diag *diag)
 {
-    *grid = (struct grid){0};
+    *grid = (struct grid){.has_axes_given = options->axis_count > 0};
     if (!read_axes(plan, options, grid, diag) || !drop_axes(plan, options, grid, diag)) {
         return false;
     }
@@ -271,6 +272,9 @@ static void expect_of_cell(struct cell *cell)
 {
     uint32_t verdicts = verdicts_of(cell, false);
     cell->spec.verdicts_expected = verdicts != 0 ? verdicts : verdicts_of(cell, true);
+    if (cell->spec.metastability.has_gate && cell->spec.verdicts_expected == 0) {
+        cell->spec.verdicts_expected = 1u << SPEC_VERDICT_STABLE;
+    }
     for (uint32_t index = 0; index < cell->spec.threshold_count; index++) {
         struct spec_threshold *threshold = &cell->spec.thresholds[index];
         threshold->is_elsewhere =
@@ -355,6 +359,7 @@ static bool make_cells(struct plan *plan, const struct grid *grid, bool is_whole
         struct cell *cell = &plan->cells[index];
         if (scenario_compile(plan->scenario, grid->settings, grid->setting_count, &plan->arena,
                              &cell->spec, diag)) {
+            cell->spec.metastability.has_gate &= !grid->has_axes_given;
             describe_cell(plan, grid, cell);
             expect_of_cell(cell);
             check_new(plan, grid, index, &seen, diag);

@@ -44,8 +44,8 @@
       "implementations have it; gRPC has no default policy",                                       \
       "{retry: {" GRPC_RETRIES RETRY_ON NO_BUDGET "}}")                                            \
     X("grpc-throttling",                                                                           \
-      "the same with the retryThrottling of gRPC proposal A6, as in its "                          \
-      "example",                                                                                   \
+      "gRPC proposal A6, the retryPolicy and retryThrottling of its examples; jitter of 20% as "   \
+      "implementations have it",                                                                   \
       "{retry: {" GRPC_RETRIES RETRY_ON GRPC_THROTTLING "}}")                                      \
     X("grpc-hedging",                                                                              \
       "gRPC proposal A6, the hedgingPolicy and retryThrottling of its examples, "                  \
@@ -75,8 +75,8 @@
       "jitter; circuit_breaker.proto: 1024 of each, max_retries 3",                                \
       "{retry: {" ENVOY_RETRIES RETRY_ON NO_BUDGET "}, " ENVOY_LIMITS "}")                         \
     X("envoy-retry-budget",                                                                        \
-      "the same with a retry_budget of circuit_breaker.proto and its defaults: 20%, and at "       \
-      "least 3",                                                                                   \
+      "Envoy's defaults, as preset.envoy, with a retry_budget of circuit_breaker.proto instead "   \
+      "of max_retries: 20%, and at least 3",                                                       \
       "{retry: {" ENVOY_RETRIES RETRY_ON "budget: {type: concurrency, percent: 20%, "              \
       "minRetryConcurrency: 3}}, " ENVOY_LIMITS "}")                                               \
     X("resilience4j",                                                                              \

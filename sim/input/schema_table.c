@@ -1866,6 +1866,25 @@ static const struct schema_key probe_keys[] = {
 };
 static const struct schema_object probe_object = OBJECT_SHORT("probe", probe_keys, "kind");
 
+static const struct schema_key gate_keys[] = {
+    {.name = "accept",
+     .type = SCHEMA_PERCENT,
+     .initial = "1%",
+     .description = "share of stuck runs that is fine",
+     .example = "1%"},
+    {.name = "reject",
+     .type = SCHEMA_PERCENT,
+     .initial = "10%",
+     .description = "share of stuck runs that is not; larger than 'accept'",
+     .example = "10%"},
+    {.name = "error",
+     .type = SCHEMA_PERCENT,
+     .initial = "1%",
+     .description = "chance that either decision is wrong",
+     .example = "1%"},
+};
+static const struct schema_object gate_object = OBJECT("gate", gate_keys);
+
 static const struct schema_key metastability_keys[] = {
     {.name = "trigger",
      .form = SCHEMA_ONE_OR_MANY,
@@ -1909,6 +1928,13 @@ static const struct schema_key metastability_keys[] = {
      .description = "how long it may take after the trigger, or after the relief; what is not "
                     "back by then is run for twice as long before it is called stuck",
      .example = "30s"},
+    {.name = "gate",
+     .form = SCHEMA_OBJECT,
+     .object = &gate_object,
+     .description = "judge the cells that must be stable by the share of their stuck runs instead "
+                    "of by each run: a sequential test (Wald's SPRT) asks for seeds until it "
+                    "accepts or rejects; 'seeds' is the most",
+     .example = "{accept: 1%, reject: 10%, error: 1%}"},
 };
 static const struct schema_object metastability_object =
     OBJECT("metastability", metastability_keys);

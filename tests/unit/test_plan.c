@@ -138,6 +138,43 @@ TEST(plan, an_expected_verdict_of_no_cell_is_refused)
                   "verdicts are of scenarios with 'metastability'");
 }
 
+TEST(plan, a_gate_is_for_the_cells_that_must_be_stable)
+{
+    static const char text[] =
+        "faults: [{name: f, kind: NodeChaos, action: pause, at: 5s, duration: 1s}]\n"
+        "metastability: {gate: {accept: 2%%, reject: 50%%}}\n%s"
+        "sweep: {system.nodes: [1, 3]}\n";
+    char extra[512];
+    snprintf(extra, sizeof(extra), text, "expect: {verdicts: {metastable: nodes=3}}\n");
+    REQUIRE(build(extra, NULL, 0, NULL, false));
+    CHECK_EQUAL(plan.cells[0].spec.verdicts_expected, 1 << SPEC_VERDICT_STABLE);
+    CHECK_EQUAL(plan.cells[1].spec.verdicts_expected, 1 << SPEC_VERDICT_METASTABLE);
+    CHECK(plan.cells[0].spec.metastability.has_gate);
+    CHECK(plan.cells[0].spec.metastability.gate_reject == UINT64_C(1) << 31);
+    CHECK_EQUAL(plan.cells[0].spec.metastability.gate_error, 42949673); /* 1 % of 2^32 */
+    release();
+    snprintf(extra, sizeof(extra), text, "expect: {violated: [metastable]}\n");
+    check_refused(extra, NULL, 0, NULL, "which cells are not stable");
+}
+
+TEST(plan, a_gate_tells_a_small_share_from_a_larger_one)
+{
+    static const char *const bad[] = {"{accept: 10%, reject: 1%}",
+                                      "{accept: 5%, reject: 5%}",
+                                      "{accept: 0%}",
+                                      "{reject: 100%}",
+                                      "{error: 0%}",
+                                      "{error: 50%}"};
+    for (uint32_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        char extra[512];
+        snprintf(extra, sizeof(extra),
+                 "faults: [{name: f, kind: NodeChaos, action: pause, at: 5s, duration: 1s}]\n"
+                 "metastability: {gate: %s}\n",
+                 bad[i]);
+        check_refused(extra, NULL, 0, NULL, i < 4 ? "0% < accept < reject < 100%" : "above 0%");
+    }
+}
+
 TEST(plan, a_threshold_may_be_of_some_cells)
 {
     REQUIRE(build("thresholds: {\"amplification{cell:nodes=3}\": \"value > 2\", latency: \"avg < "
@@ -212,7 +249,8 @@ TEST(plan, axes_that_are_given_may_leave_out_cells_that_something_is_expected_of
 {
     static const struct plan_axis axes[] = {{"system.nodes", nodes, 2}};
     REQUIRE(build_axes("faults: [{name: f, kind: NodeChaos, action: pause, at: 5s, duration: 1s}]\n"
-                       "metastability: {}\nexpect: {verdicts: {metastable: nodes=3, stable: all}}\n"
+                       "metastability: {gate: {}}\n"
+                       "expect: {verdicts: {metastable: nodes=3, stable: all}}\n"
                        "thresholds: {\"amplification{cell:nodes=3}\": \"value > 2\"}\n"
                        "sweep: {system.nodes: [1, 3]}\n",
                        axes, 1));
@@ -220,6 +258,7 @@ TEST(plan, axes_that_are_given_may_leave_out_cells_that_something_is_expected_of
     CHECK_EQUAL(plan.cells[0].spec.verdicts_expected, 1 << SPEC_VERDICT_STABLE);
     CHECK_EQUAL(plan.cells[1].spec.verdicts_expected, 1 << SPEC_VERDICT_STABLE);
     CHECK(plan.cells[1].spec.thresholds[0].is_elsewhere);
+    CHECK(!plan.cells[0].spec.metastability.has_gate); /* an experiment counts all seeds */
     release();
 }
 

@@ -172,7 +172,7 @@ static int64_t add_cell(struct lab *lab, const char *preset, int64_t nodes)
     return cell_id;
 }
 
-static void add_windows(struct run_result *result, bool is_stuck)
+static void add_windows(struct run_result *result, bool is_stuck, uint32_t more)
 {
     for (uint32_t i = 0; i < 40; i++) {
         bool is_fault = i >= 20 && i < 26;
@@ -181,7 +181,7 @@ static void add_windows(struct run_result *result, bool is_stuck)
         *window = (struct result_window){
             .t_ns = i * S / 2,
             .duration_ns = S / 2,
-            .offered = 100 + i % 3,
+            .offered = 100 + i % 3 + more,
             .attempts = is_dead ? 900 : 110,
             .ok = is_dead ? 0 : 100,
             .p50_ns = is_dead ? -1 : 2000000 + (int64_t)i * 10000,
@@ -233,6 +233,7 @@ struct run_shape {
     bool is_failing;
     bool has_windows;
     const char *fault;
+    uint32_t more; /* operations that are asked for in each window, beside the usual ones */
 };
 
 static void add_run(struct lab *lab, const struct run_shape *shape)
@@ -279,7 +280,7 @@ static void add_run(struct lab *lab, const struct run_shape *shape)
     }
     if (shape->has_windows) {
         add_gauges(result);
-        add_windows(result, shape->is_failing);
+        add_windows(result, shape->is_failing, shape->more);
     }
     struct results_cost cost = {lab->shard_id, 1, 1};
     bool added = false;
@@ -293,8 +294,8 @@ static void add_storm(struct lab *lab, const char *preset, const char *fault)
     int64_t aws = add_cell(lab, "aws", 3);
     int64_t naive = add_cell(lab, preset, 3);
     for (uint64_t seed = 1; seed <= 2; seed++) {
-        struct run_shape stuck = {naive, seed, 40 * S, true, seed == 1, fault};
-        struct run_shape fine = {aws, seed, 3 * S, false, seed == 1, fault};
+        struct run_shape stuck = {naive, seed, 40 * S, true, seed == 1, fault, 0};
+        struct run_shape fine = {aws, seed, 3 * S, false, seed == 1, fault, 0};
         add_run(lab, &stuck);
         add_run(lab, &fine);
     }
@@ -500,7 +501,7 @@ TEST(report, what_clients_saw_has_a_line_and_a_table)
     int64_t cell_id = add_cell(&lab, "aws <b>", 3);
     lab.has_clients = true;
     for (uint64_t seed = 1; seed <= 2; seed++) {
-        struct run_shape shape = {cell_id, seed, 3 * S, false, false, NULL};
+        struct run_shape shape = {cell_id, seed, 3 * S, false, false, NULL, 0};
         add_run(&lab, &shape);
     }
     struct err err = {0};
@@ -630,6 +631,26 @@ TEST(report, cells_come_in_the_order_of_the_sweep)
     CHECK(naive != NULL && aws != NULL && naive < aws);
     free(page);
     lab_close(&lab);
+}
+
+TEST(report, one_line_of_what_was_asked_stands_only_for_equal_loads)
+{
+    for (uint32_t more = 0; more <= 50; more += 50) {
+        struct lab lab;
+        struct err err = {0};
+        REQUIRE(lab_open(&lab, "storm"));
+        for (uint32_t i = 0; i < 2; i++) {
+            struct run_shape shape = {.cell_id = add_cell(&lab, i == 0 ? "aws" : "naive", 3),
+                                      .seed = 1,
+                                      .has_windows = true,
+                                      .more = i * more};
+            add_run(&lab, &shape);
+        }
+        CHECK(write_to(&lab, lab.report, &err));
+        CHECK_EQUAL(file_has(lab.report, "plot/compare.gp", "title 'asked for'"), more == 0);
+        CHECK_EQUAL(file_has(lab.report, "index.html", "differs from cell to cell"), more > 0);
+        lab_close(&lab);
+    }
 }
 
 TEST(report, same_results_give_the_same_bytes)
@@ -869,7 +890,7 @@ TEST(report, only_the_newest_build_is_shown_and_the_others_are_counted)
                                   .started_at = "2026-01-03T00:00:00Z"};
     CHECK(results_add_build(lab.results, &build, &lab.build_id, &err));
     CHECK(results_begin_shard(lab.results, &shard, &lab.shard_id, &err));
-    struct run_shape run = {add_cell(&lab, "aws", 3), 9, 0, false, false, NULL};
+    struct run_shape run = {add_cell(&lab, "aws", 3), 9, 0, false, false, NULL, 0};
     add_run(&lab, &run);
     struct report_options options = {.folder = lab.report, .plot = "latency"};
     CHECK(report_write(lab.results, &options, &err));
@@ -886,7 +907,7 @@ TEST(report, nondeterminism_is_said_first)
 {
     struct lab lab;
     REQUIRE(lab_open(&lab, "storm"));
-    struct run_shape run = {add_cell(&lab, "aws", 3), 9, 0, false, false, NULL};
+    struct run_shape run = {add_cell(&lab, "aws", 3), 9, 0, false, false, NULL, 0};
     add_run(&lab, &run);
     CHECK(results_add_recheck(lab.results, run.cell_id, 9, 1234, lab.shard_id, NULL));
     struct report_options options = {.folder = lab.report, .plot = "latency"};
@@ -907,9 +928,9 @@ TEST(report, textbook_lines_come_from_the_cell_with_one_replica)
     int64_t five = add_cell(&lab, "aws", 5);
     for (uint64_t seed = 1; seed <= 4; seed++) {
         int64_t odd = (int64_t)(seed % 2) * 2 - 1;
-        struct run_shape runs[] = {{one, seed, 10 * S + odd * S, false, false, NULL},
-                                   {three, seed, 4 * S + odd * S, false, false, NULL},
-                                   {five, seed, 0, false, false, NULL}};
+        struct run_shape runs[] = {{one, seed, 10 * S + odd * S, false, false, NULL, 0},
+                                   {three, seed, 4 * S + odd * S, false, false, NULL, 0},
+                                   {five, seed, 0, false, false, NULL, 0}};
         for (uint32_t i = 0; i < 3; i++) {
             add_run(&lab, &runs[i]);
         }
@@ -1093,7 +1114,7 @@ TEST(report, what_was_not_measured_has_no_curve_of_availability)
     REQUIRE(lab_open(&lab, "storm"));
     for (int64_t nodes = 1; nodes <= 3; nodes += 2) {
         add_cell(&lab, "naive", nodes); /* the first series, without a run */
-        struct run_shape shape = {add_cell(&lab, "aws", nodes), 1, 4 * S, false, false, NULL};
+        struct run_shape shape = {add_cell(&lab, "aws", nodes), 1, 4 * S, false, false, NULL, 0};
         add_run(&lab, &shape);
     }
     CHECK(write_to(&lab, lab.report, NULL));
@@ -1108,7 +1129,7 @@ TEST(report, what_clients_saw_stands_beside_the_fleet)
     REQUIRE(lab_open(&lab, "fleets"));
     add_fleet_cell(&lab, 1, "0%", SPEC_ESTIMATOR_EXACT);
     add_fleet_cell(&lab, 3, "0%", SPEC_ESTIMATOR_EXACT);
-    struct run_shape shape = {add_cell(&lab, "naive", 3), 1, 4 * S, false, false, NULL};
+    struct run_shape shape = {add_cell(&lab, "naive", 3), 1, 4 * S, false, false, NULL, 0};
     struct spec_service service = {.name = "majority", .needed = 2};
     struct spec_fleet fleet = {.is_asked = true,
                                .machines = 3,

@@ -172,6 +172,11 @@ TEST(statistics, a_sequential_test_accepts_after_49_runs_without_a_hit)
     /* One hit costs ln 10 / ln 1.1 = 24.2 runs without: 48.2 + 24.2 of them accept it. */
     CHECK_EQUAL(sprt_decide(&sprt_usual, 1, 73), SPRT_OPEN);
     CHECK_EQUAL(sprt_decide(&sprt_usual, 1, 74), SPRT_ACCEPT);
+    CHECK_EQUAL(sprt_more_to_accept(&sprt_usual, 0, 0), 49);
+    CHECK_EQUAL(sprt_more_to_accept(&sprt_usual, 0, 40), 9);
+    CHECK_EQUAL(sprt_more_to_accept(&sprt_usual, 1, 1), 73);
+    CHECK_EQUAL(sprt_more_to_accept(&sprt_usual, 1, 73), 1);
+    CHECK_EQUAL(sprt_more_to_accept(&sprt_usual, 1, 74), 0);
 }
 
 /* Its error rates, by simulation with a generator of its own: Wald's bounds hold. */

@@ -894,6 +894,76 @@ TEST(tier, look_aside_stops_at_its_limit_unless_told_to_fill)
     }
 }
 
+TEST(tier, look_aside_gathers_the_misses_of_a_key_into_one_query)
+{
+    for (int gathers = 0; gathers <= 1; gathers++) {
+        struct field field;
+        look_aside_init(&field, 1);
+        field.options[7].number = gathers;
+        stage.store_delay = 20 * MS;
+        PLAY(&field, UPDATE(1, 11), READ_ASIDE(1), READ_ASIDE(2), READ_ASIDE(1), READ_ASIDE(1),
+             WAIT(60 * MS), READ(1));
+        CHECK_EQUAL(stage.store_reads[1], gathers ? 1 : 3);
+        CHECK_EQUAL(stage.store_reads[2], 1);
+        for (uint32_t i = 1; i <= 4; i++) {
+            CHECK_EQUAL(stage.steps[i].status, SQ_OK);
+            CHECK_EQUAL(stage.steps[i].got, stage.steps[i].key == 1 ? 11 : 0);
+        }
+        CHECK_EQUAL(stage.steps[6].got, 11);
+    }
+}
+
+/* The read makes three queries of 20 ms; the update is through after one, and then a read comes. */
+TEST(tier, look_aside_lets_nobody_wait_for_a_read_that_was_overtaken)
+{
+    for (int updates = 0; updates <= 1; updates++) {
+        struct field field;
+        look_aside_init(&field, 1);
+        field.options[2].number = 3;
+        field.options[7].number = true;
+        stage.store_delay = 20 * MS;
+        PLAY(&field, READ_ASIDE(1), WAIT(5 * MS), UPDATE(updates ? 1 : 2, 12), READ(1));
+        CHECK_EQUAL(stage.store_reads[1], updates ? 6 : 3);
+        CHECK_EQUAL(stage.steps[3].got, updates ? 12 : 0);
+    }
+}
+
+/* Three queries take more than 60 ms. Who waits is told at its limit, whether the one that it waits
+ * for ends at its own or goes on and fills the cache. */
+TEST(tier, look_aside_ends_who_waits_at_its_limit)
+{
+    for (int fills = 0; fills <= 1; fills++) {
+        struct field field;
+        look_aside_init(&field, 1);
+        field.options[2].number = 3;
+        field.options[3].number = 30 * MS;
+        field.options[4].number = fills;
+        field.options[7].number = true;
+        stage.store_delay = 20 * MS;
+        PLAY(&field, READ_ASIDE(1), WAIT(10 * MS), READ_ASIDE(1), WAIT(100 * MS), READ(1));
+        CHECK_EQUAL(stage.steps[0].status, SQ_E_TIMEOUT);
+        CHECK_EQUAL(stage.steps[2].status, SQ_E_TIMEOUT);
+        CHECK_EQUAL(stage.steps[4].status, fills ? SQ_OK : SQ_E_TIMEOUT);
+        CHECK_EQUAL(stage.store_reads[1], fills ? 3 : 4);
+    }
+}
+
+/* The database dies on the query of the first. */
+TEST(tier, look_aside_gives_all_who_wait_the_error_too)
+{
+    struct field field;
+    look_aside_init(&field, 1);
+    field.options[7].number = true;
+    stage.store_delay = 20 * MS;
+    field.fault = kill_at(GROUP_STORE, 15 * MS);
+    field.spec.fault_count = 1;
+    PLAY(&field, READ_ASIDE(1), WAIT(5 * MS), READ_ASIDE(1), READ_ASIDE(1), WAIT(500 * MS));
+    CHECK_EQUAL(stage.store_reads[1], 1);
+    CHECK_EQUAL(stage.steps[0].status, SQ_E_TIMEOUT);
+    CHECK_EQUAL(stage.steps[2].status, SQ_E_TIMEOUT);
+    CHECK_EQUAL(stage.steps[3].status, SQ_E_TIMEOUT);
+}
+
 TEST(tier, look_aside_does_without_its_cache)
 {
     struct field field;
