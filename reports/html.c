@@ -6,6 +6,7 @@
  * the page is written; every text in them is escaped. */
 #include "reports/html.h"
 
+#include "analysis/compare.h"
 #include "analysis/statistics.h"
 #include "reports/experiment.h"
 #include "sim/base/base.h"
@@ -1061,6 +1062,83 @@ static bool add_fleet(struct page *page, struct err *err)
     return add_fleet_tables(page, err);
 }
 
+/* ------------------------------------------------------------------ variants on the same seeds */
+
+struct differences {
+    struct page *page;
+    struct text csv;
+};
+
+static void on_difference(void *context, const struct compare_pair *pair)
+{
+    struct differences *differences = context;
+    struct page *page = differences->page;
+    const struct mean *mean = &pair->paired.difference;
+    const bool is_fleet = pair->service[0] != '\0';
+    const char *left = page->data->cells[pair->left].title;
+    const char *right = page->data->cells[pair->right].title;
+    struct arena *arena = &page->data->arena;
+    const char *year = fleet_downtime(page->data, fabs(downtime_s_per_year(mean->mean)));
+    if (differences->csv.length == 0) {
+        text_add(&differences->csv, "difference,low,high,seeds,gain,service,cell,less_cell\n");
+        text_add(&page->text, "<h2 id=\"differences\">Variants on the same seeds</h2>\n");
+        table_begin(page, "cell|less cell|service|#difference of unavailability|#interval|#a "
+                          "year|#seeds|#worth so many times the seeds");
+    }
+    const double numbers[] = {mean->mean, mean->interval.low, mean->interval.high};
+    for (uint32_t i = 0; i < ARRAY_COUNT(numbers); i++) {
+        csv_scientific(&differences->csv, numbers[i]);
+        text_add(&differences->csv, ",");
+    }
+    text_printf(&differences->csv, "%llu,", (unsigned long long)mean->count);
+    csv_scientific(&differences->csv, pair->paired.gain);
+    text_printf(&differences->csv, ",%s,", is_fleet ? pair->service : "clients");
+    csv_field(&differences->csv, left);
+    text_add(&differences->csv, ",");
+    csv_field(&differences->csv, right);
+    text_add(&differences->csv, "\n");
+    if (page->rows >= FLEET_SHOWN) {
+        return;
+    }
+    row_begin(page);
+    field(page, "name", left);
+    field(page, "name", right);
+    field(page, "name", is_fleet ? pair->service : "clients");
+    field_digits(page, 4, mean->mean);
+    field(page, "n",
+          arena_printf(arena, "%.4g \xe2\x80\xa6 %.4g", mean->interval.low, mean->interval.high));
+    field(page, "n",
+          is_fleet ? arena_printf(arena, "%s%s", mean->mean < 0 ? "-" : "", year) : dash);
+    number(page, (int64_t)mean->count);
+    field_digits(page, 3, pair->paired.gain);
+    row_end(page);
+}
+
+/* Also as data/differences.csv. Nothing when no cells are variants of each other. */
+static bool add_differences(struct page *page, struct err *err)
+{
+    struct differences differences = {.page = page};
+    const uint32_t count = page->data->cell_count;
+    int64_t *ids = arena_alloc_array(&page->data->arena, count + 1, sizeof(*ids));
+    text_init(&differences.csv);
+    for (uint32_t i = 0; i < count; i++) {
+        ids[i] = page->data->cells[i].cell_id;
+    }
+    bool is_fine = compare_cells(page->data->results, ids, count, on_difference, &differences, err);
+    if (is_fine && differences.csv.length > 0) {
+        table_end(page, 8, "");
+        text_add(&page->text,
+                 "<p>Cells that differ in one thing had the same chances, seed by seed, so the "
+                 "interval is that of the differences (paired, Student's t). Independent seeds "
+                 "would have had to be so many times more for the same width. Clients: of the "
+                 "time that was measured.</p>\n");
+        is_fine = report_file_write(page->context->folder, "data/differences.csv",
+                                    text_of(&differences.csv), differences.csv.length, err);
+    }
+    text_release(&differences.csv);
+    return is_fine;
+}
+
 static bool is_of_experiment(const struct plot_figure *figure)
 {
     for (const struct plot *plot = plots; plot->name != NULL; plot++) {
@@ -1281,6 +1359,7 @@ bool html_write(struct plot_context *context, const struct html_options *options
         add_cells(&page);
     }
     add_figures(&page, false);
+    is_fine = is_fine && (page.has_experiment || add_differences(&page, err));
     is_fine = is_fine && add_failing(&page, err) && (!has_runs || add_faults(&page, err));
     add_figures(&page, true);
     text_add(&page.text, page.has_experiment ? "</details>\n" : "");

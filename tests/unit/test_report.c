@@ -1150,6 +1150,11 @@ TEST(report, fleets_have_curves_a_map_and_tables)
     CHECK(file_has(lab.report, "data/fleet-1.csv",
                    ",\"two means, t\",nodes=5 share=0% estimator=is"));
     CHECK(!file_has(lab.report, "index.html", "<em>auto</em>"));
+    /* Nothing against 1 % common cause, the same machines, by importance sampling. */
+    CHECK(file_has(lab.report, "index.html", "Variants on the same seeds"));
+    CHECK(file_has(lab.report, "data/differences.csv",
+                   ",any-copy,nodes=5 share=0% estimator=is,nodes=5 share=1% estimator=is"));
+    CHECK(!file_has(lab.report, "data/differences.csv", "estimator=exact"));
     /* What is only for runs of a system is left out. */
     CHECK(!file_has(lab.report, "index.html", "id=\"cells\""));
     CHECK(!file_has(lab.report, "index.html", "id=\"faults\""));
@@ -1186,10 +1191,10 @@ TEST(report, lines_of_fleets_are_the_exact_model)
 
 TEST(report, the_same_fleets_give_the_same_bytes)
 {
-    static const char *const files[] = {"index.html",          "img/fleet-downtime.svg",
-                                        "img/fleet-ratio.svg", "img/fleet-map-1.svg",
-                                        "data/fleet-1.csv",    "data/fleet-2-price-is.csv",
-                                        "plot/fleet-price.gp", "data/fleet-map-2.csv"};
+    static const char *const files[] = {
+        "index.html",          "img/fleet-downtime.svg", "img/fleet-ratio.svg",
+        "img/fleet-map-1.svg", "data/fleet-1.csv",       "data/fleet-2-price-is.csv",
+        "plot/fleet-price.gp", "data/fleet-map-2.csv",   "data/differences.csv"};
     struct lab lab;
     char other[80];
     REQUIRE(lab_open(&lab, "fleets"));
