@@ -855,7 +855,7 @@ time: {warmup: 1s, limit: 6s}
 load: {steady: {rate: 50/s}}
 client: {deadline: 1s, retry: {maxAttempts: 5, backoff: fixed, initialBackoff: 50ms}}
 faults: [{name: kill, kind: NodeChaos, action: kill, mode: one, selector: {role: leader}, at: 2s, duration: 2s}]
-sweep: {client.timeout: [50ms, 100ms], client.route: [random, leader]}
+sweep: {system.options.electionTimeout: [300ms, 1s], client.route: [random, leader]}
 seeds: 1..3
 END
 expect 0 'crews=1 +writes .* (6|8|12|18|26|39|58|87|130)  [0-9]+ hits' 'for that it is 14 % wider' '[0-9]+ runs were not needed' \
@@ -865,9 +865,9 @@ precise_digest=$(digest_of "$log")
 expect 0 -- squall report p1
 holds 'the report has the difference' grep -q 'writes,crews=1,crews=2' p1/report/data/differences.csv
 # Clients of the real code are compared as well, and sweeps over more than one thing along each of them.
-expect 0 'DIFFERENCE +timeout=50ms route=random less timeout=100ms route=random' \
+expect 0 'DIFFERENCE +electionTimeout=300ms route=random less electionTimeout=1s route=random' \
     '  clients +-?[0-9.e-]+ % of the time down \+- [0-9.e-]+ % \(paired t, 3 seeds' \
-    'DIFFERENCE +timeout=50ms route=random less timeout=50ms route=leader' '!timeout=50ms route=random less timeout=100ms route=leader' -- \
+    'DIFFERENCE +electionTimeout=300ms route=random less electionTimeout=300ms route=leader' '!electionTimeout=300ms route=random less electionTimeout=1s route=leader' -- \
     squall run pairs.yaml --out pairs
 expect 0 "$precise_digest" -- squall run crews.yaml -j4 --out p4
 expect 3 'runs were not started \(time budget\)' -- squall run crews.yaml -j2 --time-budget 0s --out p2
