@@ -208,6 +208,50 @@ TEST(estimate, lives_that_are_not_exponential_make_no_difference_with_crews_for_
     }
 }
 
+/* A repair that takes half an hour to an hour and a half, most of them about an hour. */
+static const struct dist_point repairs[] = {{0, HOUR / 2},
+                                            {UINT32_C(1) << 30, 9 * HOUR / 10},
+                                            {UINT32_C(3) << 30, 11 * HOUR / 10},
+                                            {UINT64_C(1) << 32, 3 * HOUR / 2}};
+
+TEST(estimate, gamma_lives_and_listed_repairs_leave_the_binomial_law_as_it_is)
+{
+    static struct dist_point points[DIST_GAMMA_POINTS];
+    struct setting setting = {3, 2, 0, 0, 0, 0};
+    struct spec_fleet fleet = fleet_of(&setting, SPEC_ESTIMATOR_AUTO);
+    struct err err = {0};
+    REQUIRE(dist_gamma_of_mean(&fleet.life, 99 * HOUR, 3000, points, &err));
+    fleet.repair = (struct dist){
+        .kind = DIST_EMPIRICAL, .points = repairs, .point_count = ARRAY_COUNT(repairs)};
+    struct estimate_sums sums = run(&fleet, 1, 1);
+    CHECK(sums.method == ESTIMATE_BINOMIAL);
+    CHECK(fabs(sums.unavailability / 2.98e-4 - 1) < 1e-4);
+    fleet.estimator = SPEC_ESTIMATOR_RESTART;
+    sums = run(&fleet, 1, 3);
+    CHECK(holds(&sums, 2.98e-4, .4));
+    fleet.estimator = SPEC_ESTIMATOR_CRUDE;
+    sums = run(&fleet, 1, 150);
+    CHECK(holds(&sums, 2.98e-4, .4));
+    fleet.estimator = SPEC_ESTIMATOR_RESTART;
+    fleet.life = (struct dist){.kind = DIST_CONSTANT};
+    REQUIRE(dist_lognormal_of_mean(&fleet.life, 99 * HOUR, 500 * HOUR, &err));
+    sums = run(&fleet, 1, 3);
+    CHECK(holds(&sums, 2.98e-4, .4));
+}
+
+/* Two machines in one rack that fails every 1000 h for 4 h: both up needs rack and both. */
+TEST(estimate, a_rack_is_in_series_with_its_machines_for_any_laws)
+{
+    struct setting setting = {2, 2, 0, 1, 0, 0};
+    struct spec_fleet fleet = fleet_of(&setting, SPEC_ESTIMATOR_CRUDE);
+    struct err err = {0};
+    REQUIRE(dist_weibull_of_mean(&fleet.group_life, 1000 * HOUR, 1500, &err));
+    REQUIRE(dist_lognormal_of_mean(&fleet.group_repair, 4 * HOUR, 10 * HOUR, &err));
+    REQUIRE(dist_weibull_of_mean(&fleet.life, 99 * HOUR, 700, &err));
+    const struct estimate_sums sums = run(&fleet, 1, 40);
+    CHECK(holds(&sums, 1 - .99 * .99 * 1000 / 1004, .1));
+}
+
 TEST(estimate, plain_batches_agree_where_laws_remember)
 {
     struct setting setting = {2, 2, 0, 0, 0, 0};
