@@ -798,7 +798,7 @@ holds 'every number has what it was worked out from' [ "$(rows f-is/results.sqli
     FROM v_estimate WHERE service='writes'")" = "isistwo means, t111111" ]
 expect 0 '[0-9]+ events, [0-9.e+]+ h simulated, largest weight [0-9.]+ %, outages a year [0-9.]+ .. [0-9.]+ \(Poisson\); interval: ratio' \
     -- squall run fleet.yaml --set availability.estimator=crude --seed 1 --out f-crude
-expect 0 'interval: batch means, t' '!auto is' -- squall run fleet.yaml --seed 1 --out f-batch --set availability.estimator=crude \
+expect 0 'interval: batch means, t' '!auto is' -- squall run fleet.yaml --seed 1..6 --out f-batch --set availability.estimator=crude \
     --set 'availability.life={mean: 99h, distribution: weibull, shape: 0.7}'
 expect 0 "auto is 'restart': some laws are not exponential" -- squall run fleet.yaml --seed 1 --out f-auto \
     --set availability.estimator=auto --set 'availability.life={mean: 99h, distribution: weibull, shape: 0.7}'

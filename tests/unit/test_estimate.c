@@ -300,7 +300,7 @@ TEST(estimate, a_ratio_has_the_interval_of_the_textbook)
 {
     /* Cycles of 10, 20 and 30 h with 1, 1 and 4 h down: 6/60, residues 0, -1, 1. */
     struct estimate_sums sums;
-    estimate_begin(&sums, "s", ESTIMATE_CRUDE);
+    estimate_begin(&sums, "s", ESTIMATE_RESTART);
     estimate_add_pair(&sums, 1, 10, 1);
     estimate_add_pair(&sums, 1, 20, 1);
     estimate_add_pair(&sums, 4, 30, 2);
@@ -322,6 +322,66 @@ TEST(estimate, a_ratio_has_the_interval_of_the_textbook)
     CHECK(!estimate_is_enough(&sums, 100, .95)); /* three cycles */
 }
 
+/* Plain simulation that expects `expected` outages of exponential length, many seeds. */
+static double coverage_of_few(double expected)
+{
+    enum { SEEDS = 4000, CYCLES = 2000 };
+    struct rng rng = rng_stream(11, "few", (uint32_t)expected, "test");
+    uint32_t covered = 0;
+    uint32_t seen = 0;
+    for (uint32_t seed = 0; seed < SEEDS; seed++) {
+        struct estimate_sums sums;
+        estimate_begin(&sums, "s", ESTIMATE_CRUDE);
+        sums.is_paired = true;
+        sums.count = CYCLES;
+        sums.lengths = CYCLES;
+        sums.hours = CYCLES;
+        sums.hours2 = 1.5 * CYCLES; /* cycles differ */
+        double time = 0;
+        for (;;) {
+            time -= log1p(-(double)(rng_u64(&rng) >> 11) * 0x1p-53);
+            if (time > expected) {
+                break;
+            }
+            const double down = -1e-3 * log1p(-(double)(rng_u64(&rng) >> 11) * 0x1p-53);
+            sums.hits++;
+            sums.outages += 1;
+            sums.down += down;
+            sums.down2 += down * down;
+            sums.cross += down;
+            sums.weights = sums.down;
+            sums.weights2 = sums.down2;
+        }
+        const struct estimate estimate = estimate_of(&sums, .95);
+        const double truth = expected * 1e-3 / CYCLES;
+        seen += sums.hits > 0;
+        covered +=
+            sums.hits > 0 && estimate.interval.low <= truth && truth <= estimate.interval.high;
+    }
+    return (double)covered / seen;
+}
+
+TEST(estimate, a_few_outages_have_an_interval_that_holds_the_truth)
+{
+    static const double expected[] = {.5, 1, 3, 8, 20, 60};
+    for (uint32_t i = 0; i < ARRAY_COUNT(expected); i++) {
+        const double coverage = coverage_of_few(expected[i]);
+        CHECK(coverage > .90 && coverage < .98);
+    }
+    struct estimate_sums sums;
+    estimate_begin(&sums, "s", ESTIMATE_CRUDE);
+    estimate_add_pair(&sums, 0, 100, 0);
+    estimate_add_pair(&sums, 1, 100, 1);
+    estimate_add_pair(&sums, 1, 110, 1);
+    struct estimate estimate = estimate_of(&sums, .95);
+    CHECK_TEXT(estimate.interval_method, "few outages, logarithmic");
+    CHECK(fabs(estimate.interval.high / estimate.unavailability - exp(1.959964)) < 1e-4);
+    CHECK(fabs(estimate.interval.low / estimate.unavailability - exp(-1.959964)) < 1e-4);
+    estimate_widen(&estimate); /* z = 2.24 */
+    CHECK(fabs(estimate.interval.high / estimate.unavailability - exp(1.959964 * 2.24 / 1.96)) <
+          1e-4);
+}
+
 TEST(estimate, outages_that_were_counted_have_the_interval_of_poisson)
 {
     struct estimate_sums sums;
@@ -335,7 +395,10 @@ TEST(estimate, outages_that_were_counted_have_the_interval_of_poisson)
     estimate = estimate_of(&sums, .95);
     CHECK(fabs(estimate.rate.low * 300 - .61867212) < 1e-7);
     CHECK(fabs(estimate.rate.high * 300 - 8.76727307) < 1e-7);
-    CHECK_TEXT(estimate.interval_method, "batch means, t"); /* all of one length */
+    for (uint32_t i = 0; i < ESTIMATE_HITS_MIN; i++) {
+        estimate_add_pair(&sums, 1, 100, 1); /* all of one length */
+    }
+    CHECK_TEXT(estimate_of(&sums, .95).interval_method, "batch means, t");
     sums.method = ESTIMATE_RESTART;                         /* of weighted ones there is none */
     CHECK(isnan(estimate_of(&sums, .95).rate.high));
     static const struct setting often[] = {
