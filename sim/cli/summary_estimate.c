@@ -131,11 +131,13 @@ static void print_line(const struct line *line, const struct summary_options *op
     fprintf(out, "    %-*.*s %-16.16s ", line->width, line->width, line->cell->label,
             line->sums->service);
     print_value(line, out);
-    fprintf(out, " %-8s", estimate_method_name(line->sums->method));
-    if (estimate->is_bound) {
-        fprintf(out, " %9s", "-");
+    const char *method = estimate_method_name(line->sums->method);
+    const int room = strlen(method) > 8 ? 17 - (int)strlen(method) : 9; /* "beta-binomial" */
+    fprintf(out, " %-8s", method);
+    if (estimate->is_bound || !is_number(estimate->outages_per_h)) {
+        fprintf(out, " %*s", room, "-");
     } else {
-        fprintf(out, " %9.4g", estimate->outages_per_h * HOURS_IN_A_YEAR);
+        fprintf(out, " %*.4g", room, estimate->outages_per_h * HOURS_IN_A_YEAR);
     }
     fprintf(out, " %6lld", (long long)line->runs);
     if (line->sums->method == ESTIMATE_DECOMPOSE) {
@@ -176,23 +178,37 @@ static bool count_runs(struct results *results, int64_t cell_id, int64_t *runs, 
 
 /* ---------------------------------------------------------------------------------------- auto */
 
-/* What auto was in each cell, and why: once for each answer. */
+/* Was the same said of an earlier cell? */
+static bool is_said(const struct plan *plan, uint32_t index, const char *why)
+{
+    for (uint32_t i = 0; i < index; i++) {
+        const struct spec_fleet *fleet = &plan->cells[i].spec.fleet;
+        char earlier[ESTIMATE_WHY_SIZE];
+        if (fleet->is_asked && fleet->estimator == SPEC_ESTIMATOR_AUTO) {
+            estimate_choose(fleet, earlier);
+            if (strcmp(earlier, why) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* What auto was, and why: each answer with the first cell that it is about. */
 static void print_choices(const struct plan *plan, FILE *out)
 {
     static const char *const words[] = {"auto", "exact", "crude", "is", "restart", "decompose"};
-    char last[ESTIMATE_WHY_SIZE] = "";
     for (uint32_t i = 0; i < plan->cell_count; i++) {
-        const struct spec_fleet *fleet = &plan->cells[i].spec.fleet;
+        const struct cell *cell = &plan->cells[i];
         char why[ESTIMATE_WHY_SIZE];
-        if (!fleet->is_asked || fleet->estimator != SPEC_ESTIMATOR_AUTO) {
+        if (!cell->spec.fleet.is_asked || cell->spec.fleet.estimator != SPEC_ESTIMATOR_AUTO) {
             continue;
         }
-        const enum spec_estimator chosen = estimate_choose(fleet, why);
-        if (strcmp(why, last) != 0) {
+        const enum spec_estimator chosen = estimate_choose(&cell->spec.fleet, why);
+        if (!is_said(plan, i, why)) {
             fprintf(out, "    auto is '%s'%s%s: %s\n", words[chosen],
-                    plan->cells[i].label[0] == '\0' ? "" : " from ", plan->cells[i].label, why);
+                    cell->label[0] == '\0' ? "" : ", as in ", cell->label, why);
         }
-        memcpy(last, why, sizeof(last));
     }
 }
 
