@@ -17,6 +17,7 @@
 #define CELLS_SHOWN   200
 #define FAILING_SHOWN "50"
 #define FLEET_SHOWN   400
+#define BATCHES       20u /* of a run that is alone */
 
 struct page {
     struct text text;
@@ -467,6 +468,59 @@ static bool add_checks(struct page *page, bool has_runs, struct err *err)
 
 /* ---------------------------------------------------------------------------------------- cells */
 
+static const char dash[] = "\xe2\x80\x93";
+
+/* Windows of one run, in order of time. */
+struct windows {
+    struct vec down; /* double: 0 or 1 */
+    uint64_t cycles; /* outages that began */
+    bool was_down;
+};
+
+static bool on_window(void *context, const struct results_row *row)
+{
+    struct windows *windows = context;
+    const bool is_down = row->values[0].integer == 0;
+    const double down = is_down ? 1 : 0;
+    windows->cycles += is_down && !windows->was_down ? 1 : 0;
+    windows->was_down = is_down;
+    if (windows->down.count < REPORT_WINDOWS_MAX) {
+        vec_append(&windows->down, &down);
+    }
+    return true;
+}
+
+/* One long run has an interval as well: that of the means of twenty parts of it, around what was
+ * measured. NULL: nothing is known of its windows, or they are too few. */
+static const char *interval_of_one(struct page *page, const struct report_cell *cell, double down)
+{
+    static const char sql[] = "SELECT up FROM window WHERE run_id=CAST(?1 AS INTEGER) AND "
+                              "offered>0 ORDER BY t_ns";
+    struct windows windows = {.cycles = 0};
+    struct arena *arena = &page->data->arena;
+    const char *text = NULL;
+    char id[24];
+    const char *parameters[] = {id};
+    if (cell->share.seeds != 1 || cell->kept_count != 1) {
+        return NULL;
+    }
+    snprintf(id, sizeof(id), "%lld", (long long)cell->kept[0].run_id);
+    vec_init(&windows.down, sizeof(double), REPORT_WINDOWS_MAX);
+    if (results_query(page->data->results, sql, parameters, 1, on_window, &windows, NULL)) {
+        const struct batch_means batches =
+            batch_means(windows.down.items, windows.down.count, BATCHES, windows.cycles, .95);
+        const double half = (batches.mean.interval.high - batches.mean.interval.low) / 2;
+        if (half > 0) {
+            text = arena_printf(arena, "%s \xe2\x80\x93 %s, %u parts of one run%s",
+                                percent(page, fmax(0, 1 - down - half)),
+                                percent(page, fmin(1, 1 - down + half)), BATCHES,
+                                batches.is_too_short ? ": too short to be believed" : "");
+        }
+    }
+    vec_release(&windows.down);
+    return text;
+}
+
 static void add_availability(struct page *page, const struct report_cell *cell)
 {
     struct share_interval interval = share_interval_of(&cell->share, 0);
@@ -475,7 +529,8 @@ static void add_availability(struct page *page, const struct report_cell *cell)
     field(page, "n",
           isnan(interval.estimate) ? "\xe2\x80\x93" : percent(page, 1 - interval.estimate));
     if (isnan(interval.low)) {
-        field(page, "n", "\xe2\x80\x93");
+        const char *one = interval_of_one(page, cell, interval.estimate);
+        field(page, "n", one == NULL ? dash : one);
     } else {
         field(page, "n",
               interval.is_bound
@@ -848,8 +903,6 @@ static bool add_metastability(struct page *page, struct err *err)
 }
 
 /* ----------------------------------------------------------------------------- estimated fleets */
-
-static const char dash[] = "\xe2\x80\x93";
 
 static void field_digits(struct page *page, int digits, double value)
 {

@@ -544,6 +544,24 @@ TEST(report, the_worst_window_of_many_seeds_has_an_interval)
     lab_close(&lab);
 }
 
+TEST(report, one_run_has_an_interval_by_its_parts)
+{
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "storm"));
+    struct run_shape shape = {add_cell(&lab, "aws", 3), 1, 3 * S, false, true, NULL};
+    add_run(&lab, &shape);
+    struct err err = {0};
+    CHECK(write_to(&lab, lab.report, &err));
+    /* 3 of 100 s are down; of 20 parts of the windows three are down: .15 +- .171. */
+    CHECK(file_has(lab.report, "index.html",
+                   "80% \xe2\x80\x93 100%, 20 parts of one run: too short to be believed"));
+    shape.seed = 2;
+    add_run(&lab, &shape);
+    CHECK(write_to(&lab, lab.report, &err));
+    CHECK(!file_has(lab.report, "index.html", "parts of one run"));
+    lab_close(&lab);
+}
+
 TEST(report, runs_that_were_always_up_have_no_picture_of_it)
 {
     struct lab lab;
