@@ -405,7 +405,10 @@ static bool on_threshold(void *context, const struct results_row *row)
     field(page, is_held ? "ok" : "no", is_held ? "\xe2\x9c\x93 held" : "\xe2\x9c\x97 crossed");
     field(page, "", row->values[0].text);
     field(page, "", row->values[1].text[0] == '\0' ? "all runs" : row->values[1].text);
-    field(page, "n", row->values[2].text);
+    const bool is_time = strncmp(row->values[0].text, "downtime", strlen("downtime")) == 0 &&
+                         row->values[4].type != RESULTS_NULL;
+    field(page, "n",
+          is_time ? fleet_downtime(page->data, row->values[4].real) : row->values[2].text);
     row_end(page);
     return true;
 }
@@ -447,8 +450,9 @@ static bool add_checks(struct page *page, bool has_runs, struct err *err)
 {
     static const char thresholds[] = "SELECT t.expr, c.label, CASE WHEN t.observed IS NULL THEN "
                                      "'nothing seen' ELSE printf('%.6g', t.observed) END,"
-                                     " t.ok FROM threshold t JOIN cell c ON c.cell_id = t.cell_id "
-                                     "WHERE t.cell_id IN %s ORDER BY t.ok, t.expr, c.label";
+                                     " t.ok, t.observed FROM threshold t JOIN cell c "
+                                     "ON c.cell_id = t.cell_id WHERE t.cell_id IN %s "
+                                     "ORDER BY t.ok, t.line, t.expr, c.replicas, c.label";
     int64_t count = 0;
     if ((has_runs && !add_judged(page, err)) ||
         !results_query_integer(page->data->results, "SELECT count(*) FROM threshold", 0, &count,
