@@ -811,6 +811,8 @@ expect 0 'any-copy +none seen +<= [0-9.e-]+ +<= [0-9.]+ (s|min|h) +crude +- +1$'
 expect 2 'fleet.yaml:[0-9]+:14: error: importance sampling needs exponential laws and no maintenance' '1 error' -- \
     squall check fleet.yaml --set 'availability.maintenance={every: 100h, duration: 1h}'
 expect 2 'error: a correlation is a still picture' -- squall run fleet.yaml --set availability.correlation=5% --out f-no
+expect 2 '99th percentile of a lognormal law is at most 14.96 times its mean, and not 100 times' -- \
+    squall check fleet.yaml --set 'availability.repair={mean: 1h, p99: 100h}'
 expect 2 "correlation: '100%' makes one machine of all" -- squall check fleet.yaml --set availability.correlation=100%
 # The longest outage of a splitting comes with the path of its trajectory, which can be replayed from nothing.
 expect 0 'longest outage [0-9.]+ h: squall replay fleet.yaml' -- \
