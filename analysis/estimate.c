@@ -199,6 +199,26 @@ static bool are_batches(const struct estimate_sums *sums)
     return sums->method == ESTIMATE_CRUDE && fabs(spread) < 1e-9 * sums->hours * sums->hours;
 }
 
+/* An interval of so much on either side, on a logarithmic scale. */
+static void spread(struct estimate *estimate, double logarithm)
+{
+    estimate->is_logarithmic = true;
+    estimate->half_width = expm1(logarithm);
+    estimate->interval.low = estimate->unavailability * exp(-logarithm);
+    estimate->interval.high = estimate->unavailability * exp(logarithm);
+}
+
+/* A handful of outages that were counted one by one: their number is Poisson's, so with lengths as
+ * scattered as exponential ones the relative variance is at least 2 / hits, and no normal law is
+ * near (3 expected: 95 % intervals of t hold 78 %, these 93 %). */
+static void of_few(const struct estimate_sums *sums, double confidence, struct estimate *estimate)
+{
+    const double seen = relative_error(sums);
+    const double error = sqrt(fmax(2 / (double)sums->hits, isnan(seen) ? 0 : seen * seen));
+    spread(estimate, error * estimators_quantile_t(confidence, 1e6));
+    estimate->interval_method = "few outages, logarithmic";
+}
+
 struct estimate estimate_of(const struct estimate_sums *sums, double confidence)
 {
     if (sums->method == ESTIMATE_DECOMPOSE && sums->count > 0) {
@@ -250,6 +270,9 @@ struct estimate estimate_of(const struct estimate_sums *sums, double confidence)
                                                  : "ratio of means, t";
     result.effective = sums->weights * sums->weights / sums->weights2;
     result.weight_share = sums->weight_max / sums->weights;
+    if (sums->method == ESTIMATE_CRUDE && sums->hits < ESTIMATE_HITS_MIN) {
+        of_few(sums, confidence, &result);
+    }
     if (sums->is_sequential) {
         estimate_widen(&result);
     }
@@ -259,6 +282,10 @@ struct estimate estimate_of(const struct estimate_sums *sums, double confidence)
 void estimate_widen(struct estimate *estimate)
 {
     if (estimate->hits == 0) {
+        return;
+    }
+    if (estimate->is_logarithmic) {
+        spread(estimate, ESTIMATE_SEQUENTIAL * log1p(estimate->half_width));
         return;
     }
     estimate->half_width *= ESTIMATE_SEQUENTIAL;

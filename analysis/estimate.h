@@ -34,15 +34,15 @@ enum estimate_method {
 struct estimate_sums {
     char service[ESTIMATE_NAME_SIZE];
     enum estimate_method method;
-    bool is_paired;   /* the two means are of the same cycles */
+    bool is_paired;     /* the two means are of the same cycles */
     bool is_sequential; /* seeds were asked for until the interval was short enough; a store knows
                            that, and estimate_of widens it */
-    uint64_t count;   /* cycles in which time down was measured */
-    double down;      /* sums over them of (weighted) hours down, ... */
-    double down2;     /* their squares, ... */
-    double outages;   /* (weighted) outages that began, ... */
-    double cross;     /* paired: hours down times hours */
-    uint64_t lengths; /* cycles in which hours were measured */
+    uint64_t count;     /* cycles in which time down was measured */
+    double down;        /* sums over them of (weighted) hours down, ... */
+    double down2;       /* their squares, ... */
+    double outages;     /* (weighted) outages that began, ... */
+    double cross;       /* paired: hours down times hours */
+    uint64_t lengths;   /* cycles in which hours were measured */
     double hours;
     double hours2;
     uint64_t hits; /* cycles with an outage */
@@ -91,16 +91,19 @@ struct estimate {
      * down throughout. */
     struct interval interval;
     const char *interval_method;
-    bool is_bound;     /* no hit: only the upper end means something */
-    double half_width; /* relative; infinite for a bound */
+    bool is_bound;       /* no hit: only the upper end means something */
+    double half_width;   /* relative; infinite for a bound */
+    bool is_logarithmic; /* the interval is as long on both sides on a logarithmic scale, and
+                            half_width is that of the longer side: plain simulation that saw fewer
+                            outages than ESTIMATE_HITS_MIN */
     double outages_per_h;
     struct interval rate; /* of outages an hour, where they were counted one by one (plain
                              simulation): Poisson; NaN elsewhere */
-    double outage_h;     /* mean length; NaN: none seen */
-    double mttf_h;       /* NaN: not known */
-    double effective;    /* sample size of the hits: (sum w)^2 / sum w^2 */
-    double weight_share; /* of the cycle that adds most; above 5 % the interval is not to be
-                            believed */
+    double outage_h;      /* mean length; NaN: none seen */
+    double mttf_h;        /* NaN: not known */
+    double effective;     /* sample size of the hits: (sum w)^2 / sum w^2 */
+    double weight_share;  /* of the cycle that adds most; above 5 % the interval is not to be
+                             believed */
     uint64_t hits;
     uint64_t events;
     double simulated_h;

@@ -323,7 +323,7 @@ const char results_schema[] =
     "effective,\n"
     "       CASE WHEN method<>'decompose' THEN weight_max/nullif(weights,0) END weight_share,\n"
     "       CASE WHEN is_exact THEN 'none' WHEN method='decompose' THEN 'delta method, t' "
-    "WHEN hits=0 THEN 'bound'\n"
+    "WHEN hits=0 THEN 'bound' WHEN method='crude' AND hits<30 THEN 'few outages, logarithmic'\n"
     "            WHEN NOT paired THEN 'two means, t' WHEN method='crude' AND "
     "abs(hours2*lengths-hours*hours)<1e-9*hours*hours\n"
     "            THEN 'batch means, t' ELSE 'ratio of means, t' END interval_method,\n"

@@ -6,6 +6,7 @@
  * the page is written; every text in them is escaped. */
 #include "reports/html.h"
 
+#include "analysis/compare.h"
 #include "analysis/statistics.h"
 #include "reports/experiment.h"
 #include "sim/base/base.h"
@@ -16,6 +17,7 @@
 #define CELLS_SHOWN   200
 #define FAILING_SHOWN "50"
 #define FLEET_SHOWN   400
+#define BATCHES       20u /* of a run that is alone */
 
 struct page {
     struct text text;
@@ -403,7 +405,10 @@ static bool on_threshold(void *context, const struct results_row *row)
     field(page, is_held ? "ok" : "no", is_held ? "\xe2\x9c\x93 held" : "\xe2\x9c\x97 crossed");
     field(page, "", row->values[0].text);
     field(page, "", row->values[1].text[0] == '\0' ? "all runs" : row->values[1].text);
-    field(page, "n", row->values[2].text);
+    const bool is_time = strncmp(row->values[0].text, "downtime", strlen("downtime")) == 0 &&
+                         row->values[4].type != RESULTS_NULL;
+    field(page, "n",
+          is_time ? fleet_downtime(page->data, row->values[4].real) : row->values[2].text);
     row_end(page);
     return true;
 }
@@ -445,8 +450,9 @@ static bool add_checks(struct page *page, bool has_runs, struct err *err)
 {
     static const char thresholds[] = "SELECT t.expr, c.label, CASE WHEN t.observed IS NULL THEN "
                                      "'nothing seen' ELSE printf('%.6g', t.observed) END,"
-                                     " t.ok FROM threshold t JOIN cell c ON c.cell_id = t.cell_id "
-                                     "WHERE t.cell_id IN %s ORDER BY t.ok, t.expr, c.label";
+                                     " t.ok, t.observed FROM threshold t JOIN cell c "
+                                     "ON c.cell_id = t.cell_id WHERE t.cell_id IN %s "
+                                     "ORDER BY t.ok, t.line, t.expr, c.replicas, c.label";
     int64_t count = 0;
     if ((has_runs && !add_judged(page, err)) ||
         !results_query_integer(page->data->results, "SELECT count(*) FROM threshold", 0, &count,
@@ -466,6 +472,59 @@ static bool add_checks(struct page *page, bool has_runs, struct err *err)
 
 /* ---------------------------------------------------------------------------------------- cells */
 
+static const char dash[] = "\xe2\x80\x93";
+
+/* Windows of one run, in order of time. */
+struct windows {
+    struct vec down; /* double: 0 or 1 */
+    uint64_t cycles; /* outages that began */
+    bool was_down;
+};
+
+static bool on_window(void *context, const struct results_row *row)
+{
+    struct windows *windows = context;
+    const bool is_down = row->values[0].integer == 0;
+    const double down = is_down ? 1 : 0;
+    windows->cycles += is_down && !windows->was_down ? 1 : 0;
+    windows->was_down = is_down;
+    if (windows->down.count < REPORT_WINDOWS_MAX) {
+        vec_append(&windows->down, &down);
+    }
+    return true;
+}
+
+/* One long run has an interval as well: that of the means of twenty parts of it, around what was
+ * measured. NULL: nothing is known of its windows, or they are too few. */
+static const char *interval_of_one(struct page *page, const struct report_cell *cell, double down)
+{
+    static const char sql[] = "SELECT up FROM window WHERE run_id=CAST(?1 AS INTEGER) AND "
+                              "offered>0 ORDER BY t_ns";
+    struct windows windows = {.cycles = 0};
+    struct arena *arena = &page->data->arena;
+    const char *text = NULL;
+    char id[24];
+    const char *parameters[] = {id};
+    if (cell->share.seeds != 1 || cell->kept_count != 1) {
+        return NULL;
+    }
+    snprintf(id, sizeof(id), "%lld", (long long)cell->kept[0].run_id);
+    vec_init(&windows.down, sizeof(double), REPORT_WINDOWS_MAX);
+    if (results_query(page->data->results, sql, parameters, 1, on_window, &windows, NULL)) {
+        const struct batch_means batches =
+            batch_means(windows.down.items, windows.down.count, BATCHES, windows.cycles, .95);
+        const double half = (batches.mean.interval.high - batches.mean.interval.low) / 2;
+        if (half > 0) {
+            text = arena_printf(arena, "%s \xe2\x80\x93 %s, %u parts of one run%s",
+                                percent(page, fmax(0, 1 - down - half)),
+                                percent(page, fmin(1, 1 - down + half)), BATCHES,
+                                batches.is_too_short ? ": too short to be believed" : "");
+        }
+    }
+    vec_release(&windows.down);
+    return text;
+}
+
 static void add_availability(struct page *page, const struct report_cell *cell)
 {
     struct share_interval interval = share_interval_of(&cell->share, 0);
@@ -474,7 +533,8 @@ static void add_availability(struct page *page, const struct report_cell *cell)
     field(page, "n",
           isnan(interval.estimate) ? "\xe2\x80\x93" : percent(page, 1 - interval.estimate));
     if (isnan(interval.low)) {
-        field(page, "n", "\xe2\x80\x93");
+        const char *one = interval_of_one(page, cell, interval.estimate);
+        field(page, "n", one == NULL ? dash : one);
     } else {
         field(page, "n",
               interval.is_bound
@@ -852,8 +912,6 @@ static bool add_metastability(struct page *page, struct err *err)
 
 /* ----------------------------------------------------------------------------- estimated fleets */
 
-static const char dash[] = "\xe2\x80\x93";
-
 static void field_digits(struct page *page, int digits, double value)
 {
     field(page, "n", isnan(value) ? dash : arena_printf(&page->data->arena, "%.*g", digits, value));
@@ -1063,6 +1121,83 @@ static bool add_fleet(struct page *page, struct err *err)
     }
     text_add(&page->text, is_paired ? "</div>\n" : "");
     return add_fleet_tables(page, err);
+}
+
+/* ------------------------------------------------------------------ variants on the same seeds */
+
+struct differences {
+    struct page *page;
+    struct text csv;
+};
+
+static void on_difference(void *context, const struct compare_pair *pair)
+{
+    struct differences *differences = context;
+    struct page *page = differences->page;
+    const struct mean *mean = &pair->paired.difference;
+    const bool is_fleet = pair->service[0] != '\0';
+    const char *left = page->data->cells[pair->left].title;
+    const char *right = page->data->cells[pair->right].title;
+    struct arena *arena = &page->data->arena;
+    const char *year = fleet_downtime(page->data, fabs(downtime_s_per_year(mean->mean)));
+    if (differences->csv.length == 0) {
+        text_add(&differences->csv, "difference,low,high,seeds,gain,service,cell,less_cell\n");
+        text_add(&page->text, "<h2 id=\"differences\">Variants on the same seeds</h2>\n");
+        table_begin(page, "cell|less cell|service|#difference of unavailability|#interval|#a "
+                          "year|#seeds|#worth so many times the seeds");
+    }
+    const double numbers[] = {mean->mean, mean->interval.low, mean->interval.high};
+    for (uint32_t i = 0; i < ARRAY_COUNT(numbers); i++) {
+        csv_scientific(&differences->csv, numbers[i]);
+        text_add(&differences->csv, ",");
+    }
+    text_printf(&differences->csv, "%llu,", (unsigned long long)mean->count);
+    csv_scientific(&differences->csv, pair->paired.gain);
+    text_printf(&differences->csv, ",%s,", is_fleet ? pair->service : "clients");
+    csv_field(&differences->csv, left);
+    text_add(&differences->csv, ",");
+    csv_field(&differences->csv, right);
+    text_add(&differences->csv, "\n");
+    if (page->rows >= FLEET_SHOWN) {
+        return;
+    }
+    row_begin(page);
+    field(page, "name", left);
+    field(page, "name", right);
+    field(page, "name", is_fleet ? pair->service : "clients");
+    field_digits(page, 4, mean->mean);
+    field(page, "n",
+          arena_printf(arena, "%.4g \xe2\x80\xa6 %.4g", mean->interval.low, mean->interval.high));
+    field(page, "n",
+          is_fleet ? arena_printf(arena, "%s%s", mean->mean < 0 ? "-" : "", year) : dash);
+    number(page, (int64_t)mean->count);
+    field_digits(page, 3, pair->paired.gain);
+    row_end(page);
+}
+
+/* Also as data/differences.csv. Nothing when no cells are variants of each other. */
+static bool add_differences(struct page *page, struct err *err)
+{
+    struct differences differences = {.page = page};
+    const uint32_t count = page->data->cell_count;
+    int64_t *ids = arena_alloc_array(&page->data->arena, count + 1, sizeof(*ids));
+    text_init(&differences.csv);
+    for (uint32_t i = 0; i < count; i++) {
+        ids[i] = page->data->cells[i].cell_id;
+    }
+    bool is_fine = compare_cells(page->data->results, ids, count, on_difference, &differences, err);
+    if (is_fine && differences.csv.length > 0) {
+        table_end(page, 8, "");
+        text_add(&page->text,
+                 "<p>Cells that differ in one thing had the same chances, seed by seed, so the "
+                 "interval is that of the differences (paired, Student's t). Independent seeds "
+                 "would have had to be so many times more for the same width. Clients: of the "
+                 "time that was measured.</p>\n");
+        is_fine = report_file_write(page->context->folder, "data/differences.csv",
+                                    text_of(&differences.csv), differences.csv.length, err);
+    }
+    text_release(&differences.csv);
+    return is_fine;
 }
 
 static bool is_of_experiment(const struct plot_figure *figure)
@@ -1285,6 +1420,7 @@ bool html_write(struct plot_context *context, const struct html_options *options
         add_cells(&page);
     }
     add_figures(&page, false);
+    is_fine = is_fine && (page.has_experiment || add_differences(&page, err));
     is_fine = is_fine && add_failing(&page, err) && (!has_runs || add_faults(&page, err));
     add_figures(&page, true);
     text_add(&page.text, page.has_experiment ? "</details>\n" : "");

@@ -662,7 +662,7 @@ static bool draw_ratio(struct curves *curves, struct err *err)
     plot_axis_label(&figure, &panel, "estimate / exact");
     add_heading(curves, &figure, "are the estimates right?",
                 "1 is the exact model; of a hundred 95% intervals, about five should miss it");
-    text_printf(script, "set yrange [%.9g:%.9g]\nset format y '%%.3g'\n", 1 - span, 1 + span);
+    text_printf(script, "set yrange [%.9g:%.9g]\nset format y '%%.4g'\n", 1 - span, 1 + span);
     text_add(script, "plot 1 with lines linecolor rgb '#999999' linewidth 1 notitle");
     for (uint32_t i = 0; i < curves->line_count; i++) {
         text_printf(script, ", \\\nkeyentry with lines linestyle %u dashtype 1 title ", i + 1);

@@ -3,9 +3,13 @@
  * Windowed user-uptime: of all windows of one length, the share of their time that users had in the
  * worst (MCR), against that length. A line that rises at once is one of many short outages, one
  * that stays low until far to the right is one of a long outage: the two can have the same
- * availability, which is where each line ends. */
+ * availability, which is where each line ends.
+ *
+ * The worst window of a run is an extreme and a share, so no normal law is near; the interval of
+ * its mean over the seeds is a percentile bootstrap that draws whole runs. */
 #include "reports/plot.h"
 
+#include "analysis/statistics.h"
 #include "sim/base/base.h"
 #include "sim/base/units.h"
 
@@ -14,20 +18,28 @@
 
 #define LINES_MAX  16
 #define POINTS_MAX 64
+#define SEEDS_MAX  (1u << 20)
+#define SEEDS_MIN  5 /* fewer give too short an interval */
+#define RESAMPLES  1000
+#define DRAWS_MAX  2000000 /* of runs, for one point */
+#define CONFIDENCE 0.95
 #define WIDTH      960u
 #define LEFT       92u
 
 struct point {
     double window_s;
     double mean;
-    double low;
+    double low; /* of its interval; NaN: too few seeds */
     double high;
+    double least; /* of the seeds */
+    double most;
 };
 
 struct line {
     const struct report_cell *cell;
     struct point points[POINTS_MAX];
     uint32_t count;
+    bool has_interval;
 };
 
 struct sheet {
@@ -40,25 +52,73 @@ struct sheet {
     struct plot_key key;
 };
 
-/* name, mean, min, max, mean of the measured time. */
+/* The runs of a cell, one metric after the other. */
+struct reading {
+    struct line *line;
+    struct vec values; /* double, of the metric that is being read, one a run */
+    char name[64];
+    double measured_s;
+};
+
+static double mean_of_runs(void *context, const uint64_t *items, uint64_t count)
+{
+    const double *values = context;
+    double sum = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        sum += values[items[i]];
+    }
+    return sum / (double)count;
+}
+
+/* What was read of one metric becomes a point. */
+static void end_metric(struct reading *reading)
+{
+    const uint32_t count = reading->values.count;
+    double *values = reading->values.items;
+    struct line *line = reading->line;
+    int64_t window_ns = 0;
+    const bool is_whole = strcmp(reading->name, "user_uptime") == 0;
+    if (count == 0 || line->count == POINTS_MAX ||
+        (!is_whole && !units_duration(reading->name + strlen("mcr_"), &window_ns, NULL))) {
+        vec_clear(&reading->values);
+        return;
+    }
+    struct point point = {.window_s = is_whole ? reading->measured_s : (double)window_ns / 1e9,
+                          .mean = mean_of(values, count, CONFIDENCE).mean,
+                          .low = NAN,
+                          .high = NAN,
+                          .least = INFINITY,
+                          .most = -INFINITY};
+    for (uint32_t i = 0; i < count; i++) {
+        point.least = fmin(point.least, values[i]);
+        point.most = fmax(point.most, values[i]);
+    }
+    if (count >= SEEDS_MIN) {
+        const uint32_t affordable = DRAWS_MAX / count < 100 ? 100 : DRAWS_MAX / count;
+        const uint32_t resamples = affordable < RESAMPLES ? affordable : RESAMPLES;
+        const struct mean resampled =
+            bootstrap(mean_of_runs, values, count, resamples, (uint64_t)window_ns, CONFIDENCE);
+        point.low = resampled.interval.low;
+        point.high = resampled.interval.high;
+        line->has_interval = true;
+    }
+    line->points[line->count++] = point;
+    vec_clear(&reading->values);
+}
+
+/* name, value, mean of the measured time. */
 static bool on_metric(void *context, const struct results_row *row)
 {
-    struct line *line = context;
-    const struct results_value *values = row->values;
-    int64_t window_ns = 0;
-    ASSERT(row->count == 5);
-    if (line->count == POINTS_MAX) {
-        return false;
+    struct reading *reading = context;
+    ASSERT(row->count == 3);
+    if (strcmp(reading->name, row->values[0].text) != 0) {
+        end_metric(reading);
+        snprintf(reading->name, sizeof(reading->name), "%s", row->values[0].text);
     }
-    const bool is_whole = strcmp(values[0].text, "user_uptime") == 0;
-    if (!is_whole && !units_duration(values[0].text + strlen("mcr_"), &window_ns, NULL)) {
-        return true;
+    reading->measured_s = row->values[2].real;
+    if (reading->values.count < SEEDS_MAX && row->values[1].type != RESULTS_NULL) {
+        vec_append(&reading->values, &row->values[1].real);
     }
-    line->points[line->count++] =
-        (struct point){.window_s = is_whole ? values[4].real : (double)window_ns / 1e9,
-                       .mean = values[1].real,
-                       .low = values[2].real,
-                       .high = values[3].real};
     return true;
 }
 
@@ -73,20 +133,23 @@ static bool load_line(struct plot_context *context, const struct report_cell *ce
                       struct line *line, struct err *err)
 {
     static const char sql[] =
-        "SELECT m.name, avg(m.value), min(m.value), max(m.value),"
+        "SELECT m.name, m.value,"
         " (SELECT avg(w.value) FROM metric w JOIN run q USING(run_id)"
         "  WHERE q.cell_id = r.cell_id AND w.name = 'user_measured_s')"
         " FROM metric m JOIN run r USING(run_id) WHERE r.cell_id = CAST(?1 AS INTEGER)"
-        " AND (m.name GLOB 'mcr_*' OR m.name = 'user_uptime') GROUP BY m.name ORDER BY m.name";
+        " AND (m.name GLOB 'mcr_*' OR m.name = 'user_uptime') ORDER BY m.name, r.seed";
     char id[24];
     snprintf(id, sizeof(id), "%lld", (long long)cell->cell_id);
     const char *parameters[] = {id};
+    struct reading reading = {.line = line};
     *line = (struct line){.cell = cell};
-    if (!results_query(context->data->results, sql, parameters, 1, on_metric, line, err)) {
-        return false;
-    }
+    vec_init(&reading.values, sizeof(double), SEEDS_MAX);
+    const bool is_fine =
+        results_query(context->data->results, sql, parameters, 1, on_metric, &reading, err);
+    end_metric(&reading);
+    vec_release(&reading.values);
     sort_stable(line->points, line->count, sizeof(line->points[0]), compare_points);
-    return true;
+    return is_fine;
 }
 
 static bool write_line(const struct figure *figure, const struct line *line, uint32_t number,
@@ -95,11 +158,14 @@ static bool write_line(const struct figure *figure, const struct line *line, uin
     struct text csv;
     char suffix[24];
     text_init(&csv);
-    text_add(&csv, "window_s,worst_window,lowest_seed,highest_seed\n");
+    text_add(&csv, "window_s,worst_window,low,high,lowest_seed,highest_seed\n");
     for (uint32_t i = 0; i < line->count; i++) {
         const struct point *point = &line->points[i];
-        text_printf(&csv, "%.9g,%.9g,%.9g,%.9g\n", point->window_s, point->mean, point->low,
-                    point->high);
+        text_printf(&csv, "%.9g,%.9g,", point->window_s, point->mean);
+        csv_scientific(&csv, point->low);
+        text_add(&csv, ",");
+        csv_scientific(&csv, point->high);
+        text_printf(&csv, ",%.9g,%.9g\n", point->least, point->most);
     }
     snprintf(suffix, sizeof(suffix), "-%u", number);
     bool is_fine = figure_write_csv(figure, suffix, &csv, err);
@@ -178,10 +244,11 @@ static bool draw(struct plot_context *context, const struct sheet *sheet, struct
         if (!write_line(figure, &sheet->lines[i], i + 1, err)) {
             return false;
         }
-        text_printf(script,
-                    "%s'data/%s-%u.csv' using 1:($2 * 100) with linespoints linestyle %u%s title ",
-                    i == 0 ? "plot " : "", figure->name, i + 1, i % GNUPLOT_LINES + 1,
-                    i < GNUPLOT_LINES ? "" : " linewidth 1");
+        text_printf(script, "%s'data/%s-%u.csv' using 1:($2 * 100)%s linestyle %u%s title ",
+                    i == 0 ? "plot " : "", figure->name, i + 1,
+                    sheet->lines[i].has_interval ? ":($3 * 100):($4 * 100) with yerrorlines"
+                                                 : " with linespoints",
+                    i % GNUPLOT_LINES + 1, i < GNUPLOT_LINES ? "" : " linewidth 1");
         gnuplot_quote(script, sheet->lines[i].cell->title, PLOT_KEY_TITLE_MAX);
         text_add(script, i + 1 < sheet->count ? ", \\\n" : "\n");
     }
@@ -193,8 +260,8 @@ static bool draw(struct plot_context *context, const struct sheet *sheet, struct
             "User-uptime (Hauer et al., NSDI 2020): time for which the system was up to its users, "
             "of the time for which they were there; to a user it is, until his next operation, "
             "what his last one made it. Each point is the worst window of that length in a run, "
-            "as a mean over the seeds of the cell; the lowest and the highest seed are in the "
-            "data.%s",
+            "as a mean over the seeds of the cell, with a 95%% interval (bootstrap over whole "
+            "runs); the lowest and the highest seed are in the data.%s",
             plot_left_out_text(data, sheet->count, sheet->left_out)),
     };
     return plot_finish(context, figure, &about, err);

@@ -846,7 +846,7 @@ holds 'every number has what it was worked out from' [ "$(rows f-is/results.sqli
     FROM v_estimate WHERE service='writes'")" = "isistwo means, t111111" ]
 expect 0 '[0-9]+ events, [0-9.e+]+ h simulated, largest weight [0-9.]+ %, outages a year [0-9.]+ .. [0-9.]+ \(Poisson\); interval: ratio' \
     -- squall run fleet.yaml --set availability.estimator=crude --seed 1 --out f-crude
-expect 0 'interval: batch means, t' '!auto is' -- squall run fleet.yaml --seed 1 --out f-batch --set availability.estimator=crude \
+expect 0 'interval: batch means, t' '!auto is' -- squall run fleet.yaml --seed 1..6 --out f-batch --set availability.estimator=crude \
     --set 'availability.life={mean: 99h, distribution: weibull, shape: 0.7}'
 expect 0 "auto is 'restart': some laws are not exponential" -- squall run fleet.yaml --seed 1 --out f-auto \
     --set availability.estimator=auto --set 'availability.life={mean: 99h, distribution: weibull, shape: 0.7}'
@@ -859,6 +859,8 @@ expect 0 'any-copy +none seen +<= [0-9.e-]+ +<= [0-9.]+ (s|min|h) +crude +- +1$'
 expect 2 'fleet.yaml:[0-9]+:14: error: importance sampling needs exponential laws and no maintenance' '1 error' -- \
     squall check fleet.yaml --set 'availability.maintenance={every: 100h, duration: 1h}'
 expect 2 'error: a correlation is a still picture' -- squall run fleet.yaml --set availability.correlation=5% --out f-no
+expect 2 '99th percentile of a lognormal law is at most 14.96 times its mean, and not 100 times' -- \
+    squall check fleet.yaml --set 'availability.repair={mean: 1h, p99: 100h}'
 expect 2 "correlation: '100%' makes one machine of all" -- squall check fleet.yaml --set availability.correlation=100%
 # The longest outage of a splitting comes with the path of its trajectory, which can be replayed from nothing.
 expect 0 'longest outage [0-9.]+ h: squall replay fleet.yaml' -- \
@@ -897,10 +899,26 @@ availability:
 seeds: 1..400
 sweep: {availability.crews: [1, 2]}
 EOF
+scenario pairs.yaml <<'END'
+system: {model: raft, nodes: 3}
+time: {warmup: 1s, limit: 6s}
+load: {steady: {rate: 50/s}}
+client: {deadline: 1s, retry: {maxAttempts: 5, backoff: fixed, initialBackoff: 50ms}}
+faults: [{name: kill, kind: NodeChaos, action: kill, mode: one, selector: {role: leader}, at: 2s, duration: 2s}]
+sweep: {system.options.electionTimeout: [300ms, 1s], client.route: [random, leader]}
+seeds: 1..3
+END
 expect 0 'crews=1 +writes .* (6|8|12|18|26|39|58|87|130)  [0-9]+ hits' 'for that it is 14 % wider' '[0-9]+ runs were not needed' \
     'DIFFERENCE +crews=1 less crews=2' 'writes +[0-9.]+ (h|min|s) a year \+- .*paired t' '!interrupted' -- \
     squall run crews.yaml -j1 --out p1
 precise_digest=$(digest_of "$log")
+expect 0 -- squall report p1
+holds 'the report has the difference' grep -q 'writes,crews=1,crews=2' p1/report/data/differences.csv
+# Clients of the real code are compared as well, and sweeps over more than one thing along each of them.
+expect 0 'DIFFERENCE +electionTimeout=300ms route=random less electionTimeout=1s route=random' \
+    '  clients +-?[0-9.e-]+ % of the time down \+- [0-9.e-]+ % \(paired t, 3 seeds' \
+    'DIFFERENCE +electionTimeout=300ms route=random less electionTimeout=300ms route=leader' '!electionTimeout=300ms route=random less electionTimeout=1s route=leader' -- \
+    squall run pairs.yaml --out pairs
 expect 0 "$precise_digest" -- squall run crews.yaml -j4 --out p4
 expect 3 'runs were not started \(time budget\)' -- squall run crews.yaml -j2 --time-budget 0s --out p2
 expect 0 '!were not needed' -- squall run crews.yaml -j2 --seed 1..3 --out p2

@@ -13,7 +13,6 @@
 
 #define LABEL_MIN  26
 #define LABEL_MAX  46
-#define GAIN_SHOWN 1.2
 
 /* No NaN. */
 static bool is_number(double value)
@@ -132,11 +131,13 @@ static void print_line(const struct line *line, const struct summary_options *op
     fprintf(out, "    %-*.*s %-16.16s ", line->width, line->width, line->cell->label,
             line->sums->service);
     print_value(line, out);
-    fprintf(out, " %-8s", estimate_method_name(line->sums->method));
-    if (estimate->is_bound) {
-        fprintf(out, " %9s", "-");
+    const char *method = estimate_method_name(line->sums->method);
+    const int room = strlen(method) > 8 ? 17 - (int)strlen(method) : 9; /* "beta-binomial" */
+    fprintf(out, " %-8s", method);
+    if (estimate->is_bound || !is_number(estimate->outages_per_h)) {
+        fprintf(out, " %*s", room, "-");
     } else {
-        fprintf(out, " %9.4g", estimate->outages_per_h * HOURS_IN_A_YEAR);
+        fprintf(out, " %*.4g", room, estimate->outages_per_h * HOURS_IN_A_YEAR);
     }
     fprintf(out, " %6lld", (long long)line->runs);
     if (line->sums->method == ESTIMATE_DECOMPOSE) {
@@ -175,122 +176,39 @@ static bool count_runs(struct results *results, int64_t cell_id, int64_t *runs, 
                          parameters, 1, on_count, runs, err);
 }
 
-/* ----------------------------------------------------------------------- two cells, seed by seed
- */
-
-struct pairs {
-    double *left;
-    double *right;
-    uint64_t count;
-    uint64_t capacity;
-};
-
-static bool on_pair(void *context, const struct results_row *row)
-{
-    struct pairs *pairs = context;
-    ASSERT(pairs->count < pairs->capacity);
-    pairs->left[pairs->count] = row->values[0].real;
-    pairs->right[pairs->count] = row->values[1].real;
-    pairs->count++;
-    return true;
-}
-
-/* Unavailabilities of one service in both cells, seed by seed. */
-static bool load_pairs(struct results *results, const int64_t *cell_ids, const char *service,
-                       struct pairs *pairs, struct err *err)
-{
-#define SHARE(e) "(" e ".down/" e ".n)/(" e ".hours/" e ".lengths)"
-    static const char sql[] = "SELECT " SHARE("a") ", " SHARE(
-        "b") " FROM estimate a JOIN run r ON r.run_id=a.run_id "
-             "JOIN run q ON q.seed=r.seed JOIN estimate b ON "
-             "b.run_id=q.run_id AND b.service=a.service "
-             "WHERE r.cell_id=CAST(?1 AS INTEGER) AND "
-             "q.cell_id=CAST(?2 AS INTEGER) AND a.service=?3 "
-             "AND a.method<>'decompose' AND a.hours>0 AND b.hours>0 ORDER BY r.seed";
-    char ids[2][24];
-    snprintf(ids[0], sizeof(ids[0]), "%lld", (long long)cell_ids[0]);
-    snprintf(ids[1], sizeof(ids[1]), "%lld", (long long)cell_ids[1]);
-    const char *parameters[] = {ids[0], ids[1], service};
-    return results_query(results, sql, parameters, 3, on_pair, pairs, err);
-}
-
-static void print_difference(const struct plan *plan, const char *service,
-                             const struct pairs *pairs, FILE *out)
-{
-    const struct spec_fleet *fleet = &plan->cells[0].spec.fleet;
-    const double confidence = (double)fleet->confidence_millionths / 1e6;
-    const struct paired paired =
-        paired_difference(pairs->left, pairs->right, pairs->count, confidence);
-    const double half = (paired.difference.interval.high - paired.difference.interval.low) / 2;
-    char mean[32];
-    char width[32];
-    const double mean_s = downtime_s_per_year(paired.difference.mean);
-    downtime_format(mean_s < 0 ? -mean_s : mean_s, mean, sizeof(mean));
-    downtime_format(downtime_s_per_year(half), width, sizeof(width));
-    fprintf(out,
-            "    %-14.14s %s%s a year +- %s, unavailability %.4g +- %.2g (paired t, %llu seeds",
-            service, paired.difference.mean < 0 ? "-" : "", mean, width, paired.difference.mean,
-            half, (unsigned long long)pairs->count);
-    if (paired.gain > GAIN_SHOWN) {
-        fprintf(out, "; common chances are worth %.3g times the seeds", paired.gain);
-    }
-    fprintf(out, ")\n");
-}
-
-/* A campaign of two cells is a comparison: both had the same seeds, so the same lives and repairs
- * where they have machines in common. */
-static bool compare(struct results *results, const struct plan *plan, const int64_t *cell_ids,
-                    FILE *out, struct err *err)
-{
-    const struct spec_fleet *fleet = &plan->cells[0].spec.fleet;
-    bool is_fine = true;
-    bool is_headed = false;
-    struct pairs pairs = {0};
-    int64_t runs = 0;
-    if (!count_runs(results, cell_ids[0], &runs, err)) {
-        return false;
-    }
-    pairs.capacity = (uint64_t)runs;
-    pairs.left = calloc(pairs.capacity + 1, sizeof(double));
-    pairs.right = calloc(pairs.capacity + 1, sizeof(double));
-    ASSERT(pairs.left != NULL && pairs.right != NULL);
-    for (uint32_t i = 0; i < fleet->service_count && is_fine; i++) {
-        pairs.count = 0;
-        is_fine = load_pairs(results, cell_ids, fleet->services[i].name, &pairs, err);
-        if (pairs.count < 2) {
-            continue;
-        }
-        if (!is_headed) {
-            fprintf(out, "\n  DIFFERENCE  %s less %s\n", plan->cells[0].label,
-                    plan->cells[1].label);
-            is_headed = true;
-        }
-        print_difference(plan, fleet->services[i].name, &pairs, out);
-    }
-    free(pairs.left);
-    free(pairs.right);
-    return is_fine;
-}
-
 /* ---------------------------------------------------------------------------------------- auto */
 
-/* What auto was in each cell, and why: once for each answer. */
+/* Was the same said of an earlier cell? */
+static bool is_said(const struct plan *plan, uint32_t index, const char *why)
+{
+    for (uint32_t i = 0; i < index; i++) {
+        const struct spec_fleet *fleet = &plan->cells[i].spec.fleet;
+        char earlier[ESTIMATE_WHY_SIZE];
+        if (fleet->is_asked && fleet->estimator == SPEC_ESTIMATOR_AUTO) {
+            estimate_choose(fleet, earlier);
+            if (strcmp(earlier, why) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* What auto was, and why: each answer with the first cell that it is about. */
 static void print_choices(const struct plan *plan, FILE *out)
 {
     static const char *const words[] = {"auto", "exact", "crude", "is", "restart", "decompose"};
-    char last[ESTIMATE_WHY_SIZE] = "";
     for (uint32_t i = 0; i < plan->cell_count; i++) {
-        const struct spec_fleet *fleet = &plan->cells[i].spec.fleet;
+        const struct cell *cell = &plan->cells[i];
         char why[ESTIMATE_WHY_SIZE];
-        if (!fleet->is_asked || fleet->estimator != SPEC_ESTIMATOR_AUTO) {
+        if (!cell->spec.fleet.is_asked || cell->spec.fleet.estimator != SPEC_ESTIMATOR_AUTO) {
             continue;
         }
-        const enum spec_estimator chosen = estimate_choose(fleet, why);
-        if (strcmp(why, last) != 0) {
+        const enum spec_estimator chosen = estimate_choose(&cell->spec.fleet, why);
+        if (!is_said(plan, i, why)) {
             fprintf(out, "    auto is '%s'%s%s: %s\n", words[chosen],
-                    plan->cells[i].label[0] == '\0' ? "" : " from ", plan->cells[i].label, why);
+                    cell->label[0] == '\0' ? "" : ", as in ", cell->label, why);
         }
-        memcpy(last, why, sizeof(last));
     }
 }
 
@@ -335,5 +253,5 @@ bool summary_estimates(struct results *results, const struct plan *plan, const i
     if (lines > 0) {
         print_choices(plan, out);
     }
-    return lines == 0 || plan->cell_count != 2 || compare(results, plan, cell_ids, out, err);
+    return true;
 }

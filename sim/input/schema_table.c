@@ -1824,8 +1824,10 @@ static const struct schema_key availability_keys[] = {
      .type = SCHEMA_PERCENT,
      .object = &precision_object,
      .description =
-         "when an estimate is good enough: a campaign asks for no more seeds of a cell then; "
-         "without it all seeds are run",
+         "when an estimate is good enough: a campaign asks for no more seeds of a cell then, but "
+         "not before thirty outages were seen, none of which makes 5 % of all; without it all "
+         "seeds "
+         "are run",
      .example = "{halfWidth: 10%, confidence: 95%}"},
     {.name = "episodes",
      .form = SCHEMA_OBJECT,

@@ -102,6 +102,14 @@ static void check_remaining(const struct dist *law, int64_t age, int64_t left, d
     CHECK(fabs((double)above / DRAWS - expected) < 4.5 * sigma + 1e-4);
 }
 
+/* Quantiles 10 h, 50 h and 400 h at 0, a half and 1, joined by straight lines. */
+static double survival_of_points(double hours)
+{
+    const double low = fmin(fmax((hours - 10) / 40, 0), 1);
+    const double high = fmin(fmax((hours - 50) / 350, 0), 1);
+    return 1 - low / 2 - high / 2;
+}
+
 TEST(dist_life, what_is_left_follows_the_conditional_law)
 {
     struct err err = {0};
@@ -113,6 +121,9 @@ TEST(dist_life, what_is_left_follows_the_conditional_law)
     const struct dist exponential = {.kind = DIST_EXPONENTIAL, .a = 100 * HOUR};
     const struct dist uniform = {.kind = DIST_UNIFORM, .a = 50 * HOUR, .b = 150 * HOUR};
     const struct dist pareto = {.kind = DIST_PARETO, .a = 10 * HOUR, .c = 1500};
+    static const struct dist_point points3[] = {
+        {0, 10 * HOUR}, {UINT32_C(1) << 31, 50 * HOUR}, {UINT64_C(1) << 32, 400 * HOUR}};
+    const struct dist listed = {.kind = DIST_EMPIRICAL, .points = points3, .point_count = 3};
     const struct dist lognormal = {.kind = DIST_LOGNORMAL, .a = 60 * HOUR, .b = 600 * HOUR};
     const double sigma = log(10) / 2.3263478740408408;
     static const int64_t ages[] = {0, 20, 90, 300};
@@ -130,6 +141,8 @@ TEST(dist_life, what_is_left_follows_the_conditional_law)
         check_remaining(&lognormal, age, left,
                         gsl_cdf_lognormal_Q(b, log(60.0 * HOUR), sigma) /
                             gsl_cdf_lognormal_Q(a, log(60.0 * HOUR), sigma));
+        check_remaining(&listed, age, left,
+                        survival_of_points(b / HOUR) / survival_of_points(a / HOUR));
         double floor_ns = (double)pareto.a;
         check_remaining(&pareto, age, left, pow(fmax(b, floor_ns) / fmax(a, floor_ns), -1.5));
         double end = (double)uniform.b;

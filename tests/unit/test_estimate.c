@@ -208,6 +208,50 @@ TEST(estimate, lives_that_are_not_exponential_make_no_difference_with_crews_for_
     }
 }
 
+/* A repair that takes half an hour to an hour and a half, most of them about an hour. */
+static const struct dist_point repairs[] = {{0, HOUR / 2},
+                                            {UINT32_C(1) << 30, 9 * HOUR / 10},
+                                            {UINT32_C(3) << 30, 11 * HOUR / 10},
+                                            {UINT64_C(1) << 32, 3 * HOUR / 2}};
+
+TEST(estimate, gamma_lives_and_listed_repairs_leave_the_binomial_law_as_it_is)
+{
+    static struct dist_point points[DIST_GAMMA_POINTS];
+    struct setting setting = {3, 2, 0, 0, 0, 0};
+    struct spec_fleet fleet = fleet_of(&setting, SPEC_ESTIMATOR_AUTO);
+    struct err err = {0};
+    REQUIRE(dist_gamma_of_mean(&fleet.life, 99 * HOUR, 3000, points, &err));
+    fleet.repair = (struct dist){
+        .kind = DIST_EMPIRICAL, .points = repairs, .point_count = ARRAY_COUNT(repairs)};
+    struct estimate_sums sums = run(&fleet, 1, 1);
+    CHECK(sums.method == ESTIMATE_BINOMIAL);
+    CHECK(fabs(sums.unavailability / 2.98e-4 - 1) < 1e-4);
+    fleet.estimator = SPEC_ESTIMATOR_RESTART;
+    sums = run(&fleet, 1, 3);
+    CHECK(holds(&sums, 2.98e-4, .4));
+    fleet.estimator = SPEC_ESTIMATOR_CRUDE;
+    sums = run(&fleet, 1, 150);
+    CHECK(holds(&sums, 2.98e-4, .4));
+    fleet.estimator = SPEC_ESTIMATOR_RESTART;
+    fleet.life = (struct dist){.kind = DIST_CONSTANT};
+    REQUIRE(dist_lognormal_of_mean(&fleet.life, 99 * HOUR, 500 * HOUR, &err));
+    sums = run(&fleet, 1, 3);
+    CHECK(holds(&sums, 2.98e-4, .4));
+}
+
+/* Two machines in one rack that fails every 1000 h for 4 h: both up needs rack and both. */
+TEST(estimate, a_rack_is_in_series_with_its_machines_for_any_laws)
+{
+    struct setting setting = {2, 2, 0, 1, 0, 0};
+    struct spec_fleet fleet = fleet_of(&setting, SPEC_ESTIMATOR_CRUDE);
+    struct err err = {0};
+    REQUIRE(dist_weibull_of_mean(&fleet.group_life, 1000 * HOUR, 1500, &err));
+    REQUIRE(dist_lognormal_of_mean(&fleet.group_repair, 4 * HOUR, 10 * HOUR, &err));
+    REQUIRE(dist_weibull_of_mean(&fleet.life, 99 * HOUR, 700, &err));
+    const struct estimate_sums sums = run(&fleet, 1, 40);
+    CHECK(holds(&sums, 1 - .99 * .99 * 1000 / 1004, .1));
+}
+
 TEST(estimate, plain_batches_agree_where_laws_remember)
 {
     struct setting setting = {2, 2, 0, 0, 0, 0};
@@ -256,7 +300,7 @@ TEST(estimate, a_ratio_has_the_interval_of_the_textbook)
 {
     /* Cycles of 10, 20 and 30 h with 1, 1 and 4 h down: 6/60, residues 0, -1, 1. */
     struct estimate_sums sums;
-    estimate_begin(&sums, "s", ESTIMATE_CRUDE);
+    estimate_begin(&sums, "s", ESTIMATE_RESTART);
     estimate_add_pair(&sums, 1, 10, 1);
     estimate_add_pair(&sums, 1, 20, 1);
     estimate_add_pair(&sums, 4, 30, 2);
@@ -278,6 +322,66 @@ TEST(estimate, a_ratio_has_the_interval_of_the_textbook)
     CHECK(!estimate_is_enough(&sums, 100, .95)); /* three cycles */
 }
 
+/* Plain simulation that expects `expected` outages of exponential length, many seeds. */
+static double coverage_of_few(double expected)
+{
+    enum { SEEDS = 4000, CYCLES = 2000 };
+    struct rng rng = rng_stream(11, "few", (uint32_t)expected, "test");
+    uint32_t covered = 0;
+    uint32_t seen = 0;
+    for (uint32_t seed = 0; seed < SEEDS; seed++) {
+        struct estimate_sums sums;
+        estimate_begin(&sums, "s", ESTIMATE_CRUDE);
+        sums.is_paired = true;
+        sums.count = CYCLES;
+        sums.lengths = CYCLES;
+        sums.hours = CYCLES;
+        sums.hours2 = 1.5 * CYCLES; /* cycles differ */
+        double time = 0;
+        for (;;) {
+            time -= log1p(-(double)(rng_u64(&rng) >> 11) * 0x1p-53);
+            if (time > expected) {
+                break;
+            }
+            const double down = -1e-3 * log1p(-(double)(rng_u64(&rng) >> 11) * 0x1p-53);
+            sums.hits++;
+            sums.outages += 1;
+            sums.down += down;
+            sums.down2 += down * down;
+            sums.cross += down;
+            sums.weights = sums.down;
+            sums.weights2 = sums.down2;
+        }
+        const struct estimate estimate = estimate_of(&sums, .95);
+        const double truth = expected * 1e-3 / CYCLES;
+        seen += sums.hits > 0;
+        covered +=
+            sums.hits > 0 && estimate.interval.low <= truth && truth <= estimate.interval.high;
+    }
+    return (double)covered / seen;
+}
+
+TEST(estimate, a_few_outages_have_an_interval_that_holds_the_truth)
+{
+    static const double expected[] = {.5, 1, 3, 8, 20, 60};
+    for (uint32_t i = 0; i < ARRAY_COUNT(expected); i++) {
+        const double coverage = coverage_of_few(expected[i]);
+        CHECK(coverage > .90 && coverage < .98);
+    }
+    struct estimate_sums sums;
+    estimate_begin(&sums, "s", ESTIMATE_CRUDE);
+    estimate_add_pair(&sums, 0, 100, 0);
+    estimate_add_pair(&sums, 1, 100, 1);
+    estimate_add_pair(&sums, 1, 110, 1);
+    struct estimate estimate = estimate_of(&sums, .95);
+    CHECK_TEXT(estimate.interval_method, "few outages, logarithmic");
+    CHECK(fabs(estimate.interval.high / estimate.unavailability - exp(1.959964)) < 1e-4);
+    CHECK(fabs(estimate.interval.low / estimate.unavailability - exp(-1.959964)) < 1e-4);
+    estimate_widen(&estimate); /* z = 2.24 */
+    CHECK(fabs(estimate.interval.high / estimate.unavailability - exp(1.959964 * 2.24 / 1.96)) <
+          1e-4);
+}
+
 TEST(estimate, outages_that_were_counted_have_the_interval_of_poisson)
 {
     struct estimate_sums sums;
@@ -291,7 +395,10 @@ TEST(estimate, outages_that_were_counted_have_the_interval_of_poisson)
     estimate = estimate_of(&sums, .95);
     CHECK(fabs(estimate.rate.low * 300 - .61867212) < 1e-7);
     CHECK(fabs(estimate.rate.high * 300 - 8.76727307) < 1e-7);
-    CHECK_TEXT(estimate.interval_method, "batch means, t"); /* all of one length */
+    for (uint32_t i = 0; i < ESTIMATE_HITS_MIN; i++) {
+        estimate_add_pair(&sums, 1, 100, 1); /* all of one length */
+    }
+    CHECK_TEXT(estimate_of(&sums, .95).interval_method, "batch means, t");
     sums.method = ESTIMATE_RESTART;                         /* of weighted ones there is none */
     CHECK(isnan(estimate_of(&sums, .95).rate.high));
     static const struct setting often[] = {

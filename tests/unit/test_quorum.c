@@ -123,8 +123,8 @@ TEST(quorum, a_text_that_is_no_law_is_refused)
         "constant 1ms + 50% constant 2ms",
         "constant 1ms and more",
         "constant 99999999999999999999s",
-        "9% constant 1s + 9% constant 1s + 9% constant 1s + 9% constant 1s + 9% constant 1s + "
-        "9% constant 1s + 9% constant 1s + 9% constant 1s + 28% constant 1s",
+        ("9% constant 1s + 9% constant 1s + 9% constant 1s + 9% constant 1s + 9% constant 1s + "
+         "9% constant 1s + 9% constant 1s + 9% constant 1s + 28% constant 1s"),
     };
     struct mixture mixture;
     for (uint32_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

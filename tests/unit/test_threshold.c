@@ -182,7 +182,8 @@ static void set_estimate(struct threshold_data *data, double exact, uint32_t hit
         return;
     }
     estimate_begin(&data->estimate, "any", ESTIMATE_CRUDE);
-    for (uint32_t i = 0; i < 100; i++) {
+    const uint32_t cycles = hits == 0 ? 100 : 10 * hits;
+    for (uint32_t i = 0; i < cycles; i++) {
         estimate_add_pair(&data->estimate, i < hits ? 1e-4 : 0, 1, i < hits ? 1 : 0);
     }
 }
@@ -223,7 +224,7 @@ TEST(threshold, an_estimate_is_judged_at_the_end_of_its_interval_or_by_its_bound
 {
     struct threshold_data data;
     threshold_data_init(&data);
-    set_estimate(&data, 0, 10); /* 1e-5, and about half of that on each side */
+    set_estimate(&data, 0, 36); /* 1e-5, and about a third of that on each side */
     check_verdict("unavailability", "value < 1.2e-5", &data, THRESHOLD_HELD);
     check_verdict("unavailability", "value < 1.2e-5 @ 95%", &data, THRESHOLD_UNDECIDED);
     check_verdict("unavailability", "value < 2e-5 @ 95%", &data, THRESHOLD_HELD);
