@@ -330,17 +330,34 @@ struct spec_fleet decompose_accelerated(const struct spec_fleet *fleet)
 
 /* ------------------------------------------------------------------------------------- episodes */
 
-void decompose_add(struct decompose_sums *sums, double outage_h, double up_h, bool is_recovered)
+void decompose_add(struct decompose_sums *sums, const struct decompose_episode *episode)
 {
-    if (!is_recovered) {
+    if (!episode->is_recovered) {
         sums->stuck++;
         return;
     }
     sums->count++;
-    sums->outage_h += outage_h;
-    sums->outage2_h2 += outage_h * outage_h;
-    sums->up_h += up_h;
-    sums->hits += outage_h > 0 ? 1 : 0;
+    sums->outage_h += episode->outage_h;
+    sums->outage2_h2 += episode->outage_h * episode->outage_h;
+    sums->up_h += episode->up_h;
+    sums->recovery_h += episode->recovery_h;
+    sums->recovery2_h2 += episode->recovery_h * episode->recovery_h;
+    sums->hits += episode->outage_h > 0 ? 1 : 0;
+}
+
+void decompose_translate(const struct decompose_fleet *from, const struct decompose_sums *sums,
+                         const struct decompose_fleet *to, struct decompose_sums *out)
+{
+    for (uint32_t i = 0; i < to->class_count; i++) {
+        out[i] = (struct decompose_sums){0};
+        for (uint32_t k = 0; k < from->class_count; k++) {
+            if (from->classes[k].kind == to->classes[i].kind &&
+                from->classes[k].before == to->classes[i].before &&
+                from->classes[k].after == to->classes[i].after) {
+                out[i] = sums[k];
+            }
+        }
+    }
 }
 
 /* Of the outages of the class, as a sample. */
@@ -393,6 +410,45 @@ void decompose_combine(const struct decompose_fleet *fleet, const struct decompo
     }
     out->error = sqrt(variance);
     out->freedom = out->quartic > 0 ? variance * variance / out->quartic : INFINITY;
+}
+
+/* All that may happen with so many machines available, per hour. */
+static double rate_of_all(const struct spec_fleet *spec, uint32_t available)
+{
+    const double hour = 3.6e12;
+    const double down = spec->machines - (double)available;
+    const double crews = spec->crews > 0 && spec->crews < down ? spec->crews : down;
+    double rate = available * hour / (double)dist_mean(&spec->life) +
+                  crews * hour / (double)dist_mean(&spec->repair);
+    if (spec->group_count > 0) {
+        rate +=
+            spec->group_count * hour *
+            (1 / (double)dist_mean(&spec->group_life) + 1 / (double)dist_mean(&spec->group_repair));
+    }
+    if (spec->maintenance_every_ns > 0) {
+        rate += 2 * spec->machines * hour / (double)spec->maintenance_every_ns;
+    }
+    return rate;
+}
+
+double decompose_coincidence(const struct spec_fleet *spec, const struct decompose_fleet *fleet,
+                             const struct decompose_sums *sums)
+{
+    double slowest = 0;
+    double wrong = 0;
+    for (uint32_t i = 0; i < fleet->class_count; i++) {
+        const double mean = sums[i].count > 0 ? sums[i].recovery_h / (double)sums[i].count : 0;
+        slowest = fmax(slowest, mean);
+    }
+    for (uint32_t i = 0; i < fleet->class_count; i++) {
+        const struct decompose_class *one = &fleet->classes[i];
+        const double n = (double)sums[i].count;
+        if (sums[i].count > 0) {
+            wrong += one->rate * rate_of_all(spec, one->after) *
+                     fmax(sums[i].recovery2_h2 / n / 2, sums[i].recovery_h / n * slowest);
+        }
+    }
+    return wrong;
 }
 
 bool decompose_matters(const struct decompose_fleet *fleet, uint32_t index)

@@ -83,16 +83,27 @@ const char *decompose_kind_name(enum decompose_kind kind);
 bool decompose_was_up(const struct decompose_class *class_, uint32_t needed);
 bool decompose_is_up(const struct decompose_class *class_, uint32_t needed);
 
+/* What came of one. */
+struct decompose_episode {
+    double outage_h;
+    double up_h;       /* of the span that was looked at, the part in which the quorum was there */
+    double recovery_h; /* from the transition until clients saw nothing any more; 0 where the quorum
+                          is gone */
+    bool is_recovered;
+};
+
 /* What episodes of one class added up. Those that did not recover count in `stuck` alone. */
 struct decompose_sums {
     uint64_t count;
     double outage_h;
     double outage2_h2;
-    double up_h;    /* of the spans that were looked at, those in which the quorum was there */
+    double up_h;
+    double recovery_h;
+    double recovery2_h2;
     uint64_t hits;  /* the clients saw something */
     uint64_t stuck; /* not recovered within the window: a finding, never averaged */
 };
-void decompose_add(struct decompose_sums *sums, double outage_h, double up_h, bool is_recovered);
+void decompose_add(struct decompose_sums *sums, const struct decompose_episode *episode);
 
 /* Time before transitions in which nothing was wrong, over all episodes. */
 struct decompose_steady {
@@ -124,6 +135,28 @@ struct decompose_estimate {
 void decompose_combine(const struct decompose_fleet *fleet, const struct decompose_sums *sums,
                        const struct decompose_steady *steady, double window_h,
                        struct decompose_estimate *estimate);
+
+/* Fills `out`, one for each class of `to`, with the sums of the same class of `from`; empty where
+ * that has none. */
+void decompose_translate(const struct decompose_fleet *from, const struct decompose_sums *sums,
+                         const struct decompose_fleet *to, struct decompose_sums *out);
+
+/* The share of time by which the sum may be wrong because transitions come together: one comes
+ * while the code recovers from another. `spec` is that of `fleet`.
+ *
+ * A recovery from class c that takes R meets Lambda R further transitions, Lambda being the rate of
+ * all transitions with so many machines up. When the second one ends the first outage, the sum
+ * counts what was left of it twice: E[R^2] / 2 for each unit of Lambda, the integral over the
+ * instants at which it may come. When it delays the first recovery, by no more than one of the
+ * slowest class (an assumption, right for code that begins anew), the sum lacks E[R] max E[R]. The
+ * two have opposite signs, so that no more than the larger one is wrong:
+ *
+ *     sum over c  rate Lambda max(E[R^2] / 2, E[R] max E[R])
+ *
+ * Of second order in rate times recovery: with machines that live for days it is nothing, with
+ * those of a validation a few percent of what fail-overs cost. */
+double decompose_coincidence(const struct spec_fleet *spec, const struct decompose_fleet *fleet,
+                             const struct decompose_sums *sums);
 
 /* Shares `count` episodes out: two for every class that matters (the others get none), the rest in
  * proportion to rate times standard deviation of the pilot. The sum is `count`, or more when that

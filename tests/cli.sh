@@ -877,6 +877,29 @@ line=$(sed -n 's/^ *\(squall replay .* --episode .*\)/\1/p' "$log" | head -n 1)
 expect 0 'digest is the stored one' 'NOT RECOVERED' -- sh -c "$line"
 expect 3 'NOT VALIDATED: too few failures' -- \
     squall run parts.yaml --seed 1 --set availability.validate.duration=1m --out parts-short
+# A disagreement is planted: the sum is that of episodes whose clients wait for 1 s, the clients of the long run wait 300 ms;
+# and the other way round.
+cp -R parts1 parts-planted
+expect 0 'validated' -- squall run parts.yaml --seed 1..2 --out parts-patient \
+    --set client.deadline=1s --set client.retry.maxAttempts=9
+plant()
+{
+    python3 -c 'import sqlite3, sys
+file = sqlite3.connect(sys.argv[1])
+file.execute("ATTACH ? AS other", (sys.argv[2],))
+changed = file.execute("""UPDATE estimate SET down = (SELECT o.down FROM other.estimate o JOIN other.run r USING(run_id)
+  WHERE r.seed = (SELECT seed FROM run WHERE run.run_id = estimate.run_id)
+    AND (o.service, o.method) = (estimate.service, estimate.method))
+  WHERE service = "store@fast" AND method = "decompose" """).rowcount
+file.commit()
+sys.exit(changed != 2)' "$1/results.sqlite" "$2/results.sqlite"
+}
+expect 0 -- plant parts-planted parts-patient
+expect 0 -- plant parts-patient parts1
+expect 99 'DISAGREES: clients saw what no sum of episodes explains' 'of the runs were done before' -- \
+    squall run parts.yaml --seed 1..2 --out parts-planted
+expect 99 'DISAGREES: ' -- squall run parts.yaml --seed 1..2 --out parts-patient \
+    --set client.deadline=1s --set client.retry.maxAttempts=9
 expect 0 '!WHERE' '!validated' -- squall run -q parts.yaml --seed 1 --out parts-quiet
 expect 2 'has no such episode: its estimator' -- squall replay tiny.yaml --episode quorum-lost:1-0
 expect 2 'has no such episode: it has fewer machines' -- squall replay parts.yaml --episode leader-lost:3-2

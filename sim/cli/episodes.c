@@ -108,8 +108,13 @@ void episodes_run_one(struct episodes *episodes, const struct cell *cell,
 static void add(struct decompose_sums *sums, const struct result_episode *row)
 {
     if (row->has_struck) {
-        decompose_add(sums, (double)row->outage_ns / 3.6e12, (double)row->up_ns / 3.6e12,
-                      row->is_recovered);
+        const struct decompose_episode episode = {
+            .outage_h = (double)row->outage_ns / 3.6e12,
+            .up_h = (double)row->up_ns / 3.6e12,
+            .recovery_h = row->recovery_ns > 0 ? (double)row->recovery_ns / 3.6e12 : 0,
+            .is_recovered = row->is_recovered,
+        };
+        decompose_add(sums, &episode);
     }
 }
 
@@ -247,23 +252,6 @@ static struct estimate_sums *add_estimate(struct run_result *result, const char 
     return sums;
 }
 
-/* The sums of the classes of `from` as those of `to`, a fleet with the same classes or some of
- * them. */
-static void translate(const struct decompose_fleet *from, const struct decompose_sums *sums,
-                      const struct decompose_fleet *to, struct decompose_sums *out)
-{
-    for (uint32_t i = 0; i < to->class_count; i++) {
-        out[i] = (struct decompose_sums){0};
-        for (uint32_t k = 0; k < from->class_count; k++) {
-            if (from->classes[k].kind == to->classes[i].kind &&
-                from->classes[k].before == to->classes[i].before &&
-                from->classes[k].after == to->classes[i].after) {
-                out[i] = sums[k];
-            }
-        }
-    }
-}
-
 static void validate(struct session *session, uint64_t seed, const struct decompose_steady *steady,
                      struct run_result *result)
 {
@@ -274,7 +262,7 @@ static void validate(struct session *session, uint64_t seed, const struct decomp
     const uint64_t world_seed = episode_validation_seed(seed);
     arena_reset(&episodes->arena);
     struct run_spec *derived = arena_alloc(&episodes->arena, sizeof(*derived));
-    episode_validation_derive(spec, &episodes->arena, derived);
+    episode_validation_derive(spec, world_seed, &episodes->arena, derived);
     run_derived(session, derived, world_seed);
     struct estimate_sums *crude =
         add_estimate(result, service, DECOMPOSE_VALIDATION, ESTIMATE_CRUDE);
@@ -286,7 +274,7 @@ static void validate(struct session *session, uint64_t seed, const struct decomp
     snprintf(controlled.service, sizeof(controlled.service), "%.40s%s", service,
              DECOMPOSE_CONTROLLED);
     vec_append(&result->estimates, &controlled);
-    translate(&episodes->fleet, episodes->sums, &episodes->fast, episodes->fast_sums);
+    decompose_translate(&episodes->fleet, episodes->sums, &episodes->fast, episodes->fast_sums);
     decompose_combine(&episodes->fast, episodes->fast_sums, steady, window_h, &episodes->estimate);
     decompose_deliver(&episodes->estimate,
                       add_estimate(result, service, DECOMPOSE_VALIDATION, ESTIMATE_DECOMPOSE));

@@ -134,13 +134,14 @@ static void print_interval(FILE *out, const char *whose, const struct estimate *
 }
 
 static void judge_validation(struct printer *printer, const struct cell *cell,
+                             const struct decompose_report *report,
                              const struct estimate_sums *sums, uint32_t count)
 {
     const struct spec_episodes *asked = &cell->spec.fleet.episodes;
     struct decompose_validation validation;
     char life[32];
     char repair[32];
-    if (!decompose_validation(&cell->spec.fleet, sums, count, printer->risk, &validation)) {
+    if (!decompose_validation(&cell->spec.fleet, report, sums, count, printer->risk, &validation)) {
         return;
     }
     if (!validation.is_enough) {
@@ -154,7 +155,7 @@ static void judge_validation(struct printer *printer, const struct cell *cell,
     fprintf(printer->out, "      %s, with a life of %s and a repair of %s, in %llu cycles:\n",
             !validation.is_enough ? "NOT VALIDATED: too few failures"
             : validation.agrees   ? "validated"
-                                : "DISAGREES: failures while the code recovers from others matter",
+                                  : "DISAGREES: clients saw what no sum of episodes explains",
             units_format_duration(asked->validate_life_ns, life, sizeof(life)),
             units_format_duration(asked->validate_repair_ns, repair, sizeof(repair)),
             (unsigned long long)validation.cycles);
@@ -165,6 +166,8 @@ static void judge_validation(struct printer *printer, const struct cell *cell,
     print_interval(printer->out, "the same, with the expected time without a quorum",
                    &validation.controlled);
     print_interval(printer->out, "what the decomposition says", &validation.said);
+    fprintf(printer->out, "        %-52s %-10.4g\n",
+            "more or less, for failures that come together", validation.coincidence);
 }
 
 /* The terms, for the report. */
@@ -199,7 +202,7 @@ static bool print_cell(struct printer *printer, const struct cell *cell, int64_t
         }
         print_findings(printer, cell, report);
         if (is_fine) {
-            judge_validation(printer, cell, sums, count);
+            judge_validation(printer, cell, report, sums, count);
         }
     } else {
         is_fine = err->code == ERR_NONE;
