@@ -11,6 +11,7 @@
 #include "sim/base/units.h"
 #include "sim/cli/runner.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,24 +134,54 @@ static void print_interval(FILE *out, const char *whose, const struct estimate *
             estimate->interval.low, estimate->interval.high);
 }
 
-static void judge_validation(struct printer *printer, const struct cell *cell,
+/* What the comparison was, for whoever reads the file. */
+static bool keep_validation(struct results *results, int64_t cell_id,
+                            const struct decompose_validation *validation, struct err *err)
+{
+    const struct {
+        const char *name;
+        double value;
+    } values[] = {
+        {"seen", validation->seen.unavailability},
+        {"seen-half", validation->seen.interval.high - validation->seen.unavailability},
+        {"controlled", validation->controlled.unavailability},
+        {"controlled-half",
+         fabs(validation->controlled.half_width * validation->controlled.unavailability)},
+        {"said", validation->said.unavailability},
+        {"said-half", fabs(validation->said.half_width * validation->said.unavailability)},
+        {"coincidence", validation->coincidence},
+        {"plain", validation->is_plain ? 1 : 0},
+        {"agrees", validation->agrees ? 1 : 0},
+    };
+    bool is_fine = true;
+    for (uint32_t i = 0; i < ARRAY_COUNT(values) && is_fine; i++) {
+        is_fine = results_add_model_value(results, cell_id, "validation", values[i].name,
+                                          values[i].value, err);
+    }
+    return is_fine;
+}
+
+static bool judge_validation(struct printer *printer, const struct cell *cell, int64_t cell_id,
                              const struct decompose_report *report,
-                             const struct estimate_sums *sums, uint32_t count)
+                             const struct estimate_sums *sums, uint32_t count, struct err *err)
 {
     const struct spec_episodes *asked = &cell->spec.fleet.episodes;
     struct decompose_validation validation;
     char life[32];
     char repair[32];
     if (!decompose_validation(&cell->spec.fleet, report, sums, count, printer->risk, &validation)) {
-        return;
+        return true;
     }
     if (!validation.is_enough) {
         *printer->status = exit_worse(*printer->status, EXIT_UNKNOWN);
     } else if (!validation.agrees) {
         *printer->status = exit_worse(*printer->status, EXIT_THRESHOLD);
     }
+    if (validation.is_enough && !keep_validation(printer->results, cell_id, &validation, err)) {
+        return false;
+    }
     if (printer->options->is_quiet && validation.agrees) {
-        return;
+        return true;
     }
     fprintf(printer->out, "      %s, with a life of %s and a repair of %s, in %llu cycles:\n",
             !validation.is_enough ? "NOT VALIDATED: too few failures"
@@ -168,6 +199,7 @@ static void judge_validation(struct printer *printer, const struct cell *cell,
     print_interval(printer->out, "what the decomposition says", &validation.said);
     fprintf(printer->out, "        %-52s %-10.4g\n",
             "more or less, for failures that come together", validation.coincidence);
+    return true;
 }
 
 /* The terms, for the report. */
@@ -202,7 +234,7 @@ static bool print_cell(struct printer *printer, const struct cell *cell, int64_t
         }
         print_findings(printer, cell, report);
         if (is_fine) {
-            judge_validation(printer, cell, report, sums, count);
+            is_fine = judge_validation(printer, cell, cell_id, report, sums, count, err);
         }
     } else {
         is_fine = err->code == ERR_NONE;
