@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SERVICE      0 /* the clients see one service: the first */
+#define SERVICE      0 /* there is one: the clients see no more (sim/input/build_availability.c) */
 #define LEADER_TRIES 2
 
 struct session {
