@@ -905,7 +905,15 @@ expect 2 'has no such episode: its estimator' -- squall replay tiny.yaml --episo
 expect 2 'has no such episode: it has fewer machines' -- squall replay parts.yaml --episode leader-lost:3-2
 expect 2 'goes with neither' -- squall replay parts.yaml --episode quorum-lost:1-0 --stop-before-failure
 expect 2 "not 'leader-lost:2-3'" -- squall replay parts.yaml --episode leader-lost:2-3
-expect 2 'first group must have a node for each of the 2 machines' -- squall check parts.yaml --set availability.machines=2
+expect 2 'goes with neither' -- squall replay parts.yaml --episode quorum-lost:1-0 --arm control
+for other in '--episode quorum-lost:1-0' '--arm control' --stop-before-failure '--until 1s' '--until 5' '--record r'; do
+    expect 2 "42/3/0/1 is the path of a trajectory of a fleet: ${other%% *} is about a run" -- \
+        squall replay parts.yaml --seed 42/3/0/1 $other
+done
+expect 2 'first group must have a node for each of the 2 machines.* there are 1 nodes on 1 hosts' '1 error' -- \
+    squall check parts.yaml --set availability.machines=2
+sed 's/services: .*/services: [{name: a, needed: any}, {name: b, needed: all}]/' parts.yaml >two.yaml
+expect 2 'two.yaml:10:13: error: decompose asks the clients, and they see one service: .* not 2' '1 error' -- squall check two.yaml
 
 # ---------------------------------------------------------------------------------------------- doctor
 expect 0 'same [0-9]+ records' '8 seeds with -j1 and -j4 +same results' '^deterministic: nothing leaked' -- \

@@ -146,6 +146,24 @@ static void parse_episode(struct argp_state *state, const char *text)
     arguments->has_episode = true;
 }
 
+/* A trajectory is one of clocks alone: it has none of the parts of a run. */
+static void check_together(struct argp_state *state, const struct arguments *arguments)
+{
+    const char *other = arguments->has_episode      ? "--episode"
+                        : arguments->has_arm        ? "--arm"
+                        : arguments->is_stopping    ? "--stop-before-failure"
+                        : arguments->record != NULL ? "--record"
+                        : arguments->until_ns != INT64_MAX || arguments->until_event != UINT64_MAX
+                            ? "--until"
+                            : NULL;
+    if (arguments->path != NULL && other != NULL) {
+        argp_error(
+            state,
+            "--seed %s is the path of a trajectory of a fleet: %s is about a run, of one seed",
+            arguments->path, other);
+    }
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     struct arguments *arguments = state->input;
@@ -214,6 +232,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case ARGP_KEY_NO_ARGS:
         argp_error(state, "no scenario given");
+        return 0;
+    case ARGP_KEY_END:
+        check_together(state, arguments);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
