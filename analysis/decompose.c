@@ -7,20 +7,23 @@
  * out of additions, multiplications and divisions, standard deviations out of a square root, all
  * of which IEEE 754 rounds in one way only; the shares are then rounded to 32 bits.
  *
- * Not here: transitions that come together, which the exact chain has and the sum has not; the
- * error of the rates where they are simulated (some two hundred thousand transitions), and of the
- * share that clients miss while nothing happens. */
+ * Where rates are simulated, the number of transitions of a class is taken as if it had Poisson's
+ * law, which is on the safe side for machines that cannot fail again before they are repaired.
+ *
+ * Not here: transitions that come together, which the exact chain has and the sum has not. */
 #include "analysis/decompose.h"
 
 #include "analysis/estimators.h"
 #include "analysis/fleet_chain.h"
 #include "sim/base/base.h"
+#include "sim/base/hash.h"
 #include "sim/base/text.h"
 #include "sim/base/units.h"
 #include "sim/fleet.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MATTERS_SHARE 1e-6 /* of all transitions */
@@ -65,7 +68,7 @@ bool decompose_class_parse(const char *name, struct decompose_class *class_)
         if (sscanf(name + length + 1, "%2u-%2u", &before, &after) != 2) {
             return false;
         }
-        *class_ = (struct decompose_class){(enum decompose_kind)kind, before, after, 0};
+        *class_ = (struct decompose_class){(enum decompose_kind)kind, before, after, 0, 0};
         decompose_class_name(class_, again);
         return strcmp(again, name) == 0 && before <= FLEET_MACHINES && after <= FLEET_MACHINES &&
                before != after && is_loss(class_->kind) == (after < before);
@@ -103,7 +106,7 @@ static void add_rate(struct collector *collector, enum decompose_kind kind, uint
                      uint32_t after, double rate)
 {
     struct decompose_fleet *fleet = collector->fleet;
-    const struct decompose_class wanted = {kind, before, after, rate};
+    const struct decompose_class wanted = {kind, before, after, rate, 0};
     uint32_t at = 0;
     if (rate <= 0) {
         return;
@@ -196,7 +199,7 @@ static void walk(const struct spec_fleet *spec, uint64_t seed, struct collector 
     struct fleet fleet;
     struct decompose_fleet *out = collector->fleet;
     double hours = 0;
-    fleet_begin(&fleet, spec, seed);
+    fleet_begin(&fleet, spec, hash_mix(seed, hash_text("rates")));
     while (fleet.events < WALK_EVENTS && fleet_next(&fleet) != FLEET_NEVER) {
         const uint64_t broken = fleet.broken;
         const uint32_t dark = fleet.dark;
@@ -210,6 +213,7 @@ static void walk(const struct spec_fleet *spec, uint64_t seed, struct collector 
         }
     }
     for (uint32_t i = 0; i < out->class_count; i++) {
+        out->classes[i].rate_error = sqrt(out->classes[i].rate) / hours;
         out->classes[i].rate /= hours;
     }
     out->outages_per_h /= hours;
@@ -229,6 +233,7 @@ static void trust(struct collector *collector, double outages_per_h)
         const bool is_about =
             decompose_was_up(one, out->needed) != decompose_is_up(one, out->needed);
         one->rate *= is_about ? outages_per_h / seen : 1;
+        one->rate_error = is_about ? one->rate * out->down_error / out->down : one->rate_error;
     }
     out->outages_per_h = outages_per_h;
 }
@@ -252,8 +257,9 @@ static bool simulated(const struct spec_fleet *spec, uint32_t service, uint64_t 
     walk(&one, seed, collector);
     if (estimate.hits > 0) {
         out->down = estimate.unavailability;
+        out->down_freedom = (double)sums[0].count - 1;
         out->down_error = estimate.unavailability * estimate.half_width /
-                          estimators_quantile_t(confidence, (double)sums[0].count - 1);
+                          estimators_quantile_t(confidence, out->down_freedom);
         trust(collector, estimate.outages_per_h);
     }
     return true;
@@ -295,6 +301,56 @@ bool decompose_fleet(const struct spec_fleet *spec, uint32_t service, bool has_l
     return !collector.is_full ||
            err_set(err, ERR_INPUT, "the fleet has more than %d classes of transitions",
                    DECOMPOSE_CLASSES_MAX);
+}
+
+bool decompose_is_simulated(const struct spec_fleet *spec)
+{
+    return !is_independent(spec) && !fleet_is_markov(spec);
+}
+
+/* Adds a fleet with that weight. */
+static void add_fleet(struct collector *collector, const struct decompose_fleet *one, double weight)
+{
+    struct decompose_fleet *out = collector->fleet;
+    out->down += one->down * weight;
+    out->down_error = hypot(out->down_error, one->down_error * weight);
+    out->down_freedom += one->down_freedom; /* all have the same, and errors alike */
+    out->outages_per_h += one->outages_per_h * weight;
+    for (uint32_t i = 0; i < one->class_count; i++) {
+        const struct decompose_class *class_ = &one->classes[i];
+        add_rate(collector, class_->kind, class_->before, class_->after, class_->rate * weight);
+        for (uint32_t k = 0; k < out->class_count; k++) {
+            struct decompose_class *own = &out->classes[k];
+            if (own->kind == class_->kind && own->before == class_->before &&
+                own->after == class_->after) {
+                own->rate_error = hypot(own->rate_error, class_->rate_error * weight);
+            }
+        }
+    }
+}
+
+bool decompose_fleet_mean(const struct spec_fleet *spec, uint32_t service, bool has_leader,
+                          const uint64_t *seeds, uint32_t count, struct decompose_fleet *out,
+                          struct err *err)
+{
+    ASSERT(count >= 1);
+    if (!decompose_is_simulated(spec)) {
+        return decompose_fleet(spec, service, has_leader, seeds[0], out, err);
+    }
+    struct decompose_fleet *one = calloc(1, sizeof(*one));
+    struct collector collector = {out, has_leader, false};
+    ASSERT(one != NULL);
+    *out = (struct decompose_fleet){.machines = spec->machines,
+                                    .needed = spec->services[service].needed};
+    bool is_fine = true;
+    for (uint32_t i = 0; i < count && is_fine; i++) {
+        is_fine = decompose_fleet(spec, service, has_leader, seeds[i], one, err);
+        if (is_fine) {
+            add_fleet(&collector, one, 1.0 / count);
+        }
+    }
+    free(one);
+    return is_fine;
 }
 
 /* The law with everything longer or shorter by numerator / denominator. */
@@ -377,8 +433,8 @@ void decompose_combine(const struct decompose_fleet *fleet, const struct decompo
 {
     *out = (struct decompose_estimate){0};
     const double missed = steady->hours > 0 ? steady->down_h / steady->hours : 0;
-    double variance = fleet->down_error * fleet->down_error;
-    out->fleet_error = fleet->down_error;
+    double of_fleet = fleet->down_error * fleet->down_error;
+    double variance = 0; /* of episodes */
     out->steady = missed * (1 - fleet->down);
     out->unavailability = fleet->down + out->steady;
     out->outages_per_h = fleet->outages_per_h;
@@ -401,6 +457,8 @@ void decompose_combine(const struct decompose_fleet *fleet, const struct decompo
         if (decompose_was_up(one, fleet->needed) && decompose_is_up(one, fleet->needed)) {
             out->outages_per_h += one->rate * (double)sums[i].hits / n;
         }
+        const double of_rate = one->rate > 0 ? term->share / one->rate * one->rate_error : 0;
+        of_fleet += of_rate * of_rate;
         if (sums[i].count >= EPISODES_MIN) {
             const double part = one->rate * one->rate * variance_of(&sums[i]) / n;
             term->error = sqrt(part);
@@ -408,6 +466,9 @@ void decompose_combine(const struct decompose_fleet *fleet, const struct decompo
             out->quartic += part * part / (n - 1);
         }
     }
+    out->quartic += fleet->down_freedom > 0 ? of_fleet * of_fleet / fleet->down_freedom : 0;
+    out->fleet_error = sqrt(of_fleet);
+    variance += of_fleet;
     out->error = sqrt(variance);
     out->freedom = out->quartic > 0 ? variance * variance / out->quartic : INFINITY;
 }

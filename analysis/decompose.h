@@ -50,7 +50,8 @@ struct decompose_class {
     enum decompose_kind kind;
     uint32_t before;
     uint32_t after;
-    double rate; /* per hour, over all time */
+    double rate;       /* per hour, over all time */
+    double rate_error; /* standard error of it; 0: exact */
 };
 
 /* The fleet by itself. */
@@ -59,17 +60,25 @@ struct decompose_fleet {
     uint32_t needed;
     double down;                                           /* P(no quorum) */
     double down_error;                                     /* standard error of it; 0: exact */
+    double down_freedom;                                   /* degrees of, where there is one */
     double outages_per_h;                                  /* the quorum goes */
     struct decompose_class classes[DECOMPOSE_CLASSES_MAX]; /* in order of kind, before, after */
     uint32_t class_count;
 };
 
 /* For one service. Without a leader, DECOMPOSE_MACHINE_LOST takes the place of the two before it.
- * Exact where the fleet is a Markov chain, or its machines are independent; else by RESTART, and
- * plain simulation for the rates, on this seed. False (ERR_INPUT): the fleet is for none of
- * these. */
+ * Exact where the fleet is a Markov chain, or its machines are independent; else simulated, by
+ * RESTART, and plainly for the rates, on this seed: other seeds are other samples, so the mean over
+ * the seeds of a campaign has a smaller error. False (ERR_INPUT): the fleet is for none of these.
+ */
 bool decompose_fleet(const struct spec_fleet *fleet, uint32_t service, bool has_leader,
                      uint64_t seed, struct decompose_fleet *out, struct err *err);
+/* Does the seed matter? */
+bool decompose_is_simulated(const struct spec_fleet *fleet);
+/* The mean over such seeds; of the first alone where they do not matter. `count` >= 1. */
+bool decompose_fleet_mean(const struct spec_fleet *fleet, uint32_t service, bool has_leader,
+                          const uint64_t *seeds, uint32_t count, struct decompose_fleet *out,
+                          struct err *err);
 /* The same fleet with the rates at which the decomposition is checked. */
 struct spec_fleet decompose_accelerated(const struct spec_fleet *fleet);
 

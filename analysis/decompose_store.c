@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The fleet by itself is computed anew from the spec: the file has only what was measured.
+ * The fleet by itself is computed anew from the spec, or simulated anew with the same seeds: the
+ * file has only what was measured.
  *
  * The plain comparison of a validation is made only when the quorum should have been lost often
  * enough: a mean of five outages has no interval. The other one holds the excess of outages over
@@ -18,6 +19,7 @@
 
 #define CYCLES_MIN 10 /* of a validation: fewer say nothing */
 #define LOSSES_MIN 20 /* of the quorum: with fewer, plain sums of what clients saw say nothing */
+#define SEEDS_MAX    64 /* whose fleets are simulated again, where they are */
 #define ALONE_CYCLES 20000 /* of the fleet by itself */
 #define ERRORS_MAX   4
 #define FREEDOM_MANY 1e6 /* of a variance that is known */
@@ -25,6 +27,8 @@
 struct loader {
     struct decompose_report *report;
     struct decompose_steady steady;
+    uint64_t seeds[SEEDS_MAX]; /* the first ones */
+    uint32_t seed_count;
     uint64_t rows;
 };
 
@@ -34,6 +38,13 @@ static bool look_for_leader(void *context, const struct results_row *row)
     loader->report->has_leader = row->values[0].integer == 0;
     loader->rows = (uint64_t)row->values[1].integer;
     return true;
+}
+
+static bool on_seed(void *context, const struct results_row *row)
+{
+    struct loader *loader = context;
+    loader->seeds[loader->seed_count++] = strtoull(row->values[0].text, NULL, 16);
+    return loader->seed_count < SEEDS_MAX;
 }
 
 static struct decompose_sums *sums_of(struct decompose_report *report, const char *name)
@@ -119,7 +130,12 @@ bool decompose_load(struct results *results, int64_t cell_id, const struct spec_
                        "episode JOIN run USING(run_id) WHERE cell_id=CAST(?1 AS INTEGER)",
                        parameters, 1, look_for_leader, &loader, err) ||
         loader.rows == 0 ||
-        !decompose_fleet(fleet, 0, report->has_leader, 0, &report->fleet, err) ||
+        !results_query(results,
+                       "SELECT DISTINCT seed FROM run JOIN episode USING(run_id) WHERE "
+                       "cell_id=CAST(?1 AS INTEGER) ORDER BY seed",
+                       parameters, 1, on_seed, &loader, err) ||
+        !decompose_fleet_mean(fleet, 0, report->has_leader, loader.seeds, loader.seed_count,
+                              &report->fleet, err) ||
         !results_query(
             results,
             "SELECT class, number, struck, recovered, outage_ns, e.up_ns, steady_ns, "

@@ -154,13 +154,14 @@ static struct estimate exact_of(const struct estimate_sums *sums)
 }
 
 /* Replications of one campaign have their episodes shared out alike: the mean of theirs is that of
- * all episodes. What analysis/decompose.c puts where, decompose_deliver says. */
+ * all episodes; and each has a sample of the fleet of its own, where that is not exact. What
+ * analysis/decompose.c puts where, decompose_deliver says. */
 static struct estimate decomposed_of(const struct estimate_sums *sums, double confidence)
 {
     const double n = (double)sums->count;
-    const double episodes = sums->down2 / n / n;
-    const double error = sqrt(episodes + sums->weights2 / n);
-    const double freedom = sums->cross > 0 ? sums->down2 * sums->down2 / sums->cross : INFINITY;
+    const double variance = sums->down2 + sums->weights2; /* of the sum */
+    const double error = sqrt(variance) / n;
+    const double freedom = sums->cross > 0 ? variance * variance / sums->cross : INFINITY;
     const double quantile = estimators_quantile_t(confidence, fmin(fmax(freedom, 1), 1e6));
     struct estimate result = {.unavailability = sums->down / n,
                               .interval_method = "delta method, t",

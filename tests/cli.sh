@@ -900,6 +900,13 @@ expect 99 'DISAGREES: clients saw what no sum of episodes explains' 'of the runs
     squall run parts.yaml --seed 1..2 --out parts-planted
 expect 99 'DISAGREES: ' -- squall run parts.yaml --seed 1..2 --out parts-patient \
     --set client.deadline=1s --set client.retry.maxAttempts=9
+# A fleet that has to be simulated is simulated by each seed for itself.
+maintenance='availability.maintenance={every: 720h, duration: 30m}'
+expect 0 'no quorum .* RESTART' 'validated' -- squall run parts.yaml --seed 1..4 -j2 --out parts-maint --set "$maintenance"
+parts_digest=$(digest_of "$log")
+expect 0 "$parts_digest" -- squall run parts.yaml --seed 1..4 -j1 --out parts-maint1 --set "$maintenance"
+[ "$(rows parts-maint/results.sqlite "SELECT count(DISTINCT down) FROM estimate WHERE service='store'")" = 4 ] && good ||
+    bad "four seeds have one fleet"
 expect 0 '!WHERE' '!validated' -- squall run -q parts.yaml --seed 1 --out parts-quiet
 expect 2 'has no such episode: its estimator' -- squall replay tiny.yaml --episode quorum-lost:1-0
 expect 2 'has no such episode: it has fewer machines' -- squall replay parts.yaml --episode leader-lost:3-2

@@ -186,6 +186,7 @@ static bool prepare(struct session *session, struct err *err)
         return false;
     }
     const bool is_led = has_leader(session);
+    episodes->is_led = is_led;
     if (!is_led && !decompose_fleet(spec, SERVICE, false, 0, &episodes->fleet, err)) {
         return false;
     }
@@ -252,32 +253,63 @@ static struct estimate_sums *add_estimate(struct run_result *result, const char 
     return sums;
 }
 
-static void validate(struct session *session, uint64_t seed, const struct decompose_steady *steady,
-                     struct run_result *result)
+/* The fleet of `spec` as this seed has it: `known`, unless it has to be simulated. */
+static const struct decompose_fleet *fleet_of(struct session *session, uint64_t seed,
+                                              const struct spec_fleet *spec,
+                                              const struct decompose_fleet *known, struct err *err)
+{
+    struct episodes *episodes = session->episodes;
+    if (!decompose_is_simulated(spec)) {
+        return known;
+    }
+    const bool is_fine =
+        decompose_fleet(spec, SERVICE, episodes->is_led, seed, &episodes->own, err);
+    return is_fine ? &episodes->own : NULL;
+}
+
+/* What the episodes of this seed come to in a fleet, as an estimate. */
+static struct estimate_sums *sum_up(struct session *session, const struct decompose_fleet *fleet,
+                                    const struct decompose_steady *steady, const char *suffix,
+                                    struct run_result *result)
+{
+    struct episodes *episodes = session->episodes;
+    const struct spec_fleet *spec = &session->cell->spec.fleet;
+    struct estimate_sums *sums =
+        add_estimate(result, spec->services[SERVICE].name, suffix, ESTIMATE_DECOMPOSE);
+    decompose_translate(&episodes->fleet, episodes->sums, fleet, episodes->own_sums);
+    decompose_combine(fleet, episodes->own_sums, steady, (double)spec->episodes.window_ns / 3.6e12,
+                      &episodes->estimate);
+    decompose_deliver(&episodes->estimate, sums);
+    return sums;
+}
+
+static bool validate(struct session *session, uint64_t seed, const struct decompose_steady *steady,
+                     struct run_result *result, struct err *err)
 {
     struct episodes *episodes = session->episodes;
     const struct run_spec *spec = &session->cell->spec;
     const char *service = spec->fleet.services[SERVICE].name;
-    const double window_h = (double)spec->fleet.episodes.window_ns / 3.6e12;
     const uint64_t world_seed = episode_validation_seed(seed);
     arena_reset(&episodes->arena);
     struct run_spec *derived = arena_alloc(&episodes->arena, sizeof(*derived));
     episode_validation_derive(spec, world_seed, &episodes->arena, derived);
+    const struct decompose_fleet *fast =
+        fleet_of(session, seed, derived->injected, &episodes->fast, err);
+    if (fast == NULL) {
+        return false;
+    }
     run_derived(session, derived, world_seed);
     struct estimate_sums *crude =
         add_estimate(result, service, DECOMPOSE_VALIDATION, ESTIMATE_CRUDE);
     struct estimate_sums controlled = *crude;
     estimate_begin(&controlled, "", ESTIMATE_CRUDE);
-    episode_validation_judge(derived, world_seed, episodes->fast.down, &episodes->view, crude,
-                             &controlled);
+    episode_validation_judge(derived, world_seed, fast->down, &episodes->view, crude, &controlled);
     crude->events = episodes->result.events;
     snprintf(controlled.service, sizeof(controlled.service), "%.40s%s", service,
              DECOMPOSE_CONTROLLED);
     vec_append(&result->estimates, &controlled);
-    decompose_translate(&episodes->fleet, episodes->sums, &episodes->fast, episodes->fast_sums);
-    decompose_combine(&episodes->fast, episodes->fast_sums, steady, window_h, &episodes->estimate);
-    decompose_deliver(&episodes->estimate,
-                      add_estimate(result, service, DECOMPOSE_VALIDATION, ESTIMATE_DECOMPOSE));
+    sum_up(session, fast, steady, DECOMPOSE_VALIDATION, result);
+    return true;
 }
 
 /* All episodes of a seed. */
@@ -317,19 +349,22 @@ void episodes_run(struct episodes *episodes, const struct cell *cell, uint64_t s
         result_set_error(result, seed, err.text);
         return;
     }
+    const struct decompose_fleet *fleet =
+        fleet_of(&session, seed, &spec->fleet, &episodes->fleet, &err);
+    if (fleet == NULL) {
+        result_set_error(result, seed, err.text);
+        return;
+    }
     run_main(&session, seed, &steady, result);
-    struct estimate_sums *sums =
-        add_estimate(result, spec->fleet.services[SERVICE].name, "", ESTIMATE_DECOMPOSE);
-    decompose_combine(&episodes->fleet, episodes->sums, &steady,
-                      (double)spec->fleet.episodes.window_ns / 3.6e12, &episodes->estimate);
-    decompose_deliver(&episodes->estimate, sums);
+    struct estimate_sums *sums = sum_up(&session, fleet, &steady, "", result);
     for (uint32_t i = 0; i < result->episodes.count; i++) {
         const struct result_episode *row = vec_at(&result->episodes, i);
         sums->events += row->events;
         sums->simulated_h += (double)row->sim_ns / 3.6e12;
     }
-    if (spec->fleet.episodes.validate_ns > 0) {
-        validate(&session, seed, &steady, result);
+    if (spec->fleet.episodes.validate_ns > 0 && !validate(&session, seed, &steady, result, &err)) {
+        result_set_error(result, seed, err.text);
+        return;
     }
     judge_all(&spec->fleet, result);
     result->cpu_ns += real_cpu_ns() - started_ns;

@@ -250,6 +250,62 @@ TEST(decompose, simulated_rates_are_near_the_exact_ones)
     free(walked);
 }
 
+/* The estimate of so many seeds, each with its own sample of the fleet. */
+static struct estimate estimate_of_seeds(struct fleet_fixture *fixture, uint64_t first,
+                                         uint32_t seeds)
+{
+    struct estimate_sums total;
+    for (uint32_t i = 0; i < seeds; i++) {
+        struct estimate_sums one;
+        ASSERT(decompose_fleet(&fixture->spec, 0, true, first + i, &fixture->fleet, &fixture->err));
+        memset(fixture->sums, 0, sizeof(fixture->sums));
+        act_out(fixture, 0.001);
+        estimate_begin(&one, "majority", ESTIMATE_DECOMPOSE);
+        decompose_deliver(&fixture->estimate, &one);
+        if (i == 0) {
+            total = one;
+        } else {
+            estimate_merge(&total, &one);
+        }
+    }
+    return estimate_of(&total, .95);
+}
+
+TEST(decompose, more_seeds_know_a_simulated_fleet_better)
+{
+    struct fleet_fixture *exact = fixture_of(3);
+    struct fleet_fixture *walked = fixture_of(3);
+    struct decompose_fleet mean;
+    uint64_t seeds[16];
+    uint32_t covered = 0;
+    walked->spec.maintenance_every_ns = 1000000 * HOUR_NS; /* hardly ever, but no Markov chain */
+    walked->spec.maintenance_ns = HOUR_NS;
+    CHECK(decompose_is_simulated(&walked->spec));
+    CHECK(!decompose_is_simulated(&exact->spec));
+    REQUIRE(solve(exact));
+    act_out(exact, 0.001);
+    const double truth = exact->estimate.unavailability;
+    const struct estimate one = estimate_of_seeds(walked, 1, 1);
+    const struct estimate sixteen = estimate_of_seeds(walked, 1, 16);
+    CHECK(one.unavailability != estimate_of_seeds(walked, 2, 1).unavailability);
+    CHECK(sixteen.half_width < one.half_width / 2.5);
+    CHECK(sixteen.half_width > one.half_width / 6);
+    for (uint32_t i = 0; i < 40; i++) {
+        const struct estimate two = estimate_of_seeds(walked, 100 + 2 * i, 2);
+        covered += two.interval.low <= truth && truth <= two.interval.high ? 1 : 0;
+    }
+    CHECK(covered >= 34); /* of 40 at 95 %: less has a chance of 1 in 300 */
+    for (uint32_t i = 0; i < ARRAY_COUNT(seeds); i++) {
+        seeds[i] = 1 + i;
+    }
+    REQUIRE(decompose_fleet_mean(&walked->spec, 0, true, seeds, ARRAY_COUNT(seeds), &mean,
+                                 &walked->err));
+    CHECK(is_near(mean.down, sixteen.unavailability - truth + exact->fleet.down, .02));
+    CHECK(mean.down_error < .05 * mean.down);
+    free(exact);
+    free(walked);
+}
+
 TEST(decompose, a_correlation_has_no_transitions)
 {
     struct fleet_fixture *fixture = fixture_of(3);
