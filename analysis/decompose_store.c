@@ -269,6 +269,9 @@ bool decompose_validation(const struct spec_fleet *spec, const struct decompose_
         const double half = half_of_plain(fast, crude, other, confidence);
         const double value = validation->seen.unavailability;
         validation->seen.interval = (struct interval){fmax(0, value - half), value + half};
+        validation->seen_half = half;
+        validation->controlled_half = half_of(&validation->controlled);
+        validation->said_half = half_of(&validation->said);
     }
     free(fast);
     return true;

@@ -62,6 +62,9 @@ struct decompose_validation {
     struct estimate seen;       /* by the clients; its interval is that of the second test */
     struct estimate controlled; /* the same without the luck of few long repairs */
     struct estimate said;       /* by the decomposition, at the same rates */
+    double seen_half;           /* of the intervals, as the tests take them */
+    double controlled_half;
+    double said_half;
     double coincidence;
     uint64_t cycles;
     bool is_enough; /* failures to say anything */

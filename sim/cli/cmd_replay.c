@@ -134,6 +134,15 @@ static void parse_arm(struct argp_state *state, const char *text)
     arguments->has_arm = true;
 }
 
+static void parse_trace(struct argp_state *state, const char *text)
+{
+    struct arguments *arguments = state->input;
+    if (strcmp(text, "text") != 0 && strcmp(text, "none") != 0) {
+        argp_error(state, "--trace takes 'text' or 'none', not '%s'", text);
+    }
+    arguments->is_traced = text[0] == 't';
+}
+
 static void parse_episode(struct argp_state *state, const char *text)
 {
     struct arguments *arguments = state->input;
@@ -198,10 +207,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         arguments->is_stopping = true;
         return 0;
     case KEY_TRACE:
-        if (strcmp(argument, "text") != 0 && strcmp(argument, "none") != 0) {
-            argp_error(state, "--trace takes 'text' or 'none', not '%s'", argument);
-        }
-        arguments->is_traced = argument[0] == 't';
+        parse_trace(state, argument);
         return 0;
     case KEY_FROM:
         arguments->from_ns = parse_time(state, argument);

@@ -11,7 +11,6 @@
 #include "sim/base/units.h"
 #include "sim/cli/runner.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,12 +142,11 @@ static bool keep_validation(struct results *results, int64_t cell_id,
         double value;
     } values[] = {
         {"seen", validation->seen.unavailability},
-        {"seen-half", validation->seen.interval.high - validation->seen.unavailability},
+        {"seen-half", validation->seen_half},
         {"controlled", validation->controlled.unavailability},
-        {"controlled-half",
-         fabs(validation->controlled.half_width * validation->controlled.unavailability)},
+        {"controlled-half", validation->controlled_half},
         {"said", validation->said.unavailability},
-        {"said-half", fabs(validation->said.half_width * validation->said.unavailability)},
+        {"said-half", validation->said_half},
         {"coincidence", validation->coincidence},
         {"plain", validation->is_plain ? 1 : 0},
         {"agrees", validation->agrees ? 1 : 0},
