@@ -29,6 +29,7 @@
 #define MATTERS_SHARE 1e-6 /* of all transitions */
 #define EPISODES_MIN  2    /* of a class: fewer have no variance */
 #define WALK_EVENTS   200000
+#define ALIKE         1e-12 /* a variance so small beside the mean square is one of rounding */
 
 static const char *const kind_names[] = {"leader-lost", "follower-lost", "machine-lost",
                                          "group-lost",  "quorum-lost",   "shock",
@@ -399,6 +400,21 @@ void decompose_add(struct decompose_sums *sums, const struct decompose_episode *
     sums->recovery_h += episode->recovery_h;
     sums->recovery2_h2 += episode->recovery_h * episode->recovery_h;
     sums->hits += episode->outage_h > 0 ? 1 : 0;
+    sums->nothing += episode->outage_h == 0 ? 1 : 0;
+}
+
+void decompose_add_steady(struct decompose_steady *steady, double hours, double down_h)
+{
+    if (hours <= 0) {
+        return;
+    }
+    steady->count++;
+    steady->hits += down_h > 0 ? 1 : 0;
+    steady->hours += hours;
+    steady->down_h += down_h;
+    steady->hours2 += hours * hours;
+    steady->down2_h2 += down_h * down_h;
+    steady->cross_h2 += hours * down_h;
 }
 
 void decompose_translate(const struct decompose_fleet *from, const struct decompose_sums *sums,
@@ -423,8 +439,58 @@ static double variance_of(const struct decompose_sums *sums)
         return NAN;
     }
     const double n = (double)sums->count;
-    const double square = (sums->outage2_h2 - sums->outage_h * sums->outage_h / n) / (n - 1);
-    return square > 0 ? square : 0;
+    const double squares = sums->outage2_h2 - sums->outage_h * sums->outage_h / n;
+    return squares > ALIKE * sums->outage2_h2 ? squares / (n - 1) : 0;
+}
+
+/* Degrees of freedom of a variance in which `hits` of `count` differ from nothing. */
+static double freedom_of(uint64_t count, uint64_t nothing)
+{
+    const double all = (double)count - 1;
+    return nothing > count / 2 ? fmin(all, 2.0 * (double)(count - nothing)) : all;
+}
+
+/* What adds up to the variance. */
+struct variance {
+    double sum;
+    double quartic;
+};
+
+static void add_variance(struct variance *variance, double part, double freedom)
+{
+    variance->sum += part;
+    variance->quartic += part > 0 ? part * part / fmax(freedom, 1) : 0;
+}
+
+/* Of the share that clients miss while nothing happens: a ratio of means. */
+static double steady_variance(const struct decompose_steady *steady)
+{
+    const double n = (double)steady->count;
+    if (steady->count < 2 || !(steady->hours > 0)) {
+        return 0;
+    }
+    const double ratio = steady->down_h / steady->hours;
+    const double squares =
+        steady->down2_h2 - 2 * ratio * steady->cross_h2 + ratio * ratio * steady->hours2;
+    return fmax(squares, 0) * n / (n - 1) / (steady->hours * steady->hours);
+}
+
+/* The largest share that one episode of a class in which all were alike stands for. */
+static void find_unseen(const struct decompose_fleet *fleet, const struct decompose_sums *sums,
+                        double window_h, struct decompose_estimate *out)
+{
+    double longest = 0;
+    double most = 0;
+    for (uint32_t i = 0; i < fleet->class_count; i++) {
+        longest = fmax(longest, sums[i].count > 0 ? sums[i].outage_h / (double)sums[i].count : 0);
+    }
+    for (uint32_t i = 0; i < fleet->class_count; i++) {
+        const bool is_alike = sums[i].count >= EPISODES_MIN && variance_of(&sums[i]) <= 0;
+        const double share = is_alike ? fleet->classes[i].rate / (double)sums[i].count : 0;
+        out->alike = share > most ? i : out->alike;
+        most = fmax(most, share);
+    }
+    out->unseen = most * (longest > 0 ? longest : window_h);
 }
 
 void decompose_combine(const struct decompose_fleet *fleet, const struct decompose_sums *sums,
@@ -434,10 +500,12 @@ void decompose_combine(const struct decompose_fleet *fleet, const struct decompo
     *out = (struct decompose_estimate){0};
     const double missed = steady->hours > 0 ? steady->down_h / steady->hours : 0;
     double of_fleet = fleet->down_error * fleet->down_error;
-    double variance = 0; /* of episodes */
+    double weight = 1 - fleet->down; /* of what is missed all the time */
+    struct variance variance = {0};
     out->steady = missed * (1 - fleet->down);
     out->unavailability = fleet->down + out->steady;
     out->outages_per_h = fleet->outages_per_h;
+    find_unseen(fleet, sums, window_h, out);
     for (uint32_t i = 0; i < fleet->class_count; i++) {
         const struct decompose_class *one = &fleet->classes[i];
         const double n = (double)sums[i].count;
@@ -454,6 +522,7 @@ void decompose_combine(const struct decompose_fleet *fleet, const struct decompo
         }
         term->share = one->rate * (sums[i].outage_h - missed * sums[i].up_h) / n;
         out->unavailability += term->share;
+        weight -= one->rate * sums[i].up_h / n;
         if (decompose_was_up(one, fleet->needed) && decompose_is_up(one, fleet->needed)) {
             out->outages_per_h += one->rate * (double)sums[i].hits / n;
         }
@@ -462,15 +531,15 @@ void decompose_combine(const struct decompose_fleet *fleet, const struct decompo
         if (sums[i].count >= EPISODES_MIN) {
             const double part = one->rate * one->rate * variance_of(&sums[i]) / n;
             term->error = sqrt(part);
-            variance += part;
-            out->quartic += part * part / (n - 1);
+            add_variance(&variance, part, freedom_of(sums[i].count, sums[i].nothing));
         }
     }
-    out->quartic += fleet->down_freedom > 0 ? of_fleet * of_fleet / fleet->down_freedom : 0;
+    add_variance(&variance, weight * weight * steady_variance(steady), 2.0 * (double)steady->hits);
+    add_variance(&variance, of_fleet, fleet->down_freedom > 0 ? fleet->down_freedom : INFINITY);
     out->fleet_error = sqrt(of_fleet);
-    variance += of_fleet;
-    out->error = sqrt(variance);
-    out->freedom = out->quartic > 0 ? variance * variance / out->quartic : INFINITY;
+    out->error = sqrt(variance.sum);
+    out->quartic = variance.quartic;
+    out->freedom = out->quartic > 0 ? variance.sum * variance.sum / out->quartic : INFINITY;
 }
 
 /* All that may happen with so many machines available, per hour. */
@@ -564,6 +633,6 @@ void decompose_deliver(const struct decompose_estimate *estimate, struct estimat
     sums->cross = estimate->quartic;
     sums->outages = estimate->outages_per_h;
     sums->hits = estimate->episodes;
-    sums->weights = (double)estimate->stuck;
+    sums->weights = estimate->unseen;
     sums->weight_max = estimate->unknown;
 }

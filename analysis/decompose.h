@@ -109,16 +109,23 @@ struct decompose_sums {
     double up_h;
     double recovery_h;
     double recovery2_h2;
-    uint64_t hits;  /* the clients saw something */
-    uint64_t stuck; /* not recovered within the window: a finding, never averaged */
+    uint64_t hits;    /* the clients saw something */
+    uint64_t nothing; /* episodes in which exactly nothing was seen */
+    uint64_t stuck;   /* not recovered within the window: a finding, never averaged */
 };
 void decompose_add(struct decompose_sums *sums, const struct decompose_episode *episode);
 
 /* Time before transitions in which nothing was wrong, over all episodes. */
 struct decompose_steady {
+    uint64_t count;
+    uint64_t hits; /* of those, in which clients missed something all the same */
     double hours;
     double down_h;
+    double hours2;
+    double down2_h2;
+    double cross_h2; /* hours times hours down */
 };
+void decompose_add_steady(struct decompose_steady *steady, double hours, double down_h);
 
 struct decompose_term {
     double share; /* of the time, that the class costs */
@@ -134,13 +141,27 @@ struct decompose_estimate {
     double steady;      /* the share of time that clients miss while nothing happens */
     double unknown;     /* at most so much more, for classes without a finished episode, when each
                            outage lasted for the window */
+    double unseen;      /* what identical episodes may hide; see decompose_combine */
+    uint32_t alike;     /* the class that may hide it */
     double outages_per_h;
     uint64_t episodes;
     uint64_t hits;
     uint64_t stuck;
     struct decompose_term terms[DECOMPOSE_CLASSES_MAX]; /* one for each class */
 };
-/* `sums`: one for each class. `window_h`: how long an episode is watched. */
+/* `sums`: one for each class. `window_h`: how long an episode is watched.
+ *
+ * Episodes that are all alike have no variance, which does not mean that the next one cannot be
+ * another. When N_c episodes of each of some classes c were alike, a share p_c of others has a
+ * chance of exp(-sum N_c p_c) to stay unseen, so with confidence 1 - a the sum of N_c p_c is at
+ * most -ln a (3 for 95 %: the rule of three), and what they cost at most -ln a times the largest
+ * rate_c X / N_c: `unseen`, without the -ln a. X, what one of them costs, is the longest outage
+ * that was seen in any episode, or the window when there was none (an assumption: classes have
+ * outages of one order). It goes to the upper end alone. Where most episodes of a class saw
+ * nothing, and k did see something, the variance of the class has 2 k degrees of freedom at most:
+ * it is known as well as k is, and a count has a relative variance of 1 / k, as chi-square has with
+ * 2 k. So for what clients miss while nothing happens, too; when they missed nothing then, it is
+ * taken as nothing. */
 void decompose_combine(const struct decompose_fleet *fleet, const struct decompose_sums *sums,
                        const struct decompose_steady *steady, double window_h,
                        struct decompose_estimate *estimate);
@@ -176,7 +197,8 @@ void decompose_allocate(const struct decompose_fleet *fleet, const struct decomp
 bool decompose_matters(const struct decompose_fleet *fleet, uint32_t index);
 
 /* As one replication for the results file: replications of the same campaign have the same
- * allocation, so the mean of theirs is that of all episodes. */
+ * allocation, so the mean of theirs is that of all episodes. `weights` is `unseen`, `weight_max`
+ * is `unknown`, `cross` the quartic. */
 void decompose_deliver(const struct decompose_estimate *estimate, struct estimate_sums *sums);
 
 #endif

@@ -26,7 +26,6 @@
 
 struct loader {
     struct decompose_report *report;
-    struct decompose_steady steady;
     uint64_t seeds[SEEDS_MAX]; /* the first ones */
     uint32_t seed_count;
     uint64_t rows;
@@ -78,8 +77,8 @@ static bool on_row(void *context, const struct results_row *row)
         .is_recovered = is_recovered,
     };
     decompose_add(sums, &episode);
-    loader->steady.hours += (double)values[6].integer / 3.6e12;
-    loader->steady.down_h += (double)values[7].integer / 3.6e12;
+    decompose_add_steady(&report->steady, (double)values[6].integer / 3.6e12,
+                         (double)values[7].integer / 3.6e12);
     if (!is_recovered && report->stuck_count < DECOMPOSE_STUCK_MAX) {
         struct decompose_stuck *stuck = &report->stuck[report->stuck_count++];
         snprintf(stuck->label, sizeof(stuck->label), "%.31s#%lld", values[0].text,
@@ -144,7 +143,7 @@ bool decompose_load(struct results *results, int64_t cell_id, const struct spec_
             parameters, 1, on_row, &loader, err)) {
         return false;
     }
-    decompose_combine(&report->fleet, report->sums, &loader.steady,
+    decompose_combine(&report->fleet, report->sums, &report->steady,
                       (double)fleet->episodes.window_ns / 3.6e12, &report->estimate);
     sum_up(report);
     return true;
@@ -272,6 +271,7 @@ bool decompose_validation(const struct spec_fleet *spec, const struct decompose_
         validation->seen_half = half;
         validation->controlled_half = half_of(&validation->controlled);
         validation->said_half = half_of(&validation->said);
+        validation->said.interval.high -= estimate_hidden(summed, confidence);
     }
     free(fast);
     return true;

@@ -28,6 +28,7 @@ struct decompose_part {
 struct decompose_report {
     struct decompose_fleet fleet;
     struct decompose_sums sums[DECOMPOSE_CLASSES_MAX];
+    struct decompose_steady steady;
     struct decompose_estimate estimate;
     struct decompose_part parts[DECOMPOSE_KIND_COUNT]; /* those that happen, in order of kind */
     uint32_t part_count;
@@ -61,7 +62,7 @@ bool decompose_load(struct results *results, int64_t cell_id, const struct spec_
 struct decompose_validation {
     struct estimate seen;       /* by the clients; its interval is that of the second test */
     struct estimate controlled; /* the same without the luck of few long repairs */
-    struct estimate said;       /* by the decomposition, at the same rates */
+    struct estimate said;       /* by the decomposition, at the same rates; likewise */
     double seen_half;           /* of the intervals, as the tests take them */
     double controlled_half;
     double said_half;

@@ -326,8 +326,8 @@ static void run_main(struct session *session, uint64_t seed, struct decompose_st
             episode_plan(spec, EPISODE_MAIN, seed, &episodes->fleet.classes[i], number, &episode);
             run_one(session, &episode, seed, &row);
             add(&episodes->sums[i], &row);
-            steady->hours += (double)row.steady_ns / 3.6e12;
-            steady->down_h += (double)row.steady_down_ns / 3.6e12;
+            decompose_add_steady(steady, (double)row.steady_ns / 3.6e12,
+                                 (double)row.steady_down_ns / 3.6e12);
             vec_append(&result->episodes, &row);
         }
     }
