@@ -590,33 +590,53 @@ bool decompose_matters(const struct decompose_fleet *fleet, uint32_t index)
     return fleet->classes[index].rate >= MATTERS_SHARE * all;
 }
 
+/* Shares `count` out in proportion to weights, of which one at least is above nothing. */
+static void deal(const double *weights, uint32_t classes, uint64_t count, uint32_t *allocation)
+{
+    uint64_t shares[DECOMPOSE_CLASSES_MAX];
+    double largest = 0;
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < classes; i++) {
+        largest = fmax(largest, weights[i]);
+    }
+    for (uint32_t i = 0; i < classes; i++) {
+        shares[i] = (uint64_t)(weights[i] / largest * 0x1p32);
+        total += shares[i];
+    }
+    uint64_t before = 0; /* shares are cut from one line, so that they add up */
+    for (uint32_t i = 0; i < classes; i++) {
+        const uint64_t after = before + shares[i];
+        allocation[i] += (uint32_t)((unsigned __int128)count * after / total -
+                                    (unsigned __int128)count * before / total);
+        before = after;
+    }
+}
+
 void decompose_allocate(const struct decompose_fleet *fleet, const struct decompose_sums *pilot,
                         uint32_t count, uint32_t *allocation)
 {
-    uint64_t weights[DECOMPOSE_CLASSES_MAX];
-    double largest = 0;
-    uint64_t total = 0;
+    double varied[DECOMPOSE_CLASSES_MAX];
+    double alike[DECOMPOSE_CLASSES_MAX];
+    bool has_varied = false;
+    bool has_alike = false;
     uint32_t given = 0;
     for (uint32_t i = 0; i < fleet->class_count; i++) {
         const double variance = variance_of(&pilot[i]);
-        const double weight = isnan(variance) ? 0 : fleet->classes[i].rate * sqrt(variance);
-        largest = weight > largest ? weight : largest;
+        const bool is_known = decompose_matters(fleet, i) && !isnan(variance);
+        varied[i] = is_known ? fleet->classes[i].rate * sqrt(variance) : 0;
+        alike[i] = is_known && variance <= 0 ? fleet->classes[i].rate : 0;
+        has_varied |= varied[i] > 0;
+        has_alike |= alike[i] > 0;
         allocation[i] = decompose_matters(fleet, i) ? EPISODES_MIN : 0;
         given += allocation[i];
     }
-    for (uint32_t i = 0; i < fleet->class_count; i++) {
-        const double variance = variance_of(&pilot[i]);
-        const double weight = isnan(variance) ? 0 : fleet->classes[i].rate * sqrt(variance);
-        weights[i] = largest > 0 && allocation[i] > 0 ? (uint64_t)(weight / largest * 0x1p32) : 0;
-        total += weights[i];
-    }
     const uint64_t rest = count > given ? count - given : 0;
-    uint64_t before = 0; /* shares are cut from one line, so that they add up */
-    for (uint32_t i = 0; i < fleet->class_count && total > 0; i++) {
-        const uint64_t after = before + weights[i];
-        allocation[i] += (uint32_t)((unsigned __int128)rest * after / total -
-                                    (unsigned __int128)rest * before / total);
-        before = after;
+    const uint64_t of_alike = !has_alike ? 0 : has_varied ? rest / 2 : rest;
+    if (has_alike) {
+        deal(alike, fleet->class_count, of_alike, allocation);
+    }
+    if (has_varied) {
+        deal(varied, fleet->class_count, rest - of_alike, allocation);
     }
 }
 

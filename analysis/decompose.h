@@ -14,7 +14,7 @@
  *
  * The variance is that of the means, sum of rate^2 Var / M (delta method), with the degrees of
  * freedom of Satterthwaite (Biometrics Bulletin 2, 1946); episodes go where they narrow it most
- * (Neyman, JRSS 97, 1934). Hours throughout. */
+ * (Neyman, JRSS 97, 1934), and where nothing has been seen yet. Hours throughout. */
 #ifndef SQUALL_ANALYSIS_DECOMPOSE_H
 #define SQUALL_ANALYSIS_DECOMPOSE_H
 
@@ -188,9 +188,11 @@ void decompose_translate(const struct decompose_fleet *from, const struct decomp
 double decompose_coincidence(const struct spec_fleet *spec, const struct decompose_fleet *fleet,
                              const struct decompose_sums *sums);
 
-/* Shares `count` episodes out: two for every class that matters (the others get none), the rest in
- * proportion to rate times standard deviation of the pilot. The sum is `count`, or more when that
- * is less than two for each. */
+/* Shares `count` episodes out: two for every class that matters (the others get none); of the rest
+ * one half in proportion to rate times standard deviation of the pilot, which makes the variance
+ * small, and one half to classes of which all episodes of the pilot were alike, in proportion to
+ * their rates, which makes `unseen` small; all of it to one of the two when there is no other. The
+ * sum is `count`, or more when that is less than two for each. */
 void decompose_allocate(const struct decompose_fleet *fleet, const struct decompose_sums *pilot,
                         uint32_t count, uint32_t *allocation);
 /* Is it at least one in a million transitions? */

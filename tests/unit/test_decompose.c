@@ -576,22 +576,47 @@ TEST(decompose, episodes_go_where_they_narrow_the_interval)
     struct fleet_fixture *fixture = fixture_of(5);
     uint32_t allocation[DECOMPOSE_CLASSES_MAX];
     uint32_t total = 0;
+    uint32_t of_alike = 0;
+    double least = INFINITY;
+    double most = 0;
     REQUIRE(solve(fixture));
     act_out(fixture, .01);
-    decompose_allocate(&fixture->fleet, fixture->sums, 100, allocation);
+    decompose_allocate(&fixture->fleet, fixture->sums, 1000, allocation);
     for (uint32_t i = 0; i < fixture->fleet.class_count; i++) {
+        const struct decompose_class *class_ = &fixture->fleet.classes[i];
         total += allocation[i];
         CHECK(allocation[i] >= 2);
-        if (strcmp(decompose_kind_name(fixture->fleet.classes[i].kind), "follower-lost") == 0) {
-            CHECK_EQUAL(allocation[i], 2);
+        of_alike += is_sought(class_->kind) ? 0 : allocation[i];
+        if (!is_sought(class_->kind) && allocation[i] > 100) {
+            least = fmin(least, class_->rate / allocation[i]);
+            most = fmax(most, class_->rate / allocation[i]);
         }
     }
-    CHECK_EQUAL(total, 100);
+    CHECK_EQUAL(total, 1000);
+    CHECK_EQUAL(of_alike, (1000 - 2 * 8) / 2 + 2 * 5);
+    CHECK(is_near(most, least, .02)); /* none of those that saw nothing hides more than others */
     const struct decompose_class *leader = find(fixture, "leader-lost:5-4");
     REQUIRE(leader != NULL);
-    CHECK(allocation[leader - fixture->fleet.classes] > 70);
+    CHECK(allocation[leader - fixture->fleet.classes] > 400);
     decompose_allocate(&fixture->fleet, fixture->sums, 3, allocation);
     CHECK_EQUAL(allocation[0], 2); /* never less, whatever was asked for */
+    free(fixture);
+}
+
+TEST(decompose, when_all_are_alike_or_none_is_nothing_is_kept_back)
+{
+    struct fleet_fixture *fixture = fixture_of(1);
+    uint32_t allocation[DECOMPOSE_CLASSES_MAX];
+    REQUIRE(solve(fixture));
+    for (uint32_t pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < fixture->fleet.class_count; i++) {
+            add_episode(&fixture->sums[i], 0, 1, true);
+            add_episode(&fixture->sums[i], pass, 1, true);
+        }
+        decompose_allocate(&fixture->fleet, fixture->sums, 40, allocation);
+        CHECK_EQUAL(allocation[0], 20); /* quorum-lost and quorum-back */
+        CHECK_EQUAL(allocation[1], 20);
+    }
     free(fixture);
 }
 
