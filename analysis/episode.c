@@ -342,11 +342,11 @@ void episode_validation_derive(const struct run_spec *spec, uint64_t seed, struc
     *fast = decompose_accelerated(&spec->fleet);
     fleet_begin(&fleet, fast, seed);
     const int64_t latest_ns = latest(fast);
-    bool is_over = false;
-    while (!is_over && next_cycle(&fleet, latest_ns, &explained_ns)) {
-        is_over = fleet.now_ns >= asked->validate_ns;
+    int64_t end_ns = 0;
+    while (end_ns < asked->validate_ns && next_cycle(&fleet, latest_ns, &explained_ns)) {
+        end_ns = fleet.now_ns;
     }
-    const int64_t end_ns = is_over ? fleet.now_ns : latest_ns;
+    end_ns = end_ns > 0 ? end_ns : asked->validate_ns;
     derive(spec, spec->warmup_ns + end_ns + patience(spec), arena, derived);
     derived->fleet = *fast;
     derived->injected = fast;

@@ -55,10 +55,11 @@ void episode_judge(const struct run_spec *spec, const struct episode *episode,
 
 /* The run that checks a decomposition: machines fail and come back by accelerated clocks. It ends
  * with the first cycle of the fleet, from all machines up to all machines up, that is over after
- * the `duration` that is asked for, or with EPISODE_VALIDATION_MAX times that. (A run that ends at
- * an instant fixed beforehand leaves the cycle in progress out, which is longer than others, and so
- * finds too few or too many outages however many seeds there are: for one machine, and ten cycles
- * in a run, 6 % too many.) `seed` of the world is episode_validation_seed. */
+ * the `duration` that is asked for. (A run that ends at an instant fixed beforehand leaves the
+ * cycle in progress out, which is longer than others, and so finds too few or too many outages
+ * however many seeds there are: for one machine, and ten cycles in a run, 6 % too many.) If that is
+ * not before EPISODE_VALIDATION_MAX times the duration, it ends with the last cycle before all the
+ * same. `seed` of the world is episode_validation_seed. */
 #define EPISODE_VALIDATION_MAX 4
 uint64_t episode_validation_seed(uint64_t seed);
 void episode_validation_derive(const struct run_spec *spec, uint64_t seed, struct arena *arena,

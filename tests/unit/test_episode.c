@@ -429,3 +429,27 @@ TEST(episode, how_a_validation_ends_favours_nothing)
     client_view_release(&view);
     close_plan(&planned);
 }
+
+TEST(episode, a_fleet_that_is_never_whole_validates_nothing_and_costs_no_more)
+{
+    struct planned planned;
+    struct run_spec derived;
+    struct client_view view;
+    struct estimate_sums crude;
+    struct estimate_sums controlled;
+    REQUIRE(open_with(&planned, "primary-backup", "", 5));
+    struct run_spec *spec = &planned.plan.cells[0].spec;
+    spec->fleet.episodes.validate_life_ns = NS_PER_S;
+    spec->fleet.episodes.validate_repair_ns = 1000 * NS_PER_S;
+    const uint64_t seed = episode_validation_seed(1);
+    episode_validation_derive(spec, seed, &planned.arena, &derived);
+    CHECK_EQUAL(derived.limit_ns, 102 * NS_PER_S + 300 * NS_PER_MS);
+    client_view_init(&view);
+    estimate_begin(&crude, "", ESTIMATE_CRUDE);
+    estimate_begin(&controlled, "", ESTIMATE_CRUDE);
+    episode_validation_judge(&derived, seed, .2, &view, &crude, &controlled);
+    CHECK_EQUAL(crude.count, 0);
+    CHECK_EQUAL(crude.simulated_h, 0);
+    client_view_release(&view);
+    close_plan(&planned);
+}
