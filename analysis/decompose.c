@@ -7,25 +7,29 @@
  * out of additions, multiplications and divisions, standard deviations out of a square root, all
  * of which IEEE 754 rounds in one way only; the shares are then rounded to 32 bits.
  *
- * Not here: transitions that come together, which the exact chain has and the sum has not; the
- * error of the rates where they are simulated (some two hundred thousand transitions), and of the
- * share that clients miss while nothing happens. */
+ * Where rates are simulated, the number of transitions of a class is taken as if it had Poisson's
+ * law, which is on the safe side for machines that cannot fail again before they are repaired.
+ *
+ * Not here: transitions that come together, which the exact chain has and the sum has not. */
 #include "analysis/decompose.h"
 
 #include "analysis/estimators.h"
 #include "analysis/fleet_chain.h"
 #include "sim/base/base.h"
+#include "sim/base/hash.h"
 #include "sim/base/text.h"
 #include "sim/base/units.h"
 #include "sim/fleet.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MATTERS_SHARE 1e-6 /* of all transitions */
 #define EPISODES_MIN  2    /* of a class: fewer have no variance */
 #define WALK_EVENTS   200000
+#define ALIKE         1e-12 /* a variance so small beside the mean square is one of rounding */
 
 static const char *const kind_names[] = {"leader-lost", "follower-lost", "machine-lost",
                                          "group-lost",  "quorum-lost",   "shock",
@@ -65,7 +69,7 @@ bool decompose_class_parse(const char *name, struct decompose_class *class_)
         if (sscanf(name + length + 1, "%2u-%2u", &before, &after) != 2) {
             return false;
         }
-        *class_ = (struct decompose_class){(enum decompose_kind)kind, before, after, 0};
+        *class_ = (struct decompose_class){(enum decompose_kind)kind, before, after, 0, 0};
         decompose_class_name(class_, again);
         return strcmp(again, name) == 0 && before <= FLEET_MACHINES && after <= FLEET_MACHINES &&
                before != after && is_loss(class_->kind) == (after < before);
@@ -103,7 +107,7 @@ static void add_rate(struct collector *collector, enum decompose_kind kind, uint
                      uint32_t after, double rate)
 {
     struct decompose_fleet *fleet = collector->fleet;
-    const struct decompose_class wanted = {kind, before, after, rate};
+    const struct decompose_class wanted = {kind, before, after, rate, 0};
     uint32_t at = 0;
     if (rate <= 0) {
         return;
@@ -196,7 +200,7 @@ static void walk(const struct spec_fleet *spec, uint64_t seed, struct collector 
     struct fleet fleet;
     struct decompose_fleet *out = collector->fleet;
     double hours = 0;
-    fleet_begin(&fleet, spec, seed);
+    fleet_begin(&fleet, spec, hash_mix(seed, hash_text("rates")));
     while (fleet.events < WALK_EVENTS && fleet_next(&fleet) != FLEET_NEVER) {
         const uint64_t broken = fleet.broken;
         const uint32_t dark = fleet.dark;
@@ -210,6 +214,7 @@ static void walk(const struct spec_fleet *spec, uint64_t seed, struct collector 
         }
     }
     for (uint32_t i = 0; i < out->class_count; i++) {
+        out->classes[i].rate_error = sqrt(out->classes[i].rate) / hours;
         out->classes[i].rate /= hours;
     }
     out->outages_per_h /= hours;
@@ -229,6 +234,7 @@ static void trust(struct collector *collector, double outages_per_h)
         const bool is_about =
             decompose_was_up(one, out->needed) != decompose_is_up(one, out->needed);
         one->rate *= is_about ? outages_per_h / seen : 1;
+        one->rate_error = is_about ? one->rate * out->down_error / out->down : one->rate_error;
     }
     out->outages_per_h = outages_per_h;
 }
@@ -252,8 +258,9 @@ static bool simulated(const struct spec_fleet *spec, uint32_t service, uint64_t 
     walk(&one, seed, collector);
     if (estimate.hits > 0) {
         out->down = estimate.unavailability;
+        out->down_freedom = (double)sums[0].count - 1;
         out->down_error = estimate.unavailability * estimate.half_width /
-                          estimators_quantile_t(confidence, (double)sums[0].count - 1);
+                          estimators_quantile_t(confidence, out->down_freedom);
         trust(collector, estimate.outages_per_h);
     }
     return true;
@@ -297,6 +304,56 @@ bool decompose_fleet(const struct spec_fleet *spec, uint32_t service, bool has_l
                    DECOMPOSE_CLASSES_MAX);
 }
 
+bool decompose_is_simulated(const struct spec_fleet *spec)
+{
+    return !is_independent(spec) && !fleet_is_markov(spec);
+}
+
+/* Adds a fleet with that weight. */
+static void add_fleet(struct collector *collector, const struct decompose_fleet *one, double weight)
+{
+    struct decompose_fleet *out = collector->fleet;
+    out->down += one->down * weight;
+    out->down_error = hypot(out->down_error, one->down_error * weight);
+    out->down_freedom += one->down_freedom; /* all have the same, and errors alike */
+    out->outages_per_h += one->outages_per_h * weight;
+    for (uint32_t i = 0; i < one->class_count; i++) {
+        const struct decompose_class *class_ = &one->classes[i];
+        add_rate(collector, class_->kind, class_->before, class_->after, class_->rate * weight);
+        for (uint32_t k = 0; k < out->class_count; k++) {
+            struct decompose_class *own = &out->classes[k];
+            if (own->kind == class_->kind && own->before == class_->before &&
+                own->after == class_->after) {
+                own->rate_error = hypot(own->rate_error, class_->rate_error * weight);
+            }
+        }
+    }
+}
+
+bool decompose_fleet_mean(const struct spec_fleet *spec, uint32_t service, bool has_leader,
+                          const uint64_t *seeds, uint32_t count, struct decompose_fleet *out,
+                          struct err *err)
+{
+    ASSERT(count >= 1);
+    if (!decompose_is_simulated(spec)) {
+        return decompose_fleet(spec, service, has_leader, seeds[0], out, err);
+    }
+    struct decompose_fleet *one = calloc(1, sizeof(*one));
+    struct collector collector = {out, has_leader, false};
+    ASSERT(one != NULL);
+    *out = (struct decompose_fleet){.machines = spec->machines,
+                                    .needed = spec->services[service].needed};
+    bool is_fine = true;
+    for (uint32_t i = 0; i < count && is_fine; i++) {
+        is_fine = decompose_fleet(spec, service, has_leader, seeds[i], one, err);
+        if (is_fine) {
+            add_fleet(&collector, one, 1.0 / count);
+        }
+    }
+    free(one);
+    return is_fine;
+}
+
 /* The law with everything longer or shorter by numerator / denominator. */
 static struct dist scale(const struct dist *law, int64_t numerator, int64_t denominator)
 {
@@ -330,17 +387,49 @@ struct spec_fleet decompose_accelerated(const struct spec_fleet *fleet)
 
 /* ------------------------------------------------------------------------------------- episodes */
 
-void decompose_add(struct decompose_sums *sums, double outage_h, double up_h, bool is_recovered)
+void decompose_add(struct decompose_sums *sums, const struct decompose_episode *episode)
 {
-    if (!is_recovered) {
+    if (!episode->is_recovered) {
         sums->stuck++;
         return;
     }
     sums->count++;
-    sums->outage_h += outage_h;
-    sums->outage2_h2 += outage_h * outage_h;
-    sums->up_h += up_h;
-    sums->hits += outage_h > 0 ? 1 : 0;
+    sums->outage_h += episode->outage_h;
+    sums->outage2_h2 += episode->outage_h * episode->outage_h;
+    sums->up_h += episode->up_h;
+    sums->recovery_h += episode->recovery_h;
+    sums->recovery2_h2 += episode->recovery_h * episode->recovery_h;
+    sums->hits += episode->outage_h > 0 ? 1 : 0;
+    sums->nothing += episode->outage_h == 0 ? 1 : 0;
+}
+
+void decompose_add_steady(struct decompose_steady *steady, double hours, double down_h)
+{
+    if (hours <= 0) {
+        return;
+    }
+    steady->count++;
+    steady->hits += down_h > 0 ? 1 : 0;
+    steady->hours += hours;
+    steady->down_h += down_h;
+    steady->hours2 += hours * hours;
+    steady->down2_h2 += down_h * down_h;
+    steady->cross_h2 += hours * down_h;
+}
+
+void decompose_translate(const struct decompose_fleet *from, const struct decompose_sums *sums,
+                         const struct decompose_fleet *to, struct decompose_sums *out)
+{
+    for (uint32_t i = 0; i < to->class_count; i++) {
+        out[i] = (struct decompose_sums){0};
+        for (uint32_t k = 0; k < from->class_count; k++) {
+            if (from->classes[k].kind == to->classes[i].kind &&
+                from->classes[k].before == to->classes[i].before &&
+                from->classes[k].after == to->classes[i].after) {
+                out[i] = sums[k];
+            }
+        }
+    }
 }
 
 /* Of the outages of the class, as a sample. */
@@ -350,8 +439,58 @@ static double variance_of(const struct decompose_sums *sums)
         return NAN;
     }
     const double n = (double)sums->count;
-    const double square = (sums->outage2_h2 - sums->outage_h * sums->outage_h / n) / (n - 1);
-    return square > 0 ? square : 0;
+    const double squares = sums->outage2_h2 - sums->outage_h * sums->outage_h / n;
+    return squares > ALIKE * sums->outage2_h2 ? squares / (n - 1) : 0;
+}
+
+/* Degrees of freedom of a variance in which `hits` of `count` differ from nothing. */
+static double freedom_of(uint64_t count, uint64_t nothing)
+{
+    const double all = (double)count - 1;
+    return nothing > count / 2 ? fmin(all, 2.0 * (double)(count - nothing)) : all;
+}
+
+/* What adds up to the variance. */
+struct variance {
+    double sum;
+    double quartic;
+};
+
+static void add_variance(struct variance *variance, double part, double freedom)
+{
+    variance->sum += part;
+    variance->quartic += part > 0 ? part * part / fmax(freedom, 1) : 0;
+}
+
+/* Of the share that clients miss while nothing happens: a ratio of means. */
+static double steady_variance(const struct decompose_steady *steady)
+{
+    const double n = (double)steady->count;
+    if (steady->count < 2 || !(steady->hours > 0)) {
+        return 0;
+    }
+    const double ratio = steady->down_h / steady->hours;
+    const double squares =
+        steady->down2_h2 - 2 * ratio * steady->cross_h2 + ratio * ratio * steady->hours2;
+    return fmax(squares, 0) * n / (n - 1) / (steady->hours * steady->hours);
+}
+
+/* The largest share that one episode of a class in which all were alike stands for. */
+static void find_unseen(const struct decompose_fleet *fleet, const struct decompose_sums *sums,
+                        double window_h, struct decompose_estimate *out)
+{
+    double longest = 0;
+    double most = 0;
+    for (uint32_t i = 0; i < fleet->class_count; i++) {
+        longest = fmax(longest, sums[i].count > 0 ? sums[i].outage_h / (double)sums[i].count : 0);
+    }
+    for (uint32_t i = 0; i < fleet->class_count; i++) {
+        const bool is_alike = sums[i].count >= EPISODES_MIN && variance_of(&sums[i]) <= 0;
+        const double share = is_alike ? fleet->classes[i].rate / (double)sums[i].count : 0;
+        out->alike = share > most ? i : out->alike;
+        most = fmax(most, share);
+    }
+    out->unseen = most * (longest > 0 ? longest : window_h);
 }
 
 void decompose_combine(const struct decompose_fleet *fleet, const struct decompose_sums *sums,
@@ -360,11 +499,13 @@ void decompose_combine(const struct decompose_fleet *fleet, const struct decompo
 {
     *out = (struct decompose_estimate){0};
     const double missed = steady->hours > 0 ? steady->down_h / steady->hours : 0;
-    double variance = fleet->down_error * fleet->down_error;
-    out->fleet_error = fleet->down_error;
+    double of_fleet = fleet->down_error * fleet->down_error;
+    double weight = 1 - fleet->down; /* of what is missed all the time */
+    struct variance variance = {0};
     out->steady = missed * (1 - fleet->down);
     out->unavailability = fleet->down + out->steady;
     out->outages_per_h = fleet->outages_per_h;
+    find_unseen(fleet, sums, window_h, out);
     for (uint32_t i = 0; i < fleet->class_count; i++) {
         const struct decompose_class *one = &fleet->classes[i];
         const double n = (double)sums[i].count;
@@ -381,18 +522,63 @@ void decompose_combine(const struct decompose_fleet *fleet, const struct decompo
         }
         term->share = one->rate * (sums[i].outage_h - missed * sums[i].up_h) / n;
         out->unavailability += term->share;
+        weight -= one->rate * sums[i].up_h / n;
         if (decompose_was_up(one, fleet->needed) && decompose_is_up(one, fleet->needed)) {
             out->outages_per_h += one->rate * (double)sums[i].hits / n;
         }
+        const double of_rate = one->rate > 0 ? term->share / one->rate * one->rate_error : 0;
+        of_fleet += of_rate * of_rate;
         if (sums[i].count >= EPISODES_MIN) {
             const double part = one->rate * one->rate * variance_of(&sums[i]) / n;
             term->error = sqrt(part);
-            variance += part;
-            out->quartic += part * part / (n - 1);
+            add_variance(&variance, part, freedom_of(sums[i].count, sums[i].nothing));
         }
     }
-    out->error = sqrt(variance);
-    out->freedom = out->quartic > 0 ? variance * variance / out->quartic : INFINITY;
+    add_variance(&variance, weight * weight * steady_variance(steady), 2.0 * (double)steady->hits);
+    add_variance(&variance, of_fleet, fleet->down_freedom > 0 ? fleet->down_freedom : INFINITY);
+    out->fleet_error = sqrt(of_fleet);
+    out->error = sqrt(variance.sum);
+    out->quartic = variance.quartic;
+    out->freedom = out->quartic > 0 ? variance.sum * variance.sum / out->quartic : INFINITY;
+}
+
+/* All that may happen with so many machines available, per hour. */
+static double rate_of_all(const struct spec_fleet *spec, uint32_t available)
+{
+    const double hour = 3.6e12;
+    const double down = spec->machines - (double)available;
+    const double crews = spec->crews > 0 && spec->crews < down ? spec->crews : down;
+    double rate = available * hour / (double)dist_mean(&spec->life) +
+                  crews * hour / (double)dist_mean(&spec->repair);
+    if (spec->group_count > 0) {
+        rate +=
+            spec->group_count * hour *
+            (1 / (double)dist_mean(&spec->group_life) + 1 / (double)dist_mean(&spec->group_repair));
+    }
+    if (spec->maintenance_every_ns > 0) {
+        rate += 2 * spec->machines * hour / (double)spec->maintenance_every_ns;
+    }
+    return rate;
+}
+
+double decompose_coincidence(const struct spec_fleet *spec, const struct decompose_fleet *fleet,
+                             const struct decompose_sums *sums)
+{
+    double slowest = 0;
+    double wrong = 0;
+    for (uint32_t i = 0; i < fleet->class_count; i++) {
+        const double mean = sums[i].count > 0 ? sums[i].recovery_h / (double)sums[i].count : 0;
+        slowest = fmax(slowest, mean);
+    }
+    for (uint32_t i = 0; i < fleet->class_count; i++) {
+        const struct decompose_class *one = &fleet->classes[i];
+        const double n = (double)sums[i].count;
+        if (sums[i].count > 0) {
+            wrong += one->rate * rate_of_all(spec, one->after) *
+                     fmax(sums[i].recovery2_h2 / n / 2, sums[i].recovery_h / n * slowest);
+        }
+    }
+    return wrong;
 }
 
 bool decompose_matters(const struct decompose_fleet *fleet, uint32_t index)
@@ -404,33 +590,53 @@ bool decompose_matters(const struct decompose_fleet *fleet, uint32_t index)
     return fleet->classes[index].rate >= MATTERS_SHARE * all;
 }
 
+/* Shares `count` out in proportion to weights, of which one at least is above nothing. */
+static void deal(const double *weights, uint32_t classes, uint64_t count, uint32_t *allocation)
+{
+    uint64_t shares[DECOMPOSE_CLASSES_MAX];
+    double largest = 0;
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < classes; i++) {
+        largest = fmax(largest, weights[i]);
+    }
+    for (uint32_t i = 0; i < classes; i++) {
+        shares[i] = (uint64_t)(weights[i] / largest * 0x1p32);
+        total += shares[i];
+    }
+    uint64_t before = 0; /* shares are cut from one line, so that they add up */
+    for (uint32_t i = 0; i < classes; i++) {
+        const uint64_t after = before + shares[i];
+        allocation[i] += (uint32_t)((unsigned __int128)count * after / total -
+                                    (unsigned __int128)count * before / total);
+        before = after;
+    }
+}
+
 void decompose_allocate(const struct decompose_fleet *fleet, const struct decompose_sums *pilot,
                         uint32_t count, uint32_t *allocation)
 {
-    uint64_t weights[DECOMPOSE_CLASSES_MAX];
-    double largest = 0;
-    uint64_t total = 0;
+    double varied[DECOMPOSE_CLASSES_MAX];
+    double alike[DECOMPOSE_CLASSES_MAX];
+    bool has_varied = false;
+    bool has_alike = false;
     uint32_t given = 0;
     for (uint32_t i = 0; i < fleet->class_count; i++) {
         const double variance = variance_of(&pilot[i]);
-        const double weight = isnan(variance) ? 0 : fleet->classes[i].rate * sqrt(variance);
-        largest = weight > largest ? weight : largest;
+        const bool is_known = decompose_matters(fleet, i) && !isnan(variance);
+        varied[i] = is_known ? fleet->classes[i].rate * sqrt(variance) : 0;
+        alike[i] = is_known && variance <= 0 ? fleet->classes[i].rate : 0;
+        has_varied |= varied[i] > 0;
+        has_alike |= alike[i] > 0;
         allocation[i] = decompose_matters(fleet, i) ? EPISODES_MIN : 0;
         given += allocation[i];
     }
-    for (uint32_t i = 0; i < fleet->class_count; i++) {
-        const double variance = variance_of(&pilot[i]);
-        const double weight = isnan(variance) ? 0 : fleet->classes[i].rate * sqrt(variance);
-        weights[i] = largest > 0 && allocation[i] > 0 ? (uint64_t)(weight / largest * 0x1p32) : 0;
-        total += weights[i];
-    }
     const uint64_t rest = count > given ? count - given : 0;
-    uint64_t before = 0; /* shares are cut from one line, so that they add up */
-    for (uint32_t i = 0; i < fleet->class_count && total > 0; i++) {
-        const uint64_t after = before + weights[i];
-        allocation[i] += (uint32_t)((unsigned __int128)rest * after / total -
-                                    (unsigned __int128)rest * before / total);
-        before = after;
+    const uint64_t of_alike = !has_alike ? 0 : has_varied ? rest / 2 : rest;
+    if (has_alike) {
+        deal(alike, fleet->class_count, of_alike, allocation);
+    }
+    if (has_varied) {
+        deal(varied, fleet->class_count, rest - of_alike, allocation);
     }
 }
 
@@ -447,6 +653,6 @@ void decompose_deliver(const struct decompose_estimate *estimate, struct estimat
     sums->cross = estimate->quartic;
     sums->outages = estimate->outages_per_h;
     sums->hits = estimate->episodes;
-    sums->weights = (double)estimate->stuck;
+    sums->weights = estimate->unseen;
     sums->weight_max = estimate->unknown;
 }

@@ -302,14 +302,52 @@ uint64_t episode_validation_seed(uint64_t seed)
     return hash_mix(seed, hash_text("validation"));
 }
 
-void episode_validation_derive(const struct run_spec *spec, struct arena *arena,
+/* Goes on to the end of the cycle in progress; false: that is later than `until_ns`. `explained_ns`
+ * gets the time in it without a quorum. */
+static bool next_cycle(struct fleet *fleet, int64_t until_ns, int64_t *explained_ns)
+{
+    const uint32_t needed = fleet->spec->services[0].needed;
+    bool was_whole = true;
+    *explained_ns = 0;
+    while (fleet_next(fleet) <= until_ns) {
+        const int64_t before_ns = fleet->now_ns;
+        const bool has_quorum = fleet_available_count(fleet) >= needed;
+        fleet_step(fleet);
+        *explained_ns += has_quorum ? 0 : fleet->now_ns - before_ns;
+        const bool is_whole = fleet_is_whole(fleet);
+        if (is_whole && !was_whole) {
+            return true;
+        }
+        was_whole = is_whole;
+    }
+    return false;
+}
+
+/* The latest end of a run, after its warm-up. */
+static int64_t latest(const struct spec_fleet *fast)
+{
+    const int64_t asked_ns = fast->episodes.validate_ns;
+    return asked_ns > INT64_MAX / 2 / EPISODE_VALIDATION_MAX ? asked_ns
+                                                             : EPISODE_VALIDATION_MAX * asked_ns;
+}
+
+void episode_validation_derive(const struct run_spec *spec, uint64_t seed, struct arena *arena,
                                struct run_spec *derived)
 {
     const struct spec_episodes *asked = &spec->fleet.episodes;
     struct spec_fleet *fast = arena_alloc(arena, sizeof(*fast));
+    struct fleet fleet;
+    int64_t explained_ns;
     ASSERT(asked->validate_ns > 0);
     *fast = decompose_accelerated(&spec->fleet);
-    derive(spec, spec->warmup_ns + asked->validate_ns + patience(spec), arena, derived);
+    fleet_begin(&fleet, fast, seed);
+    const int64_t latest_ns = latest(fast);
+    int64_t end_ns = 0;
+    while (end_ns < asked->validate_ns && next_cycle(&fleet, latest_ns, &explained_ns)) {
+        end_ns = fleet.now_ns;
+    }
+    end_ns = end_ns > 0 ? end_ns : asked->validate_ns;
+    derive(spec, spec->warmup_ns + end_ns + patience(spec), arena, derived);
     derived->fleet = *fast;
     derived->injected = fast;
 }
@@ -319,29 +357,43 @@ void episode_validation_judge(const struct run_spec *derived, uint64_t seed, dou
                               struct estimate_sums *controlled)
 {
     const struct spec_fleet *spec = derived->injected;
-    const int64_t origin_ns = derived->warmup_ns;
+    const int64_t latest_ns = latest(spec);
     struct fleet fleet;
-    fleet_begin(&fleet, spec, seed);
-    int64_t from_ns = 0; /* of the cycle, as the fleet counts time */
     int64_t explained_ns = 0;
-    bool was_whole = true;
-    while (fleet_next(&fleet) <= spec->episodes.validate_ns) {
-        const bool has_quorum = fleet_available_count(&fleet) >= spec->services[0].needed;
-        explained_ns += has_quorum ? 0 : fleet_next(&fleet) - fleet.now_ns;
-        fleet_step(&fleet);
-        const bool is_whole = fleet_is_whole(&fleet);
-        if (is_whole && !was_whole && fleet.now_ns > from_ns) {
-            const struct client_span span =
-                client_view_span(view, origin_ns + from_ns, origin_ns + fleet.now_ns);
-            const double hours = (double)(fleet.now_ns - from_ns) / 3.6e12;
-            const double excess_h = (double)(span.down_ns - explained_ns) / 3.6e12;
-            estimate_add_pair(crude, (double)span.down_ns / 3.6e12, hours, (double)span.outages);
-            estimate_add_pair(controlled, excess_h + down * hours, hours, (double)span.outages);
-            from_ns = fleet.now_ns;
-            explained_ns = 0;
+    double all_h = 0;
+    fleet_begin(&fleet, spec, seed);
+    bool goes_on = next_cycle(&fleet, latest_ns, &explained_ns);
+    while (goes_on && fleet.now_ns < spec->episodes.validate_ns) {
+        const int64_t from_ns = fleet.now_ns;
+        goes_on = next_cycle(&fleet, latest_ns, &explained_ns);
+        if (!goes_on) {
+            break;
         }
-        was_whole = is_whole;
+        const struct client_span span =
+            client_view_span(view, derived->warmup_ns + from_ns, derived->warmup_ns + fleet.now_ns);
+        const double hours = (double)(fleet.now_ns - from_ns) / 3.6e12;
+        const double excess_h = (double)(span.down_ns - explained_ns) / 3.6e12;
+        estimate_add_pair(crude, (double)span.down_ns / 3.6e12, hours, (double)span.outages);
+        estimate_add_pair(controlled, excess_h + down * hours, hours, (double)span.outages);
+        all_h += hours;
     }
-    crude->simulated_h += (double)from_ns / 3.6e12;
-    controlled->simulated_h += (double)from_ns / 3.6e12;
+    crude->simulated_h += all_h;
+    controlled->simulated_h += all_h;
+}
+
+void episode_validation_fleet(const struct spec_fleet *fast, uint64_t seed, uint32_t cycles,
+                              struct estimate_sums *sums)
+{
+    struct fleet fleet;
+    int64_t explained_ns;
+    int64_t from_ns = 0;
+    fleet_begin(&fleet, fast, seed);
+    while (cycles > 0 && fleet.events < EPISODE_VALIDATION_EVENTS &&
+           next_cycle(&fleet, FLEET_NEVER / 2, &explained_ns)) {
+        estimate_add_pair(sums, (double)explained_ns / 3.6e12,
+                          (double)(fleet.now_ns - from_ns) / 3.6e12, explained_ns > 0 ? 1 : 0);
+        fleet_rebase(&fleet);
+        from_ns = fleet.now_ns;
+        cycles--;
+    }
 }

@@ -156,14 +156,23 @@ static struct estimate exact_of(const struct estimate_sums *sums)
                              .weight_share = NAN};
 }
 
+double estimate_hidden(const struct estimate_sums *sums, double confidence)
+{
+    const double n = (double)sums->count;
+    return sums->method == ESTIMATE_DECOMPOSE && sums->count > 0
+               ? -log(1 - confidence) * sums->weights / n / n
+               : 0;
+}
+
 /* Replications of one campaign have their episodes shared out alike: the mean of theirs is that of
- * all episodes. What analysis/decompose.c puts where, decompose_deliver says. */
+ * all episodes; and each has a sample of the fleet of its own, where that is not exact. What
+ * analysis/decompose.c puts where, decompose_deliver says. */
 static struct estimate decomposed_of(const struct estimate_sums *sums, double confidence)
 {
     const double n = (double)sums->count;
-    const double episodes = sums->down2 / n / n;
-    const double error = sqrt(episodes + sums->weights2 / n);
-    const double freedom = sums->cross > 0 ? sums->down2 * sums->down2 / sums->cross : INFINITY;
+    const double variance = sums->down2 + sums->weights2; /* of the sum */
+    const double error = sqrt(variance) / n;
+    const double freedom = sums->cross > 0 ? variance * variance / sums->cross : INFINITY;
     const double quantile = estimators_quantile_t(confidence, fmin(fmax(freedom, 1), 1e6));
     struct estimate result = {.unavailability = sums->down / n,
                               .interval_method = "delta method, t",
@@ -176,7 +185,8 @@ static struct estimate decomposed_of(const struct estimate_sums *sums, double co
                               .events = sums->events,
                               .simulated_h = sums->simulated_h};
     result.interval.low = fmax(0, result.unavailability - quantile * error);
-    result.interval.high = result.unavailability + quantile * error + sums->weight_max;
+    result.interval.high = result.unavailability + quantile * error + sums->weight_max +
+                           estimate_hidden(sums, confidence);
     result.half_width = quantile * error / result.unavailability;
     result.outage_h = result.unavailability / result.outages_per_h;
     return result;
@@ -288,9 +298,11 @@ void estimate_widen(struct estimate *estimate)
         spread(estimate, ESTIMATE_SEQUENTIAL * log1p(estimate->half_width));
         return;
     }
+    const double value = estimate->unavailability;
+    const struct interval interval = estimate->interval;
     estimate->half_width *= ESTIMATE_SEQUENTIAL;
-    estimate->interval.low = fmax(0, estimate->unavailability * (1 - estimate->half_width));
-    estimate->interval.high = estimate->unavailability * (1 + estimate->half_width);
+    estimate->interval.low = fmax(0, value - (value - interval.low) * ESTIMATE_SEQUENTIAL);
+    estimate->interval.high = value + (interval.high - value) * ESTIMATE_SEQUENTIAL;
 }
 
 bool estimate_is_enough(const struct estimate_sums *sums, double half_width, double confidence)

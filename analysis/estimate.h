@@ -110,6 +110,10 @@ struct estimate {
 };
 struct estimate estimate_of(const struct estimate_sums *sums, double confidence);
 
+/* Of a decomposition: how much of the upper end is there for what identical episodes may hide
+ * (analysis/decompose.h). 0 for other methods. */
+double estimate_hidden(const struct estimate_sums *sums, double confidence);
+
 /* A campaign that stops at the first good moment makes intervals too short. What it looks at and
  * what it prints (of sums with is_sequential) is wider by this, z = 2.24 for 1.96; floors alone do
  * not cure it. */

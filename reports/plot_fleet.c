@@ -78,13 +78,19 @@ static enum kind kind_of(const struct fleet_point *point)
     return point->estimate.is_bound ? KIND_BOUND : point->is_reached ? KIND_REACHED : KIND_OPEN;
 }
 
+/* What real code adds is in no exact model, and its events are none of the fleet. */
+static bool asks_code(const struct fleet_point *point)
+{
+    return point->method == ESTIMATE_DECOMPOSE;
+}
+
 /* Events that an interval of TARGET from at least HITS_MIN hits needs; NaN: cannot be told. */
 static double price_of(const struct fleet_point *point)
 {
     const struct estimate *estimate = &point->estimate;
     const double width = estimate->half_width / TARGET;
-    bool is_known = is_estimate(point) && !estimate->is_bound && isfinite(width) &&
-                    estimate->events > 0 && estimate->hits > 0;
+    bool is_known = is_estimate(point) && !asks_code(point) && !estimate->is_bound &&
+                    isfinite(width) && estimate->events > 0 && estimate->hits > 0;
     return is_known
                ? (double)estimate->events * fmax(width * width, HITS_MIN / (double)estimate->hits)
                : (double)NAN;
@@ -147,7 +153,7 @@ static void add_point(struct curves *curves, struct line *line, const struct fle
 {
     const struct estimate *estimate = &point->estimate;
     const enum kind kind = kind_of(point);
-    const double exact = point->theory.unavailability;
+    const double exact = asks_code(point) ? (double)NAN : point->theory.unavailability;
     const bool is_bound = kind == KIND_BOUND;
     const double value = is_bound ? (double)NAN : estimate->unavailability;
     const double low = is_bound ? (double)NAN : estimate->interval.low;

@@ -945,7 +945,8 @@ availability:
   validate: {life: 60s, repair: 10s, duration: 20m}
 EOF
 expect 0 'store +0\.0[01][0-9]* .* decompose .*  80 episodes' 'WHERE THE DOWNTIME COMES FROM' 'no quorum +[0-9.]+ %' \
-    'the quorum is back' '100 % of the downtime: the quorum is not there' 'validated, with a life of 1m and a repair of 10s' \
+    'the quorum is back' '100 % of the downtime: the quorum is not there' 'nothing happens +none in 0\.[0-9]+ h' \
+    'validated, with a life of 1m and a repair of 10s' \
     'what the decomposition says +0\.1[0-9]+' -- squall run parts.yaml --seed 1..2 -j1 --recheck 100 --out parts1
 parts_digest=$(digest_of "$log")
 expect 0 "$parts_digest" -- squall run parts.yaml --seed 1..2 -j2 --out parts2
@@ -962,12 +963,50 @@ line=$(sed -n 's/^ *\(squall replay .* --episode .*\)/\1/p' "$log" | head -n 1)
 expect 0 'digest is the stored one' 'NOT RECOVERED' -- sh -c "$line"
 expect 3 'NOT VALIDATED: too few failures' -- \
     squall run parts.yaml --seed 1 --set availability.validate.duration=1m --out parts-short
+# A disagreement is planted: the sum is that of episodes whose clients wait for 1 s, the clients of the long run wait 300 ms;
+# and the other way round.
+cp -R parts1 parts-planted
+expect 0 'validated' -- squall run parts.yaml --seed 1..2 --out parts-patient \
+    --set client.deadline=1s --set client.retry.maxAttempts=9
+plant()
+{
+    python3 -c 'import sqlite3, sys
+file = sqlite3.connect(sys.argv[1])
+file.execute("ATTACH ? AS other", (sys.argv[2],))
+changed = file.execute("""UPDATE estimate SET down = (SELECT o.down FROM other.estimate o JOIN other.run r USING(run_id)
+  WHERE r.seed = (SELECT seed FROM run WHERE run.run_id = estimate.run_id)
+    AND (o.service, o.method) = (estimate.service, estimate.method))
+  WHERE service = "store@fast" AND method = "decompose" """).rowcount
+file.commit()
+sys.exit(changed != 2)' "$1/results.sqlite" "$2/results.sqlite"
+}
+expect 0 -- plant parts-planted parts-patient
+expect 0 -- plant parts-patient parts1
+expect 99 'DISAGREES: clients saw what no sum of episodes explains' 'of the runs were done before' -- \
+    squall run parts.yaml --seed 1..2 --out parts-planted
+expect 99 'DISAGREES: ' -- squall run parts.yaml --seed 1..2 --out parts-patient \
+    --set client.deadline=1s --set client.retry.maxAttempts=9
+# A fleet that has to be simulated is simulated by each seed for itself.
+maintenance='availability.maintenance={every: 720h, duration: 30m}'
+expect 0 'no quorum .* RESTART' 'validated' -- squall run parts.yaml --seed 1..4 -j2 --out parts-maint --set "$maintenance"
+parts_digest=$(digest_of "$log")
+expect 0 "$parts_digest" -- squall run parts.yaml --seed 1..4 -j1 --out parts-maint1 --set "$maintenance"
+[ "$(rows parts-maint/results.sqlite "SELECT count(DISTINCT down) FROM estimate WHERE service='store'")" = 4 ] && good ||
+    bad "four seeds have one fleet"
 expect 0 '!WHERE' '!validated' -- squall run -q parts.yaml --seed 1 --out parts-quiet
 expect 2 'has no such episode: its estimator' -- squall replay tiny.yaml --episode quorum-lost:1-0
 expect 2 'has no such episode: it has fewer machines' -- squall replay parts.yaml --episode leader-lost:3-2
 expect 2 'goes with neither' -- squall replay parts.yaml --episode quorum-lost:1-0 --stop-before-failure
 expect 2 "not 'leader-lost:2-3'" -- squall replay parts.yaml --episode leader-lost:2-3
-expect 2 'first group must have a node for each of the 2 machines' -- squall check parts.yaml --set availability.machines=2
+expect 2 'goes with neither' -- squall replay parts.yaml --episode quorum-lost:1-0 --arm control
+for other in '--episode quorum-lost:1-0' '--arm control' --stop-before-failure '--until 1s' '--until 5' '--record r'; do
+    expect 2 "42/3/0/1 is the path of a trajectory of a fleet: ${other%% *} is about a run" -- \
+        squall replay parts.yaml --seed 42/3/0/1 $other
+done
+expect 2 'first group must have a node for each of the 2 machines.* there are 1 nodes on 1 hosts' '1 error' -- \
+    squall check parts.yaml --set availability.machines=2
+sed 's/services: .*/services: [{name: a, needed: any}, {name: b, needed: all}]/' parts.yaml >two.yaml
+expect 2 'two.yaml:10:13: error: decompose asks the clients, and they see one service: .* not 2' '1 error' -- squall check two.yaml
 
 # ---------------------------------------------------------------------------------------------- doctor
 expect 0 'same [0-9]+ records' '8 seeds with -j1 and -j4 +same results' '^deterministic: nothing leaked' -- \

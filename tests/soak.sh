@@ -1,7 +1,7 @@
 #!/bin/sh
 # Longer campaigns than `make check` has time for: a thousand seeds of the storm on the leader, every other scenario with
-# all its seeds, and how often servers collapse by chance, beside theory. What is there already is not run again. The last
-# line is `N passed, N failed`.
+# all its seeds, how often servers collapse by chance, beside theory, and how often a decomposition agrees with brute force.
+# What is there already is not run again. The last line is `N passed, N failed`.
 #   soak.sh SQUALL
 set -u
 cd "$(dirname "$0")/.."
@@ -21,6 +21,12 @@ for scenario in scenarios/*/*.yaml; do
     [ "$scenario" = scenarios/start/leader-crash.yaml ] || campaign "$scenario"
 done
 if python3 tests/theory/collapse.py "$squall"; then
+    passed=$((passed + 1))
+else
+    failed=$((failed + 1))
+fi
+# How often a decomposition agrees with brute force, in campaigns of other seeds.
+if python3 tests/theory/decomposition.py "$squall"; then
     passed=$((passed + 1))
 else
     failed=$((failed + 1))

@@ -134,6 +134,15 @@ static void parse_arm(struct argp_state *state, const char *text)
     arguments->has_arm = true;
 }
 
+static void parse_trace(struct argp_state *state, const char *text)
+{
+    struct arguments *arguments = state->input;
+    if (strcmp(text, "text") != 0 && strcmp(text, "none") != 0) {
+        argp_error(state, "--trace takes 'text' or 'none', not '%s'", text);
+    }
+    arguments->is_traced = text[0] == 't';
+}
+
 static void parse_episode(struct argp_state *state, const char *text)
 {
     struct arguments *arguments = state->input;
@@ -144,6 +153,24 @@ static void parse_episode(struct argp_state *state, const char *text)
                    text);
     }
     arguments->has_episode = true;
+}
+
+/* A trajectory is one of clocks alone: it has none of the parts of a run. */
+static void check_together(struct argp_state *state, const struct arguments *arguments)
+{
+    const char *other = arguments->has_episode      ? "--episode"
+                        : arguments->has_arm        ? "--arm"
+                        : arguments->is_stopping    ? "--stop-before-failure"
+                        : arguments->record != NULL ? "--record"
+                        : arguments->until_ns != INT64_MAX || arguments->until_event != UINT64_MAX
+                            ? "--until"
+                            : NULL;
+    if (arguments->path != NULL && other != NULL) {
+        argp_error(
+            state,
+            "--seed %s is the path of a trajectory of a fleet: %s is about a run, of one seed",
+            arguments->path, other);
+    }
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state)
@@ -180,10 +207,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         arguments->is_stopping = true;
         return 0;
     case KEY_TRACE:
-        if (strcmp(argument, "text") != 0 && strcmp(argument, "none") != 0) {
-            argp_error(state, "--trace takes 'text' or 'none', not '%s'", argument);
-        }
-        arguments->is_traced = argument[0] == 't';
+        parse_trace(state, argument);
         return 0;
     case KEY_FROM:
         arguments->from_ns = parse_time(state, argument);
@@ -214,6 +238,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case ARGP_KEY_NO_ARGS:
         argp_error(state, "no scenario given");
+        return 0;
+    case ARGP_KEY_END:
+        check_together(state, arguments);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SERVICE      0 /* the clients see one service: the first */
+#define SERVICE      0 /* there is one: the clients see no more (sim/input/build_availability.c) */
 #define LEADER_TRIES 2
 
 struct session {
@@ -108,8 +108,13 @@ void episodes_run_one(struct episodes *episodes, const struct cell *cell,
 static void add(struct decompose_sums *sums, const struct result_episode *row)
 {
     if (row->has_struck) {
-        decompose_add(sums, (double)row->outage_ns / 3.6e12, (double)row->up_ns / 3.6e12,
-                      row->is_recovered);
+        const struct decompose_episode episode = {
+            .outage_h = (double)row->outage_ns / 3.6e12,
+            .up_h = (double)row->up_ns / 3.6e12,
+            .recovery_h = row->recovery_ns > 0 ? (double)row->recovery_ns / 3.6e12 : 0,
+            .is_recovered = row->is_recovered,
+        };
+        decompose_add(sums, &episode);
     }
 }
 
@@ -181,6 +186,7 @@ static bool prepare(struct session *session, struct err *err)
         return false;
     }
     const bool is_led = has_leader(session);
+    episodes->is_led = is_led;
     if (!is_led && !decompose_fleet(spec, SERVICE, false, 0, &episodes->fleet, err)) {
         return false;
     }
@@ -247,49 +253,63 @@ static struct estimate_sums *add_estimate(struct run_result *result, const char 
     return sums;
 }
 
-/* The sums of the classes of `from` as those of `to`, a fleet with the same classes or some of
- * them. */
-static void translate(const struct decompose_fleet *from, const struct decompose_sums *sums,
-                      const struct decompose_fleet *to, struct decompose_sums *out)
+/* The fleet of `spec` as this seed has it: `known`, unless it has to be simulated. */
+static const struct decompose_fleet *fleet_of(struct session *session, uint64_t seed,
+                                              const struct spec_fleet *spec,
+                                              const struct decompose_fleet *known, struct err *err)
 {
-    for (uint32_t i = 0; i < to->class_count; i++) {
-        out[i] = (struct decompose_sums){0};
-        for (uint32_t k = 0; k < from->class_count; k++) {
-            if (from->classes[k].kind == to->classes[i].kind &&
-                from->classes[k].before == to->classes[i].before &&
-                from->classes[k].after == to->classes[i].after) {
-                out[i] = sums[k];
-            }
-        }
+    struct episodes *episodes = session->episodes;
+    if (!decompose_is_simulated(spec)) {
+        return known;
     }
+    const bool is_fine =
+        decompose_fleet(spec, SERVICE, episodes->is_led, seed, &episodes->own, err);
+    return is_fine ? &episodes->own : NULL;
 }
 
-static void validate(struct session *session, uint64_t seed, const struct decompose_steady *steady,
-                     struct run_result *result)
+/* What the episodes of this seed come to in a fleet, as an estimate. */
+static struct estimate_sums *sum_up(struct session *session, const struct decompose_fleet *fleet,
+                                    const struct decompose_steady *steady, const char *suffix,
+                                    struct run_result *result)
+{
+    struct episodes *episodes = session->episodes;
+    const struct spec_fleet *spec = &session->cell->spec.fleet;
+    struct estimate_sums *sums =
+        add_estimate(result, spec->services[SERVICE].name, suffix, ESTIMATE_DECOMPOSE);
+    decompose_translate(&episodes->fleet, episodes->sums, fleet, episodes->own_sums);
+    decompose_combine(fleet, episodes->own_sums, steady, (double)spec->episodes.window_ns / 3.6e12,
+                      &episodes->estimate);
+    decompose_deliver(&episodes->estimate, sums);
+    return sums;
+}
+
+static bool validate(struct session *session, uint64_t seed, const struct decompose_steady *steady,
+                     struct run_result *result, struct err *err)
 {
     struct episodes *episodes = session->episodes;
     const struct run_spec *spec = &session->cell->spec;
     const char *service = spec->fleet.services[SERVICE].name;
-    const double window_h = (double)spec->fleet.episodes.window_ns / 3.6e12;
     const uint64_t world_seed = episode_validation_seed(seed);
     arena_reset(&episodes->arena);
     struct run_spec *derived = arena_alloc(&episodes->arena, sizeof(*derived));
-    episode_validation_derive(spec, &episodes->arena, derived);
+    episode_validation_derive(spec, world_seed, &episodes->arena, derived);
+    const struct decompose_fleet *fast =
+        fleet_of(session, seed, derived->injected, &episodes->fast, err);
+    if (fast == NULL) {
+        return false;
+    }
     run_derived(session, derived, world_seed);
     struct estimate_sums *crude =
         add_estimate(result, service, DECOMPOSE_VALIDATION, ESTIMATE_CRUDE);
     struct estimate_sums controlled = *crude;
     estimate_begin(&controlled, "", ESTIMATE_CRUDE);
-    episode_validation_judge(derived, world_seed, episodes->fast.down, &episodes->view, crude,
-                             &controlled);
+    episode_validation_judge(derived, world_seed, fast->down, &episodes->view, crude, &controlled);
     crude->events = episodes->result.events;
     snprintf(controlled.service, sizeof(controlled.service), "%.40s%s", service,
              DECOMPOSE_CONTROLLED);
     vec_append(&result->estimates, &controlled);
-    translate(&episodes->fleet, episodes->sums, &episodes->fast, episodes->fast_sums);
-    decompose_combine(&episodes->fast, episodes->fast_sums, steady, window_h, &episodes->estimate);
-    decompose_deliver(&episodes->estimate,
-                      add_estimate(result, service, DECOMPOSE_VALIDATION, ESTIMATE_DECOMPOSE));
+    sum_up(session, fast, steady, DECOMPOSE_VALIDATION, result);
+    return true;
 }
 
 /* All episodes of a seed. */
@@ -306,8 +326,8 @@ static void run_main(struct session *session, uint64_t seed, struct decompose_st
             episode_plan(spec, EPISODE_MAIN, seed, &episodes->fleet.classes[i], number, &episode);
             run_one(session, &episode, seed, &row);
             add(&episodes->sums[i], &row);
-            steady->hours += (double)row.steady_ns / 3.6e12;
-            steady->down_h += (double)row.steady_down_ns / 3.6e12;
+            decompose_add_steady(steady, (double)row.steady_ns / 3.6e12,
+                                 (double)row.steady_down_ns / 3.6e12);
             vec_append(&result->episodes, &row);
         }
     }
@@ -329,19 +349,22 @@ void episodes_run(struct episodes *episodes, const struct cell *cell, uint64_t s
         result_set_error(result, seed, err.text);
         return;
     }
+    const struct decompose_fleet *fleet =
+        fleet_of(&session, seed, &spec->fleet, &episodes->fleet, &err);
+    if (fleet == NULL) {
+        result_set_error(result, seed, err.text);
+        return;
+    }
     run_main(&session, seed, &steady, result);
-    struct estimate_sums *sums =
-        add_estimate(result, spec->fleet.services[SERVICE].name, "", ESTIMATE_DECOMPOSE);
-    decompose_combine(&episodes->fleet, episodes->sums, &steady,
-                      (double)spec->fleet.episodes.window_ns / 3.6e12, &episodes->estimate);
-    decompose_deliver(&episodes->estimate, sums);
+    struct estimate_sums *sums = sum_up(&session, fleet, &steady, "", result);
     for (uint32_t i = 0; i < result->episodes.count; i++) {
         const struct result_episode *row = vec_at(&result->episodes, i);
         sums->events += row->events;
         sums->simulated_h += (double)row->sim_ns / 3.6e12;
     }
-    if (spec->fleet.episodes.validate_ns > 0) {
-        validate(&session, seed, &steady, result);
+    if (spec->fleet.episodes.validate_ns > 0 && !validate(&session, seed, &steady, result, &err)) {
+        result_set_error(result, seed, err.text);
+        return;
     }
     judge_all(&spec->fleet, result);
     result->cpu_ns += real_cpu_ns() - started_ns;

@@ -23,11 +23,14 @@ struct episodes {
     struct runner *runner;
     /* What the pilot of this cell has found; NULL: none yet. */
     const struct cell *cell;
-    struct decompose_fleet fleet;
-    struct decompose_fleet fast; /* accelerated, when it is to be checked */
+    bool is_led;
+    struct decompose_fleet fleet; /* its classes are those that have episodes */
+    struct decompose_fleet fast;  /* accelerated, when it is to be checked */
+    /* Of the seed in progress, where the fleet is simulated. */
+    struct decompose_fleet own;
     uint32_t allocation[DECOMPOSE_CLASSES_MAX];
     struct decompose_sums sums[DECOMPOSE_CLASSES_MAX];
-    struct decompose_sums fast_sums[DECOMPOSE_CLASSES_MAX];
+    struct decompose_sums own_sums[DECOMPOSE_CLASSES_MAX];
     struct decompose_estimate estimate;
 };
 

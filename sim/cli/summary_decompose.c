@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SPOKEN .05 /* of the downtime: terms below are not put into words */
+
 struct printer {
     struct results *results;
     const struct plan *plan;
@@ -40,12 +42,19 @@ static const char *describe(enum decompose_kind kind)
     return texts[kind];
 }
 
+/* A share in percent, without a zero that is negative. */
+static double percent(double share)
+{
+    const double value = 100 * share;
+    return value > -.005 && value < .005 ? 0 : value;
+}
+
 static void print_part(const struct printer *printer, const struct decompose_report *report,
                        const struct decompose_part *part)
 {
     const double all = report->estimate.unavailability;
     fprintf(printer->out, "      %-41s %7.2f %%  %-10.4g ", describe(part->kind),
-            100 * part->share / all, part->share);
+            percent(part->share / all), part->share);
     fprintf(printer->out, "%10.4g  ", part->rate_per_h * HOURS_IN_A_YEAR);
     if (part->episodes == 0) {
         fprintf(printer->out, "%12s", "-");
@@ -55,23 +64,50 @@ static void print_part(const struct printer *printer, const struct decompose_rep
     fprintf(printer->out, "  %8llu\n", (unsigned long long)part->episodes);
 }
 
-/* The term that is the largest, in words. */
+struct term {
+    const char *what;
+    double share;
+};
+
+static int compare_terms(const void *left, const void *right)
+{
+    const double a = ((const struct term *)left)->share;
+    const double b = ((const struct term *)right)->share;
+    return a < b ? 1 : a > b ? -1 : 0;
+}
+
+/* The terms that make the most of it, in words. */
 static void print_dominant(const struct printer *printer, const struct decompose_report *report)
 {
     const double all = report->estimate.unavailability;
-    const char *what = "the quorum is not there";
-    double most = report->fleet.down;
-    if (report->estimate.steady > most) {
-        what = "clients miss it while nothing happens";
-        most = report->estimate.steady;
-    }
+    struct term terms[DECOMPOSE_KIND_COUNT + 2] = {
+        {"the quorum is not there", report->fleet.down},
+        {"clients miss it while nothing happens", report->estimate.steady},
+    };
+    uint32_t count = 2;
     for (uint32_t i = 0; i < report->part_count; i++) {
-        if (report->parts[i].share > most) {
-            most = report->parts[i].share;
-            what = describe(report->parts[i].kind);
-        }
+        terms[count++] = (struct term){describe(report->parts[i].kind), report->parts[i].share};
     }
-    fprintf(printer->out, "      %.0f %% of the downtime: %s\n", 100 * most / all, what);
+    sort_stable(terms, count, sizeof(*terms), compare_terms);
+    fprintf(printer->out, "      %.0f %% of the downtime: %s", percent(terms[0].share / all),
+            terms[0].what);
+    for (uint32_t i = 1; i < count && terms[i].share >= SPOKEN * all; i++) {
+        fprintf(printer->out, "; %.0f %%: %s", percent(terms[i].share / all), terms[i].what);
+    }
+    fputc('\n', printer->out);
+}
+
+static void print_steady(const struct printer *printer, const struct decompose_report *report)
+{
+    const double all = report->estimate.unavailability;
+    fprintf(printer->out, "      %-41s ", "missed while nothing happens");
+    if (report->estimate.steady > 0) {
+        fprintf(printer->out, "%7.2f %%  %-10.4g %10s  %12s  %8.3g h\n",
+                percent(report->estimate.steady / all), report->estimate.steady, "", "",
+                report->steady.hours);
+    } else {
+        fprintf(printer->out, "none in %.3g h\n", report->steady.hours);
+    }
 }
 
 static void print_terms(struct printer *printer, const struct cell *cell,
@@ -88,17 +124,14 @@ static void print_terms(struct printer *printer, const struct cell *cell,
     fprintf(printer->out, "    %s, %s of %u\n", cell->label[0] != '\0' ? cell->label : "-",
             cell->spec.fleet.services[0].name, (unsigned)report->fleet.machines);
     fprintf(printer->out, "      %-41s %7.2f %%  %-10.4g %10.4g  %10.4g s  %8s\n", "no quorum",
-            100 * report->fleet.down / all, report->fleet.down,
+            percent(report->fleet.down / all), report->fleet.down,
             report->fleet.outages_per_h * HOURS_IN_A_YEAR,
             report->fleet.down / report->fleet.outages_per_h * 3600,
             report->fleet.down_error > 0 ? "RESTART" : "exact");
     for (uint32_t i = 0; i < report->part_count; i++) {
         print_part(printer, report, &report->parts[i]);
     }
-    if (report->estimate.steady > 0) {
-        fprintf(printer->out, "      %-41s %7.2f %%  %-10.4g\n", "missed while nothing happens",
-                100 * report->estimate.steady / all, report->estimate.steady);
-    }
+    print_steady(printer, report);
     print_dominant(printer, report);
 }
 
@@ -127,34 +160,85 @@ static void print_findings(const struct printer *printer, const struct cell *cel
     }
 }
 
+/* What the upper end has for classes in which all episodes were alike. */
+static void print_unseen(const struct printer *printer, const struct cell *cell,
+                         const struct decompose_report *report, const struct estimate_sums *sums,
+                         uint32_t count)
+{
+    const double confidence = (double)cell->spec.fleet.confidence_millionths / 1e6;
+    const uint32_t alike = report->estimate.alike;
+    char name[DECOMPOSE_NAME_SIZE];
+    decompose_class_name(&report->fleet.classes[alike], name);
+    for (uint32_t i = 0; i < count; i++) {
+        const double hidden = estimate_hidden(&sums[i], confidence);
+        if (sums[i].method == ESTIMATE_DECOMPOSE && strchr(sums[i].service, '@') == NULL &&
+            hidden > 0 && report->estimate.unseen > 0) {
+            fprintf(printer->out,
+                    "      ! all %llu episodes of %s were alike: up to %.3g more is not excluded "
+                    "by them, and in the upper end\n",
+                    (unsigned long long)report->sums[alike].count, name, hidden);
+        }
+    }
+}
+
 static void print_interval(FILE *out, const char *whose, const struct estimate *estimate)
 {
     fprintf(out, "        %-52s %-10.4g %.4g .. %.4g\n", whose, estimate->unavailability,
             estimate->interval.low, estimate->interval.high);
 }
 
-static void judge_validation(struct printer *printer, const struct cell *cell,
-                             const struct estimate_sums *sums, uint32_t count)
+/* What the comparison was, for whoever reads the file. */
+static bool keep_validation(struct results *results, int64_t cell_id,
+                            const struct decompose_validation *validation, struct err *err)
+{
+    const struct {
+        const char *name;
+        double value;
+    } values[] = {
+        {"seen", validation->seen.unavailability},
+        {"seen-half", validation->seen_half},
+        {"controlled", validation->controlled.unavailability},
+        {"controlled-half", validation->controlled_half},
+        {"said", validation->said.unavailability},
+        {"said-half", validation->said_half},
+        {"coincidence", validation->coincidence},
+        {"plain", validation->is_plain ? 1 : 0},
+        {"agrees", validation->agrees ? 1 : 0},
+    };
+    bool is_fine = true;
+    for (uint32_t i = 0; i < ARRAY_COUNT(values) && is_fine; i++) {
+        is_fine = results_add_model_value(results, cell_id, "validation", values[i].name,
+                                          values[i].value, err);
+    }
+    return is_fine;
+}
+
+static bool judge_validation(struct printer *printer, const struct cell *cell, int64_t cell_id,
+                             const struct decompose_report *report,
+                             const struct estimate_sums *sums, uint32_t count, struct err *err)
 {
     const struct spec_episodes *asked = &cell->spec.fleet.episodes;
     struct decompose_validation validation;
     char life[32];
     char repair[32];
-    if (!decompose_validation(&cell->spec.fleet, sums, count, printer->risk, &validation)) {
-        return;
+    if (!decompose_validation(&cell->spec.fleet, report, sums, count, printer->risk, &validation)) {
+        return true;
     }
     if (!validation.is_enough) {
         *printer->status = exit_worse(*printer->status, EXIT_UNKNOWN);
     } else if (!validation.agrees) {
         *printer->status = exit_worse(*printer->status, EXIT_THRESHOLD);
     }
+    if (validation.is_enough && !keep_validation(printer->results, cell_id, &validation, err)) {
+        return false;
+    }
     if (printer->options->is_quiet && validation.agrees) {
-        return;
+        return true;
     }
     fprintf(printer->out, "      %s, with a life of %s and a repair of %s, in %llu cycles:\n",
             !validation.is_enough ? "NOT VALIDATED: too few failures"
             : validation.agrees   ? "validated"
-                                : "DISAGREES: failures while the code recovers from others matter",
+                                  : "DISAGREES: clients saw what no sum of episodes explains",
             units_format_duration(asked->validate_life_ns, life, sizeof(life)),
             units_format_duration(asked->validate_repair_ns, repair, sizeof(repair)),
             (unsigned long long)validation.cycles);
@@ -165,6 +249,9 @@ static void judge_validation(struct printer *printer, const struct cell *cell,
     print_interval(printer->out, "the same, with the expected time without a quorum",
                    &validation.controlled);
     print_interval(printer->out, "what the decomposition says", &validation.said);
+    fprintf(printer->out, "        %-52s %-10.4g\n",
+            "more or less, for failures that come together", validation.coincidence);
+    return true;
 }
 
 /* The terms, for the report. */
@@ -198,8 +285,11 @@ static bool print_cell(struct printer *printer, const struct cell *cell, int64_t
             print_terms(printer, cell, report);
         }
         print_findings(printer, cell, report);
+        if (!printer->options->is_quiet) {
+            print_unseen(printer, cell, report, sums, count);
+        }
         if (is_fine) {
-            judge_validation(printer, cell, sums, count);
+            is_fine = judge_validation(printer, cell, cell_id, report, sums, count, err);
         }
     } else {
         is_fine = err->code == ERR_NONE;

@@ -142,12 +142,21 @@ static void read_episodes(struct build *build, struct view view, struct spec_fle
     if (fleet->estimator != SPEC_ESTIMATOR_DECOMPOSE) {
         return;
     }
+    if (fleet->service_count > 1) {
+        build_complain(build, view, "services",
+                       "decompose asks the clients, and they see one service: 'services' may have "
+                       "one entry here, not %u (estimators that need no code take several)",
+                       fleet->service_count);
+    }
     const struct spec_group *group = build->spec->group_count > 0 ? &build->spec->groups[0] : NULL;
     if (group == NULL || group->count != fleet->machines || group->nodes_per_host != 1) {
-        build_complain(build, view, "estimator",
-                       "decompose loses machines under the real code: the first group must have a "
-                       "node for each of the %u machines, on hosts of their own",
-                       fleet->machines);
+        build_complain(
+            build, view, "estimator",
+            "decompose loses machines under the real code: the first group must have a "
+            "node for each of the %u machines, on hosts of their own; there are %u nodes on "
+            "%u hosts",
+            fleet->machines, group == NULL ? 0 : group->count,
+            group == NULL ? 0 : group->count / group->nodes_per_host);
     } else if (build->spec->load_count == 0) {
         build_complain(build, view, "estimator",
                        "decompose asks the clients: the scenario needs a load");
@@ -216,11 +225,6 @@ static void read_fleet(struct build *build, struct view view)
     read_maintenance(build, view, fleet);
     read_services(build, view, fleet);
     fleet->estimator = (enum spec_estimator)view_number(view, "estimator", SPEC_ESTIMATOR_AUTO);
-    if (fleet->estimator == SPEC_ESTIMATOR_DECOMPOSE && fleet->machines > nodes) {
-        build_complain(build, view, "machines",
-                       "real code runs on the nodes: there are %u machines and %u nodes",
-                       fleet->machines, nodes);
-    }
     read_precision(build, view, fleet);
     read_episodes(build, view, fleet);
 }

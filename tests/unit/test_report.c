@@ -492,6 +492,14 @@ TEST(report, the_terms_of_a_decomposition_are_bars)
     CHECK(file_has(lab.report, "data/parts.csv", ",quorum-lost,-1e-06,1,1,0,"));
     CHECK(!file_has(lab.report, "data/parts.csv", "naive"));
     CHECK(file_has(lab.report, "plot/parts.gp", "41.55 min a year"));
+    CHECK(file_has(lab.report, "index.html", "The largest part of it is no quorum (75 %)."));
+    CHECK(!file_has(lab.report, "index.html", "accelerated faults"));
+    CHECK(results_add_model_value(lab.results, cell, "validation", "agrees", 1, NULL));
+    CHECK(write_to(&lab, lab.report, &err));
+    CHECK(file_has(lab.report, "index.html", "accelerated faults agree"));
+    CHECK(results_add_model_value(lab.results, cell, "validation", "agrees", 0, NULL));
+    CHECK(write_to(&lab, lab.report, &err));
+    CHECK(file_has(lab.report, "index.html", "accelerated faults DISAGREE with the sum in 1 of 1"));
     lab_close(&lab);
 }
 
