@@ -11,6 +11,11 @@
  * not the result. Where several levels are passed at once (a shock, a rack), the trajectory is
  * split at the last of them only: they were not rare one by one.
  *
+ * Shocks and groups that are rare themselves have no levels before them. A trajectory meets them
+ * more often than they happen (analysis/estimate_force.h): a copy lives through each candidate,
+ * from the level above the present one, and ends below it like any other copy. There is no split at
+ * these rises. Nothing is forced once the quorum is lost.
+ *
  * A split redraws every clock by its age (sim/fleet.h). Copies are named by the path of branches
  * that leads to them, 42/3/0/1: each is a function of its path alone, so any of them can be had
  * again by going the path from the start, without snapshots. The first branch is the number of the
@@ -21,6 +26,7 @@
  * outages, and the mean of twenty of them has nearly a normal law. */
 #include "analysis/estimators.h"
 
+#include "analysis/estimate_force.h"
 #include "sim/base/base.h"
 #include "sim/base/hash.h"
 
@@ -39,10 +45,12 @@
 
 /* A trajectory, or copies of it that are still to be run. */
 struct trial {
-    uint32_t birth;                    /* level at which it was made; 0: the original */
-    uint32_t level;                    /* now */
-    uint32_t branches;                 /* of it so far */
-    uint32_t copies;                   /* of this state that are left to run */
+    uint32_t birth;            /* level at which it was made; 0: the original */
+    uint32_t level;            /* now */
+    uint32_t branches;         /* of it so far */
+    uint32_t copies;           /* of this state that are left to run */
+    struct fleet_event forced; /* what the only copy is for; FLEET_EVENT_NONE: a split */
+    struct force_clocks clocks;
     double weight[FLEET_MACHINES + 1]; /* at each level up to the present one */
     bool was_up;
     uint32_t depth; /* of its path */
@@ -61,6 +69,7 @@ struct plan {
     uint32_t factor[FLEET_MACHINES + 1];
     int64_t begin_ns; /* of what is measured */
     int64_t end_ns;
+    struct force_plan force;
 };
 
 struct sums {
@@ -96,7 +105,8 @@ static struct plan plan_of(const struct spec_fleet *spec, uint32_t service)
                         .service = service,
                         .levels = spec->machines - spec->services[service].needed + 1,
                         .begin_ns = LIVES_WARM * span_ns,
-                        .end_ns = (LIVES_WARM + LIVES) * span_ns};
+                        .end_ns = (LIVES_WARM + LIVES) * span_ns,
+                        .force = force_plan_of(spec)};
     for (uint32_t level = 1; level <= plan.levels; level++) {
         plan.factor[level] = factor_of(spec, level);
     }
@@ -120,14 +130,17 @@ static double measured(const struct plan *plan, int64_t from_ns, int64_t until_n
     return until_ns > from_ns ? (double)(until_ns - from_ns) / NS_IN_AN_HOUR : 0;
 }
 
-/* The trial has come to a higher level: its weight there, and how many copies are to be made. */
-static uint32_t rise(const struct plan *plan, struct trial *trial, uint32_t level)
+/* The trial has come to a higher level: its weight there, and how many copies are to be made.
+ * `forced`: by something that it meets so many times as often as it happens. */
+static uint32_t rise(const struct plan *plan, struct trial *trial, uint32_t level, uint64_t forced)
 {
+    const uint32_t factor = forced > 1 ? 1 : plan->factor[level];
+    const double weight = trial->weight[trial->level] / (double)forced;
     for (uint32_t i = trial->level + 1; i <= level; i++) {
-        trial->weight[i] = trial->weight[i - 1] / (i == level ? plan->factor[i] : 1);
+        trial->weight[i] = i == level ? weight / factor : weight;
     }
     trial->level = level;
-    return plan->factor[level] - 1;
+    return factor - 1;
 }
 
 /* The outage of the trial is over, or the trial itself. */
@@ -155,44 +168,81 @@ static void note_state(const struct plan *plan, struct trial *trial, bool is_up)
     trial->whole_ns = fleet_is_whole(&trial->fleet) ? trial->fleet.now_ns : trial->whole_ns;
 }
 
-/* One event; false: the trial is over. *copies: of the new state, to be run later. */
-static bool advance(const struct plan *plan, struct trial *trial, struct sums *sums,
-                    uint32_t *copies)
+/* Hours and outages after an event that took the trial to `level`, where it and `copies` others go
+ * on from. */
+static void count_outage(const struct plan *plan, const struct trial *trial, bool was_up,
+                         uint32_t copies, struct sums *sums)
+{
+    if (was_up && !trial->was_up && trial->fleet.now_ns >= plan->begin_ns) {
+        /* Copies are made from the state after the event: all of them share this outage. */
+        sums->outages += trial->weight[trial->level] * (copies + 1);
+    }
+}
+
+/* One event, or a candidate before it; false: the trial is over. trial->copies: of the new state,
+ * to be run later. */
+static bool advance(const struct plan *plan, struct trial *trial, struct sums *sums)
 {
     struct fleet *fleet = &trial->fleet;
-    const int64_t next_ns = fleet_next(fleet);
-    const double weight = trial->weight[trial->level];
-    *copies = 0;
-    if (!trial->was_up) {
-        sums->down_h += weight * measured(plan, fleet->now_ns, next_ns);
+    const struct fleet_event next = fleet_peek(fleet);
+    const int64_t until_ns = next.time_ns < plan->end_ns ? next.time_ns : plan->end_ns;
+    const uint32_t before = trial->level;
+    trial->copies = 0;
+    trial->forced.kind = FLEET_EVENT_NONE;
+    if (force_next(&plan->force, fleet, until_ns, &trial->clocks, &trial->forced)) {
+        trial->copies = trial->forced.kind != FLEET_EVENT_NONE && before < plan->levels ? 1 : 0;
+        return true;
     }
-    if (next_ns >= plan->end_ns) {
+    if (!trial->was_up) {
+        sums->down_h += trial->weight[before] * measured(plan, fleet->now_ns, next.time_ns);
+    }
+    if (next.time_ns >= plan->end_ns) {
         return false;
     }
-    const uint64_t before = fleet->digest;
+    const uint64_t digest = fleet->digest;
     fleet_step(fleet);
     sums->events++;
-    sums->digest = hash_mix(sums->digest, before ^ fleet->digest);
+    sums->digest = hash_mix(sums->digest, digest ^ fleet->digest);
     const uint32_t level = level_of(plan, fleet);
-    const bool is_up = fleet_is_up(fleet, plan->service);
     const bool was_up = trial->was_up;
-    note_state(plan, trial, is_up);
+    note_state(plan, trial, fleet_is_up(fleet, plan->service));
     if (level < trial->birth) {
         return false;
     }
-    if (level > trial->level) {
-        *copies = rise(plan, trial, level);
+    if (level > before) {
+        trial->copies = rise(plan, trial, level, force_factor(&plan->force, &next, before > 0));
     }
     trial->level = level;
-    if (was_up && !is_up && fleet->now_ns >= plan->begin_ns) {
-        /* Copies are made from the state after the event: all of them share this outage. */
-        sums->outages += trial->weight[level] * (*copies + 1);
-    }
+    force_note(&plan->force, fleet, level > 0, &trial->clocks);
+    count_outage(plan, trial, was_up, trial->copies, sums);
     return sums->events < EVENTS_MAX;
 }
 
-/* Makes the next copy of the trial on top of the stack, above it. */
-static void make_copy(struct trial *from, struct trial *copy)
+/* What was forced on the copy happens; false: it takes nobody away, so there is nothing to live
+ * through. */
+static bool suffer(const struct plan *plan, struct trial *copy, struct sums *sums)
+{
+    const uint64_t forced = force_factor(&plan->force, &copy->forced, copy->level > 0);
+    const uint32_t before = copy->level;
+    const uint64_t digest = copy->fleet.digest;
+    const bool was_up = copy->was_up;
+    fleet_force(&copy->fleet, &copy->forced);
+    sums->events++;
+    sums->digest = hash_mix(sums->digest, digest ^ copy->fleet.digest);
+    const uint32_t level = level_of(plan, &copy->fleet);
+    if (level <= before) {
+        return false;
+    }
+    (void)rise(plan, copy, level, forced);
+    copy->birth = before + 1;
+    note_state(plan, copy, fleet_is_up(&copy->fleet, plan->service));
+    count_outage(plan, copy, was_up, 0, sums);
+    return true;
+}
+
+/* Makes the next copy of the trial. False: there is nothing for it to do. */
+static bool make_copy(const struct plan *plan, struct trial *from, struct trial *copy,
+                      struct sums *sums)
 {
     ASSERT(from->copies > 0);
     from->copies--;
@@ -204,8 +254,11 @@ static void make_copy(struct trial *from, struct trial *copy)
     copy->story = (struct estimate_trajectory){0};
     ASSERT(copy->depth < ARRAY_COUNT(copy->path));
     copy->path[copy->depth++] = from->branches;
+    const bool is_alive = from->forced.kind == FLEET_EVENT_NONE || suffer(plan, copy, sums);
     fleet_branch(&copy->fleet, from->branches);
+    force_begin(&plan->force, &copy->fleet, copy->level > 0, &copy->clocks);
     from->branches++;
+    return is_alive;
 }
 
 /* "42/3/0/1"; "" when it does not fit. */
@@ -243,17 +296,11 @@ static void run_trials(const struct plan *plan, struct trial *stack, struct sums
         struct trial *top = &stack[depth - 1];
         if (top->copies > 0) {
             ASSERT(depth <= plan->levels);
-            make_copy(top, &stack[depth]);
-            depth++;
-            continue;
-        }
-        uint32_t copies = 0;
-        if (!advance(plan, top, sums, &copies)) {
+            depth += make_copy(plan, top, &stack[depth], sums) ? 1 : 0;
+        } else if (!advance(plan, top, sums)) {
             end_trial(plan, top, sums);
             depth--;
-            continue;
         }
-        top->copies = copies;
     }
 }
 
@@ -264,6 +311,7 @@ static void begin_trial(const struct plan *plan, struct trial *trial, uint64_t s
     fleet_begin(&trial->fleet, plan->spec, seed);
     fleet_branch(&trial->fleet, replication);
     trial->was_up = fleet_is_up(&trial->fleet, plan->service);
+    force_begin(&plan->force, &trial->fleet, false, &trial->clocks);
 }
 
 bool estimate_restart(const struct spec_fleet *fleet, struct estimators_run *run, struct err *err)
@@ -319,13 +367,13 @@ bool estimate_path_parse(const char *text, struct estimate_path *path, struct er
 }
 
 /* One event of a path, told; false: the trajectory is over. */
-static bool tell_event(const struct plan *plan, struct trial *trial, uint32_t *copies,
-                       estimate_on_event *on_event, void *context)
+static bool tell_event(const struct plan *plan, struct trial *trial, estimate_on_event *on_event,
+                       void *context)
 {
     struct sums sums = {0};
     const struct fleet_event event = fleet_peek(&trial->fleet);
     const uint64_t before = trial->fleet.events;
-    const bool goes_on = advance(plan, trial, &sums, copies);
+    const bool goes_on = advance(plan, trial, &sums);
     if (on_event != NULL && trial->fleet.events > before) {
         on_event(context, &trial->fleet, &event, fleet_is_up(&trial->fleet, plan->service));
     }
@@ -336,18 +384,21 @@ static bool tell_event(const struct plan *plan, struct trial *trial, uint32_t *c
 static bool turn_off(const struct plan *plan, struct trial *trial, uint32_t branch,
                      estimate_on_event *on_event, void *context)
 {
-    uint32_t copies = 0;
-    while (tell_event(plan, trial, &copies, on_event, context)) {
-        if (branch >= trial->branches + copies) {
-            trial->branches += copies;
+    while (tell_event(plan, trial, on_event, context)) {
+        if (branch >= trial->branches + trial->copies) {
+            trial->branches += trial->copies;
             continue;
         }
+        struct sums sums = {0};
         struct trial copy;
         trial->branches = branch;
-        trial->copies = 1;
-        make_copy(trial, &copy);
+        const bool is_alive = make_copy(plan, trial, &copy, &sums);
         *trial = copy;
-        return true;
+        if (is_alive && trial->forced.kind != FLEET_EVENT_NONE && on_event != NULL) {
+            on_event(context, &trial->fleet, &trial->forced,
+                     fleet_is_up(&trial->fleet, plan->service));
+        }
+        return is_alive;
     }
     return false;
 }
@@ -371,8 +422,7 @@ bool estimate_replay(const struct spec_fleet *fleet, uint32_t service,
     }
     if (reached == path->depth) {
         struct sums sums = {0};
-        uint32_t copies = 0;
-        while (tell_event(&plan, trial, &copies, on_event, context)) {
+        while (tell_event(&plan, trial, on_event, context)) {
         }
         end_trial(&plan, trial, &sums);
         *trajectory = trial->story;

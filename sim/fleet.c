@@ -57,6 +57,13 @@ static int64_t later(int64_t now_ns, int64_t delay_ns)
 
 /* ---------------------------------------------------------------------------------------- parts */
 
+/* A time over a share out of 2^32 of it; FLEET_NEVER: too long. */
+static int64_t stretched(int64_t time_ns, uint64_t share)
+{
+    const unsigned __int128 longer = ((unsigned __int128)(uint64_t)time_ns << 32) / share;
+    return longer > (unsigned __int128)FLEET_NEVER ? FLEET_NEVER : (int64_t)longer;
+}
+
 /* What is left of the present life or repair of a part that is `age_ns` old. A machine's own life
  * is longer by RNG_ALWAYS / fleet->alone than its law says. */
 static int64_t draw_clock(const struct fleet *fleet, struct fleet_part *part, uint32_t index,
@@ -74,11 +81,7 @@ static int64_t draw_clock(const struct fleet *fleet, struct fleet_part *part, ui
     }
     const int64_t left_ns =
         age_ns == 0 ? dist_sample(law, &part->rng) : dist_remaining(law, age_ns, &part->rng);
-    if (alone == RNG_ALWAYS) {
-        return left_ns;
-    }
-    const unsigned __int128 longer = ((unsigned __int128)(uint64_t)left_ns << 32) / alone;
-    return longer > (unsigned __int128)FLEET_NEVER ? FLEET_NEVER : (int64_t)longer;
+    return alone == RNG_ALWAYS ? left_ns : stretched(left_ns, alone);
 }
 
 /* A life or a repair begins now, or goes on at its age. */
@@ -258,6 +261,13 @@ static void look_for_leaders(struct fleet *fleet)
 
 /* --------------------------------------------------------------------------------------- events */
 
+/* The next shock. */
+static void draw_shock(struct fleet *fleet)
+{
+    const int64_t gap_ns = dist_sample(&fleet->shock, &fleet->shocks);
+    fleet->shock_ns = later(fleet->now_ns, stretched(gap_ns, fleet->shock_share));
+}
+
 static void strike(struct fleet *fleet)
 {
     for (uint32_t i = 0; i < fleet->spec->machines; i++) {
@@ -265,7 +275,7 @@ static void strike(struct fleet *fleet)
             set_down(fleet, i);
         }
     }
-    fleet->shock_ns = later(fleet->now_ns, dist_sample(&fleet->shock, &fleet->shocks));
+    draw_shock(fleet);
 }
 
 static void maintain(struct fleet *fleet)
@@ -342,15 +352,11 @@ struct fleet_event fleet_peek(const struct fleet *fleet)
     return event;
 }
 
-void fleet_step(struct fleet *fleet)
+/* The event `event` of find_next happens now. */
+static void happen(struct fleet *fleet, uint32_t event)
 {
-    int64_t time_ns;
-    const uint32_t event = find_next(fleet, &time_ns);
-    ASSERT(event != NOBODY);
-    ASSERT(time_ns >= fleet->now_ns);
-    fleet->now_ns = time_ns;
     fleet->events++;
-    fleet->digest = hash_mix(hash_mix(fleet->digest, (uint64_t)time_ns), event);
+    fleet->digest = hash_mix(hash_mix(fleet->digest, (uint64_t)fleet->now_ns), event);
     if (event >= EVENT_LEADER) {
         find_leader(fleet, &fleet->services[event - EVENT_LEADER]);
         return;
@@ -371,6 +377,31 @@ void fleet_step(struct fleet *fleet)
     look_for_leaders(fleet);
 }
 
+void fleet_step(struct fleet *fleet)
+{
+    int64_t time_ns;
+    const uint32_t event = find_next(fleet, &time_ns);
+    ASSERT(event != NOBODY);
+    ASSERT(time_ns >= fleet->now_ns);
+    fleet->now_ns = time_ns;
+    happen(fleet, event);
+}
+
+void fleet_force(struct fleet *fleet, const struct fleet_event *event)
+{
+    ASSERT(event->time_ns >= fleet->now_ns);
+    ASSERT(event->time_ns <= fleet_next(fleet));
+    fleet->now_ns = event->time_ns;
+    if (event->kind == FLEET_EVENT_SHOCK) {
+        happen(fleet, EVENT_SHOCK);
+        return;
+    }
+    ASSERT(event->kind == FLEET_EVENT_FAILS);
+    ASSERT(event->index < part_count(fleet));
+    ASSERT(fleet->parts[event->index].state == FLEET_UP);
+    happen(fleet, event->index);
+}
+
 /* --------------------------------------------------------------------------------- life of a fleet
  */
 
@@ -387,11 +418,19 @@ static void key_streams(struct fleet *fleet)
     fleet->shocks = rng_keyed(fleet->key, 0, 0, hash_text("shock"));
 }
 
-/* The mean of a law divided by a share out of 2^32. */
-static int64_t mean_over(const struct dist *law, uint64_t share)
+/* Mean times between shocks of more than this are drawn as lives of a machine and stretched: no law
+ * has them. */
+#define SHOCK_MEAN_MAX (INT64_MAX / 4)
+
+static void begin_shocks(struct fleet *fleet)
 {
-    unsigned __int128 mean = ((unsigned __int128)(uint64_t)dist_mean(law) << 32) / share;
-    return mean > (unsigned __int128)(INT64_MAX / 4) ? INT64_MAX / 4 : (int64_t)mean;
+    const struct spec_fleet *spec = fleet->spec;
+    const int64_t mean_ns = stretched(dist_mean(&spec->life), spec->shock_share);
+    const bool is_rare = mean_ns > SHOCK_MEAN_MAX;
+    fleet->shock =
+        (struct dist){.kind = DIST_EXPONENTIAL, .a = is_rare ? dist_mean(&spec->life) : mean_ns};
+    fleet->shock_share = is_rare ? spec->shock_share : RNG_ALWAYS;
+    draw_shock(fleet);
 }
 
 void fleet_begin(struct fleet *fleet, const struct spec_fleet *spec, uint64_t seed)
@@ -409,9 +448,7 @@ void fleet_begin(struct fleet *fleet, const struct spec_fleet *spec, uint64_t se
     key_streams(fleet);
     fleet->alone = RNG_ALWAYS - spec->shock_share;
     if (spec->shock_share > 0) {
-        fleet->shock =
-            (struct dist){.kind = DIST_EXPONENTIAL, .a = mean_over(&spec->life, spec->shock_share)};
-        fleet->shock_ns = dist_sample(&fleet->shock, &fleet->shocks);
+        begin_shocks(fleet);
     }
     for (uint32_t i = 0; i < part_count(fleet); i++) {
         start_clock(fleet, i);
@@ -448,8 +485,8 @@ void fleet_branch(struct fleet *fleet, uint32_t branch)
             seek_leader(fleet, i);
         }
     }
-    if (fleet->shock_ns != FLEET_NEVER) {
-        fleet->shock_ns = later(fleet->now_ns, dist_sample(&fleet->shock, &fleet->shocks));
+    if (fleet->spec->shock_share > 0) {
+        draw_shock(fleet);
     }
 }
 
@@ -465,7 +502,13 @@ void fleet_rebase(struct fleet *fleet)
         struct fleet_service *service = &fleet->services[i];
         service->fires_ns -= service->fires_ns == FLEET_NEVER ? 0 : now_ns;
     }
-    fleet->shock_ns -= fleet->shock_ns == FLEET_NEVER ? 0 : now_ns;
+    if (fleet->shock_ns != FLEET_NEVER) {
+        fleet->shock_ns -= now_ns;
+    } else if (fleet->spec->shock_share > 0) {
+        /* It was beyond the end of time, which was as far from now, and has no memory. */
+        draw_shock(fleet);
+        fleet->shock_ns = later(FLEET_NEVER - now_ns, fleet->shock_ns - now_ns);
+    }
     fleet->maintenance_ns -= fleet->maintenance_ns == FLEET_NEVER ? 0 : now_ns;
     fleet->now_ns = 0;
 }

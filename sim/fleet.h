@@ -64,7 +64,8 @@ struct fleet {
     int64_t maintenance_ns; /* it goes, or is back */
     int64_t shock_ns;
     uint64_t alone;    /* share of a machine's failures that are its own, out of 2^32 */
-    struct dist shock; /* between two shocks; mean 0: none */
+    struct dist shock; /* between two shocks, over shock_share / 2^32; mean 0: none */
+    uint64_t shock_share;
     struct rng shocks;
     struct fleet_service services[FLEET_SERVICES];
     struct fleet_part parts[FLEET_PARTS]; /* machines, then groups */
@@ -89,6 +90,10 @@ struct fleet_event {
     uint32_t index; /* machine, then group; for a leader the service; else 0 */
 };
 struct fleet_event fleet_peek(const struct fleet *fleet);
+/* Lets time pass until event->time_ns, at most that of the next event, and lets something happen
+ * there that no clock has told: a shock, or the failure of a part that is up. Clocks of the others
+ * go on; that of the shocks begins anew, which to them is the same. */
+void fleet_force(struct fleet *fleet, const struct fleet_event *event);
 /* When that will be; FLEET_NEVER: nothing will ever happen. */
 int64_t fleet_next(const struct fleet *fleet);
 /* The same as an assignment, without what this fleet does not use. */

@@ -189,6 +189,57 @@ TEST(fleet, a_share_of_failures_comes_to_all_and_the_own_life_is_longer_for_it)
     }
 }
 
+TEST(fleet, shocks_that_come_once_in_centuries_come_as_seldom_as_that)
+{
+    struct spec_fleet spec = plain(2);
+    spec.life = exponential(100 * HOUR);
+    spec.shock_share = RNG_ALWAYS / 10000; /* once in a million hours: no law has such a mean */
+    uint32_t first = 0;
+    uint32_t second = 0;
+    uint32_t beyond = 0;
+    for (uint32_t seed = 0; seed < 4000; seed++) {
+        struct fleet fleet;
+        fleet_begin(&fleet, &spec, seed);
+        first += fleet.shock_ns < 1000000 * HOUR ? 1 : 0;
+        beyond += fleet.shock_ns == FLEET_NEVER ? 1 : 0;
+        if (fleet.shock_ns >= 500000 * HOUR) {
+            fleet.now_ns = 500000 * HOUR;
+            fleet_rebase(&fleet);
+            second += fleet.shock_ns < 1000000 * HOUR ? 1 : 0;
+        }
+    }
+    CHECK(beyond > 0); /* and a new origin brings them back */
+    CHECK(fabs(first / 4000.0 - (1 - exp(-1))) < .025);
+    CHECK(fabs(second / 4000.0 - exp(-.5) * (1 - exp(-1))) < .025);
+}
+
+TEST(fleet, what_is_forced_happens_as_if_a_clock_had_told)
+{
+    struct spec_fleet spec = plain(4);
+    struct fleet fleet;
+    spec.group_count = 2;
+    spec.group_life = constant(1000 * HOUR);
+    spec.group_repair = constant(2 * HOUR);
+    spec.shock_share = RNG_ALWAYS / 1000;
+    fleet_begin(&fleet, &spec, 1);
+    fleet.shock_ns = FLEET_NEVER;
+    const uint64_t before = fleet.digest;
+    fleet_force(&fleet, &(struct fleet_event){FLEET_EVENT_FAILS, 3 * HOUR, 5});
+    CHECK_EQUAL(fleet.now_ns, 3 * HOUR);
+    CHECK_EQUAL(fleet.events, 1);
+    CHECK(fleet.digest != before);
+    CHECK_EQUAL(fleet_available(&fleet), 0x5);
+    fleet_force(&fleet, &(struct fleet_event){FLEET_EVENT_SHOCK, 4 * HOUR, 0});
+    CHECK_EQUAL(fleet_available_count(&fleet), 0);
+    fleet.shock_ns = FLEET_NEVER;
+    CHECK(steps(&fleet, FLEET_EVENT_REPAIRED, 0, 300)); /* all four, then the group */
+    for (uint32_t i = 1; i < 4; i++) {
+        CHECK(steps(&fleet, FLEET_EVENT_REPAIRED, i, 300));
+    }
+    CHECK(steps(&fleet, FLEET_EVENT_REPAIRED, 5, 300));
+    CHECK(fleet_is_whole(&fleet));
+}
+
 TEST(fleet, shocks_leave_the_availability_of_a_machine_as_it_is_for_any_law)
 {
     static struct dist_point points[DIST_GAMMA_POINTS];
