@@ -1154,6 +1154,84 @@ TEST(report, fleets_have_curves_a_map_and_tables)
     lab_close(&lab);
 }
 
+/* A cell with one service: its exact chain, or, above 0, what episodes of real code gave. */
+static void add_story(struct lab *lab, uint32_t machines, const char *service, const char *share,
+                      double measured)
+{
+    char label[160];
+    char count[24];
+    int64_t cell_id = 0;
+    const bool is_any = strcmp(service, "any-copy") == 0;
+    struct spec_service services = {.name = service, .needed = is_any ? 1 : machines / 2 + 1};
+    struct spec_fleet fleet = {.is_asked = true,
+                               .machines = machines,
+                               .life = exponential(99 * HOUR),
+                               .repair = exponential(HOUR),
+                               .shock_share = strcmp(share, "1%") == 0 ? 42949673 : 0,
+                               .services = &services,
+                               .service_count = 1,
+                               .estimator = SPEC_ESTIMATOR_EXACT,
+                               .half_width_millionths = 100000,
+                               .confidence_millionths = 950000};
+    snprintf(count, sizeof(count), "%u", machines);
+    snprintf(label, sizeof(label), "nodes=%u services=%s", machines, service);
+    struct results_param params[] = {{"system.nodes", count},
+                                     {"availability.services", service},
+                                     {"availability.shocks.share", share}};
+    struct results_cell cell = {lab->scenario_id, lab->build_id, label, machines, params, 3};
+    CHECK(results_add_cell(lab->results, &cell, &cell_id, NULL));
+    CHECK(fleet_store_add(lab->results, cell_id, &fleet, NULL));
+    for (uint64_t seed = 1; seed <= 2; seed++) {
+        struct estimate_sums sums;
+        struct run_result *result = lab->result;
+        result_clear(result);
+        result->seed = seed;
+        CHECK(estimate_run(&fleet, seed, &sums, &result->digest, &result->events, NULL));
+        if (measured > 0) {
+            estimate_begin(&sums, service, ESTIMATE_DECOMPOSE);
+            sums.count = 1;
+            sums.hits = 50;
+            sums.down = measured;
+            sums.down2 = measured * measured / 900; /* variance of the mean: 3.3 % */
+            sums.outages = .01;
+        }
+        vec_append(&result->estimates, &sums);
+        struct results_cost cost = {lab->shard_id, 1, 1};
+        CHECK(results_add_run(lab->results, cell_id, result, &cost, NULL, NULL));
+    }
+}
+
+TEST(report, stories_are_named_at_their_ends_and_the_heading_is_the_finding)
+{
+    static const uint32_t machines[] = {1, 3, 5, 7, 9};
+    static const double measured[] = {1e-2, 3.3e-4, 4e-5, 3e-5, 3e-5};
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "fleets"));
+    for (uint32_t i = 0; i < ARRAY_COUNT(machines); i++) {
+        add_story(&lab, machines[i], "any-copy", "0%", 0);
+        add_story(&lab, machines[i], "common-cause", "1%", 0);
+        add_story(&lab, machines[i], "real-code", "0%", measured[i]);
+    }
+    CHECK(write_to(&lab, lab.report, NULL));
+    static const char gp[] = "plot/fleet-downtime.gp";
+    /* What only follows the services is no variant of theirs, and there is no legend of lines. */
+    CHECK(file_has(lab.report, gp, "set label 'any-copy: 31.56 ps' at screen"));
+    CHECK(file_has(lab.report, gp, "set label 'common-cause: 39.89 min' at screen"));
+    CHECK(!file_has(lab.report, gp, "title 'any-copy"));
+    CHECK(!file_has(lab.report, gp, "share"));
+    CHECK(file_has(lab.report, gp,
+                   "'9 machines: any-copy is down 31.56 ps a year, real-code 15.78 min'"));
+    /* The line of what was measured goes through it, and its intervals are shown closely. */
+    CHECK(file_has(lab.report, gp, "'data/fleet-3-measured.csv' using 1:($2 * 1) with lines"));
+    CHECK(file_has(lab.report, gp, "closely: minutes a year, with intervals"));
+    CHECK(file_has(lab.report, gp, "from 7 machines on real-code stays at 15.78 min"));
+    CHECK(file_has(lab.report, "plot/fleet-ratio.gp", "times as long as its model"));
+    CHECK(!file_has(lab.report, "plot/fleet-ratio.gp", "title 'any-copy"));
+    CHECK(!has_file(lab.report, "plot/fleet-price.gp"));
+    CHECK(!has_file(lab.report, "plot/fleet-map-1.gp"));
+    lab_close(&lab);
+}
+
 TEST(report, lines_of_fleets_are_the_exact_model)
 {
     struct lab lab;
