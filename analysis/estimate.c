@@ -17,8 +17,8 @@
 
 #define EXACT_RELATIVE 1e-12 /* what rounding may have done to an exact answer */
 
-static const char *const names[] = {"exact", "binomial", "beta-binomial", "crude",
-                                    "is",    "restart",  "decompose"};
+static const char *const names[] = {"exact",   "binomial",  "beta-binomial", "crude",   "is",
+                                    "restart", "decompose", "trials",        "copysets"};
 static_assert(ARRAY_COUNT(names) == ESTIMATE_METHOD_COUNT, "a name for each method");
 
 const char *estimate_method_name(enum estimate_method method)
@@ -36,6 +36,11 @@ bool estimate_method_find(const char *name, enum estimate_method *method)
         }
     }
     return false;
+}
+
+bool estimate_is_exact(enum estimate_method method)
+{
+    return method <= ESTIMATE_BETA_BINOMIAL || method == ESTIMATE_COPYSETS;
 }
 
 void estimate_begin(struct estimate_sums *sums, const char *service, enum estimate_method method)
@@ -95,6 +100,21 @@ void estimate_add_pair(struct estimate_sums *sums, double down_h, double hours, 
     sums->hours += hours;
     sums->hours2 += hours * hours;
     add_hit(sums, down_h);
+}
+
+void estimate_add_trials(struct estimate_sums *sums, uint32_t hits, uint32_t trials)
+{
+    ASSERT(hits <= trials);
+    sums->is_paired = true;
+    sums->count += trials;
+    sums->lengths += trials;
+    sums->hits += hits;
+    sums->events += trials;
+    sums->down += hits;
+    sums->hours += trials;
+    sums->weights += hits;
+    sums->weights2 += hits;
+    sums->weight_max = hits > 0 ? 1 : 0;
 }
 
 void estimate_add_weighted(struct estimate_sums *sums, double down_h, double outages)
@@ -178,12 +198,38 @@ static struct estimate decomposed_of(const struct estimate_sums *sums, double co
     return result;
 }
 
+/* Trials are independent: Clopper and Pearson's interval, and a one-sided bound without a hit. */
+static struct estimate trials_of(const struct estimate_sums *sums, double confidence)
+{
+    const bool is_bound = sums->hits == 0;
+    const double one_sided = is_bound ? confidence : .5 + confidence / 2;
+    struct estimate result = {.unavailability = (double)sums->hits / (double)sums->count,
+                              .interval_method = is_bound ? "bound" : "Clopper-Pearson",
+                              .is_bound = is_bound,
+                              .outages_per_h = NAN,
+                              .outage_h = NAN,
+                              .mttf_h = NAN,
+                              .effective = (double)sums->hits,
+                              .weight_share = is_bound ? NAN : 1 / (double)sums->hits,
+                              .hits = sums->hits,
+                              .events = sums->events};
+    result.interval.low = is_bound ? 0 : bound_lower(sums->hits, sums->count, one_sided);
+    result.interval.high = bound_upper(sums->hits, sums->count, one_sided);
+    result.half_width =
+        is_bound ? INFINITY
+                 : (result.interval.high - result.interval.low) / 2 / result.unavailability;
+    return result;
+}
+
 struct estimate estimate_of(const struct estimate_sums *sums, double confidence)
 {
+    if (sums->method == ESTIMATE_TRIALS && sums->count > 0) {
+        return trials_of(sums, confidence);
+    }
     if (sums->method == ESTIMATE_DECOMPOSE && sums->count > 0) {
         return decomposed_of(sums, confidence);
     }
-    if (sums->method <= ESTIMATE_BETA_BINOMIAL) {
+    if (estimate_is_exact(sums->method)) {
         return exact_of(sums);
     }
     struct estimate result = {.unavailability = NAN,
@@ -239,7 +285,7 @@ void estimate_widen(struct estimate *estimate)
 bool estimate_is_enough(const struct estimate_sums *sums, double half_width, double confidence)
 {
     struct estimate estimate = estimate_of(sums, confidence);
-    if (sums->method <= ESTIMATE_BETA_BINOMIAL) {
+    if (estimate_is_exact(sums->method)) {
         return true;
     }
     estimate_widen(&estimate);
@@ -283,6 +329,12 @@ bool estimate_run(const struct spec_fleet *fleet, uint64_t seed, struct estimate
     ASSERT(fleet->is_asked);
     struct estimators_run run = {.seed = seed, .sums = sums};
     bool is_fine = false;
+    if (fleet->placement.is_asked) {
+        is_fine = estimate_placement(fleet, &run, err);
+        *digest = run.digest;
+        *events = run.events;
+        return is_fine;
+    }
     if (is_still(fleet) && fleet->estimator != SPEC_ESTIMATOR_AUTO &&
         fleet->estimator != SPEC_ESTIMATOR_EXACT) {
         return err_set(err, ERR_INPUT,

@@ -75,12 +75,14 @@ static const struct metric_rule rules[THRESHOLD_METRIC_COUNT] = {
     [THRESHOLD_YIELD] = {VALUE_SHARE, WORST, BIT(THRESHOLD_RATE), "rate or min"},
     [THRESHOLD_GRAY] = {VALUE_SHARE, WORST | BIT(THRESHOLD_MAX), BIT(THRESHOLD_RATE),
                         "rate, min or max"},
+    [THRESHOLD_LOSS] = {VALUE_SHARE, BIT(THRESHOLD_VALUE), BIT(THRESHOLD_VALUE), "value"},
 };
 
 const char *const threshold_metrics[] = {
-    "latency",     "recovery",      "availability", "success", "metastable",     "failures",
-    "goodput",     "amplification", "gauge",        "counter", "unavailability", "downtime",
-    "user-uptime", "mcr",           "harvest",      "yield",   "gray",           NULL,
+    "latency",        "recovery", "availability",  "success", "metastable",
+    "failures",       "goodput",  "amplification", "gauge",   "counter",
+    "unavailability", "downtime", "user-uptime",   "mcr",     "harvest",
+    "yield",          "gray",     "loss",          NULL,
 };
 static_assert(ARRAY_COUNT(threshold_metrics) == THRESHOLD_METRIC_COUNT + 1,
               "one name for each metric");
@@ -478,6 +480,7 @@ bool threshold_metric_of(const struct threshold *threshold, const struct spec_th
     case THRESHOLD_AMPLIFICATION:
     case THRESHOLD_UNAVAILABILITY:
     case THRESHOLD_DOWNTIME:
+    case THRESHOLD_LOSS:
         return false;
     case THRESHOLD_GAUGE:
     case THRESHOLD_COUNTER:
@@ -883,6 +886,7 @@ static struct threshold_outcome observe(const struct threshold *threshold,
         return shown(threshold, data);
     case THRESHOLD_UNAVAILABILITY:
     case THRESHOLD_DOWNTIME:
+    case THRESHOLD_LOSS:
         return estimated(threshold, data);
     case THRESHOLD_METRIC_COUNT:
         break;

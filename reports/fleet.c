@@ -50,6 +50,10 @@ const char *fleet_method_title(enum estimate_method method)
         return "RESTART splitting";
     case ESTIMATE_DECOMPOSE:
         return "episodes of the real code";
+    case ESTIMATE_TRIALS:
+        return "placements and losses, drawn";
+    case ESTIMATE_COPYSETS:
+        return "closed form";
     case ESTIMATE_METHOD_COUNT:
         break;
     }
@@ -301,6 +305,10 @@ static bool load_cell(struct loading *loading, uint32_t cell, struct err *err)
             add_point(loading, point, variant, NULL);
         }
     }
+    for (uint32_t i = 0; i < count; i++) {
+        fleet->is_loss =
+            fleet->is_loss || strcmp(rows[i].theory, estimate_method_name(ESTIMATE_COPYSETS)) == 0;
+    }
     fleet->service_count = count > fleet->service_count ? count : fleet->service_count;
     return true;
 }
@@ -372,9 +380,8 @@ bool report_fleet_load(struct report_fleet *fleet, struct report_data *data, str
     loading.services = arena_alloc_array(arena, data->cell_count, sizeof(*loading.services));
     fleet->points = arena_alloc_array(arena, points, sizeof(*fleet->points));
     fleet->series = arena_alloc_array(arena, points, sizeof(*fleet->series));
-    bool is_fine =
-        results_query(data->results, machines, NULL, 0, on_machines, &loading, err) &&
-        results_query(data->results, params, NULL, 0, on_param, &loading, err);
+    bool is_fine = results_query(data->results, machines, NULL, 0, on_machines, &loading, err) &&
+                   results_query(data->results, params, NULL, 0, on_param, &loading, err);
     if (is_fine) {
         place_cells(&loading);
     }

@@ -38,7 +38,6 @@
 #define KINDS         3
 #define DECADES_MIN   100.0 /* between the ends of a logarithmic axis, at least */
 #define NAMED_MAX     6     /* lines that have their names at their ends */
-#define NAME_GAP      17.0  /* between two of these, CSS pixels */
 #define LETTER        6.0   /* of them, on average */
 #define CLOSE_DECADES 8     /* on an axis that hides the intervals of what was measured */
 #define CLOSE_RISE    3 /* the close look begins where the measured line is so far above its end */
@@ -665,14 +664,6 @@ static void add_downtime(const struct curves *curves, struct figure *figure, dou
 
 /* ---------------------------------------------------------------------------------------- names */
 
-/* At the end of a line, in its colour: its name and its last value. */
-struct name {
-    const char *text;
-    uint32_t style;
-    double end;    /* CSS pixels from the top: where the line ends ... */
-    double middle; /* ... and where the name stands */
-};
-
 static bool has_names(const struct curves *curves)
 {
     return curves->line_count <= NAMED_MAX;
@@ -709,54 +700,26 @@ static double pixel_of(const struct curves *curves, const struct plot_panel *pan
     return panel->bottom - fmin(fmax(share, 0), 1) * (panel->bottom - panel->top);
 }
 
-/* From the top down, none closer to the one above than NAME_GAP, none below the panel. */
-static void spread(struct name *names, uint32_t count, const struct plot_panel *panel)
-{
-    for (uint32_t i = 1; i < count; i++) {
-        for (uint32_t k = i; k > 0 && names[k].end < names[k - 1].end; k--) {
-            const struct name kept = names[k];
-            names[k] = names[k - 1];
-            names[k - 1] = kept;
-        }
-    }
-    double above = panel->top - NAME_GAP / 2;
-    for (uint32_t i = 0; i < count; i++) {
-        names[i].middle = fmax(names[i].end, above + NAME_GAP);
-        above = names[i].middle;
-    }
-    double below = panel->bottom + NAME_GAP / 2;
-    for (uint32_t i = count; i > 0 && names[i - 1].middle > below - NAME_GAP; i--) {
-        names[i - 1].middle = below - NAME_GAP;
-        below = names[i - 1].middle;
-    }
-}
-
 static void add_names(const struct curves *curves, struct figure *figure,
                       const struct plot_panel *panel)
 {
     const struct fleet_axis *axis = &curves->fleet->first;
     const double last = axis->positions[axis->count - 1];
     const double span = last - axis->positions[0] + 1 + curves->x_room;
-    struct name names[NAMED_MAX];
+    struct plot_name names[NAMED_MAX];
     uint32_t count = 0;
     for (uint32_t i = 0; i < curves->line_count; i++) {
         uint32_t column = 0;
         const struct fleet_value end =
             fleet_value_at_end(curves->fleet, curves->lines[i].index, &column);
-        names[count++] = (struct name){.text = name_of(curves, i),
-                                       .style = i + 1,
-                                       .end = end.is_known ? pixel_of(curves, panel, end.downtime_s)
-                                                           : panel->bottom};
+        names[count++] = (struct plot_name){
+            .text = name_of(curves, i),
+            .style = i + 1,
+            .end = end.is_known ? pixel_of(curves, panel, end.downtime_s) : panel->bottom};
     }
-    spread(names, count, panel);
     const double at =
         panel->left + (last - axis->positions[0] + 0.5) / span * (panel->right - panel->left);
-    for (uint32_t i = 0; i < count; i++) {
-        char options[64];
-        snprintf(options, sizeof(options), "left textcolor linestyle %u", names[i].style);
-        plot_label_add(figure, (uint32_t)at + 16, (uint32_t)names[i].middle, 12, options,
-                       names[i].text);
-    }
+    plot_names_add(figure, panel, (uint32_t)at + 16, names, count);
 }
 
 /* ------------------------------------------------------------------------------- the close look */
@@ -1138,7 +1101,8 @@ bool plot_fleet(struct plot_context *context, struct err *err)
                             .ratio_low = 1,
                             .ratio_high = 1,
                             .price_low = INFINITY};
-    if (context->fleet.point_count == 0 || context->fleet.first.count < 2) {
+    if (context->fleet.point_count == 0 || context->fleet.first.count < 2 ||
+        context->fleet.is_loss) {
         return true;
     }
     choose_lines(&curves);

@@ -220,10 +220,16 @@ static const char *text_of_value(struct arena *arena, const struct yaml_node *va
     return result;
 }
 
-/* "any+majority" for [{name: any, ...}, {name: majority, ...}]; NULL when they have no names. */
+/* "any+majority" for [{name: any, ...}, {name: majority, ...}], "any" for {name: any, ...}; NULL
+ * when they have no names. */
 static const char *names_of(struct arena *arena, const struct yaml_node *value)
 {
     const char *names = "";
+    const struct yaml_node *own =
+        value->kind == YAML_MAPPING ? yaml_find(value, "name") : NULL;
+    if (own != NULL && own->kind == YAML_SCALAR) {
+        return own->text;
+    }
     for (uint32_t i = 0; value->kind == YAML_SEQUENCE && i < value->count; i++) {
         const struct yaml_node *name = yaml_find(value->items[i], "name");
         if (name == NULL || name->kind != YAML_SCALAR) {

@@ -1232,6 +1232,59 @@ TEST(report, stories_are_named_at_their_ends_and_the_heading_is_the_finding)
     lab_close(&lab);
 }
 
+TEST(report, placements_have_a_picture_of_what_they_lose)
+{
+    static const uint32_t nodes[] = {500, 5000};
+    static const enum spec_placement_policy policies[] = {SPEC_PLACEMENT_WINDOW,
+                                                          SPEC_PLACEMENT_COPYSETS};
+    static const char *const names[] = {"ring", "sets"};
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "placements"));
+    for (uint32_t i = 0; i < 4; i++) {
+        char label[64];
+        char count[24];
+        int64_t cell_id = 0;
+        struct spec_service service = {.name = names[i / 2], .needed = 1};
+        struct spec_fleet fleet = {.is_asked = true,
+                                   .machines = nodes[i % 2],
+                                   .services = &service,
+                                   .service_count = 1,
+                                   .estimator = SPEC_ESTIMATOR_CRUDE,
+                                   .confidence_millionths = 950000,
+                                   .placement = {.is_asked = true,
+                                                 .policy = policies[i / 2],
+                                                 .nodes = nodes[i % 2],
+                                                 .lost = nodes[i % 2] / 100,
+                                                 .replicas = 3,
+                                                 .scatter = 10,
+                                                 .trials = 400}};
+        struct estimate_sums sums;
+        snprintf(count, sizeof(count), "%u", nodes[i % 2]);
+        snprintf(label, sizeof(label), "placement=%s nodes=%u", service.name, nodes[i % 2]);
+        struct results_param params[] = {{"availability.placement", service.name},
+                                         {"availability.placement.nodes", count}};
+        struct results_cell cell = {lab.scenario_id, lab.build_id, label, 1, params, 2};
+        CHECK(results_add_cell(lab.results, &cell, &cell_id, NULL));
+        CHECK(fleet_store_add(lab.results, cell_id, &fleet, NULL));
+        result_clear(lab.result);
+        lab.result->seed = 1;
+        CHECK(estimate_run(&fleet, 1, &sums, &lab.result->digest, &lab.result->events, NULL));
+        vec_append(&lab.result->estimates, &sums);
+        struct results_cost cost = {lab.shard_id, 1, 1};
+        CHECK(results_add_run(lab.results, cell_id, lab.result, &cost, NULL, NULL));
+    }
+    CHECK(write_to(&lab, lab.report, NULL));
+    CHECK(has_file(lab.report, "img/fleet-loss.svg"));
+    CHECK(!has_file(lab.report, "img/fleet-downtime.svg")); /* there is no year in it */
+    CHECK(file_has(lab.report, "plot/fleet-loss.gp", "set label '5000 nodes: data is lost in 1"));
+    CHECK(file_has(lab.report, "plot/fleet-loss.gp", "set label 'ring: 1"));
+    CHECK(file_has(lab.report, "index.html", "Loss of data"));
+    /* 400 trials with 500 nodes lose nothing in sets: a bound, 3 in 400, and the closed form. */
+    CHECK(file_has(lab.report, "data/fleet-loss-2.csv", "500,NaN,NaN,NaN,7.461"));
+    CHECK(file_has(lab.report, "data/fleet-loss-2.csv", ",4.0233"));
+    lab_close(&lab);
+}
+
 TEST(report, lines_of_fleets_are_the_exact_model)
 {
     struct lab lab;

@@ -139,6 +139,9 @@ TEST(threshold, an_estimate_is_judged_at_the_end_of_its_interval_or_by_its_bound
     check_verdict("unavailability", "value > 0.2 @ 95%", &data, THRESHOLD_HELD);
     data.unit = NAN; /* there is none */
     check_verdict("unavailability", "value < 2", &data, THRESHOLD_UNDECIDED);
+    data.unit = 1;
+    check_verdict("loss", "value < 0.1%", &data, THRESHOLD_HELD);
+    check_verdict("loss", "value > 0.1%", &data, THRESHOLD_CROSSED);
     set_estimate(&data, 0, 0); /* at most 3 outages in 100 cycles */
     check_verdict("unavailability", "value < 1e-2", &data, THRESHOLD_CROSSED);
     check_verdict("unavailability", "value < 4e-2", &data, THRESHOLD_HELD);
