@@ -120,8 +120,8 @@ void estimate_widen(struct estimate *estimate);
 #define ESTIMATE_SHARE_MAX 0.05
 bool estimate_is_enough(const struct estimate_sums *sums, double half_width, double confidence);
 
-/* "exact", "binomial", "beta-binomial", "crude", "is", "restart", "decompose", "trials", "copysets".
- */
+/* "exact", "binomial", "beta-binomial", "crude", "is", "restart", "decompose", "trials",
+ * "copysets". */
 const char *estimate_method_name(enum estimate_method method);
 /* False: there is no such method. */
 bool estimate_method_find(const char *name, enum estimate_method *method);

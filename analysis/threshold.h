@@ -31,9 +31,9 @@
  * (operations that are OK, of those offered; Fox and Brewer, HotOS 1999), and the share of time in
  * which a detector says up and the clients' windows are down (analysis/gray.h). Min and max are the
  * extreme ones of all runs, the others their mean. Unavailability and downtime are estimates of
- * a fleet (analysis/estimate.h), and loss the chance that data is lost with many nodes at once, from
- * all seeds of a cell together; == and != compare as many
- * digits as are written. An estimate without a hit has only an upper bound, and is judged by it.
+ * a fleet (analysis/estimate.h), and loss is the chance that data is lost with many nodes at once,
+ * from all seeds of a cell together; == and != compare as many digits as are written. An estimate
+ * without a hit has only an upper bound, and is judged by it.
  *
  * Operators: < <= > >= == !=. A run that never recovered counts as an infinite recovery; one
  * without a fault not at all. */

@@ -291,7 +291,9 @@ static bool read_estimate_tag(struct arena *arena, const char *tag, size_t lengt
                err, ERR_INPUT,
                "'%s' is no tag: write service:, machines:, cell: or method: (%s), with a value, "
                "or against:exact for the ratio of unavailabilities",
-               written, "exact, binomial, beta-binomial, crude, is, restart, decompose, trials or copysets");
+               written,
+               "exact, binomial, beta-binomial, crude, is, restart, decompose, trials or "
+               "copysets");
 }
 
 /* "mcr{window:1m}" */
