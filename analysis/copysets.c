@@ -8,10 +8,15 @@
  * lost node has replicas - 1 lost ones among the next `scatter`; with permutations, when a set is
  * lost as a whole. Nodes that are left over by the cut of a permutation belong to no set of it.
  * Permutations are drawn again every REDRAWN trials, so that the answer is about placements and not
- * about one. */
+ * about one.
+ *
+ * Random placement has millions of chunks, of which a trial needs those of the lost nodes. So no
+ * placement is stored: the chunks whose first replica is on a node are a function of (seed,
+ * placement, node), drawn again whenever they are looked at. */
 #include "analysis/copysets.h"
 
 #include "sim/base/base.h"
+#include "sim/base/hash.h"
 #include "sim/base/rng.h"
 #include "sim/base/vec.h"
 
@@ -60,6 +65,11 @@ double copysets_loss(const struct copysets *copysets, double sets)
 double copysets_of_window(const struct copysets *copysets)
 {
     return copysets->nodes * choose(copysets->scatter, copysets->replicas - 1);
+}
+
+double copysets_of_chunks(const struct copysets *copysets, uint32_t chunks)
+{
+    return floor((double)chunks * copysets->nodes / copysets->replicas);
 }
 
 double copysets_of_permutations(const struct copysets *copysets)
@@ -140,6 +150,83 @@ static bool is_lost_in_window(struct lab *lab)
         }
     }
     return false;
+}
+
+/* ------------------------------------------------------------------------------ random placement
+ */
+
+/* First replicas on nodes before this one. */
+static uint64_t firsts_before(const struct copysets *copysets, uint32_t chunks, uint32_t node)
+{
+    return (uint64_t)chunks * node / copysets->replicas;
+}
+
+/* Another node than those that the chunk has. */
+static uint32_t draw_other(struct rng *rng, uint32_t nodes, const uint32_t *has, uint32_t count)
+{
+    for (;;) {
+        const uint32_t drawn = (uint32_t)rng_below(rng, nodes);
+        bool is_new = true;
+        for (uint32_t i = 0; i < count; i++) {
+            is_new = is_new && has[i] != drawn;
+        }
+        if (is_new) {
+            return drawn;
+        }
+    }
+}
+
+/* Are all replicas lost of a chunk whose first is on this node? `is_lost` by node. */
+static bool loses_chunk_of(const struct copysets *copysets, uint32_t chunks, uint64_t placement,
+                           uint32_t node, const bool *is_lost)
+{
+    struct rng rng = rng_stream(placement, "random", node, "copysets");
+    const uint64_t count =
+        firsts_before(copysets, chunks, node + 1) - firsts_before(copysets, chunks, node);
+    for (uint64_t chunk = 0; chunk < count; chunk++) {
+        uint32_t has[COPYSETS_REPLICAS_MAX] = {node};
+        bool is_gone = true;
+        for (uint32_t i = 1; i < copysets->replicas; i++) {
+            has[i] = draw_other(&rng, copysets->nodes, has, i);
+            is_gone = is_gone && is_lost[has[i]];
+        }
+        if (is_gone) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint32_t copysets_simulate_random(const struct copysets *copysets, uint32_t chunks,
+                                  struct copysets_trials trials)
+{
+    struct lab lab = {.copysets = copysets,
+                      .rng = rng_stream(trials.seed, "random", 0, "copysets-lost")};
+    bool *is_lost = calloc(copysets->nodes, sizeof(*is_lost));
+    lab.shuffled = calloc(copysets->nodes, sizeof(*lab.shuffled));
+    ASSERT(lab.shuffled != NULL && is_lost != NULL);
+    for (uint32_t i = 0; i < copysets->nodes; i++) {
+        lab.shuffled[i] = i;
+    }
+    uint32_t lost = 0;
+    for (uint32_t trial = 0; trial < trials.trials; trial++) {
+        const uint64_t placement = hash_mix(trials.seed, trial / REDRAWN);
+        bool is_hit = false;
+        shuffle(&lab, copysets->lost);
+        for (uint32_t i = 0; i < copysets->lost; i++) {
+            is_lost[lab.shuffled[i]] = true;
+        }
+        for (uint32_t i = 0; i < copysets->lost && !is_hit; i++) {
+            is_hit = loses_chunk_of(copysets, chunks, placement, lab.shuffled[i], is_lost);
+        }
+        for (uint32_t i = 0; i < copysets->lost; i++) {
+            is_lost[lab.shuffled[i]] = false;
+        }
+        lost += is_hit ? 1 : 0;
+    }
+    free(lab.shuffled);
+    free(is_lost);
+    return lost;
 }
 
 uint32_t copysets_simulate(const struct copysets *copysets, enum copysets_placement placement,

@@ -44,8 +44,15 @@ enum copysets_placement {
                               and there is so much data that each such set holds some */
     COPYSETS_PERMUTATIONS, /* copyset replication: random permutations, cut into sets */
 };
-/* Trials in which data was lost. */
+/* Trials in which data was lost. A trial costs as many steps as nodes are lost, or so. */
 uint32_t copysets_simulate(const struct copysets *copysets, enum copysets_placement placement,
                            struct copysets_trials trials);
+/* The same for replicas that are anywhere, `chunks` on each node: chunks * nodes / replicas chunks,
+ * each on nodes of its own drawing. The scatter means nothing. A trial costs lost * chunks steps at
+ * most. */
+uint32_t copysets_simulate_random(const struct copysets *copysets, uint32_t chunks,
+                                  struct copysets_trials trials);
+/* How many chunks there are then: each is a copyset of its own, but for a few. */
+double copysets_of_chunks(const struct copysets *copysets, uint32_t chunks);
 
 #endif

@@ -18,8 +18,8 @@
 
 #define EXACT_RELATIVE 1e-12 /* what rounding may have done to an exact answer */
 
-static const char *const names[] = {"exact", "binomial", "beta-binomial", "crude",
-                                    "is",    "restart",  "decompose"};
+static const char *const names[] = {"exact",   "binomial",  "beta-binomial", "crude",   "is",
+                                    "restart", "decompose", "trials",        "copysets"};
 static_assert(ARRAY_COUNT(names) == ESTIMATE_METHOD_COUNT, "a name for each method");
 
 const char *estimate_method_name(enum estimate_method method)
@@ -37,6 +37,11 @@ bool estimate_method_find(const char *name, enum estimate_method *method)
         }
     }
     return false;
+}
+
+bool estimate_is_exact(enum estimate_method method)
+{
+    return method <= ESTIMATE_BETA_BINOMIAL || method == ESTIMATE_COPYSETS;
 }
 
 void estimate_begin(struct estimate_sums *sums, const char *service, enum estimate_method method)
@@ -97,6 +102,21 @@ void estimate_add_pair(struct estimate_sums *sums, double down_h, double hours, 
     sums->hours += hours;
     sums->hours2 += hours * hours;
     add_hit(sums, down_h);
+}
+
+void estimate_add_trials(struct estimate_sums *sums, uint32_t hits, uint32_t trials)
+{
+    ASSERT(hits <= trials);
+    sums->is_paired = true;
+    sums->count += trials;
+    sums->lengths += trials;
+    sums->hits += hits;
+    sums->events += trials;
+    sums->down += hits;
+    sums->hours += trials;
+    sums->weights += hits;
+    sums->weights2 += hits;
+    sums->weight_max = hits > 0 ? 1 : 0;
 }
 
 void estimate_add_weighted(struct estimate_sums *sums, double down_h, double outages)
@@ -229,12 +249,38 @@ static void of_few(const struct estimate_sums *sums, double confidence, struct e
     estimate->interval_method = "few outages, logarithmic";
 }
 
+/* Trials are independent: Clopper and Pearson's interval, and a one-sided bound without a hit. */
+static struct estimate trials_of(const struct estimate_sums *sums, double confidence)
+{
+    const bool is_bound = sums->hits == 0;
+    const double one_sided = is_bound ? confidence : .5 + confidence / 2;
+    struct estimate result = {.unavailability = (double)sums->hits / (double)sums->count,
+                              .interval_method = is_bound ? "bound" : "Clopper-Pearson",
+                              .is_bound = is_bound,
+                              .outages_per_h = NAN,
+                              .outage_h = NAN,
+                              .mttf_h = NAN,
+                              .effective = (double)sums->hits,
+                              .weight_share = is_bound ? NAN : 1 / (double)sums->hits,
+                              .hits = sums->hits,
+                              .events = sums->events};
+    result.interval.low = is_bound ? 0 : bound_lower(sums->hits, sums->count, one_sided);
+    result.interval.high = bound_upper(sums->hits, sums->count, one_sided);
+    result.half_width =
+        is_bound ? INFINITY
+                 : (result.interval.high - result.interval.low) / 2 / result.unavailability;
+    return result;
+}
+
 struct estimate estimate_of(const struct estimate_sums *sums, double confidence)
 {
+    if (sums->method == ESTIMATE_TRIALS && sums->count > 0) {
+        return trials_of(sums, confidence);
+    }
     if (sums->method == ESTIMATE_DECOMPOSE && sums->count > 0) {
         return decomposed_of(sums, confidence);
     }
-    if (sums->method <= ESTIMATE_BETA_BINOMIAL) {
+    if (estimate_is_exact(sums->method)) {
         return exact_of(sums);
     }
     struct estimate result = {.unavailability = NAN,
@@ -309,7 +355,7 @@ bool estimate_is_enough(const struct estimate_sums *sums, double half_width, dou
 {
     struct estimate_sums looked_at = *sums;
     looked_at.is_sequential = true;
-    if (sums->method <= ESTIMATE_BETA_BINOMIAL) {
+    if (estimate_is_exact(sums->method)) {
         return true;
     }
     const struct estimate estimate = estimate_of(&looked_at, confidence);
@@ -411,6 +457,9 @@ static bool check_exact(const struct spec_fleet *fleet, struct err *err)
 bool estimate_check(const struct spec_fleet *fleet, struct err *err)
 {
     ASSERT(fleet->is_asked);
+    if (fleet->placement.is_asked) {
+        return true;
+    }
     const bool is_exact = fleet->estimator == SPEC_ESTIMATOR_EXACT ||
                           (fleet->estimator == SPEC_ESTIMATOR_AUTO && is_still(fleet));
     if (is_still(fleet) && !is_exact) {
@@ -432,6 +481,12 @@ bool estimate_run(const struct spec_fleet *fleet, uint64_t seed, struct estimate
     ASSERT(fleet->is_asked);
     struct estimators_run run = {.seed = seed, .sums = sums};
     bool is_fine = false;
+    if (fleet->placement.is_asked) {
+        is_fine = estimate_placement(fleet, &run, err);
+        *digest = run.digest;
+        *events = run.events;
+        return is_fine;
+    }
     if (!estimate_check(fleet, err)) {
         return false;
     }

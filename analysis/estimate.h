@@ -27,8 +27,12 @@ enum estimate_method {
     ESTIMATE_IS,
     ESTIMATE_RESTART,
     ESTIMATE_DECOMPOSE,
+    ESTIMATE_TRIALS,   /* of a placement: data was lost in so many of them */
+    ESTIMATE_COPYSETS, /* closed form of a placement, as if its copysets were independent */
     ESTIMATE_METHOD_COUNT
 };
+/* Computed, without chance; so there is no interval. */
+bool estimate_is_exact(enum estimate_method method);
 
 /* Sums over the cycles of a replication, for one service. */
 struct estimate_sums {
@@ -81,6 +85,8 @@ void estimate_merge(struct estimate_sums *sums, const struct estimate_sums *othe
 void estimate_add_pair(struct estimate_sums *sums, double down_h, double hours, double outages);
 /* One cycle under a change of measure, with weighted hours down and outages. */
 void estimate_add_weighted(struct estimate_sums *sums, double down_h, double outages);
+/* `hits` of `trials` losses took data with them. The "unavailability" is the chance of that. */
+void estimate_add_trials(struct estimate_sums *sums, uint32_t hits, uint32_t trials);
 /* One cycle for its length alone. */
 void estimate_add_length(struct estimate_sums *sums, double hours);
 
@@ -126,7 +132,8 @@ void estimate_widen(struct estimate *estimate);
 #define ESTIMATE_SHARE_MAX 0.05
 bool estimate_is_enough(const struct estimate_sums *sums, double half_width, double confidence);
 
-/* "exact", "binomial", "beta-binomial", "crude", "is", "restart", "decompose". */
+/* "exact", "binomial", "beta-binomial", "crude", "is", "restart", "decompose", "trials",
+ * "copysets". */
 const char *estimate_method_name(enum estimate_method method);
 /* False: there is no such method. */
 bool estimate_method_find(const char *name, enum estimate_method *method);

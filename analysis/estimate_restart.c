@@ -409,6 +409,9 @@ bool estimate_replay(const struct spec_fleet *fleet, uint32_t service,
 {
     ASSERT(service < fleet->service_count);
     ASSERT(path->depth >= 1);
+    if (fleet->placement.is_asked) {
+        return err_set(err, ERR_INPUT, "a placement has no trajectories");
+    }
     const struct plan plan = plan_of(fleet, service);
     struct trial *trial = malloc(sizeof(*trial));
     ASSERT(trial != NULL);

@@ -30,6 +30,9 @@ bool estimate_exact(const struct spec_fleet *fleet, struct estimate_sums *sums, 
  * mean lives after as many. */
 bool estimate_crude(const struct spec_fleet *fleet, struct estimators_run *run, struct err *err);
 bool estimate_is(const struct spec_fleet *fleet, struct estimators_run *run, struct err *err);
+/* Draws placements and losses, or, with the estimator exact, takes the closed form. */
+bool estimate_placement(const struct spec_fleet *fleet, struct estimators_run *run,
+                        struct err *err);
 bool estimate_restart(const struct spec_fleet *fleet, struct estimators_run *run, struct err *err);
 
 /* Half-width of an interval in standard errors: Student's t. */

@@ -36,6 +36,15 @@ static void add_theory(const struct spec_fleet *fleet, uint32_t service,
     struct estimate_sums sums;
     struct fleet_model model;
     struct err ignored = {0};
+    if (fleet->placement.is_asked) {
+        struct estimators_run run = {.sums = &sums};
+        one.estimator = SPEC_ESTIMATOR_EXACT;
+        if (estimate_placement(&one, &run, &ignored)) {
+            row->theory = estimate_method_name(sums.method);
+            row->unavailability = sums.unavailability;
+        }
+        return;
+    }
     one.services = &fleet->services[service];
     one.service_count = 1;
     const bool is_chain =

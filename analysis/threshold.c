@@ -69,6 +69,7 @@ static const struct metric_rule rules[THRESHOLD_METRIC_COUNT] = {
     [THRESHOLD_MCR] = {"mcr", "{window:1m}", VALUE_SHARE, WORST, RATE},
     [THRESHOLD_HARVEST] = {"harvest", "", VALUE_SHARE, WORST, RATE},
     [THRESHOLD_YIELD] = {"yield", "", VALUE_SHARE, WORST, RATE},
+    [THRESHOLD_LOSS] = {"loss", "{service:...}", VALUE_SHARE, VALUE, VALUE},
     [THRESHOLD_GRAY] = {"gray", "", VALUE_SHARE, RATE | ENDS, RATE},
 };
 
@@ -510,6 +511,7 @@ bool threshold_metric_of(const struct threshold *threshold, const struct spec_th
     case THRESHOLD_AMPLIFICATION:
     case THRESHOLD_UNAVAILABILITY:
     case THRESHOLD_DOWNTIME:
+    case THRESHOLD_LOSS:
         return false;
     case THRESHOLD_GAUGE:
     case THRESHOLD_COUNTER:
@@ -915,6 +917,7 @@ static struct threshold_outcome observe(const struct threshold *threshold,
         return shown(threshold, data);
     case THRESHOLD_UNAVAILABILITY:
     case THRESHOLD_DOWNTIME:
+    case THRESHOLD_LOSS:
         return estimated(threshold, data);
     case THRESHOLD_METRIC_COUNT:
         break;

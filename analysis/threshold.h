@@ -18,6 +18,7 @@
  *     counter        count rate (per second)    numbers      yes
  *     unavailability value                      1.5e-6       yes
  *     downtime       value (in a year)          315.6fs      yes
+ *     loss           value (of a placement)     %            yes, exact
  *     user-uptime    rate min                   %            rate
  *     mcr            rate min                   %            rate
  *     harvest        rate min                   %            rate
@@ -30,8 +31,9 @@
  * (operations that are OK, of those offered; Fox and Brewer, HotOS 1999), and the share of time in
  * which a detector says up and the clients' windows are down (analysis/gray.h). Min and max are the
  * extreme ones of all runs, the others their mean. Unavailability and downtime are estimates of
- * a fleet (analysis/estimate.h), from all seeds of a cell together; == and != compare as many
- * digits as are written. An estimate without a hit has only an upper bound, and is judged by it.
+ * a fleet (analysis/estimate.h), and loss is the chance that data is lost with many nodes at once,
+ * from all seeds of a cell together; == and != compare as many digits as are written. An estimate
+ * without a hit has only an upper bound, and is judged by it.
  *
  * Operators: < <= > >= == !=. A run that never recovered counts as an infinite recovery; one
  * without a fault not at all. */
@@ -66,6 +68,7 @@ enum threshold_metric {
     THRESHOLD_HARVEST,
     THRESHOLD_YIELD,
     THRESHOLD_GRAY,
+    THRESHOLD_LOSS,
     THRESHOLD_METRIC_COUNT
 };
 

@@ -3,7 +3,8 @@
  * Where each estimate belongs in a picture. The first axis counts machines when cells differ in
  * them; what only follows the number of machines (quorums zipped with it) is no axis of its own.
  * How a cell was estimated is none either: estimates of one thing by several methods belong on one
- * line. What is left makes the second axis, and variants. */
+ * line; and neither is what only follows the services of a cell, since their names are on the lines
+ * anyhow. What is left makes the second axis, and variants. */
 #include "reports/fleet.h"
 
 #include "analysis/estimate_store.h"
@@ -26,6 +27,7 @@ struct loading {
     uint32_t axis_count;
     const char **values;        /* [cell * AXES_MAX + axis]; NULL: the cell has none */
     uint32_t *machines;         /* of each cell; 0: no fleet */
+    const char **services;      /* of each cell: their names */
     struct estimate_sums *sums; /* of the cell that is being read */
     int32_t first;              /* axis; -1: machines */
     int32_t second;             /* axis; -1: none */
@@ -48,6 +50,10 @@ const char *fleet_method_title(enum estimate_method method)
         return "RESTART splitting";
     case ESTIMATE_DECOMPOSE:
         return "episodes of the real code";
+    case ESTIMATE_TRIALS:
+        return "placements and losses, drawn";
+    case ESTIMATE_COPYSETS:
+        return "closed form";
     case ESTIMATE_METHOD_COUNT:
         break;
     }
@@ -96,12 +102,13 @@ static const char *value_of(const struct loading *loading, uint32_t cell, uint32
     return value == NULL ? "" : value;
 }
 
-/* Do cells with equally many machines differ in the axis? */
+/* Do cells with the same services and equally many machines differ in the axis? */
 static bool is_own_axis(const struct loading *loading, uint32_t axis)
 {
     for (uint32_t a = 0; a < loading->data->cell_count; a++) {
         for (uint32_t b = 0; b < a; b++) {
             if (loading->machines[a] > 0 && loading->machines[a] == loading->machines[b] &&
+                strcmp(loading->services[a], loading->services[b]) == 0 &&
                 strcmp(value_of(loading, a, axis), value_of(loading, b, axis)) != 0) {
                 return true;
             }
@@ -298,17 +305,22 @@ static bool load_cell(struct loading *loading, uint32_t cell, struct err *err)
             add_point(loading, point, variant, NULL);
         }
     }
+    for (uint32_t i = 0; i < count; i++) {
+        fleet->is_loss =
+            fleet->is_loss || strcmp(rows[i].theory, estimate_method_name(ESTIMATE_COPYSETS)) == 0;
+    }
     fleet->service_count = count > fleet->service_count ? count : fleet->service_count;
     return true;
 }
 
-/* Machines of the cells; 0 where a cell has no fleet. */
+/* Machines and services of the cells; 0 where a cell has no fleet. */
 static bool on_machines(void *context, const struct results_row *row)
 {
     struct loading *loading = context;
     for (uint32_t c = 0; c < loading->data->cell_count; c++) {
         if (loading->data->cells[c].cell_id == row->values[0].integer) {
             loading->machines[c] = (uint32_t)row->values[1].integer;
+            loading->services[c] = arena_strdup(&loading->data->arena, row->values[2].text);
         }
     }
     return true;
@@ -347,6 +359,9 @@ bool report_fleet_load(struct report_fleet *fleet, struct report_data *data, str
         "SELECT p.cell_id, p.name, p.value FROM cell_param p JOIN cell c ON c.cell_id = p.cell_id"
         " JOIN scenario s ON s.scenario_id = c.scenario_id ORDER BY instr(substr(s.yaml, "
         "instr(s.yaml, char(10) || 'sweep:') + 1), p.name), p.name, p.cell_id";
+    static const char machines[] =
+        "SELECT cell_id, max(machines), group_concat(service) FROM (SELECT * FROM fleet_service "
+        "ORDER BY cell_id, ord) GROUP BY 1";
     struct loading loading = {.fleet = fleet, .data = data};
     int64_t count = 0;
     *fleet = (struct report_fleet){0};
@@ -362,12 +377,11 @@ bool report_fleet_load(struct report_fleet *fleet, struct report_data *data, str
     loading.values = arena_alloc_array(arena, data->cell_count * AXES_MAX, sizeof(*loading.values));
     loading.sums = arena_alloc_array(arena, ESTIMATE_STORE_MAX, sizeof(*loading.sums));
     loading.machines = arena_alloc_array(arena, data->cell_count, sizeof(*loading.machines));
+    loading.services = arena_alloc_array(arena, data->cell_count, sizeof(*loading.services));
     fleet->points = arena_alloc_array(arena, points, sizeof(*fleet->points));
     fleet->series = arena_alloc_array(arena, points, sizeof(*fleet->series));
-    bool is_fine =
-        results_query(data->results, "SELECT cell_id, max(machines) FROM fleet_service GROUP BY 1",
-                      NULL, 0, on_machines, &loading, err) &&
-        results_query(data->results, params, NULL, 0, on_param, &loading, err);
+    bool is_fine = results_query(data->results, machines, NULL, 0, on_machines, &loading, err) &&
+                   results_query(data->results, params, NULL, 0, on_param, &loading, err);
     if (is_fine) {
         place_cells(&loading);
     }

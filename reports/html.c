@@ -953,7 +953,7 @@ static void field_rate(struct page *page, const struct estimate *estimate)
 static void add_estimate(struct page *page, const struct fleet_point *point)
 {
     const struct estimate *estimate = &point->estimate;
-    const bool is_exact = point->method < ESTIMATE_CRUDE;
+    const bool is_exact = estimate_is_exact(point->method);
     const double value = estimate->is_bound ? estimate->interval.high : estimate->unavailability;
     const char *sign = estimate->is_bound ? "\xe2\x89\xa4 " : "";
     struct arena *arena = &page->data->arena;
@@ -1057,9 +1057,53 @@ static bool add_choices(struct page *page, struct err *err)
                 on_choice, err));
 }
 
+static void add_loss(struct page *page, const struct fleet_point *point)
+{
+    const struct estimate *estimate = &point->estimate;
+    struct arena *arena = &page->data->arena;
+    row_begin(page);
+    field(page, "name", point->service);
+    number(page, point->theory.machines);
+    field(page, "name", fleet_method_title(point->method));
+    if (estimate->is_bound) {
+        field(page, "n", dash);
+        field(page, "n", arena_printf(arena, "\xe2\x89\xa4 %.3g%%", 100 * estimate->interval.high));
+    } else {
+        field(page, "n", arena_printf(arena, "%.4g%%", 100 * estimate->unavailability));
+        field(page, "n",
+              estimate_is_exact(point->method)
+                  ? dash
+                  : arena_printf(arena, "%.4g%% \xe2\x80\xa6 %.4g%%", 100 * estimate->interval.low,
+                                 100 * estimate->interval.high));
+    }
+    number(page, (int64_t)estimate->hits);
+    number(page, (int64_t)estimate->events);
+    field(page, "n", arena_printf(arena, "%.4g%%", 100 * point->theory.unavailability));
+    row_end(page);
+}
+
+static void add_loss_table(struct page *page)
+{
+    const struct report_fleet *fleet = &page->context->fleet;
+    table_begin(page, "placement|#nodes|method|#data is lost|#interval|#losses with "
+                      "data|#drawn|#closed form");
+    for (uint32_t i = 0; i < fleet->point_count && page->rows < FLEET_SHOWN; i++) {
+        if (fleet->points[i].has_estimate) {
+            add_loss(page, &fleet->points[i]);
+        }
+    }
+    table_end(page, 8, "Nothing was drawn.");
+    text_add(&page->text, "<p>The closed form takes the sets of nodes that share a chunk as "
+                          "independent of each other.</p>\n");
+}
+
 static bool add_fleet_tables(struct page *page, struct err *err)
 {
     const struct report_fleet *fleet = &page->context->fleet;
+    if (fleet->is_loss) {
+        add_loss_table(page);
+        return true;
+    }
     table_begin(page, "cell|service|method|#unavailability|#interval|#downtime a "
                       "year|#nines|#outages a year|#mean outage|#MTTF|#hits|#effective "
                       "sample|#largest weight|#events|#simulated hours|interval by");
@@ -1106,11 +1150,14 @@ static bool add_fleet(struct page *page, struct err *err)
     if (page->context->fleet.point_count == 0) {
         return true;
     }
-    text_add(&page->text, "<h2 id=\"fleet\">Availability of the fleet</h2>\n");
+    text_add(&page->text, page->context->fleet.is_loss
+                              ? "<h2 id=\"fleet\">Loss of data</h2>\n"
+                              : "<h2 id=\"fleet\">Availability of the fleet</h2>\n");
     bool is_paired = false;
     for (uint32_t i = 0; i < page->context->figures.count; i++) {
         const struct plot_figure *figure = vec_at(&page->context->figures, i);
-        bool is_large = strcmp(figure->name, "fleet-downtime") == 0;
+        bool is_large = strcmp(figure->name, "fleet-downtime") == 0 ||
+                        strcmp(figure->name, "fleet-loss") == 0;
         if (is_of_fleet(figure) && !is_large && !is_paired) {
             text_add(&page->text, "<div class=\"pairs\">\n");
             is_paired = true;

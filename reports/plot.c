@@ -15,9 +15,10 @@
 #include <stdarg.h>
 #include <string.h>
 
-#define KEY_LONG   36 /* bytes of a title that leave room for two columns */
-#define AXIS_LABEL 18 /* CSS pixels from the left edge */
-#define TIC_LABEL  16 /* bytes of the label of a tic */
+#define NAME_GAP   17.0 /* between two names at the ends of lines, CSS pixels */
+#define KEY_LONG   36   /* bytes of a title that leave room for two columns */
+#define AXIS_LABEL 18   /* CSS pixels from the left edge */
+#define TIC_LABEL  16   /* bytes of the label of a tic */
 
 const struct plot plots[] = {
     {"map", "which triggers stick at which load, beside theory (squall map)", plot_map, true},
@@ -36,6 +37,8 @@ const struct plot plots[] = {
     {"fleet",
      "downtime of a fleet against its machines: log, linear, ratio to the exact model, price",
      plot_fleet, false},
+    {"fleet-loss", "chance that data is lost with many nodes at once, by placement",
+     plot_fleet_loss, false},
     {"fleet-map", "nines of a fleet over two axes of the sweep", plot_fleet_map, false},
     {"parts", "where the downtime comes from, term by term, a bar for each cell", plot_parts,
      false},
@@ -101,6 +104,39 @@ void plot_label_add(struct figure *figure, uint32_t x, uint32_t y, uint32_t size
     gnuplot_quote(&figure->script, text, REPORT_TEXT_MAX);
     text_printf(&figure->script, " at screen %.5f, screen %.5f noenhanced font ',%u' %s\n",
                 (double)x / figure->width, 1 - (double)y / figure->height, size, options);
+}
+
+/* From the top down, none closer to the one above than NAME_GAP, none below the panel. */
+static void spread(struct plot_name *names, uint32_t count, const struct plot_panel *panel)
+{
+    for (uint32_t i = 1; i < count; i++) {
+        for (uint32_t k = i; k > 0 && names[k].end < names[k - 1].end; k--) {
+            const struct plot_name kept = names[k];
+            names[k] = names[k - 1];
+            names[k - 1] = kept;
+        }
+    }
+    double above = panel->top - NAME_GAP / 2;
+    for (uint32_t i = 0; i < count; i++) {
+        names[i].middle = fmax(names[i].end, above + NAME_GAP);
+        above = names[i].middle;
+    }
+    double below = panel->bottom + NAME_GAP / 2;
+    for (uint32_t i = count; i > 0 && names[i - 1].middle > below - NAME_GAP; i--) {
+        names[i - 1].middle = below - NAME_GAP;
+        below = names[i - 1].middle;
+    }
+}
+
+void plot_names_add(struct figure *figure, const struct plot_panel *panel, uint32_t at,
+                    struct plot_name *names, uint32_t count)
+{
+    spread(names, count, panel);
+    for (uint32_t i = 0; i < count; i++) {
+        char options[64];
+        snprintf(options, sizeof(options), "left textcolor linestyle %u", names[i].style);
+        plot_label_add(figure, at, (uint32_t)names[i].middle, 12, options, names[i].text);
+    }
 }
 
 const char *plot_short(struct report_data *data, const char *text, uint32_t characters)

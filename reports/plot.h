@@ -52,6 +52,7 @@ bool plot_cells(struct plot_context *context, struct err *err);
 bool plot_timeline(struct plot_context *context, struct err *err);
 bool plot_availability(struct plot_context *context, struct err *err);
 bool plot_fleet(struct plot_context *context, struct err *err);
+bool plot_fleet_loss(struct plot_context *context, struct err *err);
 bool plot_fleet_map(struct plot_context *context, struct err *err);
 bool plot_users(struct plot_context *context, struct err *err);
 bool plot_gray(struct plot_context *context, struct err *err);
@@ -78,6 +79,16 @@ void plot_panel_add(struct figure *figure, const struct plot_panel *panel);
  * points; `options` as for gnuplot's `set label` ("right", "textcolor rgb '#555555'"). */
 void plot_label_add(struct figure *figure, uint32_t x, uint32_t y, uint32_t size,
                     const char *options, const char *text);
+/* Names at the ends of lines, in their colours: at `at` CSS pixels from the left, each as close to
+ * the end of its line as the others let it. Sorts `names`. */
+struct plot_name {
+    const char *text;
+    uint32_t style; /* of the line */
+    double end;     /* where the line ends, CSS pixels from the top */
+    double middle;  /* set: where the name stands */
+};
+void plot_names_add(struct figure *figure, const struct plot_panel *panel, uint32_t at,
+                    struct plot_name *names, uint32_t count);
 /* The same for what a y axis shows: upright text left of a panel. Labels stay for all plots of a
  * multiplot until `unset label`. */
 void plot_axis_label(struct figure *figure, const struct plot_panel *panel, const char *text);

@@ -42,6 +42,7 @@ struct curves {
     double lowest;
     double highest;
     bool has_bounds;
+    bool has_values; /* somebody saw an outage */
 };
 
 static uint32_t series_of(struct curves *curves, const char *series)
@@ -101,6 +102,7 @@ static void compute(struct curves *curves)
         curves->lowest = fmin(curves->lowest, low);
         curves->highest = fmax(curves->highest, fmax(interval->high, interval->estimate));
         curves->has_bounds |= interval->is_bound;
+        curves->has_values |= !interval->is_bound;
     }
 }
 
@@ -357,6 +359,9 @@ bool plot_availability(struct plot_context *context, struct err *err)
         return true;
     }
     compute(&curves);
+    if (!curves.has_values && context->fleet.point_count > 0) {
+        return true; /* runs that episodes begin with; the fleet has pictures of its own */
+    }
     struct figure figure;
     figure_init(&figure, context->folder, "availability", context->format, WIDTH, HEIGHT);
     struct plot_figure about = {

@@ -12,7 +12,13 @@
  * is never drawn. Where clients measured availability in runs of the real code, that stands beside
  * it.
  *
+ * What was measured in episodes of real code is not held to its model: its line goes through the
+ * points, and the model is dotted beside it. A few lines have their names at their ends, where a
+ * reader looks for them; more have a legend. Where twenty decades hide the intervals of what was
+ * measured, a corner that no line crosses shows them closely.
+ *
  * When cells do not differ in machines, the first axis of the sweep takes their place. */
+#include "reports/fleet_story.h"
 #include "reports/plot.h"
 #include "reports/statistics.h"
 
@@ -21,14 +27,23 @@
 #include <math.h>
 #include <string.h>
 
-#define SERIES_MAX  GNUPLOT_LINES
-#define WIDTH       960u
-#define HEIGHT      600u
-#define TARGET      0.1   /* half-width for which the price is told */
-#define HITS_MIN    30    /* an interval from fewer is not to be believed */
-#define FLOOR_S     1e-24 /* of a year; nothing is drawn below */
-#define KINDS       3
-#define DECADES_MIN 100.0 /* between the ends of a logarithmic axis, at least */
+#define SERIES_MAX    GNUPLOT_LINES
+#define WIDTH         960u
+#define HEIGHT        600u
+#define PANEL_LEFT    104u
+#define PANEL_WIDTH   772u
+#define TARGET        0.1   /* half-width for which the price is told */
+#define HITS_MIN      30    /* an interval from fewer is not to be believed */
+#define FLOOR_S       1e-24 /* of a year; nothing is drawn below */
+#define KINDS         3
+#define DECADES_MIN   100.0 /* between the ends of a logarithmic axis, at least */
+#define NAMED_MAX     6     /* lines that have their names at their ends */
+#define LETTER        6.0   /* of them, on average */
+#define CLOSE_DECADES 8     /* on an axis that hides the intervals of what was measured */
+#define CLOSE_RISE    3 /* the close look begins where the measured line is so far above its end */
+#define CLOSE_WIDTH   215u
+#define CLOSE_LEFT    56u
+#define CLOSE_HEIGHT  155u
 
 enum kind { KIND_REACHED, KIND_OPEN, KIND_BOUND };
 
@@ -57,9 +72,11 @@ struct curves {
     const struct report_fleet *fleet;
     struct line lines[SERIES_MAX];
     uint32_t line_count;
-    uint32_t left_out; /* series */
-    uint32_t clients;  /* cells that clients measured */
-    double lowest_s;   /* of what is drawn */
+    uint32_t left_out;           /* series */
+    uint32_t clients;            /* cells that clients measured */
+    uint32_t chosen[SERIES_MAX]; /* the series of the lines */
+    double x_room;               /* behind the last place, for names; in units of the x axis */
+    double lowest_s;             /* of what is drawn */
     double highest_s;
     double ratio_low;
     double ratio_high;
@@ -78,7 +95,7 @@ static enum kind kind_of(const struct fleet_point *point)
     return point->estimate.is_bound ? KIND_BOUND : point->is_reached ? KIND_REACHED : KIND_OPEN;
 }
 
-/* What real code adds is in no exact model, and its events are none of the fleet. */
+/* The events of real code are none of the fleet. */
 static bool asks_code(const struct fleet_point *point)
 {
     return point->method == ESTIMATE_DECOMPOSE;
@@ -114,6 +131,7 @@ static void choose_lines(struct curves *curves)
         if (is_wanted && curves->line_count < SERIES_MAX) {
             curves->lines[curves->line_count++] =
                 (struct line){.series = &fleet->series[i], .index = i};
+            curves->chosen[curves->line_count - 1] = i;
         } else {
             curves->left_out++;
         }
@@ -153,7 +171,7 @@ static void add_point(struct curves *curves, struct line *line, const struct fle
 {
     const struct estimate *estimate = &point->estimate;
     const enum kind kind = kind_of(point);
-    const double exact = asks_code(point) ? (double)NAN : point->theory.unavailability;
+    const double exact = point->theory.unavailability;
     const bool is_bound = kind == KIND_BOUND;
     const double value = is_bound ? (double)NAN : estimate->unavailability;
     const double low = is_bound ? (double)NAN : estimate->interval.low;
@@ -225,6 +243,45 @@ static void add_theory(struct curves *curves, struct line *line, struct text *cs
     }
 }
 
+struct scale {
+    double unit; /* what a second is on the axis */
+    double size; /* of points */
+};
+
+/* In episodes of the real code? */
+static bool is_measured(const struct line *line)
+{
+    uint32_t count = 0;
+    for (int kind = KIND_REACHED; kind <= KIND_OPEN; kind++) {
+        count += line->points[ESTIMATE_DECOMPOSE][kind];
+    }
+    return count > 0;
+}
+
+/* data/fleet-N-measured.csv: the line through what was measured. */
+static bool write_measured(const struct curves *curves, uint32_t index, const struct figure *files,
+                           struct err *err)
+{
+    const struct fleet_axis *axis = &curves->fleet->first;
+    struct text csv;
+    char suffix[32];
+    text_init(&csv);
+    text_add(&csv, "x,downtime_s\n");
+    for (uint32_t column = 0; column < axis->count; column++) {
+        const struct fleet_value value =
+            fleet_value_at(curves->fleet, curves->lines[index].index, column);
+        const double numbers[] = {axis->positions[column], value.downtime_s};
+        if (value.is_measured) {
+            add_numbers(&csv, numbers, ARRAY_COUNT(numbers));
+            text_add(&csv, "\n");
+        }
+    }
+    snprintf(suffix, sizeof(suffix), "-%u-measured", index + 1);
+    const bool is_fine = figure_write_csv(files, suffix, &csv, err);
+    text_release(&csv);
+    return is_fine;
+}
+
 /* data/fleet-N.csv and data/fleet-N-theory.csv, which all four pictures show. */
 static bool write_line(struct curves *curves, uint32_t index, const struct figure *files,
                        struct err *err)
@@ -246,7 +303,8 @@ static bool write_line(struct curves *curves, uint32_t index, const struct figur
     }
     add_theory(curves, line, &csv[1]);
     bool is_fine = figure_write_csv(files, suffixes[0], &csv[0], err) &&
-                   figure_write_csv(files, suffixes[1], &csv[1], err);
+                   figure_write_csv(files, suffixes[1], &csv[1], err) &&
+                   (!is_measured(line) || write_measured(curves, index, files, err));
     text_release(&csv[0]);
     text_release(&csv[1]);
     return is_fine;
@@ -329,11 +387,14 @@ static void add_x_axis(const struct curves *curves, struct figure *figure)
     struct text *script = &figure->script;
     const double first = axis->positions[0];
     const double last = axis->positions[axis->count - 1];
-    text_printf(script, "set xrange [%.9g:%.9g]\nset xlabel ", first - 0.5, last + 0.5);
+    text_printf(script, "set xrange [%.9g:%.9g]\nset xlabel ", first - 0.5,
+                last + 0.5 + curves->x_room);
     gnuplot_quote(script, axis->title, 60);
     text_add(script, " noenhanced offset 0,0.3\n");
     if (curves->fleet->counts_machines) {
-        text_printf(script, "set xtics %d\nset format x '%%.0f'\n", last - first > 20 ? 5 : 1);
+        text_printf(script, "set xtics %.9g,%d,%.9g\nset format x '%%.0f'\n",
+                    last - first > 20 ? ceil(first / 5) * 5 : first, last - first > 20 ? 5 : 1,
+                    last);
         return;
     }
     plot_tics_add(script, "x", axis->labels, axis->positions, axis->count);
@@ -344,6 +405,12 @@ static double bottom_of(const struct curves *curves)
 {
     const double low = fmax(curves->lowest_s, FLOOR_S) * 0.5;
     return fmin(low, curves->highest_s * 4 / DECADES_MIN);
+}
+
+static double top_of(const struct curves *curves)
+{
+    return fmin(fmax(curves->highest_s * 2, bottom_of(curves) * DECADES_MIN),
+                downtime_s_per_year(1) * 1.2);
 }
 
 /* "1 fs", "1 ps", ...; with 10 and 100 of each when there is room, and 2, 5, 20, ... when there is
@@ -386,7 +453,7 @@ static void add_downtime_axis(const struct curves *curves, struct figure *figure
     struct text *script = &figure->script;
     const double year = downtime_s_per_year(1);
     const double low = bottom_of(curves);
-    const double high = fmin(fmax(curves->highest_s * 2, low * DECADES_MIN), year * 1.2);
+    const double high = top_of(curves);
     text_printf(script,
                 "set border 11\nset logscale y\nset logscale y2\nset yrange [%.9e:%.9e]\n"
                 "set y2range [%.9e:%.9e]\n",
@@ -404,13 +471,11 @@ static void add_downtime_axis(const struct curves *curves, struct figure *figure
     text_add(script, ")\nset y2label 'nines' offset -1,0\n");
 }
 
-static void add_heading(struct curves *curves, struct figure *figure, const char *question,
-                        const char *below)
+/* The finding, and below it what is drawn. */
+static void add_heading(struct figure *figure, const char *finding, const char *below)
 {
-    plot_label_add(figure, 92, 20, 15, "left",
-                   arena_printf(&curves->context->data->arena, "%s: %s",
-                                curves->context->data->scenario, question));
-    plot_label_add(figure, 92, 40, 12, "left textcolor rgb '#555555'", below);
+    plot_label_add(figure, 40, 20, 15, "left", finding);
+    plot_label_add(figure, 40, 40, 12, "left textcolor rgb '#555555'", below);
 }
 
 /* ---------------------------------------------------------------------------------------- items */
@@ -487,12 +552,12 @@ static uint32_t key_items(const struct curves *curves, bool has_bounds,
     return count;
 }
 
-static struct plot_key key_of(const struct curves *curves, bool has_bounds)
+static struct plot_key key_of(const struct curves *curves, bool has_bounds, bool is_named)
 {
     struct plot_key key = {0};
     struct key_item items[ESTIMATE_METHOD_COUNT + 2];
     const uint32_t count = key_items(curves, has_bounds, items);
-    for (uint32_t i = 0; i < curves->line_count; i++) {
+    for (uint32_t i = 0; i < curves->line_count && !is_named; i++) {
         plot_key_count(&key, title_of(curves, i));
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -515,11 +580,12 @@ static void add_key_items(const struct curves *curves, struct figure *figure, bo
     }
 }
 
-/* The points of one line by one method; `unit`: what a second is on the axis. */
+/* The points of one line by one method. */
 static void add_points(const struct curves *curves, struct figure *figure, uint32_t index,
-                       enum estimate_method method, double unit)
+                       enum estimate_method method, struct scale scale)
 {
     struct text *script = &figure->script;
+    const double unit = scale.unit;
     const struct line *line = &curves->lines[index];
     const double shift = shift_of(curves, index, method, false);
     const double bottom = unit == 1 ? bottom_of(curves) : 0;
@@ -529,10 +595,11 @@ static void add_points(const struct curves *curves, struct figure *figure, uint3
                         ", \\\n'data/fleet-%u.csv' using ($1 + %.3f):($13 == %d && $14 == %d ? $5 "
                         "* %.9g : NaN):($6 * %.9g > %.9g ? $6 * %.9g : %.9g):($7 * %.9g) with "
                         "yerrorbars linestyle %u dashtype 1 linewidth 1.3 pointtype %d pointsize "
-                        "0.9 notitle",
+                        "%.1f notitle",
                         index + 1, shift, kind, (int)method, unit, unit, bottom, unit, bottom, unit,
                         index + 1,
-                        kind == KIND_REACHED ? shapes[method].filled : shapes[method].hollow);
+                        kind == KIND_REACHED ? shapes[method].filled : shapes[method].hollow,
+                        scale.size);
         }
     }
     if (line->points[method][KIND_BOUND] > 0 && unit == 1) {
@@ -544,25 +611,58 @@ static void add_points(const struct curves *curves, struct figure *figure, uint3
     }
 }
 
-/* All lines and points on an axis of downtime. */
-static void add_downtime(const struct curves *curves, struct figure *figure, double unit)
+/* The model beside what was measured, dotted. */
+static void add_model(const struct curves *curves, struct figure *figure, uint32_t index,
+                      double unit)
+{
+    if (curves->lines[index].theories > 0) {
+        text_printf(&figure->script,
+                    ", \\\n'data/fleet-%u-theory.csv' using 1:($3 * %.9g) with lines linestyle %u "
+                    "dashtype (1,3) linewidth 1.2 notitle",
+                    index + 1, unit, index + 1);
+    }
+}
+
+/* The line of a series: of its model, or through what was measured, with the model dotted. */
+static void add_line(const struct curves *curves, struct figure *figure, uint32_t index,
+                     double unit, const char *title)
+{
+    struct text *script = &figure->script;
+    const struct line *line = &curves->lines[index];
+    const bool has_both = is_measured(line);
+    if (has_both) {
+        add_model(curves, figure, index, unit);
+    }
+    if (has_both) {
+        text_printf(
+            script,
+            ", \\\n'data/fleet-%u-measured.csv' using 1:($2 * %.9g) with lines linestyle %u ",
+            index + 1, unit, index + 1);
+    } else if (line->theories > 0) {
+        text_printf(script,
+                    ", \\\n'data/fleet-%u-theory.csv' using 1:($3 * %.9g) with lines linestyle %u ",
+                    index + 1, unit, index + 1);
+    } else {
+        text_printf(script, ", \\\nkeyentry with points linestyle %u ", index + 1);
+    }
+    text_add(script, title == NULL ? "notitle" : "title ");
+    if (title != NULL) {
+        gnuplot_quote(script, title, PLOT_KEY_TITLE_MAX);
+    }
+}
+
+/* All lines and points on an axis of downtime; `is_named`: the lines have names at their ends. */
+static void add_downtime(const struct curves *curves, struct figure *figure, double unit,
+                         bool is_named)
 {
     struct text *script = &figure->script;
     text_add(script, "plot NaN notitle");
     for (uint32_t i = 0; i < curves->line_count; i++) {
-        if (curves->lines[i].theories > 0) {
-            text_printf(script,
-                        ", \\\n'data/fleet-%u-theory.csv' using 1:($3 * %.9g) with lines linestyle "
-                        "%u title ",
-                        i + 1, unit, i + 1);
-        } else {
-            text_printf(script, ", \\\nkeyentry with points linestyle %u title ", i + 1);
-        }
-        gnuplot_quote(script, title_of(curves, i), PLOT_KEY_TITLE_MAX);
+        add_line(curves, figure, i, unit, is_named ? NULL : title_of(curves, i));
     }
     for (uint32_t i = 0; i < curves->line_count; i++) {
         for (int m = ESTIMATE_CRUDE; m < ESTIMATE_METHOD_COUNT; m++) {
-            add_points(curves, figure, i, (enum estimate_method)m, unit);
+            add_points(curves, figure, i, (enum estimate_method)m, (struct scale){unit, 0.9});
         }
     }
     if (curves->clients > 0) {
@@ -576,6 +676,161 @@ static void add_downtime(const struct curves *curves, struct figure *figure, dou
     text_add(script, "\n");
 }
 
+/* ---------------------------------------------------------------------------------------- names */
+
+static bool has_names(const struct curves *curves)
+{
+    return curves->line_count <= NAMED_MAX;
+}
+
+static const char *name_of(const struct curves *curves, uint32_t line)
+{
+    struct report_data *data = curves->context->data;
+    const struct fleet_value end =
+        fleet_value_at_end(curves->fleet, curves->lines[line].index, NULL);
+    return end.is_known ? arena_printf(&data->arena, "%s: %s", curves->lines[line].series->title,
+                                       fleet_value_text(data, &end))
+                        : curves->lines[line].series->title;
+}
+
+/* How far a panel of that width has to go beyond the last place, so that names fit. */
+static double room_of_names(const struct curves *curves, double width)
+{
+    const struct fleet_axis *axis = &curves->fleet->first;
+    size_t longest = 0;
+    for (uint32_t i = 0; i < curves->line_count; i++) {
+        const size_t length = strlen(name_of(curves, i));
+        longest = length > longest ? length : longest;
+    }
+    const double room = fmin((double)longest * LETTER, width * 0.45);
+    return (axis->positions[axis->count - 1] - axis->positions[0] + 1) * room / (width - room);
+}
+
+static double pixel_of(const struct curves *curves, const struct plot_panel *panel,
+                       double downtime_s)
+{
+    const double low = bottom_of(curves);
+    const double share = log(downtime_s / low) / log(top_of(curves) / low);
+    return panel->bottom - fmin(fmax(share, 0), 1) * (panel->bottom - panel->top);
+}
+
+static void add_names(const struct curves *curves, struct figure *figure,
+                      const struct plot_panel *panel)
+{
+    const struct fleet_axis *axis = &curves->fleet->first;
+    const double last = axis->positions[axis->count - 1];
+    const double span = last - axis->positions[0] + 1 + curves->x_room;
+    struct plot_name names[NAMED_MAX];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < curves->line_count; i++) {
+        uint32_t column = 0;
+        const struct fleet_value end =
+            fleet_value_at_end(curves->fleet, curves->lines[i].index, &column);
+        names[count++] = (struct plot_name){
+            .text = name_of(curves, i),
+            .style = i + 1,
+            .end = end.is_known ? pixel_of(curves, panel, end.downtime_s) : panel->bottom};
+    }
+    const double at =
+        panel->left + (last - axis->positions[0] + 0.5) / span * (panel->right - panel->left);
+    plot_names_add(figure, panel, (uint32_t)at + 16, names, count);
+}
+
+/* ------------------------------------------------------------------------------- the close look */
+
+struct closely {
+    struct plot_panel panel;
+    uint32_t line;   /* that was measured */
+    uint32_t column; /* it begins there */
+    double lowest_s; /* of the intervals from there on */
+    double highest_s;
+};
+
+/* Is the corner free of lines? */
+static bool is_free(const struct curves *curves, const struct plot_panel *panel,
+                    const struct plot_panel *corner)
+{
+    const struct fleet_axis *axis = &curves->fleet->first;
+    const double span = axis->positions[axis->count - 1] - axis->positions[0] + 1 + curves->x_room;
+    for (uint32_t i = 0; i < curves->fleet->point_count; i++) {
+        const struct fleet_point *point = &curves->fleet->points[i];
+        const struct fleet_value value =
+            fleet_value_at(curves->fleet, point->series, point->column);
+        const double x = panel->left + (point->x - axis->positions[0] + 0.5) / span *
+                                           (panel->right - panel->left);
+        if (value.is_known && x < corner->right + 24 &&
+            pixel_of(curves, panel, value.downtime_s) > corner->top - 36) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What to look at closely; false: nothing, or there is no room. */
+static bool find_closely(const struct curves *curves, const struct plot_panel *panel,
+                         struct closely *closely)
+{
+    const uint32_t count = curves->fleet->first.count;
+    closely->line = UINT32_MAX;
+    for (uint32_t i = 0; i < curves->line_count; i++) {
+        closely->line = is_measured(&curves->lines[i]) ? i : closely->line;
+    }
+    closely->panel =
+        (struct plot_panel){panel->left + CLOSE_LEFT, panel->bottom - 36 - CLOSE_HEIGHT,
+                            panel->left + CLOSE_LEFT + CLOSE_WIDTH, panel->bottom - 36};
+    if (closely->line == UINT32_MAX || !curves->fleet->counts_machines ||
+        log10(top_of(curves) / bottom_of(curves)) < CLOSE_DECADES ||
+        !is_free(curves, panel, &closely->panel)) {
+        return false;
+    }
+    const uint32_t series = curves->lines[closely->line].index;
+    const struct fleet_value end = fleet_value_at_end(curves->fleet, series, NULL);
+    closely->column = count;
+    closely->lowest_s = INFINITY;
+    closely->highest_s = 0;
+    for (uint32_t at = count; at > 0 && at == closely->column; at--) {
+        const struct fleet_value value = fleet_value_at(curves->fleet, series, at - 1);
+        if (value.is_known && value.downtime_s < CLOSE_RISE * end.downtime_s) {
+            closely->column = at - 1;
+            closely->lowest_s = fmin(closely->lowest_s, value.low_s);
+            closely->highest_s = fmax(closely->highest_s, value.high_s);
+        }
+    }
+    return closely->column + 2 < count;
+}
+
+static void add_closely(const struct curves *curves, struct figure *figure,
+                        const struct closely *closely)
+{
+    static const struct {
+        double s;
+        const char *name;
+    } units[] = {{3600, "hours"}, {60, "minutes"}, {1, "seconds"}, {1e-3, "milliseconds"}};
+    struct text *script = &figure->script;
+    const struct fleet_axis *axis = &curves->fleet->first;
+    uint32_t unit = 0;
+    while (unit + 1 < ARRAY_COUNT(units) && closely->highest_s < 2 * units[unit].s) {
+        unit++;
+    }
+    text_add(script, "unset label\nunset logscale y\nunset logscale y2\nunset y2tics\nunset "
+                     "y2label\nunset key\nset border 3\nunset xlabel\n");
+    plot_panel_add(figure, &closely->panel);
+    plot_label_add(figure, closely->panel.left - 36, closely->panel.top - 16, 11,
+                   "left textcolor rgb '#555555'",
+                   arena_printf(&curves->context->data->arena, "closely: %s a year, with intervals",
+                                units[unit].name));
+    text_printf(script,
+                "set xrange [%.9g:%.9g]\nset yrange [%.9g:%.9g]\nset ytics autofreq\nset format y "
+                "'%%.3g'\nset xtics %.9g,1\nplot NaN notitle",
+                axis->positions[closely->column] - 0.5, axis->positions[axis->count - 1] + 0.5,
+                closely->lowest_s / units[unit].s * 0.9, closely->highest_s / units[unit].s * 1.05,
+                axis->positions[closely->column]);
+    add_model(curves, figure, closely->line, 1 / units[unit].s);
+    add_points(curves, figure, closely->line, ESTIMATE_DECOMPOSE,
+               (struct scale){1 / units[unit].s, 0.3});
+    text_add(script, "\nunset multiplot\n");
+}
+
 /* ------------------------------------------------------------------------------------- pictures */
 
 static struct plot_panel begin(struct curves *curves, struct figure *figure, const char *name,
@@ -583,7 +838,7 @@ static struct plot_panel begin(struct curves *curves, struct figure *figure, con
 {
     const uint32_t height = HEIGHT + plot_key_height(key);
     figure_init(figure, curves->context->folder, name, curves->context->format, WIDTH, height);
-    struct plot_panel panel = {104, 58, WIDTH - 84, HEIGHT - 76};
+    struct plot_panel panel = {PANEL_LEFT, 58, PANEL_LEFT + PANEL_WIDTH, HEIGHT - 76};
     plot_panel_add(figure, &panel);
     plot_key_add(figure, key, panel.left);
     add_x_axis(curves, figure);
@@ -615,62 +870,149 @@ static const char *places_text(const struct curves *curves)
                : "Points beside each other belong to the same cell.";
 }
 
+/* What a reader has to know to read the picture, in a line. */
+static const char *below_text(const struct curves *curves)
+{
+    struct report_data *data = curves->context->data;
+    bool has_measured = false;
+    bool has_estimates = false;
+    for (uint32_t i = 0; i < curves->line_count; i++) {
+        has_measured = has_measured || is_measured(&curves->lines[i]);
+    }
+    for (int m = ESTIMATE_CRUDE; m < ESTIMATE_DECOMPOSE; m++) {
+        has_estimates = has_estimates || has_method(curves, (enum estimate_method)m, -1);
+    }
+    const char *floor = fleet_floor(curves->fleet, data, curves->chosen, curves->line_count);
+    const char *what = has_measured ? "diamonds: measured on the real code, its model dotted"
+                       : has_estimates
+                           ? "lines are exact models, points are estimates with their intervals"
+                           : "lines are exact models";
+    return arena_printf(&data->arena, "%s: %s%s%s", data->scenario, floor,
+                        *floor == '\0' ? "" : "; ", what);
+}
+
+static const char *downtime_caption(const struct curves *curves)
+{
+    return arena_printf(
+        &curves->context->data->arena,
+        "Lines: the exact model of each cell, a Markov chain solved without subtraction, or the "
+        "binomial or beta-binomial law where only shares of time matter; where the real code was "
+        "measured, the line goes through the measurements and the model is dotted. Points: "
+        "estimates that do not know the model, each from all seeds of its cell, with the interval "
+        "of the confidence that the scenario asks for (95%% unless it says otherwise). A year has "
+        "365.25 days. %s%s%s",
+        places_text(curves),
+        curves->clients > 0 ? " Stars: time without service as clients saw it in runs of the real "
+                              "code, with 95%% intervals."
+                            : "",
+        left_out_text(curves));
+}
+
 static bool draw_log(struct curves *curves, struct err *err)
 {
+    struct report_data *data = curves->context->data;
+    const bool is_named = has_names(curves);
+    const struct plot_key key = key_of(curves, true, is_named);
     struct figure figure;
-    const struct plot_key key = key_of(curves, true);
+    struct closely closely;
+    curves->x_room = is_named ? room_of_names(curves, PANEL_WIDTH) : 0;
     struct plot_panel panel = begin(curves, &figure, "fleet-downtime", &key);
     plot_axis_label(&figure, &panel, "downtime in a year");
-    add_heading(
-        curves, &figure, "how long is it down in a year?",
-        "lower is better; lines are exact models, points are estimates with their intervals");
+    add_heading(&figure, fleet_finding(curves->fleet, data, curves->chosen, curves->line_count),
+                below_text(curves));
     add_downtime_axis(curves, &figure);
-    add_downtime(curves, &figure, 1);
-    return end(
-        curves, &figure, "Downtime in a year, logarithmic",
-        arena_printf(
-            &curves->context->data->arena,
-            "Lines: the exact model of each cell, a Markov chain solved without subtraction, "
-            "or the binomial or beta-binomial law where only shares of time matter. Points: "
-            "estimates that do not know it, each from all seeds of its cell, with the "
-            "interval of the confidence that the scenario asks for (95%% unless it says "
-            "otherwise). A year has 365.25 days. %s%s%s",
-            places_text(curves),
-            curves->clients > 0 ? " Stars: time without service as clients saw it in runs of "
-                                  "the real code, with 95%% intervals."
-                                : "",
-            left_out_text(curves)),
-        err);
+    if (is_named) {
+        add_names(curves, &figure, &panel);
+    }
+    const bool is_close = find_closely(curves, &panel, &closely);
+    text_add(&figure.script, is_close ? "set multiplot\n" : "");
+    add_downtime(curves, &figure, 1, is_named);
+    curves->x_room = 0;
+    if (is_close) {
+        add_closely(curves, &figure, &closely);
+    }
+    return end(curves, &figure, "Downtime in a year, logarithmic", downtime_caption(curves), err);
 }
 
 static bool draw_linear(struct curves *curves, struct err *err)
 {
     struct figure figure;
-    const struct plot_key key = key_of(curves, false);
+    const struct plot_key key = key_of(curves, false, false);
     struct plot_panel panel = begin(curves, &figure, "fleet-linear", &key);
     plot_axis_label(&figure, &panel, "downtime in a year, hours");
-    add_heading(curves, &figure, "the same, as a ruler sees it",
+    add_heading(&figure, "The same, as a ruler sees it",
                 "a linear axis: whatever is below a thousandth of the largest looks like nothing");
     text_printf(&figure.script, "set yrange [0:%.9g]\n", plot_ceiling(curves->highest_s / 3600));
-    add_downtime(curves, &figure, 1 / 3600.0);
+    add_downtime(curves, &figure, 1 / 3600.0, false);
     return end(curves, &figure, "Downtime in a year, linear",
                "The numbers of the picture before, in hours. Bounds are left out.", err);
+}
+
+/* How many intervals hold what the exact model says; of real code, how far it is from there. */
+static const char *ratio_finding(const struct curves *curves, const char **below)
+{
+    struct report_data *data = curves->context->data;
+    uint32_t count = 0;
+    uint32_t inside = 0;
+    double low = INFINITY;
+    double high = 0;
+    bool is_code = false;
+    for (uint32_t i = 0; i < curves->fleet->point_count; i++) {
+        const struct fleet_point *point = &curves->fleet->points[i];
+        const struct estimate *estimate = &point->estimate;
+        const double exact = point->theory.unavailability;
+        if (!is_estimate(point) || estimate->is_bound || !(exact > 0)) {
+            continue;
+        }
+        is_code = is_code || asks_code(point);
+        widen(&low, &high, estimate->unavailability / exact);
+        inside += estimate->interval.low <= exact && exact <= estimate->interval.high ? 1 : 0;
+        count++;
+    }
+    if (is_code) {
+        *below = "1 is the exact chain of the machines, with the fail-over time that the scenario "
+                 "gives, if any; bars are intervals";
+    }
+    return is_code ? arena_printf(&data->arena,
+                                  "The real code is down %.2f to %.2f times as long as its model",
+                                  low, high)
+                   : arena_printf(&data->arena, "%u of %u intervals hold the exact value", inside,
+                                  count);
+}
+
+static uint32_t ratios_of(const struct line *line)
+{
+    uint32_t count = 0;
+    for (int m = ESTIMATE_CRUDE; m < ESTIMATE_METHOD_COUNT; m++) {
+        count += line->ratios[m];
+    }
+    return count;
 }
 
 static bool draw_ratio(struct curves *curves, struct err *err)
 {
     struct figure figure;
-    const struct plot_key key = key_of(curves, false);
+    struct plot_key key = key_of(curves, false, true);
+    for (uint32_t i = 0; i < curves->line_count; i++) {
+        if (ratios_of(&curves->lines[i]) > 0) {
+            plot_key_count(&key, curves->lines[i].series->title);
+        }
+    }
     struct plot_panel panel = begin(curves, &figure, "fleet-ratio", &key);
     struct text *script = &figure.script;
     const double reach = fmax(curves->ratio_high - 1, 1 - curves->ratio_low);
     const double span = fmin(fmax(plot_ceiling(reach), 0.02), 1);
     plot_axis_label(&figure, &panel, "estimate / exact");
-    add_heading(curves, &figure, "are the estimates right?",
-                "1 is the exact model; of a hundred 95% intervals, about five should miss it");
+    const char *below =
+        "1 is the exact model; of a hundred 95% intervals, about five should miss it";
+    const char *finding = ratio_finding(curves, &below);
+    add_heading(&figure, finding, below);
     text_printf(script, "set yrange [%.9g:%.9g]\nset format y '%%.4g'\n", 1 - span, 1 + span);
     text_add(script, "plot 1 with lines linecolor rgb '#999999' linewidth 1 notitle");
     for (uint32_t i = 0; i < curves->line_count; i++) {
+        if (ratios_of(&curves->lines[i]) == 0) {
+            continue;
+        }
         text_printf(script, ", \\\nkeyentry with lines linestyle %u dashtype 1 title ", i + 1);
         gnuplot_quote(script, curves->lines[i].series->title, PLOT_KEY_TITLE_MAX);
         for (int m = ESTIMATE_CRUDE; m < ESTIMATE_METHOD_COUNT; m++) {
@@ -748,7 +1090,7 @@ static bool draw_price(struct curves *curves, struct err *err)
     }
     struct plot_panel panel = begin(curves, &figure, "fleet-price", &key);
     plot_axis_label(&figure, &panel, "events of the fleet");
-    add_heading(curves, &figure, "what does ten per cent of precision cost?",
+    add_heading(&figure, "What an interval of ten per cent costs",
                 "failures and repairs that an estimator has to simulate; lower is cheaper");
     text_printf(&figure.script,
                 "set logscale y\nset yrange [%.9e:%.9e]\nset format y '10^{%%L}'\nset ytics "
@@ -773,7 +1115,8 @@ bool plot_fleet(struct plot_context *context, struct err *err)
                             .ratio_low = 1,
                             .ratio_high = 1,
                             .price_low = INFINITY};
-    if (context->fleet.point_count == 0 || context->fleet.first.count < 2) {
+    if (context->fleet.point_count == 0 || context->fleet.first.count < 2 ||
+        context->fleet.is_loss) {
         return true;
     }
     choose_lines(&curves);

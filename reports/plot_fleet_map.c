@@ -166,7 +166,7 @@ bool plot_fleet_map(struct plot_context *context, struct err *err)
 {
     const struct report_fleet *fleet = &context->fleet;
     bool is_fine = true;
-    if (fleet->first.count < 2 || fleet->second.count < ROWS_MIN) {
+    if (fleet->first.count < 2 || fleet->second.count < ROWS_MIN || fleet->is_loss) {
         return true;
     }
     uint32_t number = 0;

@@ -527,8 +527,28 @@ struct spec_episodes {
     int64_t validate_repair_ns; /* ... and mean repair; all laws are scaled alike */
 };
 
+/* Where the replicas of data are, and how many nodes are lost at once (analysis/copysets.h): asked
+ * for instead of machines that fail and are repaired. */
+enum spec_placement_policy {
+    SPEC_PLACEMENT_RANDOM,   /* the replicas of a chunk are anywhere */
+    SPEC_PLACEMENT_WINDOW,   /* the others are among the next `scatter` nodes of a ring */
+    SPEC_PLACEMENT_COPYSETS, /* random permutations, cut into sets of replicas */
+};
+struct spec_placement {
+    bool is_asked;
+    enum spec_placement_policy policy;
+    uint32_t nodes;
+    uint32_t lost; /* replicas .. nodes */
+    uint32_t replicas;
+    uint32_t scatter;
+    uint32_t chunks; /* RANDOM: replicas that a node has */
+    uint32_t trials; /* of a seed */
+};
+
 struct spec_fleet {
     bool is_asked;     /* the scenario says how machines fail; the rest is meaningless otherwise */
+    struct spec_placement placement; /* is_asked: machines are its nodes, there is one service, and
+                                        of the rest only estimator and precision mean something */
     uint32_t machines; /* 1 .. 64; machine i is node i of the first group */
     struct dist life;  /* of a machine, from the end of its repair */
     struct dist repair;

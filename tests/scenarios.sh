@@ -16,7 +16,7 @@ for scenario in scenarios/*/*.yaml; do
     scenarios/metastable/*) seeds=1..2 ;;
     scenarios/availability/pbs-ssd.yaml) seeds=1 ;;
     # Percentiles of long tails need a million trials, and shares of split votes a thousand seeds: `make soak` has them.
-    scenarios/availability/pbs-disk.yaml | scenarios/availability/pbs-ymmr.yaml | scenarios/availability/pbs-wan.yaml | \
+    scenarios/availability/four-stories.yaml | scenarios/availability/pbs-disk.yaml | scenarios/availability/pbs-ymmr.yaml | scenarios/availability/pbs-wan.yaml | \
         scenarios/availability/election-timeouts.yaml) continue ;;
     scenarios/availability/pbs-sweeps.yaml | scenarios/availability/election-after-crash.yaml) seeds='' ;;
     scenarios/availability/replicas.yaml) seeds=1..3 ;;

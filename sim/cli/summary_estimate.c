@@ -22,7 +22,7 @@ static bool is_number(double value)
 
 static bool is_exact(const struct estimate_sums *sums)
 {
-    return sums->method <= ESTIMATE_BETA_BINOMIAL;
+    return estimate_is_exact(sums->method);
 }
 
 /* A line being printed. */
@@ -125,9 +125,32 @@ static void print_evidence(const struct line *line, FILE *out)
     fprintf(out, "; interval: %s\n", estimate->interval_method);
 }
 
+/* Of a placement: there is no year in it. */
+static void print_loss(const struct line *line, FILE *out)
+{
+    const struct estimate *estimate = &line->estimate;
+    char value[48] = "none seen";
+    char interval[64] = "closed form";
+    if (!estimate->is_bound) {
+        snprintf(value, sizeof(value), "%.4g %%", 100 * estimate->unavailability);
+    }
+    if (!is_exact(line->sums)) {
+        snprintf(interval, sizeof(interval), "%s%.4g .. %.4g %%", estimate->is_bound ? "<= " : "",
+                 100 * estimate->interval.low, 100 * estimate->interval.high);
+    }
+    fprintf(out, "    %-*.*s %-16.16s %-11s %-26s %-8s %6lld  %llu of %llu\n", line->width,
+            line->width, line->cell->label, line->sums->service, value, interval,
+            estimate_method_name(line->sums->method), (long long)line->runs,
+            (unsigned long long)estimate->hits, (unsigned long long)estimate->events);
+}
+
 static void print_line(const struct line *line, const struct summary_options *options, FILE *out)
 {
     const struct estimate *estimate = &line->estimate;
+    if (line->cell->spec.fleet.placement.is_asked) {
+        print_loss(line, out);
+        return;
+    }
     fprintf(out, "    %-*.*s %-16.16s ", line->width, line->width, line->cell->label,
             line->sums->service);
     print_value(line, out);
@@ -154,8 +177,13 @@ static void print_line(const struct line *line, const struct summary_options *op
     print_worst(line, options, out);
 }
 
-static void print_head(int width, FILE *out)
+static void print_head(int width, bool is_loss, FILE *out)
 {
+    if (is_loss) {
+        fprintf(out, "\n  DATA LOST WITH MANY NODES AT ONCE\n    %-*s %-16s %-11s %-26s %-8s %6s\n",
+                width, "cell", "placement", "lost", "interval", "method", "runs");
+        return;
+    }
     fprintf(out, "\n  AVAILABILITY OF THE FLEET\n    %-*s %-16s %-11s %-22s %-12s %-8s %9s %6s\n",
             width, "cell", "service", "unavailable", "interval", "a year", "method", "outages/y",
             "runs");
@@ -239,7 +267,7 @@ bool summary_estimates(struct results *results, const struct plan *plan, const i
             }
             is_sequential |= sums[s].is_sequential && !is_exact(&sums[s]);
             if (lines++ == 0) {
-                print_head(line.width, out);
+                print_head(line.width, fleet->placement.is_asked, out);
             }
             print_line(&line, options, out);
         }

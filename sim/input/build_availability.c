@@ -191,10 +191,74 @@ static void read_precision(struct build *build, struct view view, struct spec_fl
     }
 }
 
+/* A fleet that is nothing but a placement. */
+static void read_placement(struct build *build, struct view view)
+{
+    struct spec_fleet *fleet = &build->spec->fleet;
+    const struct view placement = view_at(view, "placement");
+    for (uint32_t i = 0; i < ARRAY_COUNT(fleet_keys); i++) {
+        const bool is_kept =
+            strcmp(fleet_keys[i], "estimator") == 0 || strcmp(fleet_keys[i], "precision") == 0;
+        if (view_has(view, fleet_keys[i]) && !is_kept) {
+            build_complain(build, view, fleet_keys[i],
+                           "'%s' is about machines that fail and are repaired, and a placement is "
+                           "asked what is lost at once",
+                           fleet_keys[i]);
+            return;
+        }
+    }
+    const uint64_t share = (uint64_t)view_number(placement, "lost", 0);
+    const uint32_t nodes = (uint32_t)view_number(placement, "nodes", 2);
+    const uint32_t replicas = (uint32_t)view_number(placement, "replicas", 2);
+    const uint32_t lost =
+        (uint32_t)(((unsigned __int128)nodes * share + (UINT64_C(1) << 31)) >> 32);
+    fleet->is_asked = true;
+    fleet->place = placement.node->place;
+    fleet->estimator = (enum spec_estimator)view_number(view, "estimator", SPEC_ESTIMATOR_CRUDE);
+    fleet->machines = nodes;
+    fleet->placement = (struct spec_placement){
+        .is_asked = true,
+        .policy = (enum spec_placement_policy)view_number(placement, "policy", 0),
+        .nodes = nodes,
+        .lost = lost < replicas ? replicas : lost,
+        .replicas = replicas,
+        .scatter = (uint32_t)view_number(placement, "scatter", 1),
+        .chunks = (uint32_t)view_number(placement, "chunks", 1),
+        .trials = (uint32_t)view_number(placement, "trials", 1),
+    };
+    fleet->services = arena_alloc_array(build->arena, 1, sizeof(*fleet->services));
+    fleet->service_count = 1;
+    fleet->services[0] = (struct spec_service){
+        .name = view_text(placement, view_has(placement, "name") ? "name" : "policy"),
+        .needed = 1,
+        .place = fleet->place};
+    if (replicas > nodes) {
+        build_complain(build, placement, "replicas", "there are more replicas than nodes");
+    }
+    if (fleet->placement.scatter + 1 < replicas || fleet->placement.scatter >= nodes) {
+        build_complain(build, placement, "scatter",
+                       "the scatter is at least the replicas less one, and less than the nodes");
+    }
+    if (fleet->estimator != SPEC_ESTIMATOR_EXACT && fleet->estimator != SPEC_ESTIMATOR_CRUDE) {
+        build_complain(build, view, "estimator",
+                       "a placement is drawn (crude), or told by the closed form (exact)");
+    }
+    read_precision(build, view, fleet);
+}
+
 static void read_fleet(struct build *build, struct view view)
 {
     struct spec_fleet *fleet = &build->spec->fleet;
     *fleet = (struct spec_fleet){0};
+    if (view_has(view, "placement") && !view_has(view, "life")) {
+        read_placement(build, view);
+        return;
+    }
+    if (view_has(view, "placement")) {
+        build_complain(build, view, "placement",
+                       "a placement and machines with a 'life' are two scenarios");
+        return;
+    }
     if (!view_has(view, "life")) {
         for (uint32_t i = 0; i < ARRAY_COUNT(fleet_keys); i++) {
             if (view_has(view, fleet_keys[i])) {

@@ -8,6 +8,10 @@
  * Axes that are zipped turn together, in the place of the first of them; an override of one with
  * one of its values picks the values of the others that stand beside it.
  *
+ * A label says what a cell is by names and numbers: a list of things that have names is shown by
+ * them, and any other structure (a page of thresholds) not at all where the axes that it is zipped
+ * with already say which value it is; else by its number, from 1.
+ *
  * Two cells that come out the same are an error: an axis then does nothing, which nobody wants. */
 #include "sim/input/plan.h"
 
@@ -27,6 +31,7 @@ struct grid {
     uint32_t setting_count;
     const char **short_paths; /* of the axes, for labels */
     bool has_axes_given;      /* of an experiment, which counts all seeds and needs no gate */
+    uint32_t *at;             /* of each axis: which of its values the settings have */
 };
 
 /* ------------------------------------------------------------------------------- axes */
@@ -184,6 +189,7 @@ static bool make_grid(struct plan *plan, const struct plan_options *options, str
         return false;
     }
     find_leaders(plan, grid);
+    grid->at = arena_alloc_array(&plan->arena, count + 1, sizeof(*grid->at));
     grid->short_paths = arena_alloc_array(&plan->arena, count + 1, sizeof(*grid->short_paths));
     uint64_t cells = 1;
     for (uint32_t index = 0; index < count; index++) {
@@ -215,6 +221,77 @@ static const char *text_of_value(struct arena *arena, const struct yaml_node *va
     return result;
 }
 
+/* "any+majority" for [{name: any, ...}, {name: majority, ...}], "any" for {name: any, ...}; NULL
+ * when they have no names. */
+static const char *names_of(struct arena *arena, const struct yaml_node *value)
+{
+    const char *names = "";
+    const struct yaml_node *own =
+        value->kind == YAML_MAPPING ? yaml_find(value, "name") : NULL;
+    if (own != NULL && own->kind == YAML_SCALAR) {
+        return own->text;
+    }
+    for (uint32_t i = 0; value->kind == YAML_SEQUENCE && i < value->count; i++) {
+        const struct yaml_node *name = yaml_find(value->items[i], "name");
+        if (name == NULL || name->kind != YAML_SCALAR) {
+            return NULL;
+        }
+        names = arena_printf(arena, "%s%s%s", names, i == 0 ? "" : "+", name->text);
+    }
+    return *names == '\0' ? NULL : names;
+}
+
+/* Flow text of values in a label is for short ones: scalars, and lists of them. */
+static bool is_simple(const struct yaml_node *value)
+{
+    bool is_list = value->kind == YAML_SEQUENCE;
+    for (uint32_t i = 0; is_list && i < value->count; i++) {
+        is_list = value->items[i]->kind == YAML_SCALAR;
+    }
+    return is_list || value->kind == YAML_SCALAR;
+}
+
+/* A value as labels show it; NULL for a structure without names. */
+static const char *shown_value(struct arena *arena, const struct yaml_node *value)
+{
+    const char *names = names_of(arena, value);
+    return names != NULL || !is_simple(value) ? names : text_of_value(arena, value, false);
+}
+
+/* Do the axes that turn with this one, and are shown, tell all its values apart? */
+static bool is_told_by_others(struct arena *arena, const struct grid *grid, uint32_t index)
+{
+    const struct scenario_axis *own = &grid->axes[index];
+    for (uint32_t i = 0; i < own->value_count; i++) {
+        for (uint32_t j = 0; j < i; j++) {
+            bool is_told = false;
+            for (uint32_t other = 0; other < grid->axis_count && !is_told; other++) {
+                if (grid->leaders[other] == grid->leaders[index] && other != index) {
+                    const struct scenario_axis *axis = &grid->axes[other];
+                    const char *left = shown_value(arena, axis->values[i]);
+                    const char *right = shown_value(arena, axis->values[j]);
+                    is_told = left != NULL && right != NULL && strcmp(left, right) != 0;
+                }
+            }
+            if (!is_told) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* What a label says of an axis; NULL: nothing. */
+static const char *label_of(struct arena *arena, const struct grid *grid, uint32_t index)
+{
+    const char *shown = shown_value(arena, grid->settings[index].value);
+    if (shown != NULL) {
+        return shown;
+    }
+    return is_told_by_others(arena, grid, index) ? NULL
+                                                 : arena_printf(arena, "#%u", grid->at[index] + 1);
+}
+
 /* Label, parameters and overrides of the cell that the settings describe. */
 static void describe_cell(struct plan *plan, const struct grid *grid, struct cell *cell)
 {
@@ -227,7 +304,11 @@ static void describe_cell(struct plan *plan, const struct grid *grid, struct cel
     for (uint32_t index = 0; index < grid->axis_count; index++) {
         const struct scenario_setting *setting = &grid->settings[index];
         const char *value = text_of_value(&plan->arena, setting->value, false);
-        text_printf(&label, "%s%s=%s", index > 0 ? " " : "", grid->short_paths[index], value);
+        const char *shown = label_of(&plan->arena, grid, index);
+        if (shown != NULL) {
+            text_printf(&label, "%s%s=%s", label.length > 0 ? " " : "", grid->short_paths[index],
+                        shown);
+        }
         text_add(&params, index > 0 ? ", " : "");
         json_add_string(&params, setting->path);
         text_add(&params, ": ");
@@ -330,8 +411,9 @@ static bool check_new(const struct plan *plan, const struct grid *grid, uint32_t
 }
 
 /* Moves to the next cell. */
-static void turn(const struct grid *grid, uint32_t *at)
+static void turn(const struct grid *grid)
 {
+    uint32_t *at = grid->at;
     for (uint32_t leader = grid->axis_count; leader > 0; leader--) {
         bool is_round = true;
         for (uint32_t index = 0; index < grid->axis_count; index++) {
@@ -352,7 +434,6 @@ static bool make_cells(struct plan *plan, const struct grid *grid, bool is_whole
 {
     uint32_t before = diag->count;
     plan->cells = arena_alloc_array(&plan->arena, plan->cell_count, sizeof(*plan->cells));
-    uint32_t *at = arena_alloc_array(&plan->arena, grid->axis_count + 1, sizeof(*at));
     struct map seen;
     map_init(&seen);
     for (uint32_t index = 0; index < plan->cell_count && diag->kept < DIAG_MAX; index++) {
@@ -364,7 +445,7 @@ static bool make_cells(struct plan *plan, const struct grid *grid, bool is_whole
             expect_of_cell(cell);
             check_new(plan, grid, index, &seen, diag);
         }
-        turn(grid, at);
+        turn(grid);
     }
     map_release(&seen);
     if (is_whole && diag->count == before) {

@@ -192,7 +192,8 @@ static bool read_estimate_tag(struct arena *arena, const char *tag, size_t lengt
                               struct spec_threshold *threshold, struct err *err)
 {
     static const char *const methods[] = {"exact", "binomial", "beta-binomial", "crude",
-                                          "is",    "restart",  "decompose"};
+                                          "is",    "restart",  "decompose",     "trials",
+                                          "copysets"};
     struct spec_estimate_tags *estimate = &threshold->estimate;
     const char *written = arena_strndup(arena, tag + strspn(tag, " "), length - strspn(tag, " "));
     const char *colon = strchr(written, ':');
@@ -210,8 +211,10 @@ static bool read_estimate_tag(struct arena *arena, const char *tag, size_t lengt
     }
     if (strcmp(key, "machines") == 0 && units_u64(value, &machines, NULL)) {
         estimate->machines = (uint32_t)machines;
-        return (machines >= 1 && machines <= 64) ||
-               err_set(err, ERR_INPUT, "'%s': a fleet has 1 to 64 machines", written);
+        const uint64_t machines_max = strcmp(threshold->metric, "loss") == 0 ? 100000 : 64;
+        return (machines >= 1 && machines <= machines_max) ||
+               err_set(err, ERR_INPUT, "'%s': a fleet has 1 to %d machines", written,
+                       (int)machines_max);
     }
     if (strcmp(key, "against") == 0 && strcmp(value, "exact") == 0 &&
         strcmp(threshold->metric, "unavailability") == 0) {
@@ -227,7 +230,9 @@ static bool read_estimate_tag(struct arena *arena, const char *tag, size_t lengt
                err, ERR_INPUT,
                "'%s' is no tag: write service:, machines:, cell: or method: (%s), with a value, "
                "or against:exact for the ratio of unavailabilities",
-               written, "exact, binomial, beta-binomial, crude, is, restart or decompose");
+               written,
+               "exact, binomial, beta-binomial, crude, is, restart, decompose, trials or "
+               "copysets");
 }
 
 /* "mcr{window:1m}" */
@@ -258,7 +263,8 @@ bool predicate_metric(struct arena *arena, const char *text, struct spec_thresho
     bool is_shown =
         strcmp(threshold->metric, "gauge") == 0 || strcmp(threshold->metric, "counter") == 0;
     bool is_estimate = strcmp(threshold->metric, "unavailability") == 0 ||
-                       strcmp(threshold->metric, "downtime") == 0;
+                       strcmp(threshold->metric, "downtime") == 0 ||
+                       strcmp(threshold->metric, "loss") == 0;
     const char *at = text + length;
     if (strcmp(threshold->metric, "mcr") == 0) {
         return read_window(text, at, threshold, err);
@@ -267,7 +273,7 @@ bool predicate_metric(struct arena *arena, const char *text, struct spec_thresho
         return *at == '\0' ? true
                            : err_set(err, ERR_INPUT,
                                      "'%s' takes no tags: only gauge, counter, mcr, "
-                                     "unavailability and downtime do",
+                                     "unavailability, downtime and loss do",
                                      threshold->metric);
     }
     while (*at == '{' || *at == ',') {

@@ -1532,6 +1532,63 @@ static const struct schema_key known_keys[] = {
 };
 static const struct schema_object known_object = OBJECT("knownDefect", known_keys);
 
+static const struct schema_key placement_keys[] = {
+    {.name = "name",
+     .type = SCHEMA_TEXT,
+     .description = "what it is called in thresholds and pictures; the policy when absent",
+     .example = "chained"},
+    {.name = "policy",
+     .type = SCHEMA_CHOICE,
+     .choices = "random|window|copysets",
+     .is_required = true,
+     .description = "where the replicas of a chunk are: on any nodes; on a node and others of the "
+                    "next `scatter` of a ring, with data on each such set; or on one of the sets "
+                    "that scatter / (replicas - 1) random permutations are cut into (Cidon et "
+                    "al., ATC 2013)",
+     .example = "copysets"},
+    {.name = "nodes",
+     .type = SCHEMA_COUNT,
+     .initial = "1000",
+     .min = 2,
+     .max = 100000,
+     .description = "that hold data",
+     .example = "5000"},
+    {.name = "lost",
+     .type = SCHEMA_PERCENT,
+     .initial = "1%",
+     .description = "of the nodes, at once; rounded to whole nodes, and never fewer than replicas",
+     .example = "1%"},
+    {.name = "replicas",
+     .type = SCHEMA_COUNT,
+     .initial = "3",
+     .min = 2,
+     .max = 8,
+     .description = "of each chunk",
+     .example = "3"},
+    {.name = "scatter",
+     .type = SCHEMA_COUNT,
+     .initial = "10",
+     .min = 1,
+     .max = 100000,
+     .description = "nodes that share a chunk with a given one (window and copysets)",
+     .example = "10"},
+    {.name = "chunks",
+     .type = SCHEMA_COUNT,
+     .initial = "8000",
+     .min = 1,
+     .max = 1000000,
+     .description = "replicas that a node holds (random)",
+     .example = "8000"},
+    {.name = "trials",
+     .type = SCHEMA_COUNT,
+     .initial = "10000",
+     .min = 1,
+     .max = 10000000,
+     .description = "losses that a seed draws; placements are drawn again every hundred",
+     .example = "20000"},
+};
+static const struct schema_object placement_object = OBJECT("placement", placement_keys);
+
 static const struct schema_key fleet_group_keys[] = {
     {.name = "name",
      .type = SCHEMA_NAME,
@@ -1756,6 +1813,13 @@ static const struct schema_key availability_keys[] = {
      .object = &detector_object,
      .description = "what else watches the system: its view is held against that of the clients",
      .example = "{load: heartbeat, failures: 3}"},
+    {.name = "placement",
+     .form = SCHEMA_OBJECT,
+     .object = &placement_object,
+     .description = "instead of a fleet that fails and is repaired: the chance that data is lost "
+                    "when many nodes are lost at once, by where its replicas are; judged by "
+                    "loss{service:NAME}",
+     .example = "{policy: copysets, nodes: 5000, lost: 1%, scatter: 10}"},
     {.name = "machines",
      .type = SCHEMA_COUNT,
      .min = 1,
@@ -2103,7 +2167,7 @@ static const struct schema_key root_keys[] = {
          "shows is gauge{name:x} (avg, min, max, med, p(N), last) or counter{name:x} (count, rate "
          "per second), with node:, from: and until: to look closer; estimates of the "
          "fleet are unavailability{service:x} and downtime{service:x} (value), with "
-         "machines:, cell:, method: and against:exact",
+         "machines:, cell:, method: and against:exact, and loss{service:x} that of a placement",
      .example = "{latency: [\"p(99) < 250ms\"], availability: [\"rate >= 99.9% @ 95%\"]}"},
     {.name = "seeds",
      .form = SCHEMA_EITHER,

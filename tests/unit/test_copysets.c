@@ -47,6 +47,26 @@ TEST(copysets, placements_are_simulated_literally)
     CHECK(copysets_loss(&large, copysets_of_window(&large)) > .187);
 }
 
+/* Chunks are placed one by one, so the closed form is right: 85.42 % and nearly 1. */
+TEST(copysets, replicas_anywhere_are_lost_as_the_closed_form_says)
+{
+    const struct copysets middle = {1000, 10, 3, 2};
+    const struct copysets_trials trials = {5, 2000};
+    const double expected = copysets_loss(&middle, copysets_of_chunks(&middle, 8000));
+    CHECK(is_within(expected, .8542, 5e-5));
+    CHECK(is_within(copysets_simulate_random(&middle, 8000, trials) / 2000.0, expected, .025));
+    CHECK_EQUAL(copysets_simulate_random(&middle, 8000, trials),
+                copysets_simulate_random(&middle, 8000, trials));
+    const double fewer = copysets_loss(&middle, copysets_of_chunks(&middle, 800));
+    CHECK(is_within(copysets_simulate_random(&middle, 800, trials) / 2000.0, fewer, .025));
+    /* Two of six nodes are lost, and there are three chunks on pairs: 1 - (14/15)^3. */
+    const struct copysets small = {6, 2, 2, 1};
+    CHECK_EQUAL(copysets_of_chunks(&small, 1), 3);
+    CHECK(
+        is_within(copysets_simulate_random(&small, 1, (struct copysets_trials){1, 60000}) / 60000.0,
+                  1 - pow(14.0 / 15, 3), .02));
+}
+
 TEST(copysets, cases_that_can_be_counted_come_out)
 {
     /* Two replicas, the other on the next of six nodes: 6 of 15 pairs are neighbours. */

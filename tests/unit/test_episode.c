@@ -370,7 +370,7 @@ TEST(episode, machines_fail_and_come_back_as_the_fleet_says)
  * from runs that end somewhere. */
 TEST(episode, how_a_validation_ends_favours_nothing)
 {
-    struct planned planned;
+    struct episodes_planned planned;
     struct run_spec derived;
     struct client_view view;
     struct estimate_sums crude;
@@ -401,13 +401,13 @@ TEST(episode, how_a_validation_ends_favours_nothing)
 
 TEST(episode, a_fleet_that_is_never_whole_validates_nothing_and_costs_no_more)
 {
-    struct planned planned;
+    struct episodes_planned planned;
     struct run_spec derived;
     struct client_view view;
     struct estimate_sums crude;
     struct estimate_sums controlled;
     REQUIRE(open_with(&planned, "primary-backup", "", 5));
-    struct run_spec *spec = &planned.plan.cells[0].spec;
+    struct run_spec *spec = &planned.of.plan.cells[0].spec;
     spec->fleet.episodes.validate_life_ns = NS_PER_S;
     spec->fleet.episodes.validate_repair_ns = 1000 * NS_PER_S;
     const uint64_t seed = episode_validation_seed(1);

@@ -576,6 +576,52 @@ TEST(estimate, auto_says_why)
     CHECK(estimate_choose(&fleet, NULL) == SPEC_ESTIMATOR_IS);
 }
 
+TEST(estimate, a_placement_is_drawn_or_told_by_the_closed_form)
+{
+    struct spec_service ring = {.name = "ring", .needed = 1};
+    struct spec_fleet fleet = {.is_asked = true,
+                               .machines = 1000,
+                               .services = &ring,
+                               .service_count = 1,
+                               .estimator = SPEC_ESTIMATOR_CRUDE,
+                               .placement = {.is_asked = true,
+                                             .policy = SPEC_PLACEMENT_WINDOW,
+                                             .nodes = 1000,
+                                             .lost = 10,
+                                             .replicas = 3,
+                                             .scatter = 10,
+                                             .trials = 20000}};
+    struct estimate_sums sums;
+    struct estimate_sums other;
+    struct err err = {0};
+    uint64_t digests[2] = {0};
+    uint64_t events = 0;
+    REQUIRE(estimate_run(&fleet, 1, &sums, &digests[0], &events, &err));
+    REQUIRE(estimate_run(&fleet, 2, &other, &digests[1], &events, &err));
+    CHECK(digests[0] != digests[1]);
+    CHECK_EQUAL(events, 20000);
+    estimate_merge(&sums, &other);
+    struct estimate estimate = estimate_of(&sums, .95);
+    CHECK_EQUAL(estimate.events, 40000);
+    CHECK(estimate.interval.low < .0296 && .0296 < estimate.interval.high);
+    CHECK_TEXT(estimate.interval_method, "Clopper-Pearson");
+    fleet.estimator = SPEC_ESTIMATOR_EXACT;
+    REQUIRE(estimate_run(&fleet, 1, &sums, &digests[0], &events, &err));
+    CHECK(estimate_is_exact(sums.method) && sums.method == ESTIMATE_COPYSETS);
+    CHECK(fabs(sums.unavailability - .03198) < 5e-6); /* overlapping sets taken as independent */
+    /* Without a hit there is a one-sided bound: 1 - .05^(1/1000). */
+    estimate_begin(&sums, "ring", ESTIMATE_TRIALS);
+    estimate_add_trials(&sums, 0, 1000);
+    estimate = estimate_of(&sums, .95);
+    CHECK(estimate.is_bound && fabs(estimate.interval.high - .00299125) < 1e-8);
+    fleet.placement.scatter = 1;
+    CHECK(!estimate_run(&fleet, 1, &sums, &digests[0], &events, &err));
+    const struct estimate_path path = {.seed = 1, .depth = 1};
+    struct estimate_trajectory trajectory;
+    CHECK(!estimate_replay(&fleet, 0, &path, NULL, NULL, &trajectory, &err));
+    CHECK(strstr(err.text, "no trajectories") != NULL);
+}
+
 /* -------------------------------------------------------------------------------- coverage */
 
 /* In how many of `seeds` replications does the interval of 95 % hold the truth? */

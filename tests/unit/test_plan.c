@@ -296,6 +296,30 @@ TEST(plan, an_axis_may_hold_lists)
     release();
 }
 
+TEST(plan, structures_are_in_labels_by_name_or_by_number_or_not_at_all)
+{
+    REQUIRE(build("sweep:\n  thresholds: [{goodput: [\"rate > 1/s\"]}, "
+                  "{goodput: [\"rate > 2/s\"]}]\n",
+                  NULL, 0, NULL, false));
+    CHECK_TEXT(plan.cells[0].label, "thresholds=#1");
+    CHECK_TEXT(plan.cells[1].label, "thresholds=#2");
+    CHECK_TEXT(plan.cells[1].sets[0], "thresholds={goodput: [\"rate > 2/s\"]}");
+    release();
+    REQUIRE(build("sweep:\n  thresholds: [{goodput: [\"rate > 1/s\"]}, "
+                  "{goodput: [\"rate > 2/s\"]}]\n  system.nodes: [1, 3]\n"
+                  "zip: {both: [thresholds, system.nodes]}\n",
+                  NULL, 0, NULL, false));
+    CHECK_TEXT(plan.cells[1].label, "nodes=3");
+    release();
+    REQUIRE(build("availability: {life: {mean: 99h}, repair: {mean: 1h}}\nsweep:\n"
+                  "  availability.services:\n    - [{name: any, needed: any}]\n"
+                  "    - [{name: all, needed: 1}, {name: most, needed: majority}]\n",
+                  NULL, 0, NULL, false));
+    CHECK_TEXT(plan.cells[0].label, "services=any");
+    CHECK_TEXT(plan.cells[1].label, "services=all+most");
+    release();
+}
+
 TEST(plan, a_cells_sets_pick_that_cell)
 {
     static const char sweep[] =

@@ -534,7 +534,7 @@ TEST(report, the_worst_window_of_many_seeds_has_an_interval)
     int64_t cell_id = add_cell(&lab, "aws", 3);
     lab.has_clients = true;
     for (uint64_t seed = 10; seed < 30; seed++) {
-        struct run_shape shape = {cell_id, seed, 3 * S, false, false, NULL};
+        struct run_shape shape = {cell_id, seed, 3 * S, false, false, NULL, 0};
         add_run(&lab, &shape);
     }
     struct err err = {0};
@@ -557,7 +557,7 @@ TEST(report, one_run_has_an_interval_by_its_parts)
 {
     struct lab lab;
     REQUIRE(lab_open(&lab, "storm"));
-    struct run_shape shape = {add_cell(&lab, "aws", 3), 1, 3 * S, false, true, NULL};
+    struct run_shape shape = {add_cell(&lab, "aws", 3), 1, 3 * S, false, true, NULL, 0};
     add_run(&lab, &shape);
     struct err err = {0};
     CHECK(write_to(&lab, lab.report, &err));
@@ -1234,6 +1234,137 @@ TEST(report, fleets_have_curves_a_map_and_tables)
     CHECK(!file_has(lab.report, "index.html", "id=\"cells\""));
     CHECK(!file_has(lab.report, "index.html", "id=\"faults\""));
     check_scripts(lab.report);
+    lab_close(&lab);
+}
+
+/* A cell with one service: its exact chain, or, above 0, what episodes of real code gave. */
+static void add_story(struct lab *lab, uint32_t machines, const char *service, const char *share,
+                      double measured)
+{
+    char label[160];
+    char count[24];
+    int64_t cell_id = 0;
+    const bool is_any = strcmp(service, "any-copy") == 0;
+    struct spec_service services = {.name = service, .needed = is_any ? 1 : machines / 2 + 1};
+    struct spec_fleet fleet = {.is_asked = true,
+                               .machines = machines,
+                               .life = exponential(99 * HOUR),
+                               .repair = exponential(HOUR),
+                               .shock_share = strcmp(share, "1%") == 0 ? 42949673 : 0,
+                               .services = &services,
+                               .service_count = 1,
+                               .estimator = SPEC_ESTIMATOR_EXACT,
+                               .half_width_millionths = 100000,
+                               .confidence_millionths = 950000};
+    snprintf(count, sizeof(count), "%u", machines);
+    snprintf(label, sizeof(label), "nodes=%u services=%s", machines, service);
+    struct results_param params[] = {{"system.nodes", count},
+                                     {"availability.services", service},
+                                     {"availability.shocks.share", share}};
+    struct results_cell cell = {lab->scenario_id, lab->build_id, label, machines, params, 3};
+    CHECK(results_add_cell(lab->results, &cell, &cell_id, NULL));
+    CHECK(fleet_store_add(lab->results, cell_id, &fleet, NULL));
+    for (uint64_t seed = 1; seed <= 2; seed++) {
+        struct estimate_sums sums;
+        struct run_result *result = lab->result;
+        result_clear(result);
+        result->seed = seed;
+        CHECK(estimate_run(&fleet, seed, &sums, &result->digest, &result->events, NULL));
+        if (measured > 0) {
+            estimate_begin(&sums, service, ESTIMATE_DECOMPOSE);
+            sums.count = 1;
+            sums.hits = 50;
+            sums.down = measured;
+            sums.down2 = measured * measured / 900; /* variance of the mean: 3.3 % */
+            sums.outages = .01;
+        }
+        vec_append(&result->estimates, &sums);
+        struct results_cost cost = {lab->shard_id, 1, 1};
+        CHECK(results_add_run(lab->results, cell_id, result, &cost, NULL, NULL));
+    }
+}
+
+TEST(report, stories_are_named_at_their_ends_and_the_heading_is_the_finding)
+{
+    static const uint32_t machines[] = {1, 3, 5, 7, 9};
+    static const double measured[] = {1e-2, 3.3e-4, 4e-5, 3e-5, 3e-5};
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "fleets"));
+    for (uint32_t i = 0; i < ARRAY_COUNT(machines); i++) {
+        add_story(&lab, machines[i], "any-copy", "0%", 0);
+        add_story(&lab, machines[i], "common-cause", "1%", 0);
+        add_story(&lab, machines[i], "real-code", "0%", measured[i]);
+    }
+    CHECK(write_to(&lab, lab.report, NULL));
+    static const char gp[] = "plot/fleet-downtime.gp";
+    /* What only follows the services is no variant of theirs, and there is no legend of lines. */
+    CHECK(file_has(lab.report, gp, "set label 'any-copy: 31.56 ps' at screen"));
+    CHECK(file_has(lab.report, gp, "set label 'common-cause: 39.89 min' at screen"));
+    CHECK(!file_has(lab.report, gp, "title 'any-copy"));
+    CHECK(!file_has(lab.report, gp, "share"));
+    CHECK(file_has(lab.report, gp,
+                   "'9 machines: any-copy is down 31.56 ps a year, real-code 15.78 min'"));
+    /* The line of what was measured goes through it, and its intervals are shown closely. */
+    CHECK(file_has(lab.report, gp, "'data/fleet-3-measured.csv' using 1:($2 * 1) with lines"));
+    CHECK(file_has(lab.report, gp, "closely: minutes a year, with intervals"));
+    CHECK(file_has(lab.report, gp, "from 7 machines on real-code stays at 15.78 min"));
+    CHECK(file_has(lab.report, "plot/fleet-ratio.gp", "times as long as its model"));
+    CHECK(!file_has(lab.report, "plot/fleet-ratio.gp", "title 'any-copy"));
+    CHECK(!has_file(lab.report, "plot/fleet-price.gp"));
+    CHECK(!has_file(lab.report, "plot/fleet-map-1.gp"));
+    lab_close(&lab);
+}
+
+TEST(report, placements_have_a_picture_of_what_they_lose)
+{
+    static const uint32_t nodes[] = {500, 5000};
+    static const enum spec_placement_policy policies[] = {SPEC_PLACEMENT_WINDOW,
+                                                          SPEC_PLACEMENT_COPYSETS};
+    static const char *const names[] = {"ring", "sets"};
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "placements"));
+    for (uint32_t i = 0; i < 4; i++) {
+        char label[64];
+        char count[24];
+        int64_t cell_id = 0;
+        struct spec_service service = {.name = names[i / 2], .needed = 1};
+        struct spec_fleet fleet = {.is_asked = true,
+                                   .machines = nodes[i % 2],
+                                   .services = &service,
+                                   .service_count = 1,
+                                   .estimator = SPEC_ESTIMATOR_CRUDE,
+                                   .confidence_millionths = 950000,
+                                   .placement = {.is_asked = true,
+                                                 .policy = policies[i / 2],
+                                                 .nodes = nodes[i % 2],
+                                                 .lost = nodes[i % 2] / 100,
+                                                 .replicas = 3,
+                                                 .scatter = 10,
+                                                 .trials = 400}};
+        struct estimate_sums sums;
+        snprintf(count, sizeof(count), "%u", nodes[i % 2]);
+        snprintf(label, sizeof(label), "placement=%s nodes=%u", service.name, nodes[i % 2]);
+        struct results_param params[] = {{"availability.placement", service.name},
+                                         {"availability.placement.nodes", count}};
+        struct results_cell cell = {lab.scenario_id, lab.build_id, label, 1, params, 2};
+        CHECK(results_add_cell(lab.results, &cell, &cell_id, NULL));
+        CHECK(fleet_store_add(lab.results, cell_id, &fleet, NULL));
+        result_clear(lab.result);
+        lab.result->seed = 1;
+        CHECK(estimate_run(&fleet, 1, &sums, &lab.result->digest, &lab.result->events, NULL));
+        vec_append(&lab.result->estimates, &sums);
+        struct results_cost cost = {lab.shard_id, 1, 1};
+        CHECK(results_add_run(lab.results, cell_id, lab.result, &cost, NULL, NULL));
+    }
+    CHECK(write_to(&lab, lab.report, NULL));
+    CHECK(has_file(lab.report, "img/fleet-loss.svg"));
+    CHECK(!has_file(lab.report, "img/fleet-downtime.svg")); /* there is no year in it */
+    CHECK(file_has(lab.report, "plot/fleet-loss.gp", "set label '5000 nodes: data is lost in 1"));
+    CHECK(file_has(lab.report, "plot/fleet-loss.gp", "set label 'ring: 1"));
+    CHECK(file_has(lab.report, "index.html", "Loss of data"));
+    /* 400 trials with 500 nodes lose nothing in sets: a bound, 3 in 400, and the closed form. */
+    CHECK(file_has(lab.report, "data/fleet-loss-2.csv", "500,NaN,NaN,NaN,7.461"));
+    CHECK(file_has(lab.report, "data/fleet-loss-2.csv", ",4.0233"));
     lab_close(&lab);
 }
 

@@ -1077,6 +1077,44 @@ TEST(scenario, what_a_fleet_lacks_is_said)
     }
 }
 
+TEST(scenario, a_placement_is_asked_what_is_lost_at_once)
+{
+    REQUIRE(compile_body("system: {model: raft}\navailability: {placement: {policy: copysets, "
+                         "nodes: 5000, lost: 1%, name: mine}}\n"
+                         "thresholds: {\"loss{service:mine,machines:5000}\": [\"value < 1%\"]}\n"));
+    const struct spec_placement *placement = &spec.fleet.placement;
+    CHECK(spec.fleet.is_asked && placement->is_asked);
+    CHECK_EQUAL(spec.fleet.machines, 5000);
+    CHECK_EQUAL(placement->policy, SPEC_PLACEMENT_COPYSETS);
+    CHECK_EQUAL(placement->lost, 50);
+    CHECK_EQUAL(placement->replicas, 3);
+    CHECK_EQUAL(placement->scatter, 10);
+    CHECK_EQUAL(spec.fleet.estimator, SPEC_ESTIMATOR_CRUDE);
+    CHECK_TEXT(spec.fleet.services[0].name, "mine");
+    release();
+    REQUIRE(compile_body("system: {model: raft}\n"
+                         "availability: {placement: {policy: random, nodes: 100, lost: 0.1%}}\n"));
+    CHECK_EQUAL(placement->lost, 3); /* fewer cannot lose anything */
+    CHECK_TEXT(spec.fleet.services[0].name, "random");
+    release();
+    static const char *const bad[] = {
+        "placement: {nodes: 100}",
+        "placement: {policy: shuffle}",
+        "placement: {policy: window, nodes: 2, scatter: 1}",
+        "placement: {policy: window, scatter: 1}",
+        "placement: {policy: window, nodes: 10, scatter: 10}",
+        "placement: {policy: window}, crews: 1",
+        "placement: {policy: window}, estimator: restart",
+        "placement: {policy: window}, life: 9h, repair: 1h",
+    };
+    for (uint32_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        char body[256];
+        snprintf(body, sizeof(body), "system: {model: raft}\navailability: {%s}\n", bad[i]);
+        CHECK(!compile_body(body));
+        release();
+    }
+}
+
 TEST(scenario, thresholds_of_a_fleet_name_its_services)
 {
     static const char fleet[] = "system: {model: raft, nodes: 3}\n"

@@ -234,6 +234,9 @@ TEST(threshold, an_estimate_is_judged_at_the_end_of_its_interval_or_by_its_bound
     check_verdict("unavailability", "value > 0.2 @ 95%", &data, THRESHOLD_HELD);
     data.unit = NAN; /* there is none */
     check_verdict("unavailability", "value < 2", &data, THRESHOLD_UNDECIDED);
+    data.unit = 1;
+    check_verdict("loss", "value < 0.1%", &data, THRESHOLD_HELD);
+    check_verdict("loss", "value > 0.1%", &data, THRESHOLD_CROSSED);
     set_estimate(&data, 0, 0); /* at most 3 outages in 100 cycles */
     check_verdict("unavailability", "value < 1e-2", &data, THRESHOLD_CROSSED);
     check_verdict("unavailability", "value < 4e-2", &data, THRESHOLD_HELD);
@@ -294,7 +297,7 @@ TEST(threshold, what_is_wrong_is_named)
     check_refused("latancy", "p(99) < 1s", "did you mean 'latency'");
     check_refused("zzz", "p(99) < 1s", "unknown metric 'zzz': write latency, recovery, ");
     check_refused("zzz", "p(99) < 1s", ", counter{name:...}, unavailability{service:...}, ");
-    check_refused("zzz", "p(99) < 1s", ", harvest, yield or gray");
+    check_refused("zzz", "p(99) < 1s", ", gray or loss{service:...}");
     check_refused("gauge", "count < 1", "begins with avg, min, max, med, p(N) or last, not");
     check_refused("goodput", "avg < 1/s", "begins with rate or value, not 'avg'");
     check_refused("latency", "rate < 1s", "begins with avg, min, max, med or p(N), not 'rate'");
