@@ -765,6 +765,13 @@ expect 0 'expected verdicts in 1 of 1 cell' '!not needed' '!gate rejected' -- \
     squall run clock.yaml --set metastability.gate={} --set 'expect={verdicts: {metastable: all}}' --seed 1..12 --out gate6
 expect 0 index.html -- squall report gate4
 holds 'report: P(stuck) of runs without a probe' grep -q '1\.00  \[0\.68, 1\.00\]' gate4/report/index.html
+holds 'arms: what was sent is drawn' grep -q "'data/arms-1-1-doubled.csv' using 1:3" gate4/report/plot/arms-1-1.gp
+holds 'arms: and cut off at the upper end' grep -q 'using 1:(\$4 < \([0-9]*\) ? \$4 : \1) with lines' gate4/report/plot/arms-1-1.gp
+expect 0 index.html -- squall report gate5
+holds 'arms: a control that fails' grep -q 'failed, without any trigger' gate5/report/plot/arms-1-1.gp
+expect 1 'verdict|metastable|permanent' -- squall run clock.yaml --set metastability.probe=restart --seed 1 --out restart
+expect 0 index.html -- squall report restart
+holds 'arms: a restart is marked' grep -q 'set arrow from first 40, graph 0' restart/report/plot/arms-1-1.gp
 expect 0 index.html -- squall report gate6
 holds 'report: what is expected, on one line' grep -q 'expects: <code>verdicts: metastable: .all.' gate6/report/index.html
 expect 0 'metastability.gate lets it decide' '!not needed' -- \
