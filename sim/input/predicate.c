@@ -198,6 +198,7 @@ static const struct metric metrics[] = {
     {"yield", " rate min ", " rate ", VALUE_SHARE, "rate >= 99.9%"},
     {"gray", " rate min max ", " rate ", VALUE_SHARE, "max <= 1%"},
     {"loss", " value ", " value ", VALUE_SHARE, "value < 1%"},
+    {"visibility", " avg min max med p ", " med p ", VALUE_DURATION, "p(99.9) < 50ms @ 95%"},
 };
 
 static const struct metric *find_metric(const char *name, struct err *err)
@@ -217,7 +218,7 @@ static const struct metric *find_metric(const char *name, struct err *err)
                 "unknown metric '%s': write latency, recovery, availability, success, metastable, "
                 "failures, goodput, amplification, gauge{name:...}, counter{name:...}, "
                 "unavailability{service:...}, downtime{service:...}, user-uptime, "
-                "mcr{window:1m}, harvest, yield, gray or loss{service:...}",
+                "mcr{window:1m}, harvest, yield, gray, loss{service:...} or visibility",
                 name);
     }
     return NULL;
