@@ -32,9 +32,9 @@ void freshness_begin(struct freshness *freshness)
     map_clear(&freshness->writer_of);
 }
 
-static uint64_t name_of(const struct kv_operation *operation)
+static uint64_t name_of(uint32_t object, uint64_t value)
 {
-    return hash_mix(operation->object + UINT64_C(1), operation->value);
+    return hash_mix(object + UINT64_C(1), value);
 }
 
 void freshness_on_invoke(struct freshness *freshness, const struct kv_history *history, uint64_t id)
@@ -47,25 +47,32 @@ void freshness_on_invoke(struct freshness *freshness, const struct kv_history *h
     }
     vec_append(&freshness->operations, vec_at(&freshness->objects, mine->object));
     if (mine->kind == SQ_KV_UPDATE) {
-        uint64_t name = name_of(mine);
+        uint64_t name = name_of(mine->object, mine->value);
         bool is_again = map_find(&freshness->writer_of, name) != NULL;
         map_put(&freshness->writer_of, name, is_again ? NOBODY : id);
     }
 }
 
-/* Was the value that `read` saw certainly overwritten before it was invoked, by `update`? */
-static bool is_stale(const struct freshness *freshness, const struct kv_history *history,
-                     const struct kv_operation *read, const struct kv_operation *update)
+uint64_t freshness_latest(const struct freshness *freshness, uint32_t object)
 {
-    const uint64_t *writer = map_find(&freshness->writer_of, name_of(read));
-    if (read->value == 0) {
+    return object < freshness->objects.count
+               ? *(const uint64_t *)vec_at(&freshness->objects, object)
+               : NOBODY;
+}
+
+bool freshness_is_overwritten(const struct freshness *freshness, const struct kv_history *history,
+                              uint32_t object, uint64_t value, uint64_t update)
+{
+    const uint64_t *writer = map_find(&freshness->writer_of, name_of(object, value));
+    if (value == 0) {
         return writer == NULL;
     }
     if (writer == NULL || *writer == NOBODY) {
         return false; /* never written, or not by one: for `linearizable` to judge */
     }
     const struct kv_operation *write = kv_history_at(history, *writer);
-    return write->finish < update->start; /* a pending one finishes after everything */
+    return write->finish <
+           kv_history_at(history, update)->start; /* a pending one finishes after everything */
 }
 
 struct freshness_verdict freshness_on_complete(struct freshness *freshness,
@@ -85,9 +92,9 @@ struct freshness_verdict freshness_on_complete(struct freshness *freshness,
     }
     verdict.update = *(const uint64_t *)vec_at(&freshness->operations, (uint32_t)id);
     if (mine->kind == SQ_KV_READ && verdict.update != NOBODY) {
-        const struct kv_operation *update = kv_history_at(history, verdict.update);
         verdict.is_judged = true;
-        verdict.is_stale = is_stale(freshness, history, mine, update);
+        verdict.is_stale =
+            freshness_is_overwritten(freshness, history, mine->object, mine->value, verdict.update);
     }
     return verdict;
 }

@@ -37,6 +37,11 @@ void freshness_begin(struct freshness *freshness);
 /* After the history has taken the operation; ids come dense and in order. */
 void freshness_on_invoke(struct freshness *freshness, const struct kv_history *history,
                          uint64_t id);
+/* The latest acknowledged update of an object; UINT64_MAX: none. */
+uint64_t freshness_latest(const struct freshness *freshness, uint32_t object);
+/* Was this value of the object certainly overwritten by `update`? */
+bool freshness_is_overwritten(const struct freshness *freshness, const struct kv_history *history,
+                              uint32_t object, uint64_t value, uint64_t update);
 struct freshness_verdict freshness_on_complete(struct freshness *freshness,
                                                const struct kv_history *history, uint64_t id);
 

@@ -30,6 +30,7 @@
 #include "analysis/gray.h"
 #include "analysis/metrics.h"
 #include "analysis/user_view.h"
+#include "analysis/visibility.h"
 #include "sim/base/base.h"
 #include "sim/base/units.h"
 
@@ -68,6 +69,7 @@ struct judge {
     struct user_view users;
     struct gray gray;
     struct freshness freshness;
+    struct visibility visibility;
     struct elections elections;
     struct sq_node_info nodes[NODES_MAX];
     char node_names[NODES_MAX][RESULT_NAME_SIZE];
@@ -80,6 +82,7 @@ struct judge {
     bool needs_view;
     bool needs_history;
     bool needs_freshness;
+    bool needs_visibility;
     bool needs_elections;
     bool was_known; /* a known defect has shown itself */
     bool is_running;
@@ -292,6 +295,10 @@ static void on_seen(void *context, const struct sq_seen *seen)
         gray_on_seen(&judge->gray, seen);
         return;
     }
+    if (judge->needs_visibility) {
+        visibility_on_seen(&judge->visibility, &judge->freshness, &judge->run.history,
+                           judge->nodes, seen);
+    }
     if (judge->needs_view) {
         raft_view_on_seen(&judge->run.raft, seen);
     }
@@ -405,6 +412,7 @@ struct judge *judge_new(void)
     user_view_init(&judge->users);
     gray_init(&judge->gray);
     freshness_init(&judge->freshness);
+    visibility_init(&judge->visibility);
     raft_view_init(&judge->run.raft);
     kv_history_init(&judge->run.history);
     vec_init(&judge->violations, sizeof(struct result_violation), RESULT_VIOLATIONS_MAX);
@@ -437,6 +445,7 @@ void judge_free(struct judge *judge)
     user_view_release(&judge->users);
     gray_release(&judge->gray);
     freshness_release(&judge->freshness);
+    visibility_release(&judge->visibility);
     raft_view_release(&judge->run.raft);
     kv_history_release(&judge->run.history);
     vec_release(&judge->violations);
@@ -553,11 +562,14 @@ static void begin_gauges(struct judge *judge, const struct run_spec *spec)
 {
     judge->needs_freshness = false;
     judge->needs_elections = false;
+    judge->needs_visibility = false;
+    visibility_begin(&judge->visibility);
     freshness_begin(&judge->freshness);
     elections_begin(&judge->elections);
     for (uint32_t i = 0; i < spec->threshold_count; i++) {
         const struct spec_threshold *asked = &spec->thresholds[i];
         struct threshold threshold;
+        judge->needs_visibility |= strcmp(asked->metric, "visibility") == 0;
         if (asked->gauge.name == NULL ||
             !threshold_parse(asked->metric, asked->expression, &threshold, NULL)) {
             continue;
@@ -569,6 +581,7 @@ static void begin_gauges(struct judge *judge, const struct run_spec *spec)
         judge->needs_freshness |= strcmp(asked->gauge.name, FRESHNESS_GAUGE) == 0;
         judge->needs_elections |= elections_is_gauge(asked->gauge.name);
     }
+    judge->needs_freshness |= judge->needs_visibility;
     judge->needs_history = judge->needs_history || judge->needs_freshness;
 }
 
@@ -916,6 +929,8 @@ void judge_finish(struct judge *judge, const struct judge_end *end, struct run_r
     result_mark_violated(result);
     finish_probes(judge, result);
     finish_gauges(judge, end->sim_ns, result);
+    visibility_finish(&judge->visibility, end->sim_ns);
+    histogram_merge(&result->visibility, &judge->visibility.too_early);
     finish_users(judge, end->sim_ns, result);
     finish_harvest(judge, result);
     finish_gray(judge, result);

@@ -59,6 +59,14 @@ static uint32_t object_of(struct kv_history *history, uint32_t load, uint64_t ke
     return object;
 }
 
+bool kv_history_object(const struct kv_history *history, uint32_t group, uint64_t key,
+                       uint32_t *object)
+{
+    const uint64_t *known = map_find(&history->object_of, ((uint64_t)group << GROUP_SHIFT) | key);
+    *object = known != NULL ? (uint32_t)*known : 0;
+    return known != NULL;
+}
+
 void kv_history_on_invoke(struct kv_history *history, const struct sq_operation *operation)
 {
     ASSERT(operation->id == history->operations.count);

@@ -11,6 +11,7 @@
 #include "sim/spec.h"
 #include "squall_check.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define KV_PENDING UINT64_MAX
@@ -46,6 +47,9 @@ void kv_history_begin(struct kv_history *history, const struct run_spec *spec);
 /* Ids must come dense and in order. */
 void kv_history_on_invoke(struct kv_history *history, const struct sq_operation *operation);
 void kv_history_on_complete(struct kv_history *history, const struct sq_operation *operation);
+/* The object of a key of a group; false when no operation was on it. */
+bool kv_history_object(const struct kv_history *history, uint32_t group, uint64_t key,
+                       uint32_t *object);
 static inline struct kv_operation *kv_history_at(const struct kv_history *history, uint64_t id)
 {
     return (struct kv_operation *)history->operations.items + id;

@@ -104,6 +104,7 @@ void result_clear(struct run_result *result)
     vec_clear(&result->gauges);
     vec_clear(&result->gauge_windows);
     histogram_clear(&result->latency);
+    histogram_clear(&result->visibility);
 }
 
 void result_set_error(struct run_result *result, uint64_t seed, const char *reason)
@@ -467,6 +468,7 @@ void result_encode(const struct run_result *result, struct vec *out)
     put_scalars(out, result);
     put_vectors(out, result);
     put_histogram(out, &result->latency);
+    put_histogram(out, &result->visibility);
     uint64_t size = (uint64_t)(out->count - start) + CHECKSUM_SIZE;
     ASSERT(size <= BYTES_MAX);
     uint8_t *message = (uint8_t *)out->items + start;
@@ -795,6 +797,7 @@ bool result_decode(struct run_result *result, const void *data, size_t size, str
     get_scalars(&reader, result);
     get_vectors(&reader, result);
     get_histogram(&reader, &result->latency);
+    get_histogram(&reader, &result->visibility);
     if (reader.is_bad || reader.at != reader.size) {
         result_clear(result);
         return err_set(err, ERR_SYSTEM, "result of a run is malformed at byte %zu", reader.at);

@@ -237,6 +237,7 @@ struct run_result {
     struct vec estimates;     /* struct estimate_sums, of a run that is an estimate of a fleet */
     struct vec episodes;      /* struct result_episode, in the order in which they were run */
     struct histogram latency; /* of OK operations that count, ns */
+    struct histogram visibility; /* by how much reads came too early, ns (analysis/visibility.h) */
 };
 
 #define RESULT_RECOVERY_NEVER    (-1)

@@ -145,6 +145,7 @@ struct pending_name {
 struct pending_cell {
     int64_t cell_id;
     struct histogram latency;
+    struct histogram visibility;
     struct vec checks; /* struct pending_name */
     struct vec probes; /* struct pending_name */
 };
@@ -470,6 +471,7 @@ static struct pending_cell *pending_of(struct results *results, int64_t cell_id)
     ASSERT(cell != NULL);
     cell->cell_id = cell_id;
     histogram_clear(&cell->latency);
+    histogram_clear(&cell->visibility);
     vec_init(&cell->checks, sizeof(struct pending_name), RESULT_CHECKS_MAX * 16);
     vec_init(&cell->probes, sizeof(struct pending_name), RESULT_PROBES_MAX * 16);
     map_put(&results->cell_of, (uint64_t)cell_id, results->cell_count);
@@ -495,6 +497,7 @@ static void add_sums(struct results *results, int64_t cell_id, const struct run_
 {
     struct pending_cell *cell = pending_of(results, cell_id);
     histogram_merge(&cell->latency, &result->latency);
+    histogram_merge(&cell->visibility, &result->visibility);
     for (uint32_t i = 0; i < result->checks.count; i++) {
         const struct result_check *check = vec_at(&result->checks, i);
         struct pending_name *sum = pending_named(&cell->checks, check->name);
@@ -514,22 +517,22 @@ static void add_sums(struct results *results, int64_t cell_id, const struct run_
     }
 }
 
-static bool flush_histogram(struct results *results, const struct pending_cell *cell,
-                            struct err *err)
+static bool flush_histogram(struct results *results, int64_t cell_id, const char *metric,
+                            const struct histogram *histogram, struct err *err)
 {
     for (uint32_t bin = 0; bin < HISTOGRAM_BINS; bin++) {
-        if (cell->latency.bins[bin] == 0) {
+        if (histogram->bins[bin] == 0) {
             continue;
         }
         sqlite3_stmt *statement = prepare_write(results, STATEMENT_HIST, err);
         if (statement == NULL) {
             return false;
         }
-        bind_integer(statement, 1, cell->cell_id);
-        bind_text(statement, 2, "latency");
+        bind_integer(statement, 1, cell_id);
+        bind_text(statement, 2, metric);
         bind_count(statement, 3, histogram_bin_lo(bin));
         bind_count(statement, 4, histogram_bin_hi(bin));
-        bind_integer(statement, 5, cell->latency.bins[bin]);
+        bind_integer(statement, 5, histogram->bins[bin]);
         if (!finish(results, statement, err)) {
             return false;
         }
@@ -596,7 +599,9 @@ static bool flush(struct results *results, struct err *err)
     bool is_fine = true;
     for (uint32_t i = 0; i < results->cell_count; i++) {
         struct pending_cell *cell = results->cells[i];
-        is_fine = is_fine && flush_histogram(results, cell, err) &&
+        is_fine = is_fine &&
+                  flush_histogram(results, cell->cell_id, "latency", &cell->latency, err) &&
+                  flush_histogram(results, cell->cell_id, "visibility", &cell->visibility, err) &&
                   flush_checks(results, cell, err) && flush_probes(results, cell, err);
         vec_release(&cell->checks);
         vec_release(&cell->probes);

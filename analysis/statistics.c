@@ -284,20 +284,11 @@ struct mean bootstrap(statistics_functional *of, void *context, uint64_t count, 
     return result;
 }
 
-struct mean quantile_of_sorted(const double *sorted, uint64_t count, double p, double confidence)
+struct quantile_ranks quantile_ranks(uint64_t count, double p, double confidence)
 {
-    ASSERT(p > 0);
-    ASSERT(p < 1);
-    struct mean quantile = {.mean = NAN, .deviation = NAN, .interval = {NAN, NAN}, .count = count};
-    if (count == 0) {
-        return quantile;
-    }
     quiet();
-    uint64_t rank = (uint64_t)ceil(p * (double)count);
-    quantile.mean = sorted[rank == 0 ? 0 : rank - 1];
-    quantile.interval = (struct interval){.low = -INFINITY, .high = INFINITY};
-    double tail = (1 - confidence) / 2;
-    unsigned trials = count > UINT32_MAX ? UINT32_MAX : (unsigned)count;
+    const double tail = (1 - confidence) / 2;
+    const unsigned trials = count > UINT32_MAX - 1 ? UINT32_MAX - 1 : (unsigned)count;
     /* x(r) is below the quantile unless at most r - 1 values are: P(Bin(n, p) <= r - 1). */
     unsigned low = 0;
     unsigned high = trials;
@@ -309,9 +300,7 @@ struct mean quantile_of_sorted(const double *sorted, uint64_t count, double p, d
             high = middle - 1;
         }
     }
-    if (low > 0) {
-        quantile.interval.low = sorted[low - 1];
-    }
+    struct quantile_ranks ranks = {.low = low};
     low = 1;
     high = trials + 1;
     while (low < high) { /* the smallest r with P(Bin >= r) <= tail */
@@ -322,9 +311,23 @@ struct mean quantile_of_sorted(const double *sorted, uint64_t count, double p, d
             low = middle + 1;
         }
     }
-    if (low <= trials) {
-        quantile.interval.high = sorted[low - 1];
+    ranks.high = low;
+    return ranks;
+}
+
+struct mean quantile_of_sorted(const double *sorted, uint64_t count, double p, double confidence)
+{
+    ASSERT(p > 0);
+    ASSERT(p < 1);
+    struct mean quantile = {.mean = NAN, .deviation = NAN, .interval = {NAN, NAN}, .count = count};
+    if (count == 0) {
+        return quantile;
     }
+    const uint64_t rank = (uint64_t)ceil(p * (double)count);
+    const struct quantile_ranks ranks = quantile_ranks(count, p, confidence);
+    quantile.mean = sorted[rank == 0 ? 0 : rank - 1];
+    quantile.interval.low = ranks.low > 0 ? sorted[ranks.low - 1] : -INFINITY;
+    quantile.interval.high = ranks.high <= count ? sorted[ranks.high - 1] : INFINITY;
     return quantile;
 }
 

@@ -73,6 +73,13 @@ typedef double statistics_functional(void *context, const uint64_t *items, uint6
 struct mean bootstrap(statistics_functional *of, void *context, uint64_t count, uint32_t resamples,
                       uint64_t seed, double confidence);
 
+/* Ranks, from 1, of the order statistics around the quantile `p` of so many independent values;
+ * 0, or count + 1: no order statistic reaches that end. */
+struct quantile_ranks {
+    uint64_t low;
+    uint64_t high;
+};
+struct quantile_ranks quantile_ranks(uint64_t count, double p, double confidence);
 /* Quantile `p` in (0, 1) of independent values in ascending order: nearest rank, and an interval of
  * order statistics (binomial; an end that no order statistic reaches is -/+ infinity). */
 struct mean quantile_of_sorted(const double *sorted, uint64_t count, double p, double confidence);

@@ -69,8 +69,10 @@ static const struct metric_rule rules[THRESHOLD_METRIC_COUNT] = {
     [THRESHOLD_MCR] = {"mcr", "{window:1m}", VALUE_SHARE, WORST, RATE},
     [THRESHOLD_HARVEST] = {"harvest", "", VALUE_SHARE, WORST, RATE},
     [THRESHOLD_YIELD] = {"yield", "", VALUE_SHARE, WORST, RATE},
-    [THRESHOLD_LOSS] = {"loss", "{service:...}", VALUE_SHARE, VALUE, VALUE},
     [THRESHOLD_GRAY] = {"gray", "", VALUE_SHARE, RATE | ENDS, RATE},
+    [THRESHOLD_LOSS] = {"loss", "{service:...}", VALUE_SHARE, VALUE, VALUE},
+    [THRESHOLD_VISIBILITY] = {"visibility", "", VALUE_DURATION, MIDDLE | ENDS,
+                              BIT(THRESHOLD_MED) | BIT(THRESHOLD_PERCENTILE)},
 };
 
 /* In the order of enum threshold_aggregation. */
@@ -388,6 +390,7 @@ void threshold_data_init(struct threshold_data *data)
     vec_init(&data->runs, sizeof(struct threshold_run), RUNS_MAX);
     vec_init(&data->values, sizeof(double), RUNS_MAX);
     histogram_clear(&data->latency);
+    histogram_clear(&data->visibility);
     data->has_estimate = false;
 }
 
@@ -404,6 +407,7 @@ void threshold_data_clear(struct threshold_data *data)
     vec_clear(&data->runs);
     vec_clear(&data->values);
     histogram_clear(&data->latency);
+    histogram_clear(&data->visibility);
     data->has_estimate = false;
 }
 
@@ -422,6 +426,7 @@ void threshold_data_add(struct threshold_data *data, const struct run_result *re
     };
     vec_append(&data->runs, &run);
     histogram_merge(&data->latency, &result->latency);
+    histogram_merge(&data->visibility, &result->visibility);
 }
 
 static bool take_run(void *context, const struct results_row *row)
@@ -450,15 +455,17 @@ static bool take_run(void *context, const struct results_row *row)
 static bool take_bin(void *context, const struct results_row *row)
 {
     struct threshold_data *data = context;
+    struct histogram *histogram =
+        strcmp(row->values[2].text, "latency") == 0 ? &data->latency : &data->visibility;
     uint32_t bin = histogram_bin_of((uint64_t)row->values[0].integer);
     uint64_t count = (uint64_t)row->values[1].integer;
     uint64_t last = histogram_bin_hi(bin) - 1;
-    data->latency.bins[bin] += (uint32_t)count;
-    data->latency.count += count;
-    if (histogram_bin_lo(bin) < data->latency.minimum) {
-        data->latency.minimum = histogram_bin_lo(bin);
+    histogram->bins[bin] += (uint32_t)count;
+    histogram->count += count;
+    if (histogram_bin_lo(bin) < histogram->minimum) {
+        histogram->minimum = histogram_bin_lo(bin);
     }
-    data->latency.maximum = last > data->latency.maximum ? last : data->latency.maximum;
+    histogram->maximum = last > histogram->maximum ? last : histogram->maximum;
     return true;
 }
 
@@ -475,8 +482,8 @@ bool threshold_data_load(struct threshold_data *data, struct results *results, i
                          "FROM run WHERE cell_id=CAST(?1 AS INTEGER) ORDER BY run_id",
                          parameters, 1, take_run, data, err) &&
            results_query(results,
-                         "SELECT lo, n FROM hist WHERE cell_id=CAST(?1 AS INTEGER) AND "
-                         "metric='latency' AND phase=''",
+                         "SELECT lo, n, metric FROM hist WHERE cell_id=CAST(?1 AS INTEGER) AND "
+                         "metric IN('latency','visibility') AND phase=''",
                          parameters, 1, take_bin, data, err);
 }
 
@@ -512,6 +519,7 @@ bool threshold_metric_of(const struct threshold *threshold, const struct spec_th
     case THRESHOLD_UNAVAILABILITY:
     case THRESHOLD_DOWNTIME:
     case THRESHOLD_LOSS:
+    case THRESHOLD_VISIBILITY:
         return false;
     case THRESHOLD_GAUGE:
     case THRESHOLD_COUNTER:
@@ -827,7 +835,9 @@ static double histogram_percentile(const struct histogram *histogram, uint32_t m
     for (uint32_t bin = 0; bin < HISTOGRAM_BINS; bin++) {
         sum += histogram->bins[bin];
         if (sum >= rank && sum > 0) {
-            double middle = ((double)histogram_bin_lo(bin) + (double)histogram_bin_hi(bin)) / 2;
+            const uint64_t low = histogram_bin_lo(bin);
+            const uint64_t last = histogram_bin_hi(bin) - 1; /* a bin of one value is known */
+            double middle = low == last ? (double)low : ((double)low + (double)last + 1) / 2;
             middle = middle < (double)histogram->minimum ? (double)histogram->minimum : middle;
             return middle > (double)histogram->maximum ? (double)histogram->maximum : middle;
         }
@@ -859,6 +869,34 @@ static struct threshold_outcome latency(const struct threshold *threshold,
             }
         }
         outcome.observed = sum / (double)histogram->count;
+    }
+    return outcome;
+}
+
+/* Lower or upper end of the bin of a rank, from 1; an infinity beyond the ends. */
+static double histogram_rank(const struct histogram *histogram, uint64_t rank, bool is_upper)
+{
+    uint64_t sum = 0;
+    for (uint32_t bin = 0; bin < HISTOGRAM_BINS && rank > 0; bin++) {
+        sum += histogram->bins[bin];
+        if (sum >= rank) {
+            return is_upper ? (double)(histogram_bin_hi(bin) - 1) : (double)histogram_bin_lo(bin);
+        }
+    }
+    return is_upper ? INFINITY : -INFINITY;
+}
+
+static struct threshold_outcome visibility(const struct threshold *threshold,
+                                           const struct histogram *histogram)
+{
+    struct threshold_outcome outcome = latency(threshold, histogram);
+    const bool is_median = threshold->aggregation == THRESHOLD_MED;
+    if (histogram->count > 0 && (is_median || threshold->aggregation == THRESHOLD_PERCENTILE)) {
+        const double p = is_median ? 0.5 : (double)threshold->percentile_milli / 100000;
+        const struct quantile_ranks ranks =
+            quantile_ranks(histogram->count, p, two_sided(threshold));
+        outcome.interval.low = histogram_rank(histogram, ranks.low, false);
+        outcome.interval.high = histogram_rank(histogram, ranks.high, true);
     }
     return outcome;
 }
@@ -896,6 +934,8 @@ static struct threshold_outcome observe(const struct threshold *threshold,
     switch (threshold->metric) {
     case THRESHOLD_LATENCY:
         return latency(threshold, &data->latency);
+    case THRESHOLD_VISIBILITY:
+        return visibility(threshold, &data->visibility);
     case THRESHOLD_RECOVERY:
         return recovery(threshold, data);
     case THRESHOLD_METASTABLE:

@@ -6,6 +6,7 @@
  *
  *     metric         aggregations               values       with @
  *     latency        avg min max med p(N)       durations    no: operations of a run are dependent
+ *     visibility     avg min max med p(N)       durations    med, p(N): order statistics
  *     recovery       avg min max med p(N)       durations    avg, med, p(N)
  *                    rate (of runs that do)     %            yes, exact
  *     availability   rate (of time)             %            yes
@@ -24,6 +25,9 @@
  *     harvest        rate min                   %            rate
  *     yield          rate min                   %            rate
  *     gray           rate min max               %            rate
+ *
+ * Visibility is by how much reads came too early to see the last acknowledged write
+ * (analysis/visibility.h), of all reads of all runs, which its interval takes as independent.
  *
  * Each run gives one number of a gauge or counter of a model (analysis/gauges.h), or of what its
  * clients saw: uptime of users and MCR of windows (analysis/user_view.h), harvest (mean share of
@@ -69,6 +73,7 @@ enum threshold_metric {
     THRESHOLD_YIELD,
     THRESHOLD_GRAY,
     THRESHOLD_LOSS,
+    THRESHOLD_VISIBILITY,
     THRESHOLD_METRIC_COUNT
 };
 
@@ -125,6 +130,7 @@ struct threshold_data {
     struct vec runs;   /* struct threshold_run */
     struct vec values; /* double: of the metric that is asked about, one for each run that has it */
     struct histogram latency;
+    struct histogram visibility;
     bool has_estimate;
     struct estimate_sums estimate; /* of the service that is asked about */
     double unit;                   /* what it is divided by: 1, or what theory says */

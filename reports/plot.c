@@ -45,6 +45,8 @@ const struct plot plots[] = {
     {"users", "user-uptime of the worst window against its length, one line a cell", plot_users,
      false},
     {"gray", "what a detector said against what the clients saw, as time", plot_gray, false},
+    {"visibility", "share of reads that miss the last write, against the time after it",
+     plot_visibility, false},
     {"latency", "latency at every percentile, one line a cell", plot_latency, false},
     {"timeline", "one run: faults, throughput and latency over time", plot_timeline, true},
     {"gauges", "one run: what its nodes showed of themselves (queues, bytes, hits) over time",

@@ -56,6 +56,7 @@ bool plot_fleet_loss(struct plot_context *context, struct err *err);
 bool plot_fleet_map(struct plot_context *context, struct err *err);
 bool plot_users(struct plot_context *context, struct err *err);
 bool plot_gray(struct plot_context *context, struct err *err);
+bool plot_visibility(struct plot_context *context, struct err *err);
 bool plot_latency(struct plot_context *context, struct err *err);
 bool plot_parts(struct plot_context *context, struct err *err);
 bool plot_gauges(struct plot_context *context, struct err *err);

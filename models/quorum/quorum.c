@@ -27,7 +27,9 @@
  * message, so it falls with the receiver and not with the sender.
  *
  * Gauges: quorum.read-latency-us and quorum.write-latency-us (of good answers, at the coordinator),
- * quorum.hints (kept for others). Counter: quorum.read-repairs.
+ * quorum.hints (kept for others). Counter: quorum.read-repairs. With `observe: replicas` nodes also
+ * tell when a write or a read reaches them (SQ_SEE_STORED, _VISITED, _READ); copies that hints keep
+ * for others are not told of.
  *
  * WHAT IT PROMISES. With readQuorum + writeQuorum > replicas, hints that do not count, clocks that
  * agree and clients that send an operation once: a read sees the last acknowledged write, or one
@@ -68,12 +70,14 @@ enum option {
     OPTION_ACK_DELAY,
     OPTION_READ_DELAY,
     OPTION_RESPONSE_DELAY,
+    OPTION_OBSERVE,
     OPTION_COUNT,
 };
 
 enum repair { REPAIR_NONE, REPAIR_ASYNC, REPAIR_BLOCKING };
 enum hints { HINTS_NONE, HINTS_COORDINATOR, HINTS_SLOPPY };
 enum storage { STORAGE_MEMORY, STORAGE_DISK };
+enum observe { OBSERVE_NONE, OBSERVE_REPLICAS };
 
 #define LAW_FORM ", as '38% pareto 1.05ms 1.51 + 62% exponential 5.464481ms'"
 
@@ -105,6 +109,9 @@ static const struct sq_option options[OPTION_COUNT] = {
     [OPTION_READ_DELAY] = {"readDelay", SQ_OPTION_TEXT, "", NULL,
                            "law of R: a read on its way to a replica"},
     [OPTION_RESPONSE_DELAY] = {"responseDelay", SQ_OPTION_TEXT, "", NULL, "law of S: its answer"},
+    [OPTION_OBSERVE] = {"observe", SQ_OPTION_CHOICE, "none", "none|replicas",
+                        "replicas tell when writes and reads reach them, which the threshold "
+                        "`visibility` needs"},
 };
 
 /* ------------------------------------------------------------------------------------- messages */
@@ -230,14 +237,30 @@ static void offer_later(struct sq_env *env, struct node *node)
     }
 }
 
+static bool is_observed(const struct sq_env *env)
+{
+    return number(env, OPTION_OBSERVE) == OBSERVE_REPLICAS;
+}
+
+/* An id for the run: no two nodes coordinate the same operation. */
+static uint64_t read_id(uint32_t coordinator, uint64_t operation)
+{
+    return (uint64_t)coordinator << 58 | operation;
+}
+
 static void keep_record(struct sq_env *env, const struct log_record *record)
 {
     struct node *node = env->state;
     uint32_t before = node->hints[record->target].count;
+    bool is_newest = false;
     hear(node, &record->row);
     switch ((enum log_kind)record->kind) {
     case LOG_ROW:
-        rows_put(env, &node->rows, &record->row);
+        is_newest = rows_put(env, &node->rows, &record->row);
+        if (is_observed(env)) {
+            env->trace->see(env, SQ_SEE_STORED, record->row.key, record->row.value, is_newest,
+                            NULL);
+        }
         return;
     case LOG_HINT:
         rows_put(env, &node->hints[record->target], &record->row);
@@ -365,10 +388,24 @@ static void ask(struct sq_env *env, const struct operation *operation, enum mess
     send(env, env->group_first + whom, &message);
 }
 
+/* The replicas that have answered so far made the result. */
+static void show_read(struct sq_env *env, const struct operation *operation)
+{
+    uint64_t used = 0;
+    for (uint32_t i = 0; i < count_of(env, OPTION_REPLICAS); i++) {
+        used |= (uint64_t)(operation->answered >> i & 1) << on_ring(env, operation, i);
+    }
+    env->trace->see(env, SQ_SEE_READ, read_id(self_index(env), operation->id), operation->row.key,
+                    used, NULL);
+}
+
 static void answer(struct sq_env *env, struct operation *operation, enum sq_status status)
 {
     struct sq_kv_reply reply = {operation->row.value};
     operation->is_answered = true;
+    if (is_observed(env) && !operation->is_write && status == SQ_OK) {
+        show_read(env, operation);
+    }
     env->call->reply(env, operation->reply_to, status, SQ_NODE_NONE, &reply,
                      status == SQ_OK ? sizeof(reply) : 0);
     if (status == SQ_OK) {
@@ -594,6 +631,11 @@ static void on_read(struct sq_env *env, const struct node *node, sq_node from,
 {
     struct message reply = *message;
     env->cpu->charge(env, 1, sizeof(*message));
+    if (is_observed(env)) {
+        env->trace->see(env, SQ_SEE_VISITED,
+                        read_id(from - env->group_first, message->operation), message->row.key, 0,
+                        NULL);
+    }
     reply.kind = MESSAGE_READ_ANSWER;
     reply.row = rows_find(&node->rows, message->row.key);
     if (message->meant != self_index(env)) {
@@ -722,6 +764,9 @@ static void on_request(struct sq_env *env, const struct sq_request *request)
         operation->row.time = next_time(env, node);
         operation->row.writer = self_index(env);
         operation->row.value = kv.value;
+    }
+    if (is_observed(env) && !operation->is_write) {
+        env->trace->see(env, SQ_SEE_READ, read_id(self_index(env), operation->id), kv.key, 0, NULL);
     }
     sq_time late = number(env, OPTION_REPLICA_TIMEOUT);
     sq_time end = number(env, OPTION_TIMEOUT);

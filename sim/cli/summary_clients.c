@@ -4,6 +4,7 @@
  * Of the many windows of MCR three are shown; the others are in the results and in the report. */
 #include "sim/cli/summary_clients.h"
 
+#include "analysis/threshold.h"
 #include "sim/base/base.h"
 
 #include <string.h>
@@ -137,9 +138,58 @@ static bool print_detector(struct results *results, const struct plan *plan,
     return true;
 }
 
+/* By how much reads came too early: a quantile of all reads of a cell. */
+static struct threshold_outcome visible(const struct threshold_data *data, const char *expression)
+{
+    struct threshold threshold;
+    const bool is_sound = threshold_parse("visibility", expression, &threshold, NULL);
+    ASSERT(is_sound);
+    return threshold_judge(&threshold, data);
+}
+
+static void print_time(double ns, int width, FILE *out)
+{
+    struct threshold threshold;
+    char text[64];
+    const bool is_sound = threshold_parse("visibility", "p(99) >= 0s", &threshold, NULL);
+    ASSERT(is_sound);
+    fprintf(out, " %*s", width, threshold_format(&threshold, ns, text, sizeof(text)));
+}
+
+static bool print_visibility(struct results *results, const struct plan *plan,
+                             const int64_t *cell_ids, FILE *out, struct err *err)
+{
+    uint32_t lines = 0;
+    bool is_fine = true;
+    for (uint32_t i = 0; i < plan->cell_count && is_fine; i++) {
+        struct threshold_data data;
+        threshold_data_init(&data);
+        is_fine = threshold_data_load(&data, results, cell_ids[i], err);
+        if (is_fine && data.visibility.count > 0) {
+            const struct threshold_outcome late = visible(&data, "p(99.9) >= 0s @ 97.5%");
+            if (lines++ == 0) {
+                fprintf(out, "\n  WHEN READS SEE A WRITE%*s %10s %10s %10s %10s  95 %% interval\n",
+                        LABEL_WIDTH - 18, "", "reads", "at once", "99 %", "99.9 %");
+            }
+            print_label(&plan->cells[i], out);
+            fprintf(out, " %10llu", (unsigned long long)data.visibility.count);
+            print_share((double)data.visibility.bins[0] / (double)data.visibility.count, 10, out);
+            print_time(visible(&data, "p(99) >= 0s").observed, 10, out);
+            print_time(late.observed, 10, out);
+            print_time(late.interval.low, 8, out);
+            fputs(" ..", out);
+            print_time(late.interval.high, 0, out);
+            fputc('\n', out);
+        }
+        threshold_data_release(&data);
+    }
+    return is_fine;
+}
+
 bool summary_clients(struct results *results, const struct plan *plan, const int64_t *cell_ids,
                      FILE *out, struct err *err)
 {
     return print_users(results, plan, cell_ids, out, err) &&
-           print_detector(results, plan, cell_ids, out, err);
+           print_detector(results, plan, cell_ids, out, err) &&
+           print_visibility(results, plan, cell_ids, out, err);
 }

@@ -8,8 +8,8 @@
 #include "sim/cli/cli.h"
 
 /* Prints user-uptime, MCR, harvest and yield of all cells when a threshold asks for one of them or
- * a model showed a harvest, and the table of a detector's view against the clients' when there is a
- * detector; else nothing. */
+ * a model showed a harvest, the table of a detector's view against the clients' when there is a
+ * detector, and how soon reads see a write where nodes told; else nothing. */
 bool summary_clients(struct results *results, const struct plan *plan, const int64_t *cell_ids,
                      FILE *out, struct err *err);
 

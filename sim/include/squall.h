@@ -310,7 +310,12 @@ enum sq_role {
     X(SQ_SEE_CONFIG, "config")       /* a: number of voters, b: bitmask of voters in the group */  \
     X(SQ_SEE_STRAY, "stray")         /* a: destination id; a message to nobody that exists */      \
     X(SQ_SEE_GAUGE, "gauge")     /* text: name, a: value from now on (a queue, a heap, bytes) */   \
-    X(SQ_SEE_COUNTER, "counter") /* text: name, a: how many more of it (bytes written, hits) */
+    X(SQ_SEE_COUNTER, "counter") /* text: name, a: how many more of it (bytes written, hits) */    \
+    X(SQ_SEE_STORED, "stored")   /* a: key, b: value of a write that reached this replica; c: 1 */ \
+    /* if it has it from now on, 0 if it has a later one already */                                \
+    X(SQ_SEE_READ, "read") /* a: id of a read, b: key; c: 0 = it begins, else the members of */    \
+    /* the group, as bits, whose answers made the result */                                        \
+    X(SQ_SEE_VISITED, "visited") /* a: id of a read, b: key; it looks at this replica now */
 
 enum sq_see {
 #define SQ_SEE_ENUM(code, name) code,

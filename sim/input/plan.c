@@ -10,7 +10,8 @@
  *
  * A label says what a cell is by names and numbers: a list of things that have names is shown by
  * them, and any other structure (a page of thresholds) not at all where the axes that it is zipped
- * with already say which value it is; else by its number, from 1.
+ * with already say which value it is; else by its number, from 1. So are texts of more than
+ * LABEL_VALUE_MAX bytes.
  *
  * Two cells that come out the same are an error: an axis then does nothing, which nobody wants. */
 #include "sim/input/plan.h"
@@ -21,6 +22,8 @@
 
 #include <inttypes.h>
 #include <string.h>
+
+#define LABEL_VALUE_MAX 40 /* bytes */
 
 /* What the cells are made of. */
 struct grid {
@@ -251,11 +254,15 @@ static bool is_simple(const struct yaml_node *value)
     return is_list || value->kind == YAML_SCALAR;
 }
 
-/* A value as labels show it; NULL for a structure without names. */
+/* A value as labels show it; NULL for a structure without names, and for a long text. */
 static const char *shown_value(struct arena *arena, const struct yaml_node *value)
 {
     const char *names = names_of(arena, value);
-    return names != NULL || !is_simple(value) ? names : text_of_value(arena, value, false);
+    if (names != NULL || !is_simple(value)) {
+        return names;
+    }
+    const char *text = text_of_value(arena, value, false);
+    return strlen(text) <= LABEL_VALUE_MAX ? text : NULL;
 }
 
 /* Do the axes that turn with this one, and are shown, tell all its values apart? */

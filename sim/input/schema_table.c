@@ -2167,7 +2167,8 @@ static const struct schema_key root_keys[] = {
          "shows is gauge{name:x} (avg, min, max, med, p(N), last) or counter{name:x} (count, rate "
          "per second), with node:, from: and until: to look closer; estimates of the "
          "fleet are unavailability{service:x} and downtime{service:x} (value), with "
-         "machines:, cell:, method: and against:exact, and loss{service:x} that of a placement",
+         "machines:, cell:, method: and against:exact, and loss{service:x} that of a placement; "
+         "visibility is by how much reads came too early to see a write",
      .example = "{latency: [\"p(99) < 250ms\"], availability: [\"rate >= 99.9% @ 95%\"]}"},
     {.name = "seeds",
      .form = SCHEMA_EITHER,

@@ -460,3 +460,13 @@ TEST(statistics, the_bootstrap_of_a_mean_is_nearly_its_t_interval)
     CHECK(again.interval.low == resampled.interval.low);
     CHECK(other.interval.low != resampled.interval.low);
 }
+
+TEST(statistics, ranks_around_a_quantile_are_those_of_the_binomial)
+{
+    /* n = 10 000, p = .999: x(9983) to x(9997). */
+    const struct quantile_ranks ranks = quantile_ranks(10000, .999, .95);
+    CHECK_EQUAL(ranks.low, 9983);
+    CHECK_EQUAL(ranks.high, 9997);
+    CHECK_EQUAL(quantile_ranks(10, .001, .95).low, 0);
+    CHECK_EQUAL(quantile_ranks(10, .999, .95).high, 11);
+}

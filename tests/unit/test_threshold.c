@@ -297,7 +297,7 @@ TEST(threshold, what_is_wrong_is_named)
     check_refused("latancy", "p(99) < 1s", "did you mean 'latency'");
     check_refused("zzz", "p(99) < 1s", "unknown metric 'zzz': write latency, recovery, ");
     check_refused("zzz", "p(99) < 1s", ", counter{name:...}, unavailability{service:...}, ");
-    check_refused("zzz", "p(99) < 1s", ", gray or loss{service:...}");
+    check_refused("zzz", "p(99) < 1s", ", loss{service:...} or visibility");
     check_refused("gauge", "count < 1", "begins with avg, min, max, med, p(N) or last, not");
     check_refused("goodput", "avg < 1/s", "begins with rate or value, not 'avg'");
     check_refused("latency", "rate < 1s", "begins with avg, min, max, med or p(N), not 'rate'");
@@ -442,4 +442,27 @@ TEST(threshold, observed_values_are_readable)
     CHECK_TEXT(threshold_format(&availability, 0.99999, out, sizeof(out)), "99.999%");
     CHECK_TEXT(threshold_format(&latency, INFINITY, out, sizeof(out)), "never");
     CHECK_TEXT(threshold_format(&latency, NAN, out, sizeof(out)), "nothing");
+}
+
+TEST(threshold, visibility_has_an_interval_of_order_statistics)
+{
+    struct threshold_data data;
+    threshold_data_init(&data);
+    check_verdict("visibility", "p(99) < 1s", &data, THRESHOLD_UNDECIDED);
+    for (uint32_t i = 1; i <= 1000; i++) {
+        histogram_record(&data.visibility, i <= 980 ? 0 : (uint64_t)i * 1000000);
+    }
+    check_verdict("visibility", "p(50) <= 0s", &data, THRESHOLD_HELD);
+    check_verdict("visibility", "p(99) > 970ms", &data, THRESHOLD_HELD);
+    check_verdict("visibility", "p(99) > 1s", &data, THRESHOLD_CROSSED);
+    /* With 95 % (two-sided 90 %) the 99th percentile is between ranks 984 and 996. */
+    struct threshold threshold = parsed("visibility", "p(99) < 1.1s @ 95%");
+    const struct threshold_outcome outcome = threshold_judge(&threshold, &data);
+    CHECK(outcome.verdict == THRESHOLD_HELD);
+    CHECK(outcome.interval.low > 965e6 && outcome.interval.low < 986e6);
+    CHECK(outcome.interval.high > 994e6 && outcome.interval.high < 1015e6);
+    check_verdict("visibility", "p(99) < 995ms @ 95%", &data, THRESHOLD_UNDECIDED);
+    check_verdict("visibility", "p(99.99) > 1ns @ 95%", &data, THRESHOLD_HELD);
+    check_verdict("visibility", "p(99.99) < 9s @ 95%", &data, THRESHOLD_UNDECIDED);
+    threshold_data_release(&data);
 }
