@@ -10,8 +10,8 @@
  *
  * A label says what a cell is by names and numbers: a list of things that have names is shown by
  * them, and any other structure (a page of thresholds) not at all where the axes that it is zipped
- * with already say which value it is; else by its number, from 1. So are texts of more than
- * LABEL_VALUE_MAX bytes.
+ * with already say which value it is; else by its number, from 1, and its first key. So are texts of
+ * more than LABEL_VALUE_MAX bytes.
  *
  * Two cells that come out the same are an error: an axis then does nothing, which nobody wants. */
 #include "sim/input/plan.h"
@@ -295,8 +295,13 @@ static const char *label_of(struct arena *arena, const struct grid *grid, uint32
     if (shown != NULL) {
         return shown;
     }
-    return is_told_by_others(arena, grid, index) ? NULL
-                                                 : arena_printf(arena, "#%u", grid->at[index] + 1);
+    if (is_told_by_others(arena, grid, index)) {
+        return NULL;
+    }
+    const struct yaml_node *value = grid->settings[index].value;
+    const bool has_keys = value->kind == YAML_MAPPING && value->count > 0;
+    return arena_printf(arena, "#%u%s%s", grid->at[index] + 1, has_keys ? ":" : "",
+                        has_keys ? value->keys[0]->text : "");
 }
 
 /* Label, parameters and overrides of the cell that the settings describe. */

@@ -301,8 +301,8 @@ TEST(plan, structures_are_in_labels_by_name_or_by_number_or_not_at_all)
     REQUIRE(build("sweep:\n  thresholds: [{goodput: [\"rate > 1/s\"]}, "
                   "{goodput: [\"rate > 2/s\"]}]\n",
                   NULL, 0, NULL, false));
-    CHECK_TEXT(plan.cells[0].label, "thresholds=#1");
-    CHECK_TEXT(plan.cells[1].label, "thresholds=#2");
+    CHECK_TEXT(plan.cells[0].label, "thresholds=#1:goodput");
+    CHECK_TEXT(plan.cells[1].label, "thresholds=#2:goodput");
     CHECK_TEXT(plan.cells[1].sets[0], "thresholds={goodput: [\"rate > 2/s\"]}");
     release();
     REQUIRE(build("sweep:\n  thresholds: [{goodput: [\"rate > 1/s\"]}, "
