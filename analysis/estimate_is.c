@@ -38,20 +38,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CYCLES        2000 /* of one replication */
-#define LENGTH_CYCLES 2000
-#define ROUNDS        8
-#define ROUND_CYCLES  500
-#define BIAS          0.9 /* all failures, untuned */
-#define EVEN          0.3 /* share of cycles that are not tuned */
-#define DEFENCE       0.1
-#define DEFENCE_BIAS  0.5      /* all failures, in that part */
-#define MEMORY        0.3      /* of the round before */
-#define DOUBT         1e-4     /* share of the credit that is given to what is expected */
-#define STEPS_MAX     10000000 /* of one cycle: whoever never comes back */
-#define SEEN_MIN      30       /* steps with a credit before a situation has a bias of its own */
-#define DARK_MAX      (FLEET_GROUPS_MAX + 1)
-#define SITUATIONS    (2 * (FLEET_MACHINES_MAX + 1) * (DARK_MAX + 1))
+#define CYCLES       2000 /* of one replication, with the bias and as many without */
+#define WARM_CYCLES  200
+#define ROUNDS       8
+#define ROUND_CYCLES 500
+#define BIAS         0.9 /* all failures, untuned */
+#define EVEN         0.3 /* share of cycles that are not tuned */
+#define DEFENCE      0.1
+#define DEFENCE_BIAS 0.5      /* all failures, in that part */
+#define MEMORY       0.3      /* of the round before */
+#define DOUBT        1e-4     /* share of the credit that is given to what is expected */
+#define STEPS_MAX    10000000 /* of one cycle: whoever never comes back */
+#define SEEN_MIN     30       /* steps with a credit before a situation has a bias of its own */
+#define DARK_MAX     (FLEET_GROUPS_MAX + 1)
+#define SITUATIONS   (2 * (FLEET_MACHINES_MAX + 1) * (DARK_MAX + 1))
 
 /* What may happen, as far as the bias is concerned: kinds of moves (FLEET_MOVE_KINDS of them), and
  * apart from them those that only touch what is away anyhow, and repairs of groups. */
@@ -112,6 +112,7 @@ struct choice {
 struct walk {
     struct fleet_chain chain;
     struct rng rng;
+    struct fleet_state home; /* in which cycles begin */
     struct bias bias[SITUATIONS];
     struct credit credit[SITUATIONS]; /* of a tuning round */
     struct choice choice;
@@ -307,13 +308,6 @@ static uint32_t step_biased(struct walk *walk, const struct bias *bias, bool is_
 
 /* --------------------------------------------------------------------------------------- cycles */
 
-static bool is_whole(const struct fleet_state *state)
-{
-    static const struct fleet_state whole;
-    return memcmp(state->groups, whole.groups, sizeof(whole.groups)) == 0 &&
-           state->phase == FLEET_PHASE_LEADER;
-}
-
 static void note(struct notes *notes, const struct choice *choice, uint32_t situation,
                  uint32_t type, double down_h)
 {
@@ -337,11 +331,13 @@ static const struct bias *bias_of(const struct walk *walk, const struct fleet_st
     return coarse->seen >= SEEN_MIN ? coarse : NULL;
 }
 
-/* One cycle from all-up to all-up. */
+/* One cycle from all-up to all-up. Without a bias it leaves the next one to begin where it ended:
+ * where the leader is may make several states of all-up. */
 static struct cycle run_cycle(struct walk *walk, bool is_biased)
 {
     const struct choice *choice = &walk->choice;
-    struct fleet_state state = {0};
+    const bool is_home = !is_biased;
+    struct fleet_state state = walk->home;
     struct cycle cycle = {0};
     struct ratios ratios = {.tuned = 1, .even = 1};
     double weight = 1;
@@ -372,7 +368,8 @@ static struct cycle run_cycle(struct walk *walk, bool is_biased)
         walk->events++;
         walk->digest = hash_mix(walk->digest, move);
         steps++;
-    } while (!is_whole(&state) && steps < STEPS_MAX);
+    } while (!fleet_chain_is_whole(&walk->chain, &state) && steps < STEPS_MAX);
+    walk->home = is_home ? state : walk->home;
     return cycle;
 }
 
@@ -435,17 +432,22 @@ static void run_service(struct walk *walk, struct estimate_sums *sums)
             walk->bias[i].of[type] = 1;
         }
     }
+    struct fleet_state starts[FLEET_STARTS_MAX];
+    double chances[FLEET_STARTS_MAX];
+    (void)fleet_chain_starts(&walk->chain, starts, chances);
+    walk->home = starts[0];
     for (uint32_t round = 0; round < ROUNDS; round++) {
         tune(walk);
     }
+    for (uint32_t c = 0; c < WARM_CYCLES; c++) {
+        (void)run_cycle(walk, false);
+    }
     for (uint32_t c = 0; c < CYCLES; c++) {
         const struct cycle cycle = run_cycle(walk, true);
+        const struct cycle plain = run_cycle(walk, false);
         estimate_add_weighted(sums, cycle.down_h, cycle.outages);
-    }
-    for (uint32_t c = 0; c < LENGTH_CYCLES; c++) {
-        const struct cycle cycle = run_cycle(walk, false);
-        estimate_add_length(sums, cycle.hours);
-        sums->simulated_h += cycle.hours;
+        estimate_add_length(sums, plain.hours);
+        sums->simulated_h += plain.hours;
     }
     sums->events = walk->events;
 }

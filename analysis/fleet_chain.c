@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The rules of a fleet, for exponential laws. Crews go to groups first; what is left of them is
- * spread over the machines that are broken. The leader is any of the available machines with the
- * same probability, so a loss takes it with the share of machines that went. */
+ * spread over the machines that are broken.
+ *
+ * A new leader is any of the available machines with the same probability, and stays where it is.
+ * Among machines that are all alike nobody needs to know which one it is: it goes as often as any
+ * machine. Among several groups its group is a part of the state, since it is not in each of them
+ * as often as the group has machines: who came back did not bring it along, and a large group that
+ * takes the quorum with it does not keep it. Within its group it is any available machine. */
 #include "analysis/fleet_chain.h"
 
 #include "sim/base/base.h"
@@ -21,6 +26,12 @@ struct moves {
 };
 
 /* -------------------------------------------------------------------------------------- a state */
+
+/* Is it kept in which group the leader is? */
+static bool is_tracked(const struct fleet_chain *chain)
+{
+    return chain->model.failover_h > 0 && chain->group_count > 1;
+}
 
 static uint32_t available_in(const struct fleet_chain *chain, const struct fleet_state *state,
                              uint32_t group)
@@ -49,14 +60,33 @@ bool fleet_chain_is_up(const struct fleet_chain *chain, const struct fleet_state
 static void canonicalise(const struct fleet_chain *chain, struct fleet_state *state)
 {
     for (uint32_t i = 1; i < chain->group_count; i++) {
-        uint8_t byte = state->groups[i];
+        const uint16_t group = state->groups[i];
         uint32_t at = i;
-        while (at > 0 && chain->sizes[at - 1] == chain->sizes[i] && state->groups[at - 1] < byte) {
+        while (at > 0 && chain->sizes[at - 1] == chain->sizes[i] && state->groups[at - 1] < group) {
             state->groups[at] = state->groups[at - 1];
             at--;
         }
-        state->groups[at] = byte;
+        state->groups[at] = group;
     }
+}
+
+static void forget_leader(struct fleet_state *state)
+{
+    for (uint32_t g = 0; g < FLEET_GROUPS_MAX; g++) {
+        state->groups[g] &= (uint16_t)~FLEET_GROUP_LEADER;
+    }
+}
+
+/* Probability that the leader is among `lost` of the available machines of a group. */
+static double leader_among(const struct fleet_chain *chain, const struct fleet_state *state,
+                           uint32_t group, uint32_t lost)
+{
+    const uint32_t there = available_in(chain, state, group);
+    if (!is_tracked(chain)) {
+        const uint32_t all = fleet_chain_available(chain, state);
+        return all > 0 && there > 0 ? (double)lost / all : 0;
+    }
+    return (state->groups[group] & FLEET_GROUP_LEADER) != 0 ? (double)lost / there : 0;
 }
 
 /* ---------------------------------------------------------------------------------------- moves */
@@ -82,12 +112,14 @@ static void lose(struct moves *moves, struct fleet_state to, double rate, double
     }
     if (fleet_chain_available(moves->chain, &to) < model->needed) {
         to.phase = FLEET_PHASE_NO_QUORUM;
+        forget_leader(&to);
         go(moves, to, rate);
         return;
     }
     if (to.phase == FLEET_PHASE_LEADER) {
         struct fleet_state without = to;
         without.phase = FLEET_PHASE_ELECTING;
+        forget_leader(&without);
         moves->kind++;
         go(moves, without, rate * leader);
         moves->kind--;
@@ -111,19 +143,17 @@ static void fail_machines(struct moves *moves, struct fleet_state state)
 {
     const struct fleet_model *model = &moves->chain->model;
     const double alone = model->fail_per_h * (1 - model->shock_share);
-    const double all = fleet_chain_available(moves->chain, &state);
     struct fleet_state dark = state;
     moves->kind = FLEET_MOVE_MACHINE;
     for (uint32_t g = 0; g < moves->chain->group_count; g++) {
         uint32_t up = moves->chain->sizes[g] - (state.groups[g] & COUNT_MASK);
-        dark.groups[g] = (uint8_t)((state.groups[g] & FLEET_GROUP_DOWN) | moves->chain->sizes[g]);
+        dark.groups[g] = (uint16_t)((state.groups[g] & ~COUNT_MASK) | moves->chain->sizes[g]);
         if (up == 0) {
             continue;
         }
         struct fleet_state to = state;
         to.groups[g]++;
-        bool is_seen = (state.groups[g] & FLEET_GROUP_DOWN) == 0;
-        lose(moves, to, up * alone, is_seen && all > 0 ? 1 / all : 0);
+        lose(moves, to, up * alone, leader_among(moves->chain, &state, g, 1));
     }
     moves->kind = FLEET_MOVE_SHOCK;
     if (memcmp(&dark, &state, sizeof(state)) != 0) {
@@ -134,16 +164,15 @@ static void fail_machines(struct moves *moves, struct fleet_state state)
 static void fail_groups(struct moves *moves, struct fleet_state state)
 {
     const struct fleet_model *model = &moves->chain->model;
-    const double all = fleet_chain_available(moves->chain, &state);
     moves->kind = FLEET_MOVE_GROUP;
     for (uint32_t g = 0; model->groups > 0 && g < moves->chain->group_count; g++) {
         if ((state.groups[g] & FLEET_GROUP_DOWN) != 0) {
             continue;
         }
         struct fleet_state to = state;
-        double gone = available_in(moves->chain, &state, g);
+        const uint32_t gone = available_in(moves->chain, &state, g);
         to.groups[g] |= FLEET_GROUP_DOWN;
-        lose(moves, to, model->group_fail_per_h, all > 0 ? gone / all : 0);
+        lose(moves, to, model->group_fail_per_h, leader_among(moves->chain, &state, g, gone));
     }
 }
 
@@ -169,9 +198,26 @@ static void repair(struct moves *moves, struct fleet_state state)
         }
         if ((state.groups[g] & FLEET_GROUP_DOWN) != 0) {
             to = state;
-            to.groups[g] &= COUNT_MASK;
+            to.groups[g] &= (uint16_t)~FLEET_GROUP_DOWN;
             gain(moves, to, at_groups / dark * model->group_repair_per_h);
         }
+    }
+}
+
+/* A new leader: any of the available machines. */
+static void elect(struct moves *moves, struct fleet_state state)
+{
+    const double rate = 1 / moves->chain->model.failover_h;
+    const double all = fleet_chain_available(moves->chain, &state);
+    state.phase = FLEET_PHASE_LEADER;
+    if (!is_tracked(moves->chain)) {
+        go(moves, state, rate);
+        return;
+    }
+    for (uint32_t g = 0; g < moves->chain->group_count; g++) {
+        struct fleet_state to = state;
+        to.groups[g] |= FLEET_GROUP_LEADER;
+        go(moves, to, rate * available_in(moves->chain, &state, g) / all);
     }
 }
 
@@ -185,9 +231,7 @@ uint32_t fleet_chain_moves(const struct fleet_chain *chain, const struct fleet_s
     repair(&moves, *state);
     moves.kind = FLEET_MOVE_ELECTION;
     if (state->phase == FLEET_PHASE_ELECTING) {
-        struct fleet_state to = *state;
-        to.phase = FLEET_PHASE_LEADER;
-        go(&moves, to, 1 / chain->model.failover_h);
+        elect(&moves, *state);
     }
     return moves.count;
 }
@@ -226,4 +270,36 @@ bool fleet_chain_init(struct fleet_chain *chain, const struct fleet_model *model
         chain->sizes[g] = (uint8_t)(model->machines / chain->group_count + extra);
     }
     return true;
+}
+
+uint32_t fleet_chain_starts(const struct fleet_chain *chain,
+                            struct fleet_state states[FLEET_STARTS_MAX],
+                            double chances[FLEET_STARTS_MAX])
+{
+    uint32_t count = 0;
+    for (uint32_t g = 0; g < chain->group_count; g++) {
+        const double chance = (double)chain->sizes[g] / chain->model.machines;
+        struct fleet_state state = {0};
+        if (is_tracked(chain)) {
+            state.groups[g] = FLEET_GROUP_LEADER;
+            canonicalise(chain, &state);
+        }
+        if (count > 0 && memcmp(&states[count - 1], &state, sizeof(state)) == 0) {
+            chances[count - 1] += chance;
+            continue;
+        }
+        ASSERT(count < FLEET_STARTS_MAX);
+        states[count] = state;
+        chances[count++] = chance;
+    }
+    return count;
+}
+
+bool fleet_chain_is_whole(const struct fleet_chain *chain, const struct fleet_state *state)
+{
+    uint32_t gone = 0;
+    for (uint32_t g = 0; g < chain->group_count; g++) {
+        gone += (state->groups[g] & ~FLEET_GROUP_LEADER) != 0 ? 1 : 0;
+    }
+    return gone == 0 && state->phase == FLEET_PHASE_LEADER;
 }

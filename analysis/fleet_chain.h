@@ -7,8 +7,10 @@
 
 #include "analysis/fleet_exact.h"
 
-#define FLEET_GROUP_DOWN 0x80
-#define FLEET_MOVES_MAX  (6 * FLEET_GROUPS_MAX + 8)
+#define FLEET_GROUP_DOWN   0x80
+#define FLEET_GROUP_LEADER 0x100
+#define FLEET_MOVES_MAX    (7 * FLEET_GROUPS_MAX + 8)
+#define FLEET_STARTS_MAX   2
 
 enum fleet_phase {
     FLEET_PHASE_LEADER, /* or no leader is asked for */
@@ -16,12 +18,13 @@ enum fleet_phase {
     FLEET_PHASE_NO_QUORUM,
 };
 
-/* For each group the number of its machines that are broken, and bit 7 when itself is down; without
- * groups there is one that never fails. Groups of one size are in falling order. All zeros: all is
- * up. */
+/* For each group the number of its machines that are broken, with FLEET_GROUP_DOWN when itself is
+ * down, and FLEET_GROUP_LEADER when the leader is in it; without groups there is one that never
+ * fails. Groups of one size are in falling order. Where the leader is, is only kept where it
+ * matters: among several groups. */
 struct fleet_state {
-    uint8_t groups[FLEET_GROUPS_MAX];
-    uint8_t phase;
+    uint16_t groups[FLEET_GROUPS_MAX];
+    uint16_t phase;
 };
 
 struct fleet_chain {
@@ -53,6 +56,13 @@ struct fleet_move {
 
 /* False (ERR_INPUT): the model is out of range. */
 bool fleet_chain_init(struct fleet_chain *chain, const struct fleet_model *model, struct err *err);
+/* The states in which all is up, and the probability of each when the leader is any machine with
+ * the same probability: one, but for groups of two sizes and a leader; returns how many. */
+uint32_t fleet_chain_starts(const struct fleet_chain *chain,
+                            struct fleet_state states[FLEET_STARTS_MAX],
+                            double chances[FLEET_STARTS_MAX]);
+/* Is it one of them? */
+bool fleet_chain_is_whole(const struct fleet_chain *chain, const struct fleet_state *state);
 /* Writes what may happen in `state`; returns how many moves. */
 uint32_t fleet_chain_moves(const struct fleet_chain *chain, const struct fleet_state *state,
                            struct fleet_move moves[FLEET_MOVES_MAX]);

@@ -24,7 +24,9 @@ struct space {
     struct fleet_chain chain;
     struct fleet_state states[MARKOV_STATES_MAX];
     uint32_t count;
-    struct map numbers; /* hash of a state -> number */
+    uint32_t starts;                  /* as many of the first states have all up, ... */
+    double chances[FLEET_STARTS_MAX]; /* ... each with this probability at time 0 */
+    struct map numbers;               /* hash of a state -> number */
     bool is_full;
 };
 
@@ -91,7 +93,11 @@ static void space_free(struct space *space)
 
 static void find_states(struct space *space)
 {
-    number_of(space, &(struct fleet_state){0});
+    struct fleet_state starts[FLEET_STARTS_MAX];
+    space->starts = fleet_chain_starts(&space->chain, starts, space->chances);
+    for (uint32_t i = 0; i < space->starts; i++) {
+        number_of(space, &starts[i]);
+    }
     for (uint32_t s = 0; s < space->count && !space->is_full; s++) {
         follow(space, s, NULL);
     }
@@ -161,7 +167,9 @@ bool fleet_exact(const struct fleet_model *model, struct fleet_exact *exact, str
             exact->unavailability += is_down[s] ? law[s] : 0;
         }
         markov_hitting(&markov, is_down, times);
-        exact->mttf_h = times[0];
+        for (uint32_t i = 0; i < space->starts; i++) {
+            exact->mttf_h += space->chances[i] * times[i];
+        }
         exact->outages_per_h = outage_rate(space, &markov, law);
         exact->outage_h = exact->unavailability / exact->outages_per_h;
         exact->states = space->count;
@@ -172,6 +180,13 @@ bool fleet_exact(const struct fleet_model *model, struct fleet_exact *exact, str
     markov_release(&markov);
     space_free(space);
     return is_fine;
+}
+
+/* All is up. */
+static void begin_law(const struct space *space, double *law)
+{
+    memset(law, 0, space->count * sizeof(*law));
+    memcpy(law, space->chances, space->starts * sizeof(*law));
 }
 
 bool fleet_exact_transient(const struct fleet_model *model, double time_h,
@@ -188,7 +203,7 @@ bool fleet_exact_transient(const struct fleet_model *model, double time_h,
     if (is_fine) {
         double *law = calloc(space->count, sizeof(*law));
         ASSERT(law != NULL);
-        law[0] = 1;
+        begin_law(space, law);
         markov_transient(&markov, law, time_h, law);
         for (uint32_t s = 0; s < space->count; s++) {
             bool is_down = !is_up(space, s);
@@ -197,8 +212,7 @@ bool fleet_exact_transient(const struct fleet_model *model, double time_h,
                 markov.rates[(size_t)s * space->count + to] = 0; /* the first outage absorbs */
             }
         }
-        memset(law, 0, space->count * sizeof(*law));
-        law[0] = 1;
+        begin_law(space, law);
         markov_transient(&markov, law, time_h, law);
         for (uint32_t s = 0; s < space->count; s++) {
             transient->outage_by_then += is_up(space, s) ? 0 : law[s];

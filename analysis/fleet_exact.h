@@ -10,10 +10,8 @@
  * JASA 62, 1967; the beta factor). `crews` repair crews serve machines, and groups before machines.
  * The service is up while at least `needed` machines are available, and, with a failover time, a
  * leader is known: the leader is one of the available machines; when it goes, or when the quorum
- * comes back, the next one is there after an exponential time. Where the leader is, is not kept: it
- * is any of the available machines with the same probability. That is so without groups and with
- * groups of one size; with groups of different sizes outages are counted up to some 5 % too often
- * (the simulated fleet keeps the leader where it is), while the time down is the same within noise.
+ * comes back, the next one is there after an exponential time, any of those available then, and
+ * stays where it is.
  */
 #ifndef SQUALL_ANALYSIS_FLEET_EXACT_H
 #define SQUALL_ANALYSIS_FLEET_EXACT_H
@@ -44,7 +42,7 @@ struct fleet_exact {
     double unavailability;
     double outages_per_h; /* times at which the service goes down */
     double outage_h;      /* mean length of one */
-    double mttf_h;        /* from all up to the first outage */
+    double mttf_h;        /* from all up, with any machine as leader, to the first outage */
     uint32_t states;
 };
 

@@ -27,6 +27,8 @@ struct question {
     uint32_t groups;
     uint32_t shock_permille;
     uint32_t failover_s;
+    uint32_t shock_ppm;    /* on top of the others */
+    uint32_t group_life_h; /* 0: 999 */
 };
 
 static struct spec_fleet fleet_of(const struct question *question, struct spec_service *service,
@@ -41,10 +43,12 @@ static struct spec_fleet fleet_of(const struct question *question, struct spec_s
         .life = {.kind = DIST_EXPONENTIAL, .a = 99 * HOUR},
         .repair = {.kind = DIST_EXPONENTIAL, .a = HOUR},
         .crews = question->crews,
-        .shock_share = RNG_ALWAYS * question->shock_permille / 1000,
+        .shock_share =
+            RNG_ALWAYS * (1000 * question->shock_permille + question->shock_ppm) / 1000000,
         .group_name = "rack",
         .group_count = question->groups,
-        .group_life = {.kind = DIST_EXPONENTIAL, .a = 999 * HOUR},
+        .group_life = {.kind = DIST_EXPONENTIAL,
+                       .a = (question->group_life_h == 0 ? 999 : question->group_life_h) * HOUR},
         .group_repair = {.kind = DIST_EXPONENTIAL, .a = HOUR},
         .services = service,
         .service_count = 1,
@@ -139,10 +143,12 @@ static bool cover(const struct question *question, enum spec_estimator estimator
     }
     const double share = 1 - (double)(below + above) / SEEDS;
     const bool is_fine = share >= .9 && share <= .98;
-    printf("%-7s %u machines, %u needed: %.1f %% of %u intervals hold the truth, %u below, %u "
+    printf("%-7s %u machines, %u groups, shocks %.2f %%, %u needed: %.1f %% of %u intervals hold "
+           "the truth, %u below, %u "
            "above%s\n",
-           estimate_method_name(method), question->machines, question->needed, 100 * share, SEEDS,
-           below, above, is_fine ? "" : "  FAIL");
+           estimate_method_name(method), question->machines, question->groups,
+           question->shock_permille / 10.0 + question->shock_ppm / 10000.0, question->needed,
+           100 * share, SEEDS, below, above, is_fine ? "" : "  FAIL");
     (void)fflush(stdout);
     return is_fine;
 }
@@ -183,10 +189,33 @@ static bool cover_sequential(const struct question *question, enum spec_estimato
     return is_fine;
 }
 
+/* Where shocks and groups are rare, and where groups are many or of different sizes. */
+static bool cover_common_causes(void)
+{
+    static const struct question both[] = {
+        /* machines, needed, crews, groups, shock o/oo, failover s, shock ppm, life of a group h */
+        {5, 1, 0, 0, 0, 0, 100, 0},    {3, 2, 0, 0, 0, 10, 100, 0}, {5, 1, 1, 0, 1, 0, 0, 0},
+        {4, 2, 0, 2, 0, 0, 0, 100000}, {6, 4, 2, 3, 10, 10, 0, 0},  {4, 3, 0, 3, 0, 10, 0, 99}};
+    static const struct question many[] = {{9, 1, 0, 9, 0, 0, 0, 10000},
+                                           {9, 5, 0, 9, 0, 0, 0, 10000},
+                                           {9, 1, 0, 3, 0, 0, 0, 10000},
+                                           {6, 1, 0, 3, 0, 0, 0, 1000000},
+                                           {12, 7, 2, 4, 1, 10, 0, 0}};
+    bool is_fine = true;
+    for (uint32_t i = 0; i < sizeof(both) / sizeof(both[0]); i++) {
+        is_fine = cover(&both[i], SPEC_ESTIMATOR_IS, 1) && is_fine;
+        is_fine = cover(&both[i], SPEC_ESTIMATOR_RESTART, 2) && is_fine;
+    }
+    for (uint32_t i = 0; i < sizeof(many) / sizeof(many[0]); i++) {
+        is_fine = cover(&many[i], SPEC_ESTIMATOR_IS, 1) && is_fine;
+    }
+    return is_fine;
+}
+
 void bench_coverage(const struct bench *bench)
 {
     static const struct question questions[] = {
-        {5, 3, 0, 0, 0, 0}, {9, 5, 1, 3, 10, 10}, {3, 1, 0, 0, 0, 0}};
+        {5, 3, 0, 0, 0, 0, 0, 0}, {9, 5, 1, 3, 10, 10, 0, 0}, {3, 1, 0, 0, 0, 0, 0, 0}};
     bool is_fine = true;
     (void)bench;
     for (uint32_t i = 0; i < 2; i++) {
@@ -194,6 +223,7 @@ void bench_coverage(const struct bench *bench)
         is_fine = cover(&questions[i], SPEC_ESTIMATOR_IS, 1) && is_fine;
         is_fine = cover(&questions[i], SPEC_ESTIMATOR_RESTART, 4) && is_fine;
     }
+    is_fine = cover_common_causes() && is_fine;
     is_fine = cover_sequential(&questions[0], SPEC_ESTIMATOR_RESTART) && is_fine;
     is_fine = cover_sequential(&questions[2], SPEC_ESTIMATOR_RESTART) && is_fine;
     if (!is_fine) {

@@ -84,11 +84,13 @@ TEST(fleet_exact, one_repairman_costs_what_the_table_says)
         uint32_t machines;
         double all;
         double majority;
+        double outages_per_year; /* of the majority, and so the rest */
+        double outage_h;
         double mttf_h;
     } rows[] = {
-        {2, 1.9998e-4, 1.9998e-2, 49.5},
-        {3, 5.998189e-6, 5.998189e-4, 1716.0},
-        {5, 1.198777e-8, 5.994483e-5, 17556.0},
+        {2, 1.9998e-4, 1.9998e-2, 173.55, 1.01010, 49.5},
+        {3, 5.998189e-6, 5.998189e-4, 5.2054, 1.01010, 1716.0},
+        {5, 1.198777e-8, 5.994483e-5, .51497, 1.02041, 17556.0},
     };
     for (uint32_t i = 0; i < ARRAY_COUNT(rows); i++) {
         struct fleet_model any = fleet(rows[i].machines, 1);
@@ -98,7 +100,34 @@ TEST(fleet_exact, one_repairman_costs_what_the_table_says)
         CHECK(is_near(solve(any).unavailability, rows[i].all, 5e-7));
         CHECK(is_near(solve(majority).unavailability, rows[i].majority, 5e-7));
         CHECK(is_near(solve(majority).mttf_h, rows[i].mttf_h, 1e-4));
+        CHECK(is_near(solve(majority).outage_h, rows[i].outage_h, 5e-6));
+        CHECK(is_near(solve(majority).outages_per_h * HOURS_IN_A_YEAR, rows[i].outages_per_year,
+                      3e-5));
     }
+}
+
+/* Time without a leader is the rate at which leaders are lost, or a quorum is regained, times the
+ * failover: P(K >= m) + F * (lambda * P(K <= m - 2) + rate of losing the quorum), m the number of
+ * machines whose loss is that of the majority. */
+TEST(fleet_exact, a_majority_and_its_failovers_add_up)
+{
+    static const double failover_s[] = {10, 300};
+    static const double error[] = {3.5e-5, 1.5e-3};
+    for (uint32_t n = 1; n <= 10; n++) {
+        const uint32_t lost = n - fleet_majority(n) + 1;
+        const double quorum = solve(fleet(n, fleet_majority(n))).unavailability;
+        const double losses = solve(fleet(n, fleet_majority(n))).outages_per_h;
+        const double spare = lost < 2 ? 0 : 1 - fleet_binomial(n, n - lost + 2, .01);
+        for (uint32_t i = 0; i < ARRAY_COUNT(failover_s); i++) {
+            struct fleet_model model = fleet(n, fleet_majority(n));
+            model.failover_h = failover_s[i] / 3600;
+            const double sum = quorum + model.failover_h * (model.fail_per_h * spare + losses);
+            CHECK(is_near(solve(model).unavailability, sum, error[i]));
+        }
+    }
+    struct fleet_model many = fleet(15, 8);
+    many.failover_h = 10.0 / 3600;
+    CHECK(is_near(solve(many).unavailability, 2.806e-5, 1e-3)); /* the floor: lambda * F */
 }
 
 TEST(fleet_exact, failover_puts_a_floor_under_the_curve)
@@ -196,6 +225,14 @@ TEST(fleet_exact, transients_have_the_known_table)
     one.crews = 1;
     CHECK(fleet_exact_transient(&one, 24, &transient, &err));
     CHECK(is_near(transient.unavailability, 8.384301e-6, 5e-7));
+    CHECK(fleet_exact_transient(&one, 1, &transient, &err));
+    CHECK(is_near(transient.unavailability, 1.599951e-7, 5e-7));
+    one = fleet(3, 2);
+    one.crews = 1;
+    CHECK(fleet_exact_transient(&one, 1, &transient, &err));
+    CHECK(is_near(transient.unavailability, 1.596496e-4, 5e-7));
+    CHECK(fleet_exact_transient(&one, 24, &transient, &err));
+    CHECK(is_near(transient.unavailability, 5.998189e-4, 5e-7));
 }
 
 TEST(fleet_exact, a_first_outage_within_months_and_years_has_the_known_table)
@@ -228,9 +265,13 @@ TEST(fleet_exact, correlation_has_the_known_table)
 {
     static const double rho[] = {.001, .01, .05, .1, .3};
     static const double all3[] = {1.3164e-6, 5.8912e-6, 6.2050e-5, 2.0710e-4, 1.4335e-3};
+    static const double most3[] = {3.2707e-4, 5.8522e-4, 1.6609e-3, 2.8558e-3, 6.3431e-3};
+    static const double all5[] = {2.3804e-10, 1.1164e-8, 1.6391e-6, 1.6778e-5, 5.1621e-4};
     static const double most5[] = {1.2909e-5, 5.5522e-5, 4.9538e-4, 1.3717e-3, 5.2429e-3};
     for (uint32_t i = 0; i < ARRAY_COUNT(rho); i++) {
         CHECK(is_near(fleet_beta_binomial(3, 1, .01, rho[i]), all3[i], 5e-5));
+        CHECK(is_near(fleet_beta_binomial(3, 2, .01, rho[i]), most3[i], 5e-5));
+        CHECK(is_near(fleet_beta_binomial(5, 1, .01, rho[i]), all5[i], 5e-5));
         CHECK(is_near(fleet_beta_binomial(5, 3, .01, rho[i]), most5[i], 5e-5));
     }
     CHECK(is_near(fleet_beta_binomial(5, 3, .01, 0), 9.8506e-6, 1e-6));
@@ -245,6 +286,10 @@ TEST(fleet_exact, erasure_codes_and_quorums_have_the_known_values)
     CHECK(is_near(fleet_binomial(14, 10, .01), 1.856894e-7, 5e-7));
     CHECK(is_near(fleet_binomial(5, 4, .01), 9.801496e-4, 5e-7));
     CHECK(is_near(fleet_binomial(10, 1, .01), 1e-20, 1e-9));
+    CHECK(is_near(fleet_binomial(3, 3, .01), 2.9701e-2, 1e-9));
+    CHECK(is_near(fleet_binomial(11, 6, .01), 4.425434e-10, 5e-7));
+    CHECK(is_near(fleet_binomial(13, 7, .01), 1.627888e-11, 5e-7));
+    CHECK(is_near(fleet_binomial(15, 8, .01), 6.045248e-13, 5e-7));
 }
 
 TEST(fleet_exact, what_is_out_of_range_or_too_large_is_refused)
