@@ -35,6 +35,7 @@
 #define TARGET        0.1   /* half-width for which the price is told */
 #define HITS_MIN      30    /* an interval from fewer is not to be believed */
 #define FLOOR_S       1e-24 /* of a year; nothing is drawn below */
+#define RATIO_LOG     3     /* ratios beyond this need a logarithmic axis */
 #define KINDS         3
 #define DECADES_MIN   100.0 /* between the ends of a logarithmic axis, at least */
 #define NAMED_MAX     6     /* lines that have their names at their ends */
@@ -377,7 +378,7 @@ static void add_x_axis(const struct curves *curves, struct figure *figure)
                 last + 0.5 + curves->x_room);
     gnuplot_quote(script, axis->title, 60);
     text_add(script, " noenhanced offset 0,0.3\n");
-    if (curves->fleet->counts_machines) {
+    if (curves->fleet->counts_machines && !curves->fleet->has_codes) {
         text_printf(script, "set xtics %.9g,%d,%.9g\nset format x '%%.0f'\n",
                     last - first > 20 ? ceil(first / 5) * 5 : first, last - first > 20 ? 5 : 1,
                     last);
@@ -862,14 +863,17 @@ static const char *below_text(const struct curves *curves)
     struct report_data *data = curves->context->data;
     bool has_measured = false;
     bool has_estimates = false;
+    bool has_theory = false;
     for (uint32_t i = 0; i < curves->line_count; i++) {
+        has_theory = has_theory || curves->lines[i].theories > 0;
         has_measured = has_measured || is_measured(&curves->lines[i]);
     }
     for (int m = ESTIMATE_CRUDE; m < ESTIMATE_DECOMPOSE; m++) {
         has_estimates = has_estimates || has_method(curves, (enum estimate_method)m, -1);
     }
     const char *floor = fleet_floor(curves->fleet, data, curves->chosen, curves->line_count);
-    const char *what = has_measured ? "diamonds: measured on the real code, its model dotted"
+    const char *what = has_measured  ? "diamonds: measured on the real code, its model dotted"
+                       : !has_theory ? "no exact model; points are estimates with their intervals"
                        : has_estimates
                            ? "lines are exact models, points are estimates with their intervals"
                            : "lines are exact models";
@@ -993,7 +997,12 @@ static bool draw_ratio(struct curves *curves, struct err *err)
         "1 is the exact model; of a hundred 95% intervals, about five should miss it";
     const char *finding = ratio_finding(curves, &below);
     add_heading(&figure, finding, below);
-    text_printf(script, "set yrange [%.9g:%.9g]\nset format y '%%.3g'\n", 1 - span, 1 + span);
+    if (curves->ratio_high > RATIO_LOG) {
+        text_printf(script, "set logscale y\nset yrange [%.9g:%.9g]\nset format y '%%.3g'\n",
+                    fmax(fmin(curves->ratio_low, 1) * 0.8, 1e-3), curves->ratio_high * 1.25);
+    } else {
+        text_printf(script, "set yrange [%.9g:%.9g]\nset format y '%%.3g'\n", 1 - span, 1 + span);
+    }
     text_add(script, "plot 1 with lines linecolor rgb '#999999' linewidth 1 notitle");
     for (uint32_t i = 0; i < curves->line_count; i++) {
         if (ratios_of(&curves->lines[i]) == 0) {
@@ -1018,8 +1027,8 @@ static bool draw_ratio(struct curves *curves, struct err *err)
     return end(curves, &figure, "Estimates over the exact model",
                arena_printf(&curves->context->data->arena,
                             "Each estimate divided by the exact model of its cell, with its "
-                            "interval; what is cut off lies outside %.3g to %.3g. %s",
-                            1 - span, 1 + span, places_text(curves)),
+                            "interval; bars that reach the edge go on beyond it. %s",
+                            places_text(curves)),
                err);
 }
 
@@ -1065,6 +1074,37 @@ static void add_prices(const struct curves *curves, struct figure *figure)
     text_add(&figure->script, "\n");
 }
 
+/* The cheapest and the dearest method at the last place. */
+static const char *price_finding(const struct curves *curves)
+{
+    struct report_data *data = curves->context->data;
+    const struct fleet_point *low = NULL;
+    const struct fleet_point *high = NULL;
+    uint32_t last = 0;
+    for (uint32_t i = 0; i < curves->fleet->point_count; i++) {
+        const struct fleet_point *point = &curves->fleet->points[i];
+        last = isfinite(price_of(point)) && point->column > last ? point->column : last;
+    }
+    for (uint32_t i = 0; i < curves->fleet->point_count; i++) {
+        const struct fleet_point *point = &curves->fleet->points[i];
+        const double price = price_of(point);
+        if (point->column == last && isfinite(price)) {
+            low = low == NULL || price < price_of(low) ? point : low;
+            high = high == NULL || price > price_of(high) ? point : high;
+        }
+    }
+    if (low == NULL) {
+        return "What an interval of ten per cent costs";
+    }
+    const char *cheap = arena_printf(
+        &data->arena, "%s: ten per cent of precision costs %.2g events by %s",
+        fleet_place(curves->fleet, data, last), price_of(low), fleet_method_title(low->method));
+    return low->method == high->method
+               ? cheap
+               : arena_printf(&data->arena, "%s, %.2g by %s", cheap, price_of(high),
+                              fleet_method_title(high->method));
+}
+
 static bool draw_price(struct curves *curves, struct err *err)
 {
     struct figure figure;
@@ -1076,7 +1116,7 @@ static bool draw_price(struct curves *curves, struct err *err)
     }
     struct plot_panel panel = begin(curves, &figure, "fleet-price", &key);
     plot_axis_label(&figure, &panel, "events of the fleet");
-    add_heading(&figure, "What an interval of ten per cent costs",
+    add_heading(&figure, price_finding(curves),
                 "failures and repairs that an estimator has to simulate; lower is cheaper");
     text_printf(&figure.script,
                 "set logscale y\nset yrange [%.9e:%.9e]\nset format y '10^{%%L}'\nset ytics "
