@@ -36,6 +36,7 @@
 #define HITS_MIN      30    /* an interval from fewer is not to be believed */
 #define FLOOR_S       1e-24 /* of a year; nothing is drawn below */
 #define RATIO_LOG     3     /* ratios beyond this need a logarithmic axis */
+#define VISIBLE       0.01 /* of the height of a linear axis */
 #define KINDS         3
 #define DECADES_MIN   100.0 /* between the ends of a logarithmic axis, at least */
 #define NAMED_MAX     6     /* lines that have their names at their ends */
@@ -924,15 +925,37 @@ static bool draw_log(struct curves *curves, struct err *err)
     return end(curves, &figure, "Downtime in a year, logarithmic", downtime_caption(curves), err);
 }
 
+/* From which place on all lines are on the ground. */
+static const char *linear_finding(const struct curves *curves, double top_s)
+{
+    struct report_data *data = curves->context->data;
+    const uint32_t count = curves->fleet->first.count;
+    uint32_t from = count;
+    for (uint32_t column = count; column > 0 && from == column; column--) {
+        double highest_s = 0;
+        for (uint32_t i = 0; i < curves->line_count; i++) {
+            highest_s =
+                fmax(highest_s,
+                     fleet_value_at(curves->fleet, curves->lines[i].index, column - 1).downtime_s);
+        }
+        from = highest_s < top_s * VISIBLE ? column - 1 : from;
+    }
+    return from > 0 && from < count
+               ? arena_printf(&data->arena, "From %s on there is nothing to be seen",
+                              fleet_place(curves->fleet, data, from))
+               : "The same, as a ruler sees it";
+}
+
 static bool draw_linear(struct curves *curves, struct err *err)
 {
     struct figure figure;
     const struct plot_key key = key_of(curves, false, false);
     struct plot_panel panel = begin(curves, &figure, "fleet-linear", &key);
     plot_axis_label(&figure, &panel, "downtime in a year, hours");
-    add_heading(&figure, "The same, as a ruler sees it",
-                "a linear axis: whatever is below a thousandth of the largest looks like nothing");
-    text_printf(&figure.script, "set yrange [0:%.9g]\n", plot_ceiling(curves->highest_s / 3600));
+    const double top = plot_ceiling(curves->highest_s / 3600);
+    add_heading(&figure, linear_finding(curves, top * 3600),
+                "the same numbers on a linear axis, as a ruler sees them");
+    text_printf(&figure.script, "set yrange [0:%.9g]\n", top);
     add_downtime(curves, &figure, 1 / 3600.0, false);
     return end(curves, &figure, "Downtime in a year, linear",
                "The numbers of the picture before, in hours. Bounds are left out.", err);
