@@ -36,7 +36,7 @@
 #define HITS_MIN      30    /* an interval from fewer is not to be believed */
 #define FLOOR_S       1e-24 /* of a year; nothing is drawn below */
 #define RATIO_LOG     3     /* ratios beyond this need a logarithmic axis */
-#define VISIBLE       0.01 /* of the height of a linear axis */
+#define VISIBLE       0.01  /* of the height of a linear axis */
 #define KINDS         3
 #define DECADES_MIN   100.0 /* between the ends of a logarithmic axis, at least */
 #define NAMED_MAX     6     /* lines that have their names at their ends */
@@ -230,11 +230,6 @@ static void add_theory(struct curves *curves, struct line *line, struct text *cs
         }
     }
 }
-
-struct scale {
-    double unit; /* what a second is on the axis */
-    double size; /* of points */
-};
 
 /* In episodes of the real code? */
 static bool is_measured(const struct line *line)
@@ -568,12 +563,11 @@ static void add_key_items(const struct curves *curves, struct figure *figure, bo
     }
 }
 
-/* The points of one line by one method. */
+/* The points of one line by one method; `unit`: what a second is on the axis. */
 static void add_points(const struct curves *curves, struct figure *figure, uint32_t index,
-                       enum estimate_method method, struct scale scale)
+                       enum estimate_method method, double unit)
 {
     struct text *script = &figure->script;
-    const double unit = scale.unit;
     const struct line *line = &curves->lines[index];
     const double shift = shift_of(curves, index, method, false);
     const double bottom = unit == 1 ? bottom_of(curves) : 0;
@@ -583,11 +577,10 @@ static void add_points(const struct curves *curves, struct figure *figure, uint3
                         ", \\\n'data/fleet-%u.csv' using ($1 + %.3f):($13 == %d && $14 == %d ? $5 "
                         "* %.9g : NaN):($6 * %.9g > %.9g ? $6 * %.9g : %.9g):($7 * %.9g) with "
                         "yerrorbars linestyle %u dashtype 1 linewidth 1.3 pointtype %d pointsize "
-                        "%.1f notitle",
+                        "0.9 notitle",
                         index + 1, shift, kind, (int)method, unit, unit, bottom, unit, bottom, unit,
                         index + 1,
-                        kind == KIND_REACHED ? shapes[method].filled : shapes[method].hollow,
-                        scale.size);
+                        kind == KIND_REACHED ? shapes[method].filled : shapes[method].hollow);
         }
     }
     if (line->points[method][KIND_BOUND] > 0 && unit == 1) {
@@ -650,7 +643,7 @@ static void add_downtime(const struct curves *curves, struct figure *figure, dou
     }
     for (uint32_t i = 0; i < curves->line_count; i++) {
         for (int m = ESTIMATE_CRUDE; m < ESTIMATE_METHOD_COUNT; m++) {
-            add_points(curves, figure, i, (enum estimate_method)m, (struct scale){unit, 0.9});
+            add_points(curves, figure, i, (enum estimate_method)m, unit);
         }
     }
     if (curves->clients > 0) {
@@ -814,8 +807,15 @@ static void add_closely(const struct curves *curves, struct figure *figure,
                 closely->lowest_s / units[unit].s * 0.9, closely->highest_s / units[unit].s * 1.05,
                 axis->positions[closely->column]);
     add_model(curves, figure, closely->line, 1 / units[unit].s);
-    add_points(curves, figure, closely->line, ESTIMATE_DECOMPOSE,
-               (struct scale){1 / units[unit].s, 0.3});
+    /* No error bars: gnuplot leaves out what is close to the point, and they are short. */
+    text_printf(script,
+                ", \\\n'data/fleet-%u.csv' using ($14 == %d ? $1 : NaN):($6 * %.9g):(0):(($7 - $6) "
+                "* %.9g) with vectors nohead linestyle %u dashtype 1 linewidth 2 notitle, \\\n'' "
+                "using ($14 == %d ? $1 : NaN):($5 * %.9g) with points linestyle %u pointtype %d "
+                "pointsize 0.3 notitle",
+                closely->line + 1, (int)ESTIMATE_DECOMPOSE, 1 / units[unit].s, 1 / units[unit].s,
+                closely->line + 1, (int)ESTIMATE_DECOMPOSE, 1 / units[unit].s, closely->line + 1,
+                shapes[ESTIMATE_DECOMPOSE].filled);
     text_add(script, "\nunset multiplot\n");
 }
 
