@@ -313,6 +313,31 @@ static bool load_cell(struct loading *loading, uint32_t cell, struct err *err)
     return true;
 }
 
+/* A single service that needs neither any machine nor a majority is a code: its places are named "4
+ * of 6". */
+static void name_codes(struct report_fleet *fleet, struct report_data *data)
+{
+    bool are_codes = fleet->counts_machines && fleet->service_count == 1;
+    bool has_any = false; /* that is no majority */
+    for (uint32_t i = 0; i < fleet->point_count && are_codes; i++) {
+        const struct results_fleet_service *theory = &fleet->points[i].theory;
+        are_codes = theory->needed > 1 && theory->needed < theory->machines &&
+                    theory->machines == fleet->first.positions[fleet->points[i].column];
+        has_any = has_any || theory->needed != theory->machines / 2 + 1;
+        for (uint32_t k = 0; k < i && are_codes; k++) {
+            const struct fleet_point *other = &fleet->points[k];
+            are_codes =
+                other->column != fleet->points[i].column || other->theory.needed == theory->needed;
+        }
+    }
+    fleet->has_codes = are_codes && has_any;
+    for (uint32_t i = 0; i < fleet->point_count && fleet->has_codes; i++) {
+        const struct results_fleet_service *theory = &fleet->points[i].theory;
+        fleet->first.labels[fleet->points[i].column] =
+            arena_printf(&data->arena, "%u of %u", theory->needed, theory->machines);
+    }
+}
+
 /* Machines and services of the cells; 0 where a cell has no fleet. */
 static bool on_machines(void *context, const struct results_row *row)
 {
@@ -388,5 +413,6 @@ bool report_fleet_load(struct report_fleet *fleet, struct report_data *data, str
     for (uint32_t c = 0; c < data->cell_count && is_fine; c++) {
         is_fine = fleet->point_count + CELL_MAX > points || load_cell(&loading, c, err);
     }
+    name_codes(fleet, data);
     return is_fine;
 }

@@ -49,6 +49,7 @@ struct report_fleet {
     struct fleet_axis second; /* count 0: none */
     double *cell_x;           /* place of each cell of the data on the first axis */
     bool counts_machines;     /* the first axis does */
+    bool has_codes;           /* and its labels are "4 of 6": of codes, only some must be up */
     bool is_loss;             /* they are placements: "unavailability" is the chance of a loss */
     bool is_alone;            /* no cell has operations of clients: nothing but fleets was run */
 };

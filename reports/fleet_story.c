@@ -2,8 +2,10 @@
  *
  * Two things can be said of any set of curves: where the best of them ends, and where the one ends
  * that a reader should set against it. The latter is what was measured on real code; without
- * such a series it is the worst one. Of a single curve both ends are told. Nothing is said that
- * cannot be read off the picture, and no adjective is used: a heading must hold for every result.
+ * such a series it is the worst one. Where the curves are variants, only those of the last service
+ * are set against each other, since that is what the sweep is about. Of a single curve both ends
+ * are told. Nothing is said that cannot be read off the picture, and no adjective is used: a
+ * heading must hold for every result.
  */
 #include "reports/fleet_story.h"
 
@@ -12,7 +14,8 @@
 #include <math.h>
 #include <string.h>
 
-#define FLAT 1.25 /* a curve that falls by less than this much from there to its end has a floor   \
+#define FLAT                                                                                       \
+    1.25          /* a curve that falls by less than this much from there to its end has a floor   \
                    */
 #define APART 1.5 /* curves that end closer than that tell one story */
 
@@ -69,11 +72,12 @@ const char *fleet_value_text(struct report_data *data, const struct fleet_value 
                                         : text;
 }
 
-/* "10 machines", "1 machine"; "crews=1". */
-static const char *place_text(const struct report_fleet *fleet, struct report_data *data,
-                              uint32_t column)
+const char *fleet_place(const struct report_fleet *fleet, struct report_data *data, uint32_t column)
 {
     const char *label = fleet->first.labels[column];
+    if (fleet->has_codes) {
+        return label;
+    }
     return fleet->counts_machines ? arena_printf(&data->arena, "%s machine%s", label,
                                                  strcmp(label, "1") == 0 ? "" : "s")
                                   : arena_printf(&data->arena, "%s %s", fleet->first.title, label);
@@ -95,8 +99,14 @@ static const char *tell_one(const struct report_fleet *fleet, struct report_data
     }
     return arena_printf(&data->arena, "%s is down %s a year with %s, %s with %s",
                         fleet->series[series].title, fleet_downtime(data, begin.downtime_s),
-                        place_text(fleet, data, first), fleet_downtime(data, end.downtime_s),
-                        place_text(fleet, data, last));
+                        fleet_place(fleet, data, first), fleet_downtime(data, end.downtime_s),
+                        fleet_place(fleet, data, last));
+}
+
+static bool is_worse(const struct fleet_value *value, const struct fleet_value *than)
+{
+    return value->is_measured == than->is_measured ? value->downtime_s > than->downtime_s
+                                                   : value->is_measured;
 }
 
 const char *fleet_finding(const struct report_fleet *fleet, struct report_data *data,
@@ -112,16 +122,18 @@ const char *fleet_finding(const struct report_fleet *fleet, struct report_data *
     uint32_t other = UINT32_MAX;
     struct fleet_value low = {.downtime_s = INFINITY};
     struct fleet_value high = {0};
+    const char *service = count > 0 ? fleet->series[chosen[count - 1]].service : "";
+    const bool by_variant = count > 0 && fleet->series[chosen[0]].variant[0] != '\0';
     for (uint32_t i = 0; i < count; i++) {
         const struct fleet_value value = fleet_value_at(fleet, chosen[i], last);
+        if (by_variant && strcmp(fleet->series[chosen[i]].service, service) != 0) {
+            continue;
+        }
         if (value.is_known && value.downtime_s < low.downtime_s) {
             low = value;
             best = chosen[i];
         }
-        const bool is_worse = value.is_measured == high.is_measured
-                                  ? value.downtime_s > high.downtime_s
-                                  : value.is_measured;
-        if (value.is_known && is_worse) {
+        if (value.is_known && is_worse(&value, &high)) {
             high = value;
             other = chosen[i];
         }
@@ -132,8 +144,14 @@ const char *fleet_finding(const struct report_fleet *fleet, struct report_data *
     if (best == other || high.downtime_s < APART * low.downtime_s) {
         return tell_one(fleet, data, other);
     }
+    if (by_variant) {
+        return arena_printf(&data->arena, "%s: %s is down %s a year with %s, %s with %s",
+                            fleet_place(fleet, data, last), service,
+                            fleet_downtime(data, low.downtime_s), fleet->series[best].variant,
+                            fleet_downtime(data, high.downtime_s), fleet->series[other].variant);
+    }
     return arena_printf(&data->arena, "%s: %s is down %s a year, %s %s",
-                        place_text(fleet, data, last), fleet->series[best].title,
+                        fleet_place(fleet, data, last), fleet->series[best].title,
                         fleet_downtime(data, low.downtime_s), fleet->series[other].title,
                         fleet_downtime(data, high.downtime_s));
 }

@@ -26,6 +26,10 @@ struct fleet_value fleet_value_at_end(const struct report_fleet *fleet, uint32_t
 /* "15.04 min, 14.2 to 15.9": as it stands at the end of a line. */
 const char *fleet_value_text(struct report_data *data, const struct fleet_value *value);
 
+/* "10 machines", "1 machine", "4 of 6", "crews 1": a place of the first axis. */
+const char *fleet_place(const struct report_fleet *fleet, struct report_data *data,
+                        uint32_t column);
+
 /* One sentence about the series in `chosen`, without a full stop: "10 machines: any-copy is down
  * 315.6 fs a year, real-code 15.04 min". */
 const char *fleet_finding(const struct report_fleet *fleet, struct report_data *data,

@@ -152,6 +152,38 @@ const char *plot_short(struct report_data *data, const char *text, uint32_t char
     return kept;
 }
 
+/* Is the word, of that length, one of the title's? */
+static bool has_word(const char *title, const char *word, size_t length)
+{
+    for (const char *at = title; *at != '\0';) {
+        const size_t here = strcspn(at, " ");
+        if (here == length && strncmp(at, word, length) == 0) {
+            return true;
+        }
+        at += here + strspn(at + here, " ");
+    }
+    return false;
+}
+
+const char *plot_distinct(struct report_data *data, const char *title, const char *const *titles,
+                          uint32_t count)
+{
+    const char *kept = "";
+    for (const char *at = title; *at != '\0' && count > 1;) {
+        const size_t length = strcspn(at, " ");
+        bool is_common = true;
+        for (uint32_t i = 0; i < count && is_common; i++) {
+            is_common = has_word(titles[i], at, length);
+        }
+        if (!is_common) {
+            kept = arena_printf(&data->arena, "%s%s%.*s", kept, *kept == '\0' ? "" : " ",
+                                (int)length, at);
+        }
+        at += length + strspn(at + length, " ");
+    }
+    return *kept == '\0' ? title : kept;
+}
+
 static uint32_t key_rows(const struct plot_key *key)
 {
     return key->longest > KEY_LONG ? key->entries : (key->entries + 1) / 2;

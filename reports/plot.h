@@ -95,6 +95,10 @@ void plot_names_add(struct figure *figure, const struct plot_panel *panel, uint3
 void plot_axis_label(struct figure *figure, const struct plot_panel *panel, const char *text);
 /* `text` cleaned and cut to about so many characters. */
 const char *plot_short(struct report_data *data, const char *text, uint32_t characters);
+/* `title` without the words (between blanks) that all of `titles` have; the whole of it when
+ * nothing would be left. */
+const char *plot_distinct(struct report_data *data, const char *title, const char *const *titles,
+                          uint32_t count);
 /* A legend below the plot, at the bottom of the figure: one column when a title is long, else two.
  */
 struct plot_key {

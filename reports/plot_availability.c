@@ -269,6 +269,34 @@ static void add_explanation(struct figure *figure, struct report_data *data,
     }
 }
 
+/* Of the first series: with the fewest replicas, and with the most. */
+static const char *finding_of(const struct curves *curves, struct report_data *data)
+{
+    const struct point *ends[2] = {NULL, NULL};
+    for (uint32_t i = 0; i < curves->count; i++) {
+        const struct point *point = &curves->points[i];
+        if (point->series != curves->points[0].series) {
+            continue;
+        }
+        const int64_t replicas = point->cell->replicas;
+        ends[0] = ends[0] == NULL || replicas < ends[0]->cell->replicas ? point : ends[0];
+        ends[1] = ends[1] == NULL || replicas > ends[1]->cell->replicas ? point : ends[1];
+    }
+    const char *texts[2];
+    for (uint32_t i = 0; i < 2; i++) {
+        const struct share_interval *interval = &ends[i]->interval;
+        texts[i] = arena_printf(&data->arena, "%lld replica%s: %s%.2g%%",
+                                (long long)ends[i]->cell->replicas,
+                                ends[i]->cell->replicas == 1 ? "" : "s",
+                                interval->is_bound ? "less than " : "",
+                                100 * (interval->is_bound ? interval->high : interval->estimate));
+    }
+    return ends[0] == ends[1]
+               ? arena_printf(&data->arena, "%s of the time without service", texts[0])
+               : arena_printf(&data->arena, "%s of the time without service; %s", texts[0],
+                              texts[1]);
+}
+
 static bool add_all(struct figure *figure, struct report_data *data, struct curves *curves,
                     struct err *err)
 {
@@ -281,9 +309,11 @@ static bool add_all(struct figure *figure, struct report_data *data, struct curv
     plot_panel_add(figure, &panel);
     plot_axis_label(figure, &panel, "share of time without service");
     plot_label_add(figure, 92, 20, 15, "left",
-                   arena_printf(&data->arena, "%s: do more replicas help?", data->scenario));
+                   finding_of(curves, data));
     plot_label_add(figure, 92, 40, 12, "left textcolor rgb '#555555'",
-                   "lower is better: each line down is one nine more; bars are 95% intervals");
+                   arena_printf(&data->arena,
+                                "%s: each line down is one nine more; bars are 95%% intervals",
+                                data->scenario));
     if (has_node) {
         add_explanation(figure, data, curves);
     }

@@ -35,6 +35,8 @@
 #define TARGET        0.1   /* half-width for which the price is told */
 #define HITS_MIN      30    /* an interval from fewer is not to be believed */
 #define FLOOR_S       1e-24 /* of a year; nothing is drawn below */
+#define RATIO_LOG     3     /* ratios beyond this need a logarithmic axis */
+#define VISIBLE       0.01  /* of the height of a linear axis */
 #define KINDS         3
 #define DECADES_MIN   100.0 /* between the ends of a logarithmic axis, at least */
 #define NAMED_MAX     6     /* lines that have their names at their ends */
@@ -243,11 +245,6 @@ static void add_theory(struct curves *curves, struct line *line, struct text *cs
     }
 }
 
-struct scale {
-    double unit; /* what a second is on the axis */
-    double size; /* of points */
-};
-
 /* In episodes of the real code? */
 static bool is_measured(const struct line *line)
 {
@@ -391,7 +388,7 @@ static void add_x_axis(const struct curves *curves, struct figure *figure)
                 last + 0.5 + curves->x_room);
     gnuplot_quote(script, axis->title, 60);
     text_add(script, " noenhanced offset 0,0.3\n");
-    if (curves->fleet->counts_machines) {
+    if (curves->fleet->counts_machines && !curves->fleet->has_codes) {
         text_printf(script, "set xtics %.9g,%d,%.9g\nset format x '%%.0f'\n",
                     last - first > 20 ? ceil(first / 5) * 5 : first, last - first > 20 ? 5 : 1,
                     last);
@@ -580,12 +577,11 @@ static void add_key_items(const struct curves *curves, struct figure *figure, bo
     }
 }
 
-/* The points of one line by one method. */
+/* The points of one line by one method; `unit`: what a second is on the axis. */
 static void add_points(const struct curves *curves, struct figure *figure, uint32_t index,
-                       enum estimate_method method, struct scale scale)
+                       enum estimate_method method, double unit)
 {
     struct text *script = &figure->script;
-    const double unit = scale.unit;
     const struct line *line = &curves->lines[index];
     const double shift = shift_of(curves, index, method, false);
     const double bottom = unit == 1 ? bottom_of(curves) : 0;
@@ -595,11 +591,10 @@ static void add_points(const struct curves *curves, struct figure *figure, uint3
                         ", \\\n'data/fleet-%u.csv' using ($1 + %.3f):($13 == %d && $14 == %d ? $5 "
                         "* %.9g : NaN):($6 * %.9g > %.9g ? $6 * %.9g : %.9g):($7 * %.9g) with "
                         "yerrorbars linestyle %u dashtype 1 linewidth 1.3 pointtype %d pointsize "
-                        "%.1f notitle",
+                        "0.9 notitle",
                         index + 1, shift, kind, (int)method, unit, unit, bottom, unit, bottom, unit,
                         index + 1,
-                        kind == KIND_REACHED ? shapes[method].filled : shapes[method].hollow,
-                        scale.size);
+                        kind == KIND_REACHED ? shapes[method].filled : shapes[method].hollow);
         }
     }
     if (line->points[method][KIND_BOUND] > 0 && unit == 1) {
@@ -662,7 +657,7 @@ static void add_downtime(const struct curves *curves, struct figure *figure, dou
     }
     for (uint32_t i = 0; i < curves->line_count; i++) {
         for (int m = ESTIMATE_CRUDE; m < ESTIMATE_METHOD_COUNT; m++) {
-            add_points(curves, figure, i, (enum estimate_method)m, (struct scale){unit, 0.9});
+            add_points(curves, figure, i, (enum estimate_method)m, unit);
         }
     }
     if (curves->clients > 0) {
@@ -826,8 +821,15 @@ static void add_closely(const struct curves *curves, struct figure *figure,
                 closely->lowest_s / units[unit].s * 0.9, closely->highest_s / units[unit].s * 1.05,
                 axis->positions[closely->column]);
     add_model(curves, figure, closely->line, 1 / units[unit].s);
-    add_points(curves, figure, closely->line, ESTIMATE_DECOMPOSE,
-               (struct scale){1 / units[unit].s, 0.3});
+    /* No error bars: gnuplot leaves out what is close to the point, and they are short. */
+    text_printf(script,
+                ", \\\n'data/fleet-%u.csv' using ($14 == %d ? $1 : NaN):($6 * %.9g):(0):(($7 - $6) "
+                "* %.9g) with vectors nohead linestyle %u dashtype 1 linewidth 2 notitle, \\\n'' "
+                "using ($14 == %d ? $1 : NaN):($5 * %.9g) with points linestyle %u pointtype %d "
+                "pointsize 0.3 notitle",
+                closely->line + 1, (int)ESTIMATE_DECOMPOSE, 1 / units[unit].s, 1 / units[unit].s,
+                closely->line + 1, (int)ESTIMATE_DECOMPOSE, 1 / units[unit].s, closely->line + 1,
+                shapes[ESTIMATE_DECOMPOSE].filled);
     text_add(script, "\nunset multiplot\n");
 }
 
@@ -876,14 +878,17 @@ static const char *below_text(const struct curves *curves)
     struct report_data *data = curves->context->data;
     bool has_measured = false;
     bool has_estimates = false;
+    bool has_theory = false;
     for (uint32_t i = 0; i < curves->line_count; i++) {
+        has_theory = has_theory || curves->lines[i].theories > 0;
         has_measured = has_measured || is_measured(&curves->lines[i]);
     }
     for (int m = ESTIMATE_CRUDE; m < ESTIMATE_DECOMPOSE; m++) {
         has_estimates = has_estimates || has_method(curves, (enum estimate_method)m, -1);
     }
     const char *floor = fleet_floor(curves->fleet, data, curves->chosen, curves->line_count);
-    const char *what = has_measured ? "diamonds: measured on the real code, its model dotted"
+    const char *what = has_measured  ? "diamonds: measured on the real code, its model dotted"
+                       : !has_theory ? "no exact model; points are estimates with their intervals"
                        : has_estimates
                            ? "lines are exact models, points are estimates with their intervals"
                            : "lines are exact models";
@@ -934,15 +939,37 @@ static bool draw_log(struct curves *curves, struct err *err)
     return end(curves, &figure, "Downtime in a year, logarithmic", downtime_caption(curves), err);
 }
 
+/* From which place on all lines are on the ground. */
+static const char *linear_finding(const struct curves *curves, double top_s)
+{
+    struct report_data *data = curves->context->data;
+    const uint32_t count = curves->fleet->first.count;
+    uint32_t from = count;
+    for (uint32_t column = count; column > 0 && from == column; column--) {
+        double highest_s = 0;
+        for (uint32_t i = 0; i < curves->line_count; i++) {
+            highest_s =
+                fmax(highest_s,
+                     fleet_value_at(curves->fleet, curves->lines[i].index, column - 1).downtime_s);
+        }
+        from = highest_s < top_s * VISIBLE ? column - 1 : from;
+    }
+    return from > 0 && from < count
+               ? arena_printf(&data->arena, "From %s on there is nothing to be seen",
+                              fleet_place(curves->fleet, data, from))
+               : "The same, as a ruler sees it";
+}
+
 static bool draw_linear(struct curves *curves, struct err *err)
 {
     struct figure figure;
     const struct plot_key key = key_of(curves, false, false);
     struct plot_panel panel = begin(curves, &figure, "fleet-linear", &key);
     plot_axis_label(&figure, &panel, "downtime in a year, hours");
-    add_heading(&figure, "The same, as a ruler sees it",
-                "a linear axis: whatever is below a thousandth of the largest looks like nothing");
-    text_printf(&figure.script, "set yrange [0:%.9g]\n", plot_ceiling(curves->highest_s / 3600));
+    const double top = plot_ceiling(curves->highest_s / 3600);
+    add_heading(&figure, linear_finding(curves, top * 3600),
+                "the same numbers on a linear axis, as a ruler sees them");
+    text_printf(&figure.script, "set yrange [0:%.9g]\n", top);
     add_downtime(curves, &figure, 1 / 3600.0, false);
     return end(curves, &figure, "Downtime in a year, linear",
                "The numbers of the picture before, in hours. Bounds are left out.", err);
@@ -1007,7 +1034,12 @@ static bool draw_ratio(struct curves *curves, struct err *err)
         "1 is the exact model; of a hundred 95% intervals, about five should miss it";
     const char *finding = ratio_finding(curves, &below);
     add_heading(&figure, finding, below);
-    text_printf(script, "set yrange [%.9g:%.9g]\nset format y '%%.4g'\n", 1 - span, 1 + span);
+    if (curves->ratio_high > RATIO_LOG) {
+        text_printf(script, "set logscale y\nset yrange [%.9g:%.9g]\nset format y '%%.3g'\n",
+                    fmax(fmin(curves->ratio_low, 1) * 0.8, 1e-3), curves->ratio_high * 1.25);
+    } else {
+        text_printf(script, "set yrange [%.9g:%.9g]\nset format y '%%.4g'\n", 1 - span, 1 + span);
+    }
     text_add(script, "plot 1 with lines linecolor rgb '#999999' linewidth 1 notitle");
     for (uint32_t i = 0; i < curves->line_count; i++) {
         if (ratios_of(&curves->lines[i]) == 0) {
@@ -1032,8 +1064,8 @@ static bool draw_ratio(struct curves *curves, struct err *err)
     return end(curves, &figure, "Estimates over the exact model",
                arena_printf(&curves->context->data->arena,
                             "Each estimate divided by the exact model of its cell, with its "
-                            "interval; what is cut off lies outside %.3g to %.3g. %s",
-                            1 - span, 1 + span, places_text(curves)),
+                            "interval; bars that reach the edge go on beyond it. %s",
+                            places_text(curves)),
                err);
 }
 
@@ -1079,6 +1111,37 @@ static void add_prices(const struct curves *curves, struct figure *figure)
     text_add(&figure->script, "\n");
 }
 
+/* The cheapest and the dearest method at the last place. */
+static const char *price_finding(const struct curves *curves)
+{
+    struct report_data *data = curves->context->data;
+    const struct fleet_point *low = NULL;
+    const struct fleet_point *high = NULL;
+    uint32_t last = 0;
+    for (uint32_t i = 0; i < curves->fleet->point_count; i++) {
+        const struct fleet_point *point = &curves->fleet->points[i];
+        last = isfinite(price_of(point)) && point->column > last ? point->column : last;
+    }
+    for (uint32_t i = 0; i < curves->fleet->point_count; i++) {
+        const struct fleet_point *point = &curves->fleet->points[i];
+        const double price = price_of(point);
+        if (point->column == last && isfinite(price)) {
+            low = low == NULL || price < price_of(low) ? point : low;
+            high = high == NULL || price > price_of(high) ? point : high;
+        }
+    }
+    if (low == NULL) {
+        return "What an interval of ten per cent costs";
+    }
+    const char *cheap = arena_printf(
+        &data->arena, "%s: ten per cent of precision costs %.2g events by %s",
+        fleet_place(curves->fleet, data, last), price_of(low), fleet_method_title(low->method));
+    return low->method == high->method
+               ? cheap
+               : arena_printf(&data->arena, "%s, %.2g by %s", cheap, price_of(high),
+                              fleet_method_title(high->method));
+}
+
 static bool draw_price(struct curves *curves, struct err *err)
 {
     struct figure figure;
@@ -1090,7 +1153,7 @@ static bool draw_price(struct curves *curves, struct err *err)
     }
     struct plot_panel panel = begin(curves, &figure, "fleet-price", &key);
     plot_axis_label(&figure, &panel, "events of the fleet");
-    add_heading(&figure, "What an interval of ten per cent costs",
+    add_heading(&figure, price_finding(curves),
                 "failures and repairs that an estimator has to simulate; lower is cheaper");
     text_printf(&figure.script,
                 "set logscale y\nset yrange [%.9e:%.9e]\nset format y '10^{%%L}'\nset ytics "

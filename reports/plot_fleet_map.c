@@ -110,9 +110,11 @@ static void add_script(const struct grid *grid, struct figure *figure, struct re
     plot_panel_add(figure, &panel);
     plot_axis_label(figure, &panel, fleet->second.title);
     plot_label_add(figure, LEFT, 20, 15, "left",
-                   arena_printf(&data->arena, "%s: nines of %s", data->scenario, grid->service));
+                   arena_printf(&data->arena, "%s has %.1f to %.1f nines", grid->service, grid->low,
+                                grid->high));
     plot_label_add(figure, LEFT, 42, 12, "left textcolor rgb '#555555'",
-                   "more is better: 3.0 is up 99.9% of the time");
+                   arena_printf(&data->arena, "%s: more is better; 3.0 is up 99.9%% of the time",
+                                data->scenario));
     /* By column: machines are not at even distances. */
     plot_tics_add(script, "x", fleet->first.labels, grid->places, fleet->first.count);
     plot_tics_add(script, "y", fleet->second.labels, grid->places, fleet->second.count);

@@ -122,16 +122,32 @@ static void add_table(struct figure *figure, struct report_data *data, const str
     }
 }
 
+static const char *finding_of(const struct sheet *sheet, struct report_data *data)
+{
+    const struct table *worst = &sheet->tables[0];
+    for (uint32_t i = 1; i < sheet->count; i++) {
+        const struct table *table = &sheet->tables[i];
+        worst = table->seconds[1] / table->sum > worst->seconds[1] / worst->sum ? table : worst;
+    }
+    const double seen = worst->seconds[3] + worst->seconds[1];
+    return arena_printf(&data->arena,
+                        "%s%sthe detector misses %.0f%% of the time in which clients are down",
+                        sheet->count > 1 ? plot_short(data, worst->cell->title, 40) : "",
+                        sheet->count > 1 ? ": " : "",
+                        seen > 0 ? 100 * worst->seconds[1] / seen : 0);
+}
+
 static bool draw(struct plot_context *context, const struct sheet *sheet, struct figure *figure,
                  struct err *err)
 {
     struct report_data *data = context->data;
     plot_label_add(figure, LEFT, 20, 15, "left",
-                   arena_printf(&data->arena, "%s: does the detector see what the clients see?",
-                                data->scenario));
+                   finding_of(sheet, data));
     plot_label_add(figure, LEFT, 40, 12, "left textcolor rgb '#555555'",
-                   "share of time; coloured: the detector says up and the clients are down, a gray "
-                   "failure");
+                   arena_printf(&data->arena,
+                                "%s: share of time; coloured: the detector says up and the clients "
+                                "are down, a gray failure",
+                                data->scenario));
     for (uint32_t i = 0; i < sheet->count; i++) {
         add_table(figure, data, &sheet->tables[i], LEFT + i % COLUMNS * TABLE_WIDTH,
                   TOP + i / COLUMNS * TABLE_HEIGHT);

@@ -114,37 +114,6 @@ static bool load(struct bars *bars, struct report_data *data, struct err *err)
     return true;
 }
 
-/* "87.66 h", "14.8 min", "31.6 s", "340 ms", "2.1 us". */
-static const char *downtime(struct report_data *data, double share)
-{
-    static const struct {
-        double seconds;
-        const char *name;
-    } units[] = {{3600, "h"}, {60, "min"}, {1, "s"}, {1e-3, "ms"}, {1e-6, "us"}};
-    const double seconds = share * SECONDS_A_YEAR;
-    uint32_t at = 0;
-    while (at + 1 < ARRAY_COUNT(units) && seconds < units[at].seconds) {
-        at++;
-    }
-    return arena_printf(&data->arena, "%.4g %s a year", seconds / units[at].seconds,
-                        units[at].name);
-}
-
-/* The title of a cell without what all bars have in common. */
-static const char *title_of(struct report_data *data, const struct bar *bar)
-{
-    static const char common[] = "estimator=decompose";
-    const char *title = bar->cell->title;
-    const char *at = strstr(title, common);
-    if (at == NULL || strcmp(title, common) == 0) {
-        return title;
-    }
-    const size_t length = sizeof(common) - 1;
-    return at == title
-               ? arena_strdup(&data->arena, at + length + (at[length] == ' ' ? 1 : 0))
-               : arena_printf(&data->arena, "%.*s%s", (int)(at - title - 1), title, at + length);
-}
-
 static bool write_csv(const struct bars *bars, const struct figure *figure, struct err *err)
 {
     struct text csv;
@@ -168,6 +137,35 @@ static bool write_csv(const struct bars *bars, const struct figure *figure, stru
     return is_fine;
 }
 
+/* What the bars do not have in common. */
+static const char *name_of(const struct bars *bars, uint32_t index, struct report_data *data)
+{
+    const char *titles[CELLS_MAX];
+    for (uint32_t i = 0; i < bars->count; i++) {
+        titles[i] = bars->items[i].cell->title;
+    }
+    return plot_distinct(data, titles[index], titles, bars->count);
+}
+
+static uint32_t largest_of(const struct bar *bar)
+{
+    uint32_t largest = 0;
+    for (uint32_t t = 1; t < TERMS; t++) {
+        largest = bar->values[t] > bar->values[largest] ? t : largest;
+    }
+    return largest;
+}
+
+/* The largest term of the last bar. */
+static const char *finding_of(const struct bars *bars, struct report_data *data)
+{
+    const struct bar *last = &bars->items[bars->count - 1];
+    const uint32_t largest = largest_of(last);
+    return arena_printf(&data->arena, "%s: %.0f %% of the downtime is \"%s\"",
+                        plot_short(data, name_of(bars, bars->count - 1, data), 40),
+                        100 * last->values[largest] / last->positive, terms[largest].title);
+}
+
 static void add_texts(struct figure *figure, const struct bars *bars, struct report_data *data)
 {
     for (uint32_t i = 0; i < bars->count; i++) {
@@ -175,8 +173,10 @@ static void add_texts(struct figure *figure, const struct bars *bars, struct rep
         const uint32_t middle = TOP + i * BAR + BAR / 2;
         double from = 0;
         plot_label_add(figure, LEFT - 10, middle, 11, "right",
-                       plot_short(data, title_of(data, bar), 34));
-        plot_label_add(figure, RIGHT + 10, middle, 11, "left", downtime(data, bar->sum));
+                       plot_short(data, name_of(bars, i, data), 34));
+        plot_label_add(figure, RIGHT + 10, middle, 11, "left",
+                       arena_printf(&data->arena, "%s a year",
+                                    fleet_downtime(data, bar->sum * SECONDS_A_YEAR)));
         for (uint32_t t = 0; t < TERMS; t++) {
             const double share = fmax(bar->values[t], 0) / bar->positive;
             if (share >= LABEL_MIN) {
@@ -217,15 +217,6 @@ static void add_key(struct figure *figure, struct bars *bars)
     }
 }
 
-static uint32_t largest_of(const struct bar *bar)
-{
-    uint32_t largest = 0;
-    for (uint32_t t = 1; t < TERMS; t++) {
-        largest = bar->values[t] > bar->values[largest] ? t : largest;
-    }
-    return largest;
-}
-
 /* " Most of it: nodes=5: no quorum (58 %); ...", and what checked it. */
 static const char *words(const struct bars *bars, struct report_data *data)
 {
@@ -241,7 +232,7 @@ static const char *words(const struct bars *bars, struct report_data *data)
             text = arena_printf(&data->arena, "%s%s %s (%.0f %%)%s%s", text, i == 0 ? "" : ";",
                                 terms[t].title, 100 * bar->values[t] / bar->positive,
                                 bars->count > 1 ? " for " : "",
-                                bars->count > 1 ? title_of(data, bar) : "");
+                                bars->count > 1 ? name_of(bars, i, data) : "");
         }
     }
     text = arena_printf(&data->arena, "%s%s.", text, bars->count > SPOKEN_MAX ? "; and so on" : "");
@@ -267,8 +258,7 @@ static bool draw(struct bars *bars, struct plot_context *context, struct err *er
     figure_init(&figure, context->folder, "parts", context->format, WIDTH, height);
     struct plot_panel panel = {LEFT, TOP, RIGHT, TOP + bars->count * BAR};
     bool is_fine = write_csv(bars, &figure, err);
-    plot_label_add(&figure, 30, 22, 15, "left",
-                   arena_printf(&data->arena, "%s: where the downtime comes from", data->scenario));
+    plot_label_add(&figure, 30, 22, 15, "left", finding_of(bars, data));
     add_texts(&figure, bars, data);
     add_key(&figure, bars);
     plot_panel_add(&figure, &panel);

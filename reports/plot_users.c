@@ -227,18 +227,42 @@ static void add_axes(struct figure *figure, const struct sheet *sheet)
     plot_key_add(figure, &sheet->key, LEFT);
 }
 
+/* Of the line whose whole run is worst: that, and the longest window that was half as good at most,
+ * else the shortest one. */
+static const char *finding_of(const struct sheet *sheet, struct report_data *data)
+{
+    const struct line *worst = &sheet->lines[0];
+    for (uint32_t i = 1; i < sheet->count; i++) {
+        const struct line *line = &sheet->lines[i];
+        worst = line->points[line->count - 1].mean < worst->points[worst->count - 1].mean ? line
+                                                                                          : worst;
+    }
+    const struct point *whole = &worst->points[worst->count - 1];
+    const struct point *bad = &worst->points[0];
+    for (uint32_t i = 0; i < worst->count; i++) {
+        bad = worst->points[i].mean <= whole->mean / 2 ? &worst->points[i] : bad;
+    }
+    char window[64];
+    return arena_printf(
+        &data->arena, "%s%sup for its users %.4g%% of the time, in the worst %s %.4g%%",
+        sheet->count > 1 ? plot_short(data, worst->cell->title, 40) : "",
+        sheet->count > 1 ? ": " : "", 100 * whole->mean,
+        units_format_duration((int64_t)(bad->window_s * 1e9), window, sizeof(window)),
+        100 * bad->mean);
+}
+
 static bool draw(struct plot_context *context, const struct sheet *sheet, struct figure *figure,
                  struct err *err)
 {
     struct report_data *data = context->data;
     struct text *script = &figure->script;
     plot_label_add(figure, LEFT, 20, 15, "left",
-                   arena_printf(&data->arena,
-                                "%s: how bad does it get for users, and for how long?",
-                                data->scenario));
+                   finding_of(sheet, data));
     plot_label_add(figure, LEFT, 40, 12, "left textcolor rgb '#555555'",
-                   "higher is better; a line that stays low to the right: one long outage; one "
-                   "that rises at once: short ones");
+                   arena_printf(&data->arena,
+                                "%s: higher is better; a line that stays low to the right: one "
+                                "long outage; one that rises at once: short ones",
+                                data->scenario));
     add_axes(figure, sheet);
     for (uint32_t i = 0; i < sheet->count; i++) {
         if (!write_line(figure, &sheet->lines[i], i + 1, err)) {

@@ -90,6 +90,16 @@ static bool write_curve(struct plot_context *context, const struct figure *figur
     return is_fine;
 }
 
+/* What the drawn cells do not have in common. */
+static const char *name_of(const struct curves *curves, uint32_t index, struct report_data *data)
+{
+    const char *titles[LINES_MAX];
+    for (uint32_t i = 0; i < curves->count; i++) {
+        titles[i] = curves->cells[i]->title;
+    }
+    return plot_distinct(data, titles[index], titles, curves->count);
+}
+
 static bool write_all(struct curves *curves, struct plot_context *context,
                       const struct figure *figure, struct err *err)
 {
@@ -149,11 +159,11 @@ static void add_axes(struct figure *figure, const struct curves *curves)
                 "'100 s' 1e5)\nset xlabel 'time between the acknowledgement of the write and the "
                 "read' offset 0,0.3\n",
                 low, fmax(high, low * 10),
-                pow(10, floor(log10(fmax(100 / fmax(curves->reads, 1e3), 1e-6)))));
+                pow(10, ceil(log10(fmax(100 / fmax(curves->reads, 1e3), 1e-4)))));
     plot_key_add(figure, &curves->key, LEFT);
 }
 
-static void add_lines(struct figure *figure, const struct curves *curves)
+static void add_lines(struct figure *figure, const struct curves *curves, struct report_data *data)
 {
     struct text *script = &figure->script;
     text_printf(script, "plot %g with lines linecolor rgb '#999999' linewidth 1 notitle",
@@ -162,7 +172,7 @@ static void add_lines(struct figure *figure, const struct curves *curves)
         text_printf(script,
                     ", \\\n'data/visibility-%u.csv' using 1:2 with lines linestyle %u title ",
                     i + 1, i + 1);
-        gnuplot_quote(script, curves->cells[i]->title, PLOT_KEY_TITLE_MAX);
+        gnuplot_quote(script, name_of(curves, i, data), PLOT_KEY_TITLE_MAX);
     }
     text_add(script, "\n");
 }
@@ -186,7 +196,7 @@ bool plot_visibility(struct plot_context *context, struct err *err)
                                 "%s: all runs of a cell together; the grey line is 0.1%%",
                                 data->scenario));
     add_axes(&figure, &curves);
-    add_lines(&figure, &curves);
+    add_lines(&figure, &curves, data);
     const struct plot_figure about = {
         .plot = "visibility",
         .title = "How soon reads see a write",

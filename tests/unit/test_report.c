@@ -1238,14 +1238,13 @@ TEST(report, fleets_have_curves_a_map_and_tables)
 }
 
 /* A cell with one service: its exact chain, or, above 0, what episodes of real code gave. */
-static void add_story(struct lab *lab, uint32_t machines, const char *service, const char *share,
-                      double measured)
+static void add_needing(struct lab *lab, uint32_t machines, const char *service, uint32_t needed,
+                        const char *share, double measured)
 {
     char label[160];
     char count[24];
     int64_t cell_id = 0;
-    const bool is_any = strcmp(service, "any-copy") == 0;
-    struct spec_service services = {.name = service, .needed = is_any ? 1 : machines / 2 + 1};
+    struct spec_service services = {.name = service, .needed = needed};
     struct spec_fleet fleet = {.is_asked = true,
                                .machines = machines,
                                .life = exponential(99 * HOUR),
@@ -1284,6 +1283,13 @@ static void add_story(struct lab *lab, uint32_t machines, const char *service, c
     }
 }
 
+static void add_story(struct lab *lab, uint32_t machines, const char *service, const char *share,
+                      double measured)
+{
+    const bool is_any = strcmp(service, "any-copy") == 0;
+    add_needing(lab, machines, service, is_any ? 1 : machines / 2 + 1, share, measured);
+}
+
 TEST(report, stories_are_named_at_their_ends_and_the_heading_is_the_finding)
 {
     static const uint32_t machines[] = {1, 3, 5, 7, 9};
@@ -1312,6 +1318,63 @@ TEST(report, stories_are_named_at_their_ends_and_the_heading_is_the_finding)
     CHECK(!file_has(lab.report, "plot/fleet-ratio.gp", "title 'any-copy"));
     CHECK(!has_file(lab.report, "plot/fleet-price.gp"));
     CHECK(!has_file(lab.report, "plot/fleet-map-1.gp"));
+    lab_close(&lab);
+}
+
+TEST(report, variants_of_the_last_service_are_set_against_each_other)
+{
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "fleets"));
+    add_fleets(&lab);
+    CHECK(write_to(&lab, lab.report, NULL));
+    CHECK(file_has(lab.report, "plot/fleet-downtime.gp",
+                   "'5 machines: majority is down 5.181 min a year with shocks.share=0%, "));
+    CHECK(file_has(lab.report, "plot/fleet-downtime.gp", " min with shocks.share=1%'"));
+    CHECK(file_has(lab.report, "plot/fleet-map-1.gp", "'any-copy has 2.0 to 10.0 nines'"));
+    CHECK(file_has(lab.report, "plot/fleet-ratio.gp", " of 18 intervals hold the exact value'"));
+    CHECK(
+        file_has(lab.report, "plot/fleet-linear.gp", "'From 5 machines on there is nothing to be"));
+    CHECK(file_has(lab.report, "plot/fleet-price.gp", "'5 machines: ten per cent of precision"));
+    lab_close(&lab);
+}
+
+TEST(report, codes_are_named_by_what_they_need)
+{
+    static const uint32_t machines[] = {6, 9};
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "codes"));
+    for (uint32_t i = 0; i < 2; i++) {
+        add_needing(&lab, machines[i], "data", machines[i] * 2 / 3, "0%", 0);
+    }
+    CHECK(write_to(&lab, lab.report, NULL));
+    CHECK(file_has(lab.report, "plot/fleet-downtime.gp", "'6 of 9' 9"));
+    CHECK(file_has(lab.report, "plot/fleet-downtime.gp",
+                   "'data is down 10.28 min a year with 4 of 6, 38.20 s with 6 of 9'"));
+    lab_close(&lab);
+}
+
+TEST(report, how_soon_reads_see_a_write_is_a_curve)
+{
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "reads"));
+    for (int64_t nodes = 1; nodes <= 3; nodes += 2) {
+        const int64_t cell_id = add_cell(&lab, "naive", nodes);
+        result_clear(lab.result);
+        lab.result->seed = 1;
+        for (uint32_t i = 0; i < 10000; i++) {
+            /* One read in 200, or in 500, is too early, by up to 50 ms; nine of ten at once. */
+            const uint32_t rare = nodes == 1 ? 200 : 500;
+            histogram_record(&lab.result->visibility, i % rare == 0 ? (uint64_t)i * 5000 : 0);
+        }
+        struct results_cost cost = {lab.shard_id, 1, 1};
+        CHECK(results_add_run(lab.results, cell_id, lab.result, &cost, NULL, NULL));
+    }
+    CHECK(write_to(&lab, lab.report, NULL));
+    CHECK(has_file(lab.report, "img/visibility.svg"));
+    CHECK(file_has(lab.report, "plot/visibility.gp", "'99.9% of the reads see a write after "));
+    CHECK(file_has(lab.report, "plot/visibility.gp", "title 'nodes=1'")); /* not what both have */
+    CHECK(!file_has(lab.report, "plot/visibility.gp", "naive"));
+    CHECK(has_file(lab.report, "data/visibility-2.csv"));
     lab_close(&lab);
 }
 
