@@ -403,8 +403,8 @@ bool dist_lognormal_of_mean(struct dist *dist, int64_t mean, int64_t p99, struct
     uint64_t loss = multiply(span, 2 * LN2_Q48, 48);
     if (loss > Z99_SQUARED_Q48) {
         return err_set(err, ERR_INPUT,
-                       "the 99th percentile of a lognormal law is at most 14.96 times its mean, and "
-                       "not %" PRId64 " times",
+                       "the 99th percentile of a lognormal law is at most 14.96 times its mean, "
+                       "and not %" PRId64 " times",
                        p99 / mean);
     }
     uint64_t root = square_root((wide)(Z99_SQUARED_Q48 - loss) << 48);

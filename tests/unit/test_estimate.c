@@ -264,6 +264,31 @@ TEST(estimate, plain_batches_agree_where_laws_remember)
     CHECK(fabs(sums.hours - 400 * 2000) < 1e-3);
 }
 
+TEST(estimate, plain_simulation_takes_batches_where_all_is_never_whole)
+{
+    struct setting setting = {40, 21, 0, 0, 0, 0};
+    struct spec_fleet fleet = fleet_of(&setting, SPEC_ESTIMATOR_CRUDE);
+    fleet.repair = fleet.life; /* all up one time in 2^40 */
+    struct estimate_sums sums = run(&fleet, 1, 3);
+    CHECK(holds(&sums, fleet_binomial(40, 21, .5), .1));
+    CHECK_EQUAL(sums.count, 3 * 20);
+    CHECK_TEXT(estimate_of(&sums, .95).interval_method, "batch means, t");
+    struct setting waiting = {12, 1, 1, 0, 0, 0};
+    fleet = fleet_of(&waiting, SPEC_ESTIMATOR_CRUDE);
+    fleet.repair.a = 33 * HOUR;
+    sums = run(&fleet, 1, 3);
+    CHECK(holds(&sums, truth_of(&fleet).unavailability, .2));
+    struct spec_fleet hasty = fleet; /* a rack that comes and goes every microsecond */
+    hasty.group_count = 1;
+    hasty.group_life = (struct dist){.kind = DIST_CONSTANT, .a = 1000};
+    hasty.group_repair = (struct dist){.kind = DIST_CONSTANT, .a = 1};
+    struct err err = {0};
+    uint64_t digest = 0;
+    uint64_t events = 0;
+    CHECK(!estimate_run(&hasty, 1, &sums, &digest, &events, &err));
+    CHECK(strstr(err.text, "much faster than machines fail") != NULL);
+}
+
 TEST(estimate, maintenance_alone_is_its_share_of_the_time)
 {
     struct setting setting = {4, 4, 0, 0, 0, 0};
