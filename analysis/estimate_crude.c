@@ -14,7 +14,8 @@
 #define NS_IN_AN_HOUR 3.6e12
 #define EVENTS        2000000 /* of one replication */
 #define EVENTS_MAX    10000000 /* of batches */
-#define CYCLES_MIN    30       /* by then; else batches */
+#define EVENTS_FIRST  250000   /* with fewer than CYCLES_FIRST by then, batches */
+#define CYCLES_FIRST  4
 #define BATCHES       20
 #define LIVES         20 /* of a batch, and before the first */
 #define REBASE_NS     (INT64_C(1) << 61)
@@ -79,7 +80,7 @@ static bool run_cycles(struct fleet *fleet, struct watch *watch, struct estimato
 {
     for (uint64_t cycles = 0; fleet->events < EVENTS; cycles++) {
         do {
-            if (fleet->events >= EVENTS && cycles < CYCLES_MIN) {
+            if (fleet->events >= EVENTS_FIRST && cycles < CYCLES_FIRST) {
                 return false;
             }
             step(fleet, watch);

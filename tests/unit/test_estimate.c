@@ -188,14 +188,14 @@ TEST(estimate, plain_simulation_takes_batches_where_all_is_never_whole)
     struct setting setting = {40, 21, 0, 0, 0, 0};
     struct spec_fleet fleet = fleet_of(&setting, SPEC_ESTIMATOR_CRUDE);
     fleet.repair = fleet.life; /* all up one time in 2^40 */
-    struct estimate_sums sums = run(&fleet, 1, 6);
+    struct estimate_sums sums = run(&fleet, 1, 3);
     CHECK(holds(&sums, fleet_binomial(40, 21, .5), .1));
-    CHECK_EQUAL(sums.count, 6 * 20);
+    CHECK_EQUAL(sums.count, 3 * 20);
     CHECK_TEXT(estimate_of(&sums, .95).interval_method, "batch means, t");
     struct setting waiting = {12, 1, 1, 0, 0, 0};
     fleet = fleet_of(&waiting, SPEC_ESTIMATOR_CRUDE);
     fleet.repair.a = 33 * HOUR;
-    sums = run(&fleet, 1, 6);
+    sums = run(&fleet, 1, 3);
     CHECK(holds(&sums, truth_of(&fleet).unavailability, .2));
     struct spec_fleet hasty = fleet; /* a rack that comes and goes every microsecond */
     hasty.group_count = 1;
