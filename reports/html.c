@@ -984,7 +984,10 @@ static void add_estimate(struct page *page, const struct fleet_point *point)
     } else {
         number(page, (int64_t)estimate->hits);
         number(page, llround(estimate->effective));
-        field(page, "n", arena_printf(arena, "%.2g%%", 100 * estimate->weight_share));
+        field(page, "n",
+              isnan(estimate->weight_share)
+                  ? dash
+                  : arena_printf(arena, "%.2g%%", 100 * estimate->weight_share));
         number(page, (int64_t)estimate->events);
         field_digits(page, 4, estimate->simulated_h);
     }

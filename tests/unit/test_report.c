@@ -1318,6 +1318,7 @@ TEST(report, stories_are_named_at_their_ends_and_the_heading_is_the_finding)
     CHECK(!file_has(lab.report, "plot/fleet-ratio.gp", "title 'any-copy"));
     CHECK(!has_file(lab.report, "plot/fleet-price.gp"));
     CHECK(!has_file(lab.report, "plot/fleet-map-1.gp"));
+    CHECK(!file_has(lab.report, "index.html", "nan%"));
     lab_close(&lab);
 }
 
