@@ -66,10 +66,17 @@ struct fleet_value fleet_value_at_end(const struct report_fleet *fleet, uint32_t
 const char *fleet_value_text(struct report_data *data, const struct fleet_value *value)
 {
     const char *text = fleet_downtime(data, value->downtime_s);
-    const double width = (value->high_s - value->low_s) / 2 / value->downtime_s;
-    return width > 0 && isfinite(width) ? arena_printf(&data->arena, "%s \xc2\xb1%.*f%%", text,
-                                                       width < 0.01 ? 1 : 0, 100 * width)
-                                        : text;
+    const double above = value->high_s / value->downtime_s - 1;
+    const double below = 1 - value->low_s / value->downtime_s;
+    if (!(above + below > 0) || !isfinite(above)) {
+        return text;
+    }
+    if (above > 2 * below) {
+        return arena_printf(&data->arena, "%s (\xe2\x89\xa4 %s)", text,
+                            fleet_downtime(data, value->high_s));
+    }
+    const double width = (above + below) / 2;
+    return arena_printf(&data->arena, "%s \xc2\xb1%.*f%%", text, width < 0.01 ? 1 : 0, 100 * width);
 }
 
 const char *fleet_place(const struct report_fleet *fleet, struct report_data *data, uint32_t column)

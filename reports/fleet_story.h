@@ -23,7 +23,8 @@ struct fleet_value fleet_value_at(const struct report_fleet *fleet, uint32_t ser
 /* The same at the last place that has one. `column`: where; may be NULL. */
 struct fleet_value fleet_value_at_end(const struct report_fleet *fleet, uint32_t series,
                                       uint32_t *column);
-/* "15.04 min, 14.2 to 15.9": as it stands at the end of a line. */
+/* "15.04 min ±3%", or "15.04 min (≤ 18.2 min)" where the interval reaches much further up than
+ * down: as it stands at the end of a line. */
 const char *fleet_value_text(struct report_data *data, const struct fleet_value *value);
 
 /* "10 machines", "1 machine", "4 of 6", "crews 1": a place of the first axis. */
