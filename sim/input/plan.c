@@ -11,7 +11,7 @@
  * A label says what a cell is by names and numbers: a list of things that have names is shown by
  * them, and any other structure (a page of thresholds) not at all where the axes that it is zipped
  * with already say which value it is; else by its number, from 1, and its first key. So are texts of
- * more than LABEL_VALUE_MAX bytes.
+ * more than LABEL_VALUE_MAX bytes. Values that have the same names are told apart by their numbers.
  *
  * Two cells that come out the same are an error: an axis then does nothing, which nobody wants. */
 #include "sim/input/plan.h"
@@ -229,8 +229,7 @@ static const char *text_of_value(struct arena *arena, const struct yaml_node *va
 static const char *names_of(struct arena *arena, const struct yaml_node *value)
 {
     const char *names = "";
-    const struct yaml_node *own =
-        value->kind == YAML_MAPPING ? yaml_find(value, "name") : NULL;
+    const struct yaml_node *own = value->kind == YAML_MAPPING ? yaml_find(value, "name") : NULL;
     if (own != NULL && own->kind == YAML_SCALAR) {
         return own->text;
     }
@@ -288,15 +287,32 @@ static bool is_told_by_others(struct arena *arena, const struct grid *grid, uint
     return true;
 }
 
+/* Does another value of the axis look like this one? */
+static bool is_ambiguous(struct arena *arena, const struct grid *grid, uint32_t index,
+                         const char *shown)
+{
+    const struct scenario_axis *axis = &grid->axes[index];
+    for (uint32_t i = 0; i < axis->value_count; i++) {
+        const char *other = i != grid->at[index] ? shown_value(arena, axis->values[i]) : NULL;
+        if (other != NULL && strcmp(other, shown) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What a label says of an axis; NULL: nothing. */
 static const char *label_of(struct arena *arena, const struct grid *grid, uint32_t index)
 {
     const char *shown = shown_value(arena, grid->settings[index].value);
-    if (shown != NULL) {
+    if (shown != NULL && !is_ambiguous(arena, grid, index, shown)) {
         return shown;
     }
     if (is_told_by_others(arena, grid, index)) {
-        return NULL;
+        return shown;
+    }
+    if (shown != NULL) {
+        return arena_printf(arena, "%s#%u", shown, grid->at[index] + 1);
     }
     const struct yaml_node *value = grid->settings[index].value;
     const bool has_keys = value->kind == YAML_MAPPING && value->count > 0;
