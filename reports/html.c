@@ -1183,6 +1183,7 @@ static void on_difference(void *context, const struct compare_pair *pair)
     struct page *page = differences->page;
     const struct mean *mean = &pair->paired.difference;
     const bool is_fleet = pair->service[0] != '\0';
+    const bool has_year = is_fleet && !page->context->fleet.is_loss;
     const char *left = page->data->cells[pair->left].title;
     const char *right = page->data->cells[pair->right].title;
     struct arena *arena = &page->data->arena;
@@ -1190,8 +1191,12 @@ static void on_difference(void *context, const struct compare_pair *pair)
     if (differences->csv.length == 0) {
         text_add(&differences->csv, "difference,low,high,seeds,gain,service,cell,less_cell\n");
         text_add(&page->text, "<h2 id=\"differences\">Variants on the same seeds</h2>\n");
-        table_begin(page, "cell|less cell|service|#difference of unavailability|#interval|#a "
-                          "year|#seeds|#worth so many times the seeds");
+        table_begin(page, page->context->fleet.is_loss
+                              ? "cell|less cell|placement|#difference of the chance of a "
+                                "loss|#interval|#a year|#seeds|#worth so many times the seeds"
+                              : "cell|less cell|service|#difference of "
+                                "unavailability|#interval|#a year|#seeds|#worth so many times the "
+                                "seeds");
     }
     const double numbers[] = {mean->mean, mean->interval.low, mean->interval.high};
     for (uint32_t i = 0; i < ARRAY_COUNT(numbers); i++) {
@@ -1216,7 +1221,7 @@ static void on_difference(void *context, const struct compare_pair *pair)
     field(page, "n",
           arena_printf(arena, "%.4g \xe2\x80\xa6 %.4g", mean->interval.low, mean->interval.high));
     field(page, "n",
-          is_fleet ? arena_printf(arena, "%s%s", mean->mean < 0 ? "-" : "", year) : dash);
+          has_year ? arena_printf(arena, "%s%s", mean->mean < 0 ? "-" : "", year) : dash);
     number(page, (int64_t)mean->count);
     field_digits(page, 3, pair->paired.gain);
     row_end(page);
