@@ -1119,8 +1119,8 @@ static bool add_fleet_tables(struct page *page, struct err *err)
         "replication with an outage; the effective sample is (\xce\xa3w)\xc2\xb2/\xce\xa3w"
         "\xc2\xb2 over their weights, and a weight above 5% of all says that the interval is "
         "not to be believed. Without a hit there is only a bound. Outages that plain simulation "
-        "has counted have the interval of Poisson. What was stopped as soon as it was precise "
-        "enough has an interval 14% wider.</p>\n");
+        "has counted have the interval of Poisson, wider where cycles had several. What was "
+        "stopped as soon as it was precise enough has an interval 14% wider.</p>\n");
     const bool is_fine = add_choices(page, err);
     text_add(&page->text, "<h3>What the exact model says</h3>\n");
     table_begin(page, "cell|service|#machines|#needed|model|#unavailability|#downtime a "
