@@ -265,22 +265,26 @@ static const char *shown_value(struct arena *arena, const struct yaml_node *valu
     return strlen(text) <= LABEL_VALUE_MAX ? text : NULL;
 }
 
-/* Do the axes that turn with this one, and are shown, tell all its values apart? */
-static bool is_told_by_others(struct arena *arena, const struct grid *grid, uint32_t index)
+static bool look_different(struct arena *arena, const struct yaml_node *left,
+                           const struct yaml_node *right)
 {
-    const struct scenario_axis *own = &grid->axes[index];
-    for (uint32_t i = 0; i < own->value_count; i++) {
+    const char *a = shown_value(arena, left);
+    const char *b = shown_value(arena, right);
+    return a != NULL && b != NULL && strcmp(a, b) != 0;
+}
+
+/* Does the axis, with those that turn with it, tell all its values apart by what is shown? */
+static bool is_told(struct arena *arena, const struct grid *grid, uint32_t index)
+{
+    for (uint32_t i = 0; i < grid->axes[index].value_count; i++) {
         for (uint32_t j = 0; j < i; j++) {
-            bool is_told = false;
-            for (uint32_t other = 0; other < grid->axis_count && !is_told; other++) {
-                if (grid->leaders[other] == grid->leaders[index] && other != index) {
-                    const struct scenario_axis *axis = &grid->axes[other];
-                    const char *left = shown_value(arena, axis->values[i]);
-                    const char *right = shown_value(arena, axis->values[j]);
-                    is_told = left != NULL && right != NULL && strcmp(left, right) != 0;
-                }
+            bool is_different = false;
+            for (uint32_t other = 0; other < grid->axis_count && !is_different; other++) {
+                const struct scenario_axis *axis = &grid->axes[other];
+                is_different = grid->leaders[other] == grid->leaders[index] &&
+                               look_different(arena, axis->values[i], axis->values[j]);
             }
-            if (!is_told) {
+            if (!is_different) {
                 return false;
             }
         }
@@ -309,7 +313,7 @@ static const char *label_of(struct arena *arena, const struct grid *grid, uint32
     if (shown != NULL && !is_ambiguous(arena, grid, index, shown)) {
         return shown;
     }
-    if (is_told_by_others(arena, grid, index)) {
+    if (is_told(arena, grid, index)) {
         return shown;
     }
     if (shown != NULL) {

@@ -337,6 +337,13 @@ TEST(plan, labels_tell_structures_of_one_name_apart)
                   NULL, 0, NULL, false));
     CHECK_TEXT(plan.cells[1].label, "services=s nodes=3");
     release();
+    /* A value may come again where it is zipped with others. */
+    REQUIRE(build("sweep: {network.default.latency: [1ms, 2ms, 2ms], system.nodes: [1, 1, 3]}\n"
+                  "zip: {both: [network.default.latency, system.nodes]}\n",
+                  NULL, 0, NULL, false));
+    CHECK_TEXT(plan.cells[1].label, "latency=2ms nodes=1");
+    CHECK_TEXT(plan.cells[2].label, "latency=2ms nodes=3");
+    release();
 }
 
 TEST(plan, a_cells_sets_pick_that_cell)
