@@ -7,8 +7,10 @@
  * A trial draws the lost nodes by the first steps of a shuffle. In a window data is lost when some
  * lost node has replicas - 1 lost ones among the next `scatter`; with permutations, when a set is
  * lost as a whole. Nodes that are left over by the cut of a permutation belong to no set of it.
- * Permutations are drawn again every REDRAWN trials, so that the answer is about placements and not
- * about one.
+ * Placements are drawn again every REDRAWN trials, so that the answer is about placements and not
+ * about one. Trials of one placement are nearly independent where there are many nodes: what is
+ * lost depends little on which sets they are. Of few nodes (six in pairs: the variance doubles)
+ * each trial has a placement of its own, since intervals take trials as independent.
  *
  * Random placement has millions of chunks, of which a trial needs those of the lost nodes. So no
  * placement is stored: the chunks whose first replica is on a node are a function of (seed,
@@ -23,7 +25,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define REDRAWN 100
+#define REDRAWN   100
+#define NODES_FEW 100
 
 bool copysets_check(const struct copysets *copysets, struct err *err)
 {
@@ -89,6 +92,12 @@ struct lab {
     uint32_t *hits;     /* of each set, by permutation; 0 between trials */
     uint32_t permutations;
 };
+
+/* Trials that share a placement. */
+static uint32_t redrawn(const struct copysets *copysets)
+{
+    return copysets->nodes < NODES_FEW ? 1 : REDRAWN;
+}
 
 /* The first `count` places of a uniform shuffle. */
 static void shuffle(struct lab *lab, uint32_t count)
@@ -210,7 +219,7 @@ uint32_t copysets_simulate_random(const struct copysets *copysets, uint32_t chun
     }
     uint32_t lost = 0;
     for (uint32_t trial = 0; trial < trials.trials; trial++) {
-        const uint64_t placement = hash_mix(trials.seed, trial / REDRAWN);
+        const uint64_t placement = hash_mix(trials.seed, trial / redrawn(copysets));
         bool is_hit = false;
         shuffle(&lab, copysets->lost);
         for (uint32_t i = 0; i < copysets->lost; i++) {
@@ -246,7 +255,7 @@ uint32_t copysets_simulate(const struct copysets *copysets, enum copysets_placem
     }
     uint32_t lost = 0;
     for (uint32_t trial = 0; trial < trials.trials; trial++) {
-        if (trial % REDRAWN == 0) {
+        if (trial % redrawn(copysets) == 0) {
             place(&lab);
         }
         shuffle(&lab, copysets->lost);

@@ -272,6 +272,13 @@ static bool is_independent(const struct spec_fleet *spec)
            spec->maintenance_every_ns == 0;
 }
 
+static bool has_all(const struct collector *collector, struct err *err)
+{
+    return !collector->is_full ||
+           err_set(err, ERR_INPUT, "the fleet has more than %d classes of transitions",
+                   DECOMPOSE_CLASSES_MAX);
+}
+
 bool decompose_fleet(const struct spec_fleet *spec, uint32_t service, bool has_leader,
                      uint64_t seed, struct decompose_fleet *out, struct err *err)
 {
@@ -299,9 +306,7 @@ bool decompose_fleet(const struct spec_fleet *spec, uint32_t service, bool has_l
     } else if (!simulated(&bare, 0, seed, &collector, err)) {
         return false;
     }
-    return !collector.is_full ||
-           err_set(err, ERR_INPUT, "the fleet has more than %d classes of transitions",
-                   DECOMPOSE_CLASSES_MAX);
+    return has_all(&collector, err);
 }
 
 bool decompose_is_simulated(const struct spec_fleet *spec)
@@ -351,7 +356,7 @@ bool decompose_fleet_mean(const struct spec_fleet *spec, uint32_t service, bool 
         }
     }
     free(one);
-    return is_fine;
+    return is_fine && has_all(&collector, err);
 }
 
 /* The law with everything longer or shorter by numerator / denominator. */

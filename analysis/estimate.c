@@ -212,21 +212,32 @@ static struct estimate decomposed_of(const struct estimate_sums *sums, double co
     return result;
 }
 
-/* Outages an hour; without one, a bound. */
-static struct interval rate_of(uint64_t outages, double hours, double confidence)
-{
-    struct interval rate = interval_poisson(outages, hours, confidence);
-    if (outages == 0) {
-        rate.high = bound_poisson(0, hours, confidence);
-    }
-    return rate;
-}
-
 /* Is it plain simulation, in parts of equal length? */
 static bool are_batches(const struct estimate_sums *sums)
 {
     const double spread = sums->hours2 * (double)sums->lengths - sums->hours * sums->hours;
     return sums->method == ESTIMATE_CRUDE && fabs(spread) < 1e-9 * sums->hours * sums->hours;
+}
+
+/* Outages an hour; without one, a bound. They come in clusters: when one ends just as many machines
+ * are available as are needed, and the next is near. So the number of outages in a cycle that has
+ * one is nearly geometric, of mean m, and that of all varies up to 2 m - 1 times as much as
+ * Poisson's; less where clusters are a good part of all time, which they make longer. (Fifteen of
+ * twenty machines, lives of 20 repairs, a crew: 2.4 times; Poisson's intervals of 95 % hold 78 %.)
+ * Batches do not tell which outages belong together. */
+static struct interval rate_of(const struct estimate_sums *sums, double confidence)
+{
+    const uint64_t outages = (uint64_t)llround(sums->outages);
+    struct interval interval = interval_poisson(outages, sums->hours, confidence);
+    if (outages == 0) {
+        interval.high = bound_poisson(0, sums->hours, confidence);
+    } else if (outages > sums->hits && sums->hits > 0 && !are_batches(sums)) {
+        const double rate = sums->outages / sums->hours;
+        const double wider = sqrt(2 * sums->outages / (double)sums->hits - 1);
+        interval.low = fmax(0, rate - (rate - interval.low) * wider);
+        interval.high = rate + (interval.high - rate) * wider;
+    }
+    return interval;
 }
 
 /* An interval of so much on either side, on a logarithmic scale. */
@@ -303,7 +314,7 @@ struct estimate estimate_of(const struct estimate_sums *sums, double confidence)
     result.unavailability = sums->down / (double)sums->count / mean_hours;
     result.outages_per_h = sums->outages / (double)sums->count / mean_hours;
     if (sums->method == ESTIMATE_CRUDE) {
-        result.rate = rate_of((uint64_t)llround(sums->outages), sums->hours, confidence);
+        result.rate = rate_of(sums, confidence);
     }
     if (sums->hits == 0) {
         result.is_bound = true;

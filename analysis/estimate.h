@@ -104,7 +104,7 @@ struct estimate {
                             outages than ESTIMATE_HITS_MIN */
     double outages_per_h;
     struct interval rate; /* of outages an hour, where they were counted one by one (plain
-                             simulation): Poisson; NaN elsewhere */
+                             simulation): Poisson, wider where cycles have several; NaN elsewhere */
     double outage_h;      /* mean length; NaN: none seen */
     double mttf_h;        /* NaN: not known */
     double effective;     /* sample size of the hits: (sum w)^2 / sum w^2 */

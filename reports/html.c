@@ -1122,8 +1122,8 @@ static bool add_fleet_tables(struct page *page, struct err *err)
         "replication with an outage; the effective sample is (\xce\xa3w)\xc2\xb2/\xce\xa3w"
         "\xc2\xb2 over their weights, and a weight above 5% of all says that the interval is "
         "not to be believed. Without a hit there is only a bound. Outages that plain simulation "
-        "has counted have the interval of Poisson. What was stopped as soon as it was precise "
-        "enough has an interval 14% wider.</p>\n");
+        "has counted have the interval of Poisson, wider where cycles had several. What was "
+        "stopped as soon as it was precise enough has an interval 14% wider.</p>\n");
     const bool is_fine = add_choices(page, err);
     text_add(&page->text, "<h3>What the exact model says</h3>\n");
     table_begin(page, "cell|service|#machines|#needed|model|#unavailability|#downtime a "
@@ -1186,6 +1186,7 @@ static void on_difference(void *context, const struct compare_pair *pair)
     struct page *page = differences->page;
     const struct mean *mean = &pair->paired.difference;
     const bool is_fleet = pair->service[0] != '\0';
+    const bool has_year = is_fleet && !page->context->fleet.is_loss;
     const char *left = page->data->cells[pair->left].title;
     const char *right = page->data->cells[pair->right].title;
     struct arena *arena = &page->data->arena;
@@ -1193,8 +1194,12 @@ static void on_difference(void *context, const struct compare_pair *pair)
     if (differences->csv.length == 0) {
         text_add(&differences->csv, "difference,low,high,seeds,gain,service,cell,less_cell\n");
         text_add(&page->text, "<h2 id=\"differences\">Variants on the same seeds</h2>\n");
-        table_begin(page, "cell|less cell|service|#difference of unavailability|#interval|#a "
-                          "year|#seeds|#worth so many times the seeds");
+        table_begin(page, page->context->fleet.is_loss
+                              ? "cell|less cell|placement|#difference of the chance of a "
+                                "loss|#interval|#a year|#seeds|#worth so many times the seeds"
+                              : "cell|less cell|service|#difference of "
+                                "unavailability|#interval|#a year|#seeds|#worth so many times the "
+                                "seeds");
     }
     const double numbers[] = {mean->mean, mean->interval.low, mean->interval.high};
     for (uint32_t i = 0; i < ARRAY_COUNT(numbers); i++) {
@@ -1219,7 +1224,7 @@ static void on_difference(void *context, const struct compare_pair *pair)
     field(page, "n",
           arena_printf(arena, "%.4g \xe2\x80\xa6 %.4g", mean->interval.low, mean->interval.high));
     field(page, "n",
-          is_fleet ? arena_printf(arena, "%s%s", mean->mean < 0 ? "-" : "", year) : dash);
+          has_year ? arena_printf(arena, "%s%s", mean->mean < 0 ? "-" : "", year) : dash);
     number(page, (int64_t)mean->count);
     field_digits(page, 3, pair->paired.gain);
     row_end(page);

@@ -926,6 +926,20 @@ expect 0 'DIFFERENCE +electionTimeout=300ms route=random less electionTimeout=1s
     '  clients +-?[0-9.e-]+ % of the time down \+- [0-9.e-]+ % \(paired t, 3 seeds' \
     'DIFFERENCE +electionTimeout=300ms route=random less electionTimeout=300ms route=leader' '!electionTimeout=300ms route=random less electionTimeout=1s route=leader' -- \
     squall run pairs.yaml --out pairs
+# Placements lose data at once: their differences have no year in them.
+cat >placed.yaml <<'EOF'
+squall: 1
+name: placed
+description: two ways to scatter copysets
+system: {model: raft, nodes: 3}
+availability: {placement: {policy: copysets, nodes: 30, lost: 20%, trials: 100}}
+sweep: {availability.placement.scatter: [10, 4]}
+seeds: 1..3
+EOF
+expect 0 'DIFFERENCE +scatter=10 less scatter=4' '  copysets +-?[0-9.]+ points of loss \+- ' '!a year' -- \
+    squall run placed.yaml --out placed
+expect 0 -- squall report placed
+holds 'differences of placements are of a chance' grep -q 'difference of the chance of a loss' placed/report/index.html
 expect 0 "$precise_digest" -- squall run crews.yaml -j4 --out p4
 expect 3 'runs were not started \(time budget\)' -- squall run crews.yaml -j2 --time-budget 0s --out p2
 expect 0 '!were not needed' -- squall run crews.yaml -j2 --seed 1..3 --out p2

@@ -138,10 +138,14 @@ static void print_loss(const struct line *line, FILE *out)
         snprintf(interval, sizeof(interval), "%s%.4g .. %.4g %%", estimate->is_bound ? "<= " : "",
                  100 * estimate->interval.low, 100 * estimate->interval.high);
     }
-    fprintf(out, "    %-*.*s %-16.16s %-11s %-26s %-8s %6lld  %llu of %llu\n", line->width,
-            line->width, line->cell->label, line->sums->service, value, interval,
-            estimate_method_name(line->sums->method), (long long)line->runs,
-            (unsigned long long)estimate->hits, (unsigned long long)estimate->events);
+    fprintf(out, "    %-*.*s %-16.16s %-11s %-26s %-8s %6lld", line->width, line->width,
+            line->cell->label, line->sums->service, value, interval,
+            estimate_method_name(line->sums->method), (long long)line->runs);
+    if (!is_exact(line->sums)) {
+        fprintf(out, "  %llu of %llu", (unsigned long long)estimate->hits,
+                (unsigned long long)estimate->events);
+    }
+    fputc('\n', out);
 }
 
 static void print_line(const struct line *line, const struct summary_options *options, FILE *out)

@@ -220,7 +220,7 @@ static void read_placement(struct build *build, struct view view)
         .is_asked = true,
         .policy = (enum spec_placement_policy)view_number(placement, "policy", 0),
         .nodes = nodes,
-        .lost = lost < replicas ? replicas : lost,
+        .lost = lost,
         .replicas = replicas,
         .scatter = (uint32_t)view_number(placement, "scatter", 1),
         .chunks = (uint32_t)view_number(placement, "chunks", 1),
@@ -234,6 +234,11 @@ static void read_placement(struct build *build, struct view view)
         .place = fleet->place};
     if (replicas > nodes) {
         build_complain(build, placement, "replicas", "there are more replicas than nodes");
+    } else if (lost < replicas) {
+        build_complain(build, placement, "lost",
+                       "%u of %u nodes are fewer than %u replicas, so nothing can be lost with "
+                       "them: write more",
+                       lost, nodes, replicas);
     }
     if (fleet->placement.scatter + 1 < replicas || fleet->placement.scatter >= nodes) {
         build_complain(build, placement, "scatter",

@@ -11,7 +11,8 @@
  * A label says what a cell is by names and numbers: a list of things that have names is shown by
  * them, and any other structure (a page of thresholds) not at all where the axes that it is zipped
  * with already say which value it is; else by its number, from 1, and its first key. So are texts
- * of more than LABEL_VALUE_MAX bytes.
+ * of more than LABEL_VALUE_MAX bytes. Values that have the same names are told apart by their
+ * numbers.
  *
  * Two cells that come out the same are an error: an axis then does nothing, which nobody wants. */
 #include "sim/input/plan.h"
@@ -229,8 +230,7 @@ static const char *text_of_value(struct arena *arena, const struct yaml_node *va
 static const char *names_of(struct arena *arena, const struct yaml_node *value)
 {
     const char *names = "";
-    const struct yaml_node *own =
-        value->kind == YAML_MAPPING ? yaml_find(value, "name") : NULL;
+    const struct yaml_node *own = value->kind == YAML_MAPPING ? yaml_find(value, "name") : NULL;
     if (own != NULL && own->kind == YAML_SCALAR) {
         return own->text;
     }
@@ -265,22 +265,26 @@ static const char *shown_value(struct arena *arena, const struct yaml_node *valu
     return strlen(text) <= LABEL_VALUE_MAX ? text : NULL;
 }
 
-/* Do the axes that turn with this one, and are shown, tell all its values apart? */
-static bool is_told_by_others(struct arena *arena, const struct grid *grid, uint32_t index)
+static bool look_different(struct arena *arena, const struct yaml_node *left,
+                           const struct yaml_node *right)
 {
-    const struct scenario_axis *own = &grid->axes[index];
-    for (uint32_t i = 0; i < own->value_count; i++) {
+    const char *a = shown_value(arena, left);
+    const char *b = shown_value(arena, right);
+    return a != NULL && b != NULL && strcmp(a, b) != 0;
+}
+
+/* Does the axis, with those that turn with it, tell all its values apart by what is shown? */
+static bool is_told(struct arena *arena, const struct grid *grid, uint32_t index)
+{
+    for (uint32_t i = 0; i < grid->axes[index].value_count; i++) {
         for (uint32_t j = 0; j < i; j++) {
-            bool is_told = false;
-            for (uint32_t other = 0; other < grid->axis_count && !is_told; other++) {
-                if (grid->leaders[other] == grid->leaders[index] && other != index) {
-                    const struct scenario_axis *axis = &grid->axes[other];
-                    const char *left = shown_value(arena, axis->values[i]);
-                    const char *right = shown_value(arena, axis->values[j]);
-                    is_told = left != NULL && right != NULL && strcmp(left, right) != 0;
-                }
+            bool is_different = false;
+            for (uint32_t other = 0; other < grid->axis_count && !is_different; other++) {
+                const struct scenario_axis *axis = &grid->axes[other];
+                is_different = grid->leaders[other] == grid->leaders[index] &&
+                               look_different(arena, axis->values[i], axis->values[j]);
             }
-            if (!is_told) {
+            if (!is_different) {
                 return false;
             }
         }
@@ -288,15 +292,32 @@ static bool is_told_by_others(struct arena *arena, const struct grid *grid, uint
     return true;
 }
 
+/* Does another value of the axis look like this one? */
+static bool is_ambiguous(struct arena *arena, const struct grid *grid, uint32_t index,
+                         const char *shown)
+{
+    const struct scenario_axis *axis = &grid->axes[index];
+    for (uint32_t i = 0; i < axis->value_count; i++) {
+        const char *other = i != grid->at[index] ? shown_value(arena, axis->values[i]) : NULL;
+        if (other != NULL && strcmp(other, shown) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What a label says of an axis; NULL: nothing. */
 static const char *label_of(struct arena *arena, const struct grid *grid, uint32_t index)
 {
     const char *shown = shown_value(arena, grid->settings[index].value);
-    if (shown != NULL) {
+    if (shown != NULL && !is_ambiguous(arena, grid, index, shown)) {
         return shown;
     }
-    if (is_told_by_others(arena, grid, index)) {
-        return NULL;
+    if (is_told(arena, grid, index)) {
+        return shown;
+    }
+    if (shown != NULL) {
+        return arena_printf(arena, "%s#%u", shown, grid->at[index] + 1);
     }
     const struct yaml_node *value = grid->settings[index].value;
     const bool has_keys = value->kind == YAML_MAPPING && value->count > 0;

@@ -104,3 +104,29 @@ TEST(copysets, what_is_out_of_range_is_refused)
     }
     CHECK(copysets_check(&(struct copysets){5000, 50, 3, 10}, &err));
 }
+
+/* The interval of an estimate is that of independent trials (six nodes in pairs: twice the variance
+ * when a hundred trials share a placement). */
+TEST(copysets, trials_are_independent_where_nodes_are_few)
+{
+    enum { SEEDS = 400, TRIALS = 1000 };
+    const struct copysets few = {6, 2, 2, 2};
+    double sums[2] = {0};
+    double squares[2] = {0};
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        const struct copysets_trials trials = {seed, TRIALS};
+        const double shares[2] = {
+            copysets_simulate(&few, COPYSETS_PERMUTATIONS, trials) / (double)TRIALS,
+            copysets_simulate_random(&few, 1, trials) / (double)TRIALS};
+        for (uint32_t i = 0; i < 2; i++) {
+            sums[i] += shares[i];
+            squares[i] += shares[i] * shares[i];
+        }
+    }
+    for (uint32_t i = 0; i < 2; i++) {
+        const double mean = sums[i] / SEEDS;
+        const double variance = (squares[i] / SEEDS - mean * mean) * SEEDS / (SEEDS - 1);
+        CHECK(variance < 1.3 * mean * (1 - mean) / TRIALS);
+        CHECK(variance > .7 * mean * (1 - mean) / TRIALS);
+    }
+}

@@ -357,6 +357,29 @@ TEST(estimate, outages_that_were_counted_have_the_interval_of_poisson)
     }
 }
 
+/* The first outage of a cycle and four that follow it are no five of Poisson's. */
+TEST(estimate, outages_that_come_in_clusters_count_less)
+{
+    struct estimate_sums sums;
+    estimate_begin(&sums, "s", ESTIMATE_CRUDE);
+    estimate_add_pair(&sums, 1, 100, 1);
+    estimate_add_pair(&sums, 3, 200, 5);
+    const struct interval poisson = interval_poisson(6, 300, .95);
+    const struct interval rate = estimate_of(&sums, .95).rate;
+    CHECK(fabs(rate.high - 6 / 300. - (poisson.high - 6 / 300.) * sqrt(5)) < 1e-12);
+    CHECK(rate.low == 0);
+    /* Twenty machines with one crew: outages vary 2.4 times as much as Poisson's. */
+    struct spec_fleet fleet =
+        fleet_of(&(struct setting){20, 15, 1, 0, 0, 0}, SPEC_ESTIMATOR_CRUDE);
+    fleet.life.a = 20 * HOUR;
+    const struct estimate_sums seen = run(&fleet, 7, 1);
+    const struct interval wide = estimate_of(&seen, .95).rate;
+    const struct interval narrow = interval_poisson((uint64_t)seen.outages, seen.hours, .95);
+    const double wider = (wide.high - wide.low) / (narrow.high - narrow.low);
+    CHECK(wider > 1.5);
+    CHECK(wider < 3);
+}
+
 TEST(estimate, heavy_cycles_and_few_cycles_are_never_enough)
 {
     struct estimate_sums sums;

@@ -320,6 +320,32 @@ TEST(plan, structures_are_in_labels_by_name_or_by_number_or_not_at_all)
     release();
 }
 
+TEST(plan, labels_tell_structures_of_one_name_apart)
+{
+    REQUIRE(build("availability: {life: {mean: 99h}, repair: {mean: 1h}}\nsweep:\n"
+                  "  availability.services:\n    - [{name: s, needed: any}]\n"
+                  "    - [{name: s, needed: majority}]\n    - [{name: t, needed: any}]\n",
+                  NULL, 0, NULL, false));
+    CHECK_TEXT(plan.cells[0].label, "services=s#1");
+    CHECK_TEXT(plan.cells[1].label, "services=s#2");
+    CHECK_TEXT(plan.cells[2].label, "services=t");
+    release();
+    REQUIRE(build("availability: {life: {mean: 99h}, repair: {mean: 1h}}\nsweep:\n"
+                  "  availability.services:\n    - [{name: s, needed: any}]\n"
+                  "    - [{name: s, needed: majority}]\n  system.nodes: [1, 3]\n"
+                  "zip: {both: [availability.services, system.nodes]}\n",
+                  NULL, 0, NULL, false));
+    CHECK_TEXT(plan.cells[1].label, "services=s nodes=3");
+    release();
+    /* A value may come again where it is zipped with others. */
+    REQUIRE(build("sweep: {network.default.latency: [1ms, 2ms, 2ms], system.nodes: [1, 1, 3]}\n"
+                  "zip: {both: [network.default.latency, system.nodes]}\n",
+                  NULL, 0, NULL, false));
+    CHECK_TEXT(plan.cells[1].label, "latency=2ms nodes=1");
+    CHECK_TEXT(plan.cells[2].label, "latency=2ms nodes=3");
+    release();
+}
+
 TEST(plan, a_cells_sets_pick_that_cell)
 {
     static const char sweep[] =

@@ -1093,16 +1093,18 @@ TEST(scenario, a_placement_is_asked_what_is_lost_at_once)
     CHECK_TEXT(spec.fleet.services[0].name, "mine");
     release();
     REQUIRE(compile_body("system: {model: raft}\n"
-                         "availability: {placement: {policy: random, nodes: 100, lost: 0.1%}}\n"));
-    CHECK_EQUAL(placement->lost, 3); /* fewer cannot lose anything */
+                         "availability: {placement: {policy: random, nodes: 100, lost: 3%}}\n"));
+    CHECK_EQUAL(placement->lost, 3);
     CHECK_TEXT(spec.fleet.services[0].name, "random");
     release();
     static const char *const bad[] = {
         "placement: {nodes: 100}",
         "placement: {policy: shuffle}",
-        "placement: {policy: window, nodes: 2, scatter: 1}",
+        "placement: {policy: window, nodes: 2, scatter: 1, lost: 100%}",
+        "placement: {policy: window, nodes: 100}",
+        "placement: {policy: window, nodes: 100, lost: 2.4%}",
         "placement: {policy: window, scatter: 1}",
-        "placement: {policy: window, nodes: 10, scatter: 10}",
+        "placement: {policy: window, nodes: 10, lost: 50%, scatter: 10}",
         "placement: {policy: window}, crews: 1",
         "placement: {policy: window}, estimator: restart",
         "placement: {policy: window}, life: 9h, repair: 1h",
