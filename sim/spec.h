@@ -525,6 +525,8 @@ struct spec_episodes {
     int64_t validate_ns; /* length of the run with accelerated faults; 0: none */
     int64_t validate_life_ns;   /* mean life of a machine in it, ... */
     int64_t validate_repair_ns; /* ... and mean repair; all laws are scaled alike */
+    struct spec_place place;    /* of `episodes`; line 0: not given */
+    struct spec_place validate_place; /* of `validate`, the same */
 };
 
 /* Where the replicas of data are, and how many nodes are lost at once (analysis/copysets.h): asked

@@ -405,6 +405,30 @@ static void check_texts(const struct plan *plan, struct diag *diag)
     }
 }
 
+/* Complains of what only episodes of the real code heed, when no cell's fleet is asked by them. */
+static void check_episodes(const struct plan *plan, struct diag *diag)
+{
+    struct spec_place episodes = {0};
+    struct spec_place validate = {0};
+    for (uint32_t cell = 0; cell < plan->cell_count; cell++) {
+        const struct spec_fleet *fleet = &plan->cells[cell].spec.fleet;
+        if (fleet->estimator == SPEC_ESTIMATOR_DECOMPOSE) {
+            return;
+        }
+        episodes = episodes.line > 0 ? episodes : fleet->episodes.place;
+        validate = validate.line > 0 ? validate : fleet->episodes.validate_place;
+    }
+    static const char text[] = "'%s' is heeded by the estimator 'decompose' only, and %s";
+    const char *why =
+        plan->cell_count > 1 ? "no cell of the sweep has it" : "this fleet is asked by another";
+    if (episodes.line > 0) {
+        diag_error(diag, episodes, 1, text, "episodes", why);
+    }
+    if (validate.line > 0) {
+        diag_error(diag, validate, 1, text, "validate", why);
+    }
+}
+
 /* Complains when an earlier cell is the same. */
 static bool check_new(const struct plan *plan, const struct grid *grid, uint32_t index,
                       struct map *seen, struct diag *diag)
@@ -462,6 +486,7 @@ static bool make_cells(struct plan *plan, const struct grid *grid, bool is_whole
     map_release(&seen);
     if (is_whole && diag->count == before) {
         check_texts(plan, diag);
+        check_episodes(plan, diag);
     }
     return diag->count == before;
 }

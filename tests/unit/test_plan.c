@@ -196,6 +196,35 @@ TEST(plan, a_threshold_may_be_of_some_cells)
                   "'latency' takes no tags");
 }
 
+/* Where the first complaint is, and what it says. */
+static void check_unheeded(const char *extra, uint32_t line, uint32_t column, const char *part)
+{
+    REQUIRE(!build(extra, NULL, 0, NULL, false));
+    CHECK_EQUAL(diag.entries[0].place.line, line);
+    CHECK_EQUAL(diag.entries[0].place.column, column);
+    CHECK(strstr(diag.entries[0].text, part) != NULL);
+    release();
+}
+
+TEST(plan, episodes_that_no_cell_heeds_are_refused)
+{
+#define FLEET "availability:\n  life: {mean: 99h}\n  repair: 1h\n"
+    check_unheeded(FLEET "  estimator: exact\n  episodes: {count: 8}\n", 11, 13,
+                   "'episodes' is heeded by the estimator 'decompose' only, and this fleet");
+    check_unheeded(FLEET "  validate: {duration: 1h, life: 60s, repair: 10s}\n", 10, 13,
+                   "'validate' is heeded by the estimator 'decompose' only, and this fleet");
+    check_unheeded(FLEET "  episodes: {count: 8}\nsweep: {availability.estimator: [exact, is]}\n",
+                   10, 13, "and no cell of the sweep has it");
+    CHECK(build(FLEET "  episodes: {count: 8}\n"
+                      "sweep: {availability.estimator: [exact, decompose]}\n",
+                NULL, 0, NULL, false));
+    release();
+    static const char *const sets[] = {"availability.estimator=exact"};
+    CHECK(build(FLEET "  episodes: {count: 8}\n  estimator: decompose\n", sets, 1, NULL, false));
+    release();
+#undef FLEET
+}
+
 TEST(plan, labels_grow_where_they_collide)
 {
     REQUIRE(build("sweep: {network.default.latency: [1ms, 2ms], network.clients.latency: [1ms, "
