@@ -131,6 +131,12 @@ static void read_episodes(struct build *build, struct view view, struct spec_fle
         .validate_life_ns = view_number(validate, "life", 0),
         .validate_repair_ns = view_number(validate, "repair", 0),
     };
+    if (episodes.node != NULL) {
+        fleet->episodes.place = episodes.node->place;
+    }
+    if (validate.node != NULL) {
+        fleet->episodes.validate_place = validate.node->place;
+    }
     const bool is_listed =
         fleet->life.kind == DIST_EMPIRICAL || fleet->repair.kind == DIST_EMPIRICAL ||
         (fleet->group_count > 0 &&
