@@ -42,6 +42,7 @@
 #define WARM_CYCLES  200
 #define ROUNDS       8
 #define ROUND_CYCLES 500
+#define GROUP_CYCLES 60  /* more for each group: there are as many more situations */
 #define BIAS         0.9 /* all failures, untuned */
 #define EVEN         0.3 /* share of cycles that are not tuned */
 #define DEFENCE      0.1
@@ -406,7 +407,8 @@ static void add_credit(struct credit *credit, const struct bias *bias, const str
 static void tune(struct walk *walk)
 {
     memset(walk->credit, 0, sizeof(walk->credit));
-    for (uint32_t c = 0; c < ROUND_CYCLES; c++) {
+    const uint32_t cycles = ROUND_CYCLES + GROUP_CYCLES * walk->chain.model.groups;
+    for (uint32_t c = 0; c < cycles; c++) {
         const struct cycle cycle = run_cycle(walk, true);
         for (uint32_t i = 0; i < walk->notes.count; i++) {
             const struct step *step = &walk->notes.steps[i];

@@ -125,7 +125,24 @@ TEST(estimate_force, candidates_come_at_their_rate)
     CHECK(fabs(counts[FLEET_EVENT_NONE] / (400000 / 999.0 * 5) - 1) < .07);
 }
 
-/* The longest outage may be that of a copy which something was forced on. */
+struct told {
+    uint64_t events;
+    uint32_t shocks;
+    bool is_up;
+};
+
+static void on_event(void *context, const struct fleet *fleet, const struct fleet_event *event,
+                     bool is_up)
+{
+    struct told *told = context;
+    CHECK(event->time_ns == fleet->now_ns);
+    told->events++;
+    told->shocks += event->kind == FLEET_EVENT_SHOCK ? 1 : 0;
+    told->is_up = is_up;
+}
+
+/* The longest outage may be that of a copy which something was forced on: it is told like any other
+ * event. */
 TEST(estimate_force, a_forced_trajectory_can_be_had_again_from_its_path)
 {
     struct setting setting = {5, 1, 0, 0, 0, 0};
@@ -137,7 +154,10 @@ TEST(estimate_force, a_forced_trajectory_can_be_had_again_from_its_path)
     struct err err = {0};
     REQUIRE(estimate_path_parse(sums.worst_path, &path, &err));
     CHECK(path.depth >= 2);
-    REQUIRE(estimate_replay(&fleet, 0, &path, NULL, NULL, &trajectory, &err));
+    struct told told = {0};
+    REQUIRE(estimate_replay(&fleet, 0, &path, on_event, &told, &trajectory, &err));
     CHECK(trajectory.digest == sums.worst_digest);
+    CHECK(told.events == trajectory.events);
+    CHECK(told.shocks >= 1); /* once in ten thousand years */
     CHECK((double)trajectory.outage_ns / HOUR == sums.worst_h);
 }
