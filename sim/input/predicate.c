@@ -221,6 +221,12 @@ static bool read_estimate_tag(struct arena *arena, const char *tag, size_t lengt
         estimate->is_ratio = true;
         return true;
     }
+    if (strcmp(key, "against") == 0) {
+        return err_set(err, ERR_INPUT,
+                       "'%s': the ratio to the exact model is asked of unavailability, as in "
+                       "'unavailability{service:x,against:exact}'",
+                       written);
+    }
     for (uint32_t i = 0; i < ARRAY_COUNT(methods); i++) {
         is_known = is_known || strcmp(value, methods[i]) == 0;
     }
@@ -272,8 +278,8 @@ bool predicate_metric(struct arena *arena, const char *text, struct spec_thresho
     if (!is_shown && !is_estimate) {
         return *at == '\0' ? true
                            : err_set(err, ERR_INPUT,
-                                     "'%s' takes no tags: only gauge, counter, mcr, "
-                                     "unavailability, downtime and loss do",
+                                     "'%s' takes no tags but cell:, only gauge, counter, "
+                                     "mcr, unavailability, downtime and loss do",
                                      threshold->metric);
     }
     while (*at == '{' || *at == ',') {
