@@ -448,8 +448,8 @@ END
 expect 99 '✓ latency +p\(99\) < 250ms' '✗ latency +p\(50\) < 1us .*rate=60/s' '✓ goodput' 'CROSSED \(exit 99\)' -- \
     squall run thresholds.yaml
 holds 'thresholds are stored' [ "$(rows out/thresholds/results.sqlite 'SELECT count(*) FROM threshold WHERE ok=0')" = 2 ]
-expect 3 '\? metastable .* runs would settle it' -- squall run thresholds.yaml --out th \
-    --set 'thresholds.latency=["p(99) < 250ms"]' --set 'thresholds.metastable=["rate < 0.1% @ 95%"]'
+expect 3 '\? failures .* runs would settle it' -- squall run thresholds.yaml --out th \
+    --set 'thresholds.latency=["p(99) < 250ms"]' --set 'thresholds.failures=["rate < 0.1% @ 95%"]'
 expect 0 '2 cells × 4 seeds' 'rate=60/s +4 +4' -- squall run thresholds.yaml --out th2 --set 'thresholds={}'
 expect 0 '1 cell × 4 seeds' -- squall run thresholds.yaml --out th3 --set 'thresholds={}' --set load.steady.rate=60/s
 

@@ -407,6 +407,17 @@ static void check_service(struct build *build, const struct yaml_node *metric,
                metric->text, asked);
 }
 
+/* Without the four arms no run is ever called metastable, and any limit of that would hold. */
+static void check_arms(struct build *build, const struct yaml_node *metric,
+                       const struct spec_threshold *threshold)
+{
+    if (!build->spec->metastability.is_asked && strcmp(threshold->metric, "metastable") == 0) {
+        diag_error(build->diag, metric->place, metric->width,
+                   "%s: only the four arms tell what is metastable: add 'metastability'",
+                   metric->text);
+    }
+}
+
 /* Takes the tag "cell" out of "metric{cell:rate=9/s,name:x}" and leaves the rest, without empty
  * braces; returns its value, NULL when there is none. */
 static const char *take_cell(struct arena *arena, const char **metric)
@@ -457,6 +468,7 @@ static void read_thresholds(struct build *build)
                 diag_error(build->diag, text->place, text->width, "%s: %s", metric, err.text);
             } else {
                 check_service(build, map->keys[index], &threshold);
+                check_arms(build, map->keys[index], &threshold);
             }
             spec->thresholds[spec->threshold_count++] = threshold;
         }

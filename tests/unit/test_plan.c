@@ -175,6 +175,19 @@ TEST(plan, a_gate_tells_a_small_share_from_a_larger_one)
     }
 }
 
+TEST(plan, a_threshold_of_what_is_metastable_needs_the_four_arms)
+{
+    static const char asked[] = "thresholds: {metastable: \"rate < 1%\"}\n";
+    char extra[512];
+    check_refused(asked, NULL, 0, NULL, "add 'metastability'");
+    snprintf(extra, sizeof(extra),
+             "faults: [{name: f, kind: NodeChaos, action: pause, at: 5s, duration: 1s}]\n"
+             "metastability: {}\n%s",
+             asked);
+    REQUIRE(build(extra, NULL, 0, NULL, false));
+    release();
+}
+
 TEST(plan, a_threshold_of_an_unknown_service_suggests_a_known_one)
 {
     static const char *const fleet = "availability: {life: 99h, repair: 1h, services: [{name: "
