@@ -2162,7 +2162,10 @@ static const struct schema_key root_keys[] = {
      .form = SCHEMA_MAP_OF_LISTS,
      .type = SCHEMA_TEXT,
      .description =
-         "limits of metrics, as in k6; '@ 95%' judges the end of the interval; the tag "
+         "limits of metrics, as in k6: latency and recovery (avg, min, max, med, p(N)), "
+         "availability, success, failures, metastable, gray, user-uptime, mcr{window:1m}, yield "
+         "and harvest (rate), goodput (rate, value), amplification (value); '@ 95%' judges the "
+         "end of the interval; the tag "
          "{cell:TEXT} limits one to cells whose label contains the text; what a model "
          "shows is gauge{name:x} (avg, min, max, med, p(N), last) or counter{name:x} (count, rate "
          "per second), with node:, from: and until: to look closer; estimates of the "
