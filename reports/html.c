@@ -1397,14 +1397,22 @@ static int path_rank(const char *before, const char *word, const char *name)
     return base[length] == '\0' && before[0] != '-' ? 1 : 0;
 }
 
-/* The path and the overrides as the newest campaign was started with them; the scenario's name
- * without one. */
+static bool is_yaml(const char *word)
+{
+    size_t length = strlen(word);
+    return length > 5 && strcmp(word + length - 5, ".yaml") == 0;
+}
+
+/* The path and the overrides as the newest campaign was started with them: a file that is named
+ * after the scenario, or is the only one; the scenario's name without one. */
 static bool on_argv(void *context, const struct results_row *row)
 {
     struct page *page = context;
     const char *at = row->values[0].text;
     const char *path = page->data->scenario;
     const char *before = "";
+    const char *file = NULL;
+    uint32_t file_count = 0;
     int rank = 0;
     struct text sets;
     text_init(&sets);
@@ -1420,9 +1428,13 @@ static bool on_argv(void *context, const struct results_row *row)
         } else if (path_rank(before, word, page->data->scenario) > rank) {
             rank = path_rank(before, word, page->data->scenario);
             path = word;
+        } else if (is_yaml(word)) {
+            file = word;
+            file_count++;
         }
         before = word;
     }
+    path = rank == 0 && file_count == 1 ? file : path;
     struct text command;
     text_init(&command);
     text_add(&command, "squall replay ");

@@ -957,6 +957,27 @@ TEST(report, only_the_newest_build_is_shown_and_the_others_are_counted)
     lab_close(&lab);
 }
 
+TEST(report, the_command_names_the_file_that_was_run)
+{
+    struct lab lab;
+    struct err err = {0};
+    REQUIRE(lab_open(&lab, "storm"));
+    struct results_shard shard = {.campaign = "storm",
+                                  .index = 1,
+                                  .of = 1,
+                                  .engine = "squall 0.1.0",
+                                  .host = "h",
+                                  .argv = "squall run mine/a-file.yaml --out out/storm.d -j 2",
+                                  .started_at = "2026-01-03T00:00:00Z"};
+    CHECK(results_begin_shard(lab.results, &shard, &lab.shard_id, &err));
+    struct run_shape run = {add_cell(&lab, "aws", 3), 9, 0, true, false, NULL, 0};
+    add_run(&lab, &run);
+    struct report_options options = {.folder = lab.report, .plot = "latency"};
+    CHECK(report_write(lab.results, &options, &err));
+    CHECK(file_has(lab.report, "index.html", "squall replay mine/a-file.yaml --cell "));
+    lab_close(&lab);
+}
+
 TEST(report, nondeterminism_is_said_first)
 {
     struct lab lab;
