@@ -451,6 +451,9 @@ holds 'thresholds are stored' [ "$(rows out/thresholds/results.sqlite 'SELECT co
 expect 3 '\? failures .* runs would settle it' -- squall run thresholds.yaml --out th \
     --set 'thresholds.latency=["p(99) < 250ms"]' --set 'thresholds.failures=["rate < 0.1% @ 95%"]'
 expect 0 '2 cells × 4 seeds' 'rate=60/s +4 +4' -- squall run thresholds.yaml --out th2 --set 'thresholds={}'
+sed 's/^sweep: .*/sweep: {client.retry.pushback: [ignore, exact]}/' thresholds.yaml >same.yaml
+expect 0 'no difference: pushback=exact ran as pushback=ignore did' -- squall run same.yaml --set 'thresholds={}' --out th4
+expect 0 '!no difference' -- squall run thresholds.yaml --out th2 --set 'thresholds={}'
 expect 0 '1 cell × 4 seeds' -- squall run thresholds.yaml --out th3 --set 'thresholds={}' --set load.steady.rate=60/s
 
 # ---------------------------------------------------------------------------------------------- replay
