@@ -10,8 +10,8 @@
  *
  * A label says what a cell is by names and numbers: a list of things that have names is shown by
  * them, and any other structure (a page of thresholds) not at all where the axes that it is zipped
- * with already say which value it is; else by its number, from 1, and its first key. So are texts of
- * more than LABEL_VALUE_MAX bytes.
+ * with already say which value it is; else by its number, from 1, and its first key. So are texts
+ * of more than LABEL_VALUE_MAX bytes.
  *
  * Two cells that come out the same are an error: an axis then does nothing, which nobody wants. */
 #include "sim/input/plan.h"
