@@ -302,6 +302,16 @@ static void add_expectation(struct page *page)
     text_release(&one);
 }
 
+/* Limits that are not held: crossed, or not decided by so many runs. */
+static int64_t count_unheld(struct page *page)
+{
+    int64_t count = 0;
+    const char *sql = arena_printf(&page->data->arena,
+                                   "SELECT count(*) FROM threshold WHERE ok = 0 AND cell_id IN %s",
+                                   page->cell_ids);
+    return results_query_integer(page->data->results, sql, 0, &count, NULL) ? count : 0;
+}
+
 static void add_outcome(struct page *page)
 {
     struct text *text = &page->text;
@@ -311,7 +321,8 @@ static void add_outcome(struct page *page)
     bool is_good = totals.runs > 0 && totals.pass == totals.runs && data->nondeterministic == 0;
     const char *expect = yaml_block(page, "expect");
     bool is_meant = expect != NULL && strcmp(expect, "expect: pass") != 0;
-    bool is_bad = (bad > 0 && !is_meant) || data->nondeterministic > 0;
+    const int64_t unheld = count_unheld(page);
+    bool is_bad = (bad > 0 && !is_meant) || data->nondeterministic > 0 || unheld > 0;
     text_printf(text, "<div class=\"outcome%s\"><b>", is_bad ? " bad" : is_good ? " good" : "");
     if (totals.runs == 0) {
         text_add(text, "? Nothing was run.");
@@ -337,6 +348,13 @@ static void add_outcome(struct page *page)
             text_printf(text, ", %s could not be decided", grouped(page, totals.unknown));
         }
         text_add(text, ".");
+    }
+    if (unheld > 0) {
+        text_printf(text, "<br><b>\xe2\x9c\x97 %s not held</b>: <a href=\"#thresholds\">%s</a>.",
+                    unheld == 1
+                        ? "One threshold is"
+                        : arena_printf(&data->arena, "%s thresholds are", grouped(page, unheld)),
+                    unheld == 1 ? "which one" : "which ones");
     }
     if (data->nondeterministic > 0) {
         text_printf(text,
@@ -402,7 +420,11 @@ static bool on_threshold(void *context, const struct results_row *row)
     struct page *page = context;
     row_begin(page);
     bool is_held = row->values[3].integer != 0;
-    field(page, is_held ? "ok" : "no", is_held ? "\xe2\x9c\x93 held" : "\xe2\x9c\x97 crossed");
+    const bool is_empty = row->values[4].type == RESULTS_NULL;
+    field(page, is_held ? "ok" : "no",
+          is_held    ? "\xe2\x9c\x93 held"
+          : is_empty ? "? undecided"
+                     : "\xe2\x9c\x97 not held");
     field(page, "", row->values[0].text);
     field(page, "", row->values[1].text[0] == '\0' ? "all runs" : row->values[1].text);
     const bool is_time = strncmp(row->values[0].text, "downtime", strlen("downtime")) == 0 &&
@@ -1159,8 +1181,8 @@ static bool add_fleet(struct page *page, struct err *err)
     bool is_paired = false;
     for (uint32_t i = 0; i < page->context->figures.count; i++) {
         const struct plot_figure *figure = vec_at(&page->context->figures, i);
-        bool is_large = strcmp(figure->name, "fleet-downtime") == 0 ||
-                        strcmp(figure->name, "fleet-loss") == 0;
+        bool is_large =
+            strcmp(figure->name, "fleet-downtime") == 0 || strcmp(figure->name, "fleet-loss") == 0;
         if (is_of_fleet(figure) && !is_large && !is_paired) {
             text_add(&page->text, "<div class=\"pairs\">\n");
             is_paired = true;
@@ -1405,14 +1427,22 @@ static int path_rank(const char *before, const char *word, const char *name)
     return base[length] == '\0' && before[0] != '-' ? 1 : 0;
 }
 
-/* The path and the overrides as the newest campaign was started with them; the scenario's name
- * without one. */
+static bool is_yaml(const char *word)
+{
+    size_t length = strlen(word);
+    return length > 5 && strcmp(word + length - 5, ".yaml") == 0;
+}
+
+/* The path and the overrides as the newest campaign was started with them: a file that is named
+ * after the scenario, or is the only one; the scenario's name without one. */
 static bool on_argv(void *context, const struct results_row *row)
 {
     struct page *page = context;
     const char *at = row->values[0].text;
     const char *path = page->data->scenario;
     const char *before = "";
+    const char *file = NULL;
+    uint32_t file_count = 0;
     int rank = 0;
     struct text sets;
     text_init(&sets);
@@ -1428,9 +1458,13 @@ static bool on_argv(void *context, const struct results_row *row)
         } else if (path_rank(before, word, page->data->scenario) > rank) {
             rank = path_rank(before, word, page->data->scenario);
             path = word;
+        } else if (is_yaml(word)) {
+            file = word;
+            file_count++;
         }
         before = word;
     }
+    path = rank == 0 && file_count == 1 ? file : path;
     struct text command;
     text_init(&command);
     text_add(&command, "squall replay ");

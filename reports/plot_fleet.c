@@ -1035,8 +1035,9 @@ static bool draw_ratio(struct curves *curves, struct err *err)
     const char *finding = ratio_finding(curves, &below);
     add_heading(&figure, finding, below);
     if (curves->ratio_high > RATIO_LOG) {
-        text_printf(script, "set logscale y\nset yrange [%.9g:%.9g]\nset format y '%%.3g'\nset ytics "
-                    "(0.1, 0.2, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50, 100, 1000, 10000)\n",
+        text_printf(script,
+                    "set logscale y\nset yrange [%.9g:%.9g]\nset format y '%%.3g'\nset ytics (0.1, "
+                    "0.2, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50, 100, 1000, 10000)\n",
                     fmax(fmin(curves->ratio_low, 1) * 0.8, 1e-3), curves->ratio_high * 1.25);
     } else {
         text_printf(script, "set yrange [%.9g:%.9g]\nset format y '%%.4g'\n", 1 - span, 1 + span);

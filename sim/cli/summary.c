@@ -17,6 +17,7 @@
 #include "sim/cli/summary_compare.h"
 #include "sim/cli/summary_decompose.h"
 #include "sim/cli/summary_estimate.h"
+#include "sim/cli/summary_same.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -920,6 +921,7 @@ bool summary_print(struct results *results, const struct plan *plan, const int64
             summary.is_fine && summary_estimates(results, plan, cell_ids, options, out, err);
         summary.is_fine = summary.is_fine && summary_clients(results, plan, cell_ids, out, err);
         summary.is_fine = summary.is_fine && summary_compare(results, plan, cell_ids, out, err);
+        summary.is_fine = summary.is_fine && summary_same(results, plan, cell_ids, out, err);
     }
     summary.is_fine = summary.is_fine && summary_decompositions(results, plan, cell_ids, options,
                                                                 out, &summary.status, err);

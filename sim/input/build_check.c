@@ -376,19 +376,46 @@ static void check_service(struct build *build, const struct yaml_node *metric,
                           const struct spec_threshold *threshold)
 {
     const struct spec_fleet *fleet = &build->spec->fleet;
-    if (threshold->estimate.service == NULL) {
+    const char *asked = threshold->estimate.service;
+    const bool is_loss = strcmp(threshold->metric, "loss") == 0;
+    if (asked == NULL) {
         return;
     }
+    const char **names = arena_alloc_array(build->arena, fleet->service_count + 1, sizeof(*names));
     for (uint32_t i = 0; i < fleet->service_count; i++) {
-        if (strcmp(fleet->services[i].name, threshold->estimate.service) == 0) {
-            return;
-        }
+        names[i] = fleet->services[i].name;
+    }
+    if (has_name(names, fleet->service_count, asked)) {
+        return;
+    }
+    if (fleet->is_asked) {
+        const char *nearest = text_nearest(asked, names, fleet->service_count);
+        diag_error(build->diag, metric->place, metric->width,
+                   nearest != NULL ? "%s: %s '%s'; did you mean '%s'?"
+                                   : "%s: %s '%s'; write for example '%s'",
+                   metric->text,
+                   fleet->placement.is_asked ? "no placement has the name"
+                                             : "availability.services has no",
+                   asked, nearest != NULL ? nearest : names[0]);
+        return;
     }
     diag_error(build->diag, metric->place, metric->width,
-               fleet->is_asked ? "%s: availability.services has no '%s'"
-                               : "%s: there is no fleet with a service '%s'; say how long machines "
-                                 "live with availability.life",
-               metric->text, threshold->estimate.service);
+               is_loss ? "%s: there is no placement '%s'; say where replicas are with "
+                         "availability.placement"
+                       : "%s: there is no fleet with a service '%s'; say how long machines live "
+                         "with availability.life",
+               metric->text, asked);
+}
+
+/* Without the four arms no run is ever called metastable, and any limit of that would hold. */
+static void check_arms(struct build *build, const struct yaml_node *metric,
+                       const struct spec_threshold *threshold)
+{
+    if (!build->spec->metastability.is_asked && strcmp(threshold->metric, "metastable") == 0) {
+        diag_error(build->diag, metric->place, metric->width,
+                   "%s: only the four arms tell what is metastable: add 'metastability'",
+                   metric->text);
+    }
 }
 
 /* Takes a tag, "cell:", out of "metric{cell:rate=9/s,name:x}" and leaves the rest, without empty
@@ -475,6 +502,7 @@ static void read_thresholds(struct build *build)
             } else {
                 check_service(build, map->keys[index], &threshold);
                 check_than(build, map->keys[index], &threshold);
+                check_arms(build, map->keys[index], &threshold);
             }
             spec->thresholds[spec->threshold_count++] = threshold;
         }

@@ -221,6 +221,12 @@ static bool read_estimate_tag(struct arena *arena, const char *tag, size_t lengt
         estimate->is_ratio = true;
         return true;
     }
+    if (strcmp(key, "against") == 0) {
+        return err_set(err, ERR_INPUT,
+                       "'%s': the ratio to the exact model is asked of unavailability, as in "
+                       "'unavailability{service:x,against:exact}'",
+                       written);
+    }
     for (uint32_t i = 0; i < ARRAY_COUNT(methods); i++) {
         is_known = is_known || strcmp(value, methods[i]) == 0;
     }

@@ -16,6 +16,7 @@
 
 #define OBJECTS_MAX 64
 #define PATH_BYTES  256
+#define TAILS_SHOWN 4
 
 /* ------------------------------------------------------------------------------- types */
 
@@ -237,6 +238,48 @@ static bool unknown_key(const struct schema_object *object, const char *name, st
                : err_set(err, ERR_INPUT, "unknown key '%s'", name);
 }
 
+/* Full paths that end with what was asked for: "client.retry.pushback" for "retry.pushback". */
+struct tails {
+    const char *asked;
+    struct text list;
+    uint32_t count;
+};
+
+/* Recursive over the table, which ends. */
+static void find_tails(struct tails *tails, const struct schema_object *object, const char *path)
+{
+    for (uint32_t index = 0; index < object->key_count; index++) {
+        const struct schema_key *key = &object->keys[index];
+        char below[PATH_BYTES];
+        snprintf(below, sizeof(below), "%s%s%s", path, path[0] == '\0' ? "" : ".", key->name);
+        const size_t size = strlen(below);
+        const size_t length = strlen(tails->asked);
+        if (size > length && below[size - length - 1] == '.' &&
+            strcmp(below + size - length, tails->asked) == 0) {
+            tails->count++;
+            text_printf(&tails->list, "%s'%s'", tails->count == 1 ? "" : ", ", below);
+        }
+        if (key->object != NULL && !key->is_inherited) {
+            find_tails(tails, key->object, below);
+        }
+    }
+}
+
+/* Puts what the path may be the end of in the place of the complaint, if it is any. */
+static void suggest_tails(const char *path, struct err *err)
+{
+    struct tails tails = {.asked = path};
+    text_init(&tails.list);
+    find_tails(&tails, schema_root(), "");
+    if (tails.count > 0 && tails.count <= TAILS_SHOWN) {
+        *err = (struct err){0};
+        err_set(err, ERR_INPUT, "unknown key '%s'; %s %s%s", path,
+                tails.count == 1 ? "did you mean" : "there are", text_of(&tails.list),
+                tails.count == 1 ? "?" : "");
+    }
+    text_release(&tails.list);
+}
+
 /* Follows a path from key to key. Names in maps and places in lists may be there or not:
  * "faults.at" and "faults[0].at" are the same key. */
 static bool walk(const char *path, const struct schema_key **found, struct err *err)
@@ -254,6 +297,9 @@ static bool walk(const char *path, const struct schema_key **found, struct err *
             at += *at == ']' ? 1 : 0;
         }
         at += *at == '.' ? 1 : 0;
+        if (object == NULL && (key->form == SCHEMA_MAP_OF_LISTS || key->form == SCHEMA_SWEEP)) {
+            break; /* the rest is a name of the scenario's, with anything in it */
+        }
         if (object == NULL) {
             return err_set(err, ERR_INPUT,
                            key->form == SCHEMA_OPTIONS
@@ -298,6 +344,9 @@ bool schema_explain(const char *path, const struct catalog *catalog, FILE *out, 
     } else {
         const struct schema_key *key = NULL;
         is_fine = walk(path, &key, err);
+        if (!is_fine) {
+            suggest_tails(path, err);
+        }
         if (is_fine && key != NULL) {
             explain_key(&text, key, path);
         }

@@ -175,6 +175,47 @@ TEST(plan, a_gate_tells_a_small_share_from_a_larger_one)
     }
 }
 
+TEST(plan, a_threshold_of_what_is_metastable_needs_the_four_arms)
+{
+    static const char asked[] = "thresholds: {metastable: \"rate < 1%\"}\n";
+    char extra[512];
+    check_refused(asked, NULL, 0, NULL, "add 'metastability'");
+    snprintf(extra, sizeof(extra),
+             "faults: [{name: f, kind: NodeChaos, action: pause, at: 5s, duration: 1s}]\n"
+             "metastability: {}\n%s",
+             asked);
+    REQUIRE(build(extra, NULL, 0, NULL, false));
+    release();
+}
+
+TEST(plan, a_threshold_of_an_unknown_service_suggests_a_known_one)
+{
+    static const char *const fleet = "availability: {life: 99h, repair: 1h, services: [{name: "
+                                     "writes}, {name: reads, needed: any}]}\n";
+    static const struct {
+        const char *what;
+        const char *metric;
+        const char *value;
+        const char *part;
+    } cases[] = {
+        {"fleet", "downtime{service:reds}", "1h", "'reds'; did you mean 'reads'?"},
+        {"fleet", "downtime{service:zzzzzz}", "1h", "'zzzzzz'; write for example 'writes'"},
+        {"fleet", "downtime{service:reads,against:exact}", "1h", "is asked of unavailability"},
+        {"placement", "loss{service:copyset}", "1%", "no placement has the name 'copyset'; did"},
+        {"", "loss{service:x}", "1%", "availability.placement"},
+        {"", "downtime{service:x}", "1h", "availability.life"},
+    };
+    for (uint32_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        char extra[512];
+        snprintf(extra, sizeof(extra), "%sthresholds: {\"%s\": \"value < %s\"}\n",
+                 strcmp(cases[i].what, "fleet") == 0 ? fleet
+                 : cases[i].what[0] != '\0'          ? "availability: {placement: {policy: copysets}}\n"
+                                                     : "",
+                 cases[i].metric, cases[i].value);
+        check_refused(extra, NULL, 0, NULL, cases[i].part);
+    }
+}
+
 TEST(plan, a_threshold_may_be_of_some_cells)
 {
     REQUIRE(build("thresholds: {\"amplification{cell:nodes=3}\": \"value > 2\", latency: \"avg < "
@@ -191,9 +232,9 @@ TEST(plan, a_threshold_may_be_of_some_cells)
     check_refused("thresholds: {\"latency{cell:nodes=4}\": \"avg < 1s\"}\n", NULL, 0, NULL,
                   "no cell of the sweep has 'nodes=4'");
     check_refused("thresholds: {\"latency{cell:nodes=4,name:x}\": \"avg < 1s\"}\n", NULL, 0, NULL,
-                  "'latency' takes no tags");
+                  "'latency' takes no tags but cell:");
     check_refused("thresholds: {\"latency{name:x,cell:n}\": \"avg < 1s\"}\n", NULL, 0, NULL,
-                  "'latency' takes no tags");
+                  "'latency' takes no tags but cell:");
 }
 
 TEST(plan, a_threshold_may_be_of_the_difference_to_another_cell)

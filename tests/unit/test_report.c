@@ -957,6 +957,51 @@ TEST(report, only_the_newest_build_is_shown_and_the_others_are_counted)
     lab_close(&lab);
 }
 
+TEST(report, the_command_names_the_file_that_was_run)
+{
+    struct lab lab;
+    struct err err = {0};
+    REQUIRE(lab_open(&lab, "storm"));
+    struct results_shard shard = {.campaign = "storm",
+                                  .index = 1,
+                                  .of = 1,
+                                  .engine = "squall 0.1.0",
+                                  .host = "h",
+                                  .argv = "squall run mine/a-file.yaml --out out/storm.d -j 2",
+                                  .started_at = "2026-01-03T00:00:00Z"};
+    CHECK(results_begin_shard(lab.results, &shard, &lab.shard_id, &err));
+    struct run_shape run = {add_cell(&lab, "aws", 3), 9, 0, true, false, NULL, 0};
+    add_run(&lab, &run);
+    struct report_options options = {.folder = lab.report, .plot = "latency"};
+    CHECK(report_write(lab.results, &options, &err));
+    CHECK(file_has(lab.report, "index.html", "squall replay mine/a-file.yaml --cell "));
+    lab_close(&lab);
+}
+
+TEST(report, thresholds_that_are_not_held_are_said_first)
+{
+    struct lab lab;
+    REQUIRE(lab_open(&lab, "storm"));
+    struct run_shape run = {add_cell(&lab, "aws", 3), 9, 0, false, false, NULL, 0};
+    add_run(&lab, &run);
+    struct report_options options = {.folder = lab.report, .plot = "latency"};
+    struct results_threshold held = {run.cell_id, "goodput: rate > 1/s", 20, true, 3};
+    CHECK(results_add_threshold(lab.results, &held, NULL));
+    CHECK(report_write(lab.results, &options, NULL));
+    CHECK(file_has(lab.report, "index.html", "class=\"outcome good\""));
+    CHECK(!file_has(lab.report, "index.html", "not held"));
+    struct results_threshold missed = {run.cell_id, "goodput: rate > 30/s", 20, false, 3};
+    struct results_threshold empty = {run.cell_id, "recovery: avg < 1s", NAN, false, 4};
+    CHECK(results_add_threshold(lab.results, &missed, NULL));
+    CHECK(results_add_threshold(lab.results, &empty, NULL));
+    CHECK(report_write(lab.results, &options, NULL));
+    CHECK(file_has(lab.report, "index.html", "class=\"outcome bad\""));
+    CHECK(file_has(lab.report, "index.html", "2 thresholds are not held"));
+    CHECK(file_has(lab.report, "index.html", "\xe2\x9c\x97 not held"));
+    CHECK(file_has(lab.report, "index.html", "? undecided"));
+    lab_close(&lab);
+}
+
 TEST(report, nondeterminism_is_said_first)
 {
     struct lab lab;

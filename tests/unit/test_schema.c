@@ -402,6 +402,7 @@ TEST(schema, explain_shows_keys_subtrees_and_models)
     check_explained("client.circuitBreaker", "client.circuitBreaker.slidingWindowSize");
     check_explained("system.nodes", "range: 1 to 64");
     check_explained("client.deadline", "or none");
+    check_explained("thresholds.latency", "limits of metrics");
     check_explained("", "squall: whole number (required)");
     check_explained("model.raft", "options.acks: one of async, one, all");
     check_explained("model.raft", "libraft 0.15.0");
@@ -434,6 +435,12 @@ TEST(schema, explain_of_a_wrong_path_suggests_a_right_one)
     CHECK(says("did you mean 'client'?"));
     CHECK(explain("client.retri") == NULL);
     CHECK(says("did you mean 'retry'?"));
+    CHECK(explain("retry.pushback") == NULL);
+    CHECK(says("there are 'client.retry.pushback', 'faults.client.retry"));
+    CHECK(explain("cpu.perByte") == NULL);
+    CHECK(says("did you mean 'system.host.cpu.perByte'?"));
+    CHECK(explain("onFull") == NULL);
+    CHECK(says("did you mean 'system.host.queue.onFull'?"));
     CHECK(explain("system.nodes.more") == NULL);
     CHECK(says("goes on behind"));
     CHECK(explain("system.options.x") == NULL);
