@@ -1084,6 +1084,7 @@ static void add_loss(struct page *page, const struct fleet_point *point)
     const struct estimate *estimate = &point->estimate;
     struct arena *arena = &page->data->arena;
     row_begin(page);
+    field(page, "name", point->cell->title);
     field(page, "name", point->service);
     number(page, point->theory.machines);
     field(page, "name", fleet_method_title(point->method));
@@ -1107,14 +1108,14 @@ static void add_loss(struct page *page, const struct fleet_point *point)
 static void add_loss_table(struct page *page)
 {
     const struct report_fleet *fleet = &page->context->fleet;
-    table_begin(page, "placement|#nodes|method|#data is lost|#interval|#losses with "
+    table_begin(page, "cell|placement|#nodes|method|#data is lost|#interval|#losses with "
                       "data|#drawn|#closed form");
     for (uint32_t i = 0; i < fleet->point_count && page->rows < FLEET_SHOWN; i++) {
         if (fleet->points[i].has_estimate) {
             add_loss(page, &fleet->points[i]);
         }
     }
-    table_end(page, 8, "Nothing was drawn.");
+    table_end(page, 9, "Nothing was drawn.");
     text_add(&page->text, "<p>The closed form takes the sets of nodes that share a chunk as "
                           "independent of each other.</p>\n");
 }
@@ -1205,6 +1206,7 @@ static void on_difference(void *context, const struct compare_pair *pair)
     struct page *page = differences->page;
     const struct mean *mean = &pair->paired.difference;
     const bool is_fleet = pair->service[0] != '\0';
+    const bool is_loss = page->context->fleet.is_loss;
     const char *left = page->data->cells[pair->left].title;
     const char *right = page->data->cells[pair->right].title;
     struct arena *arena = &page->data->arena;
@@ -1212,8 +1214,10 @@ static void on_difference(void *context, const struct compare_pair *pair)
     if (differences->csv.length == 0) {
         text_add(&differences->csv, "difference,low,high,seeds,gain,service,cell,less_cell\n");
         text_add(&page->text, "<h2 id=\"differences\">Variants on the same seeds</h2>\n");
-        table_begin(page, "cell|less cell|service|#difference of unavailability|#interval|#a "
-                          "year|#seeds|#worth so many times the seeds");
+        table_begin(page, is_loss ? "cell|less cell|placement|#difference of loss|#interval|#a "
+                                    "year|#seeds|#worth so many times the seeds"
+                                  : "cell|less cell|service|#difference of unavailability|"
+                                    "#interval|#a year|#seeds|#worth so many times the seeds");
     }
     const double numbers[] = {mean->mean, mean->interval.low, mean->interval.high};
     for (uint32_t i = 0; i < ARRAY_COUNT(numbers); i++) {
@@ -1238,7 +1242,8 @@ static void on_difference(void *context, const struct compare_pair *pair)
     field(page, "n",
           arena_printf(arena, "%.4g \xe2\x80\xa6 %.4g", mean->interval.low, mean->interval.high));
     field(page, "n",
-          is_fleet ? arena_printf(arena, "%s%s", mean->mean < 0 ? "-" : "", year) : dash);
+          is_fleet && !is_loss ? arena_printf(arena, "%s%s", mean->mean < 0 ? "-" : "", year)
+                               : dash);
     number(page, (int64_t)mean->count);
     field_digits(page, 3, pair->paired.gain);
     row_end(page);

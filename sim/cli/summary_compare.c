@@ -33,6 +33,14 @@ static void print_fleet(const struct compare_pair *pair, double half, FILE *out)
             (unsigned long long)paired->difference.count);
 }
 
+/* A chance that data is lost is no share of time: there is no year to it. */
+static void print_loss(const struct compare_pair *pair, double half, FILE *out)
+{
+    fprintf(out, "    %-14.14s %.4g %% of the losses cost data +- %.2g %% (paired t, %llu seeds",
+            pair->service, 100 * pair->paired.difference.mean, 100 * half,
+            (unsigned long long)pair->paired.difference.count);
+}
+
 static void print_clients(const struct compare_pair *pair, double half, FILE *out)
 {
     fprintf(out, "    %-14s %.4g %% of the time down +- %.2g %% (paired t, %llu seeds", "clients",
@@ -58,6 +66,8 @@ static void print_pair(void *context, const struct compare_pair *pair)
     }
     if (pair->service[0] == '\0') {
         print_clients(pair, half, printing->out);
+    } else if (printing->plan->cells[pair->left].spec.fleet.placement.is_asked) {
+        print_loss(pair, half, printing->out);
     } else {
         print_fleet(pair, half, printing->out);
     }
