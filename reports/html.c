@@ -920,9 +920,9 @@ static bool add_metastability(struct page *page, struct err *err)
         "<em>Trigger</em>: as the scenario has it; when it comes back it is <b>stable</b>. "
         "<em>Doubled</em>: twice as long, for what has not come back yet. <em>Probe</em>: "
         "what is still stuck is relieved for a while; when it then stays well it was held "
-        "down by nothing but itself, <b>metastable</b>; when the relief changes nothing at all, "
-        "the damage is <b>permanent</b>. Anything else, a relief too short for the backlog "
-        "among it, is <b>undecided</b>.</p>\n");
+        "down by nothing but itself, <b>metastable</b>; when no more is answered in time than "
+        "before, the damage is <b>permanent</b>, or the relief was shorter than the backlog: try "
+        "a longer <code>probe.for</code>. Anything else is <b>undecided</b>.</p>\n");
     for (uint32_t i = 0; i < page->context->figures.count; i++) {
         const struct plot_figure *figure = vec_at(&page->context->figures, i);
         if (is_of_verdicts(figure)) {
