@@ -219,7 +219,10 @@ static bool parse_small(const char *text, struct threshold *threshold, struct er
                     (*rest == '\0' || (length >= 1 && length <= 3 && rest[2 + length] == '\0'));
     threshold->value = strtod(text, &end);
     return (is_plain && *end == '\0') ||
-           err_set(err, ERR_INPUT, "'%s' is not a number such as '9.85e-6'", text);
+           err_set(err, ERR_INPUT,
+                   *rest == '%' ? "'%s' is not a number such as '9.85e-6': write 0.01 for 1%%"
+                                : "'%s' is not a number such as '9.85e-6'",
+                   text);
 }
 
 /* "315.6fs": seconds */

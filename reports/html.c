@@ -920,9 +920,9 @@ static bool add_metastability(struct page *page, struct err *err)
         "<em>Trigger</em>: as the scenario has it; when it comes back it is <b>stable</b>. "
         "<em>Doubled</em>: twice as long, for what has not come back yet. <em>Probe</em>: "
         "what is still stuck is relieved for a while; when it then stays well it was held "
-        "down by nothing but itself, <b>metastable</b>; when the relief changes nothing at all, "
-        "the damage is <b>permanent</b>. Anything else, a relief too short for the backlog "
-        "among it, is <b>undecided</b>.</p>\n");
+        "down by nothing but itself, <b>metastable</b>; when no more is answered in time than "
+        "before, the damage is <b>permanent</b>, or the relief was shorter than the backlog: try "
+        "a longer <code>probe.for</code>. Anything else is <b>undecided</b>.</p>\n");
     for (uint32_t i = 0; i < page->context->figures.count; i++) {
         const struct plot_figure *figure = vec_at(&page->context->figures, i);
         if (is_of_verdicts(figure)) {
@@ -1087,6 +1087,7 @@ static void add_loss(struct page *page, const struct fleet_point *point)
     const struct estimate *estimate = &point->estimate;
     struct arena *arena = &page->data->arena;
     row_begin(page);
+    field(page, "name", point->cell->title);
     field(page, "name", point->service);
     number(page, point->theory.machines);
     field(page, "name", fleet_method_title(point->method));
@@ -1110,14 +1111,14 @@ static void add_loss(struct page *page, const struct fleet_point *point)
 static void add_loss_table(struct page *page)
 {
     const struct report_fleet *fleet = &page->context->fleet;
-    table_begin(page, "placement|#nodes|method|#data is lost|#interval|#losses with "
+    table_begin(page, "cell|placement|#nodes|method|#data is lost|#interval|#losses with "
                       "data|#drawn|#closed form");
     for (uint32_t i = 0; i < fleet->point_count && page->rows < FLEET_SHOWN; i++) {
         if (fleet->points[i].has_estimate) {
             add_loss(page, &fleet->points[i]);
         }
     }
-    table_end(page, 8, "Nothing was drawn.");
+    table_end(page, 9, "Nothing was drawn.");
     text_add(&page->text, "<p>The closed form takes the sets of nodes that share a chunk as "
                           "independent of each other.</p>\n");
 }

@@ -196,7 +196,9 @@ void replay_print_estimate(const struct cell *cell, const struct estimate_sums *
 {
     const double confidence = (double)cell->spec.fleet.confidence_millionths / 1e6;
     const struct estimate estimate = estimate_of(sums, confidence);
-    printf("  %s: unavailability %.6g, %.4g .. %.4g by %s, %llu hits\n", sums->service,
+    printf("  %s: %s %.6g, %.4g .. %.4g by %s, %llu hits\n", sums->service,
+           cell->spec.fleet.placement.is_asked ? "share of losses that cost data"
+                                               : "unavailability",
            estimate.unavailability, estimate.interval.low, estimate.interval.high,
            estimate_method_name(sums->method), (unsigned long long)estimate.hits);
     if (sums->worst_path[0] != '\0') {

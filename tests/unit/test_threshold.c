@@ -294,7 +294,7 @@ TEST(threshold, what_is_wrong_is_named)
     check_refused("downtime", "value == 1s @ 95%", "there is no interval");
     check_refused("unavailability", "value < 1e5", "is not a number such as");
     check_refused("unavailability", "value < 1e-", "is not a number such as");
-    check_refused("unavailability", "value < 1%", "is not a number such as");
+    check_refused("unavailability", "value < 1%", "write 0.01 for 1%");
     check_refused("latancy", "p(99) < 1s", "did you mean 'latency'");
     check_refused("zzz", "p(99) < 1s", "unknown metric 'zzz': write latency, recovery, ");
     check_refused("zzz", "p(99) < 1s", ", counter{name:...}, unavailability{service:...}, ");
