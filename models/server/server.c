@@ -126,7 +126,9 @@ static const struct sq_option options[OPTION_COUNT] = {
                             "a service takes this much longer for each other request in the "
                             "server when it begins"},
     [OPTION_QUEUE_LIMIT] = {"queueLimit", SQ_OPTION_COUNT, "0", NULL,
-                            "requests in the server, waiting or served; 0: any number"},
+                            "requests in the server, waiting or served; 0: any number. Where "
+                            "services keep all processors busy (uses: processor), what costs "
+                            "host.cpu.perMessage waits in the host's inbox first (host.queue)"},
     [OPTION_ON_FULL] = {"onFull", SQ_OPTION_CHOICE, "reject", "drop|reject",
                         "a request that finds the queue full, or that CoDel drops: lost, or "
                         "answered 'overloaded'; a full lifo queue drops its oldest instead"},
@@ -158,7 +160,7 @@ static const struct sq_option options[OPTION_COUNT] = {
     [OPTION_PUSHBACK] = {"pushback", SQ_OPTION_CHOICE, "none", "none|wait|never|drain",
                          "what the server says with its own 'overloaded': nothing; try again after "
                          "retryAfter; never; or when what is in it now will be done (a client "
-                         "listens or not: retry.pushback)"},
+                         "listens or not: client.retry.pushback)"},
     [OPTION_RETRY_AFTER] = {"retryAfter", SQ_OPTION_DURATION, "1s", NULL,
                             "pushback wait: after how long"},
     [OPTION_GC_HEAP] = {"gcHeap", SQ_OPTION_COUNT, "0", NULL,

@@ -176,6 +176,9 @@ static void print_checks(struct summary *summary)
 {
     const struct run_spec *spec = &summary->plan->cells[0].spec;
     heading(summary, "CHECKS");
+    if (spec->check_count == 0 && !summary->options->is_quiet) {
+        fputs("    the scenario asks for none; `squall list checks` names them\n", summary->out);
+    }
     for (uint32_t i = 0; i < spec->check_count; i++) {
         const struct spec_check *check = &spec->checks[i];
         if (check->word == SPEC_SOMETIMES) {
