@@ -9,7 +9,9 @@
  * Levels are the numbers of machines away, 1 .. machines - needed + 1 of the service. The factor at
  * level k is about 1 / P(level k is reached from k - 1), from mean rates: it decides the price and
  * not the result. Where several levels are passed at once (a shock, a rack), the trajectory is
- * split at the last of them only: they were not rare one by one.
+ * split at the last of them only: they were not rare one by one. Where machines fail together
+ * though nothing says so (lives of one length, a bathtub), such factors explode; so a replication
+ * with a seed of its own is tried, and as long as it has too many events the factors get smaller.
  *
  * Shocks and groups that are rare themselves have no levels before them. A trajectory meets them
  * more often than they happen (analysis/estimate_force.h): a copy lives through each candidate,
@@ -41,7 +43,9 @@
 #define LIVES         200
 #define REPLICATIONS  20 /* of one seed */
 #define FACTOR_MAX    1000
-#define EVENTS_MAX    400000000 /* of one replication: a plan that explodes */
+#define EVENTS_TRIED  1000000   /* of one replication; usual are below 100,000 */
+#define EVENTS_MAX    400000000 /* of all: a plan that explodes all the same */
+#define SEED_TRIED    UINT64_C(0x7e57)
 
 /* A trajectory, or copies of it that are still to be run. */
 struct trial {
@@ -67,6 +71,7 @@ struct plan {
     uint32_t service;
     uint32_t levels;
     uint32_t factor[FLEET_MACHINES + 1];
+    uint64_t events_max;
     int64_t begin_ns; /* of what is measured */
     int64_t end_ns;
     struct force_plan force;
@@ -96,7 +101,7 @@ static uint32_t factor_of(const struct spec_fleet *spec, uint32_t level)
     return factor < 1.5 ? 1 : factor > FACTOR_MAX ? FACTOR_MAX : (uint32_t)(factor + .5);
 }
 
-static struct plan plan_of(const struct spec_fleet *spec, uint32_t service)
+static struct plan plan_by_means(const struct spec_fleet *spec, uint32_t service)
 {
     const int64_t cycle_ns = dist_mean(&spec->life) + dist_mean(&spec->repair);
     const int64_t cycle_max_ns = FLEET_NEVER / 8 / (LIVES_WARM + LIVES);
@@ -104,6 +109,7 @@ static struct plan plan_of(const struct spec_fleet *spec, uint32_t service)
     struct plan plan = {.spec = spec,
                         .service = service,
                         .levels = spec->machines - spec->services[service].needed + 1,
+                        .events_max = EVENTS_MAX,
                         .begin_ns = LIVES_WARM * span_ns,
                         .end_ns = (LIVES_WARM + LIVES) * span_ns,
                         .force = force_plan_of(spec)};
@@ -215,7 +221,7 @@ static bool advance(const struct plan *plan, struct trial *trial, struct sums *s
     trial->level = level;
     force_note(&plan->force, fleet, level > 0, &trial->clocks);
     count_outage(plan, trial, was_up, trial->copies, sums);
-    return sums->events < EVENTS_MAX;
+    return sums->events < plan->events_max;
 }
 
 /* What was forced on the copy happens; false: it takes nobody away, so there is nothing to live
@@ -314,6 +320,35 @@ static void begin_trial(const struct plan *plan, struct trial *trial, uint64_t s
     force_begin(&plan->force, &trial->fleet, false, &trial->clocks);
 }
 
+/* Does one replication stay within EVENTS_TRIED? */
+static bool is_bearable(const struct plan *plan, struct trial *stack)
+{
+    struct plan tried = *plan;
+    struct sums sums = {0};
+    tried.events_max = EVENTS_TRIED;
+    begin_trial(&tried, &stack[0], SEED_TRIED, 0);
+    run_trials(&tried, stack, &sums);
+    return sums.events < EVENTS_TRIED;
+}
+
+/* A function of the spec alone: paths are told by the plan that they were made by. */
+static struct plan plan_of(const struct spec_fleet *spec, uint32_t service)
+{
+    struct plan plan = plan_by_means(spec, service);
+    struct trial *stack = calloc(plan.levels + 2, sizeof(*stack));
+    ASSERT(stack != NULL);
+    bool is_split = true;
+    while (is_split && !is_bearable(&plan, stack)) {
+        is_split = false;
+        for (uint32_t level = 1; level <= plan.levels; level++) {
+            is_split |= plan.factor[level] > 1;
+            plan.factor[level] = plan.factor[level] > 3 ? plan.factor[level] / 2 : 1;
+        }
+    }
+    free(stack);
+    return plan;
+}
+
 bool estimate_restart(const struct spec_fleet *fleet, struct estimators_run *run, struct err *err)
 {
     for (uint32_t i = 0; i < fleet->service_count; i++) {
@@ -334,8 +369,7 @@ bool estimate_restart(const struct spec_fleet *fleet, struct estimators_run *run
         free(stack);
         if (sums.events >= EVENTS_MAX) {
             return err_set(err, ERR_INPUT,
-                           "service '%s' is too much for RESTART: more than %d "
-                           "events in one replication",
+                           "service '%s' is too much for RESTART: more than %d events",
                            fleet->services[i].name, EVENTS_MAX);
         }
         run->sums[i].events = sums.events;
