@@ -147,27 +147,65 @@ static bool on_seed(void *context, const struct results_row *row)
     return true;
 }
 
-/* `sql` with the two cells as ?1 and ?2, and a service as ?3: one row a seed. */
-static bool compare_by(struct comparing *comparing, const char *sql, struct compare_pair *pair)
+/* `sql` with the two cells as ?1 and ?2, and a service, if any, as ?3: one row a seed. */
+static bool compare_by(struct results *results, const char *sql,
+                       const struct compare_question *question, struct paired *paired,
+                       struct err *err)
 {
     struct seeds seeds;
     char ids[2][24];
-    const char *parameters[] = {ids[0], ids[1], pair->service};
+    const char *parameters[] = {ids[0], ids[1], question->service};
     vec_init(&seeds.left, sizeof(double), SEEDS_MAX);
     vec_init(&seeds.right, sizeof(double), SEEDS_MAX);
-    snprintf(ids[0], sizeof(ids[0]), "%lld", (long long)comparing->cells[pair->left].cell_id);
-    snprintf(ids[1], sizeof(ids[1]), "%lld", (long long)comparing->cells[pair->right].cell_id);
-    const bool is_fine =
-        results_query(comparing->results, sql, parameters, pair->service[0] == '\0' ? 2 : 3,
-                      on_seed, &seeds, comparing->err);
-    if (is_fine && seeds.left.count >= 2) {
-        pair->paired = paired_difference(seeds.left.items, seeds.right.items, seeds.left.count,
-                                         pair->confidence);
-        comparing->on_pair(comparing->context, pair);
+    snprintf(ids[0], sizeof(ids[0]), "%lld", (long long)question->left_id);
+    snprintf(ids[1], sizeof(ids[1]), "%lld", (long long)question->right_id);
+    const bool is_fine = results_query(results, sql, parameters, question->service == NULL ? 2 : 3,
+                                       on_seed, &seeds, err);
+    if (is_fine) {
+        *paired = paired_difference(seeds.left.items, seeds.right.items, seeds.left.count,
+                                    question->confidence);
     }
     vec_release(&seeds.left);
     vec_release(&seeds.right);
     return is_fine;
+}
+
+#define SHARE(e) "(" e ".down/" e ".n)/(" e ".hours/" e ".lengths)"
+
+bool compare_two(struct results *results, const struct compare_question *question,
+                 struct paired *paired, struct err *err)
+{
+    static const char estimates[] = "SELECT " SHARE("a") ", " SHARE(
+        "b") " FROM estimate a JOIN run r ON r.run_id=a.run_id "
+             "JOIN run q ON q.seed=r.seed JOIN estimate b ON "
+             "b.run_id=q.run_id AND b.service=a.service AND b.method=a.method "
+             "WHERE r.cell_id=CAST(?1 AS INTEGER) AND "
+             "q.cell_id=CAST(?2 AS INTEGER) AND a.service=?3 "
+             "AND a.method<>'decompose' AND a.hours>0 AND b.hours>0 ORDER BY r.seed";
+    static const char runs[] =
+        "SELECT 1.0*(a.measured_ns-a.up_ns)/a.measured_ns, 1.0*(b.measured_ns-b.up_ns)/"
+        "b.measured_ns FROM run a JOIN run b ON b.seed=a.seed WHERE a.cell_id=CAST(?1 AS INTEGER) "
+        "AND b.cell_id=CAST(?2 AS INTEGER) AND a.measured_ns>0 AND b.measured_ns>0 ORDER BY a.seed";
+    ASSERT(question->confidence > 0 && question->confidence < 1);
+    return compare_by(results, question->service == NULL ? runs : estimates, question, paired, err);
+}
+
+/* Tells of a pair of at least two seeds. */
+static bool tell(struct comparing *comparing, struct compare_pair *pair)
+{
+    const struct compare_question question = {
+        .left_id = comparing->cells[pair->left].cell_id,
+        .right_id = comparing->cells[pair->right].cell_id,
+        .service = pair->service[0] == '\0' ? NULL : pair->service,
+        .confidence = pair->confidence,
+    };
+    if (!compare_two(comparing->results, &question, &pair->paired, comparing->err)) {
+        return false;
+    }
+    if (pair->paired.difference.count >= 2) {
+        comparing->on_pair(comparing->context, pair);
+    }
+    return true;
 }
 
 struct services {
@@ -188,14 +226,6 @@ static bool on_service(void *context, const struct results_row *row)
 
 static bool compare_estimates(struct comparing *comparing, uint32_t left, uint32_t right)
 {
-#define SHARE(e) "(" e ".down/" e ".n)/(" e ".hours/" e ".lengths)"
-    static const char sql[] = "SELECT " SHARE("a") ", " SHARE(
-        "b") " FROM estimate a JOIN run r ON r.run_id=a.run_id "
-             "JOIN run q ON q.seed=r.seed JOIN estimate b ON "
-             "b.run_id=q.run_id AND b.service=a.service AND b.method=a.method "
-             "WHERE r.cell_id=CAST(?1 AS INTEGER) AND "
-             "q.cell_id=CAST(?2 AS INTEGER) AND a.service=?3 "
-             "AND a.method<>'decompose' AND a.hours>0 AND b.hours>0 ORDER BY r.seed";
     static const char list[] = "SELECT service, confidence FROM fleet_service WHERE "
                                "cell_id=CAST(?1 AS INTEGER) ORDER BY ord, service";
     struct services services = {.count = 0};
@@ -207,19 +237,15 @@ static bool compare_estimates(struct comparing *comparing, uint32_t left, uint32
     for (uint32_t i = 0; i < services.count && is_fine; i++) {
         services.pairs[i].left = left;
         services.pairs[i].right = right;
-        is_fine = compare_by(comparing, sql, &services.pairs[i]);
+        is_fine = tell(comparing, &services.pairs[i]);
     }
     return is_fine;
 }
 
 static bool compare_runs(struct comparing *comparing, uint32_t left, uint32_t right)
 {
-    static const char sql[] =
-        "SELECT 1.0*(a.measured_ns-a.up_ns)/a.measured_ns, 1.0*(b.measured_ns-b.up_ns)/"
-        "b.measured_ns FROM run a JOIN run b ON b.seed=a.seed WHERE a.cell_id=CAST(?1 AS INTEGER) "
-        "AND b.cell_id=CAST(?2 AS INTEGER) AND a.measured_ns>0 AND b.measured_ns>0 ORDER BY a.seed";
     struct compare_pair pair = {.left = left, .right = right, .confidence = CONFIDENCE};
-    return compare_by(comparing, sql, &pair);
+    return tell(comparing, &pair);
 }
 
 static bool compare_all(struct comparing *comparing)

@@ -31,4 +31,15 @@ typedef void compare_on_pair(void *context, const struct compare_pair *pair);
 bool compare_cells(struct results *results, const int64_t *cell_ids, uint32_t count,
                    compare_on_pair *on_pair, void *context, struct err *err);
 
+/* The same for two cells that somebody asks about, variants or not. */
+struct compare_question {
+    int64_t left_id;
+    int64_t right_id;
+    const char *service; /* of a fleet; NULL: what clients saw in runs */
+    double confidence;
+};
+/* paired->difference.count: seeds that both have. */
+bool compare_two(struct results *results, const struct compare_question *question,
+                 struct paired *paired, struct err *err);
+
 #endif

@@ -11,12 +11,14 @@
  * could be counted there is no interval. */
 #include "analysis/threshold.h"
 
+#include "analysis/compare.h"
 #include "analysis/estimate_store.h"
 #include "analysis/fleet_store.h"
 #include "sim/base/base.h"
 #include "sim/base/text.h"
 #include "sim/base/units.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
@@ -74,6 +76,11 @@ static const struct metric_rule rules[THRESHOLD_METRIC_COUNT] = {
     [THRESHOLD_VISIBILITY] = {"visibility", "", VALUE_DURATION, MIDDLE | ENDS,
                               BIT(THRESHOLD_MED) | BIT(THRESHOLD_PERCENTILE)},
 };
+
+/* Metrics whose difference between cells compare.h knows. */
+#define COMPARED                                                                                   \
+    (BIT(THRESHOLD_AVAILABILITY) | BIT(THRESHOLD_UNAVAILABILITY) | BIT(THRESHOLD_DOWNTIME))
+static_assert(THRESHOLD_METRIC_COUNT <= 32, "a bit for each metric");
 
 /* In the order of enum threshold_aggregation. */
 static const char *const aggregation_names[] = {"avg",  "min",   "max",  "med",  "p",
@@ -345,13 +352,55 @@ static bool parse_metric(const char *name, struct threshold *threshold, struct e
                : err_set(err, ERR_INPUT, "unknown metric '%s': write %s", name, all);
 }
 
-bool threshold_parse(const char *metric, const char *expression, struct threshold *threshold,
-                     struct err *err)
+/* May the difference between cells be judged? */
+static bool check_difference(const struct threshold *threshold, struct err *err)
+{
+    if (!threshold->is_difference || (COMPARED >> threshold->metric & 1) != 0) {
+        return true;
+    }
+    char all[128] = "";
+    size_t length = 0;
+    uint32_t left = COMPARED;
+    for (uint32_t i = 0; i < THRESHOLD_METRIC_COUNT; i++) {
+        if ((left >> i & 1) == 0) {
+            continue;
+        }
+        const bool is_first = left == COMPARED;
+        left &= ~BIT(i);
+        length += (size_t)snprintf(all + length, sizeof(all) - length, "%s%s%s",
+                                   is_first    ? ""
+                                   : left == 0 ? " or "
+                                               : ", ",
+                                   rules[i].name, rules[i].tags);
+        ASSERT(length < sizeof(all));
+    }
+    return err_set(err, ERR_INPUT,
+                   "%s is not compared between cells: 'than:' is for the difference of %s",
+                   rules[threshold->metric].name, all);
+}
+
+/* A value of the metric, with a sign where it may have one. */
+static bool parse_signed(const char *text, struct threshold *threshold, struct err *err)
+{
+    const bool is_negative = text[0] == '-';
+    if (is_negative && !threshold->is_difference) {
+        return err_set(err, ERR_INPUT, "'%s' is negative, and only a difference ('than:') can be",
+                       text);
+    }
+    if (!parse_value(text + (is_negative ? 1 : 0), threshold, err)) {
+        return false;
+    }
+    threshold->value = is_negative ? -threshold->value : threshold->value;
+    return true;
+}
+
+/* The rest; is_difference is set. */
+static bool parse(const char *metric, const char *expression, struct threshold *threshold,
+                  struct err *err)
 {
     ASSERT(metric != NULL);
     ASSERT(expression != NULL);
-    *threshold = (struct threshold){.metric = THRESHOLD_METRIC_COUNT, .unit = 1};
-    if (!parse_metric(metric, threshold, err)) {
+    if (!parse_metric(metric, threshold, err) || !check_difference(threshold, err)) {
         return false;
     }
     const char *at = expression;
@@ -364,7 +413,7 @@ bool threshold_parse(const char *metric, const char *expression, struct threshol
     if (!cut(at, sign != NULL ? sign : at + strlen(at), value, sizeof(value))) {
         return err_set(err, ERR_INPUT, "threshold '%s' has no value", expression);
     }
-    if (!parse_value(value, threshold, err)) {
+    if (!parse_signed(value, threshold, err)) {
         return false;
     }
     if (sign == NULL) {
@@ -376,10 +425,25 @@ bool threshold_parse(const char *metric, const char *expression, struct threshol
     return parse_confidence(confidence, threshold, err);
 }
 
-bool threshold_check(const char *metric, const char *expression, struct err *err)
+bool threshold_parse(const char *metric, const char *expression, struct threshold *threshold,
+                     struct err *err)
+{
+    *threshold = (struct threshold){.metric = THRESHOLD_METRIC_COUNT, .unit = 1};
+    return parse(metric, expression, threshold, err);
+}
+
+bool threshold_parse_asked(const struct spec_threshold *asked, struct threshold *threshold,
+                           struct err *err)
+{
+    *threshold = (struct threshold){
+        .metric = THRESHOLD_METRIC_COUNT, .unit = 1, .is_difference = asked->than != NULL};
+    return parse(asked->metric, asked->expression, threshold, err);
+}
+
+bool threshold_check(const struct spec_threshold *asked, struct err *err)
 {
     struct threshold threshold;
-    return threshold_parse(metric, expression, &threshold, err);
+    return threshold_parse_asked(asked, &threshold, err);
 }
 
 /* ----------------------------------------------------------------------------------------- data */
@@ -392,6 +456,7 @@ void threshold_data_init(struct threshold_data *data)
     histogram_clear(&data->latency);
     histogram_clear(&data->visibility);
     data->has_estimate = false;
+    data->difference = (struct mean){.count = 0};
 }
 
 void threshold_data_release(struct threshold_data *data)
@@ -409,6 +474,7 @@ void threshold_data_clear(struct threshold_data *data)
     histogram_clear(&data->latency);
     histogram_clear(&data->visibility);
     data->has_estimate = false;
+    data->difference = (struct mean){.count = 0};
 }
 
 void threshold_data_add(struct threshold_data *data, const struct run_result *result)
@@ -605,6 +671,25 @@ bool threshold_data_load_estimate(struct threshold_data *data, struct results *r
            (!tags->is_ratio || load_theory(results, cell_id, tags->service, &data->unit, err));
 }
 
+/* Confidence of the two-sided interval whose one end is the one-sided bound. */
+static double two_sided(const struct threshold *threshold)
+{
+    double confidence = threshold->confidence > 0 ? threshold->confidence : 0.95;
+    return 2 * confidence - 1;
+}
+
+bool threshold_data_load_difference(struct threshold_data *data, struct results *results,
+                                    const struct compare_question *question,
+                                    const struct threshold *threshold, struct err *err)
+{
+    struct paired paired = {.difference = {.count = 0}};
+    struct compare_question asked = *question;
+    asked.confidence = two_sided(threshold);
+    const bool is_fine = compare_two(results, &asked, &paired, err);
+    data->difference = paired.difference;
+    return is_fine;
+}
+
 /* -------------------------------------------------------------------------------------- judging */
 
 /* To as many significant digits as the threshold has. */
@@ -641,13 +726,6 @@ static bool compare(const struct threshold *threshold, double left)
 static bool is_upper_limit(const struct threshold *threshold)
 {
     return threshold->operator== THRESHOLD_LESS || threshold->operator== THRESHOLD_LESS_EQUAL;
-}
-
-/* Confidence of the two-sided interval whose one end is the one-sided bound. */
-static double two_sided(const struct threshold *threshold)
-{
-    double confidence = threshold->confidence > 0 ? threshold->confidence : 0.95;
-    return 2 * confidence - 1;
 }
 
 static struct threshold_outcome nothing(void)
@@ -921,11 +999,42 @@ static struct threshold_outcome estimated(const struct threshold *threshold,
     return outcome;
 }
 
+/* Of cells that differ alike in all seeds, as a rule by nothing, the spread is zero and says
+ * nothing: known is a bound on the share of seeds in which they differ otherwise, and no seed can
+ * be farther away than always up is from always down. */
+static struct threshold_outcome difference(const struct threshold *threshold,
+                                           const struct mean *mean)
+{
+    struct threshold_outcome outcome = nothing();
+    if (mean->count < 2) {
+        return outcome;
+    }
+    struct interval interval = mean->interval;
+    if (mean->deviation == 0) {
+        const double confidence = threshold->confidence > 0 ? threshold->confidence : 0.95;
+        const double different = bound_upper(0, mean->count, confidence);
+        interval.low = mean->mean - different * (1 + mean->mean);
+        interval.high = mean->mean + different * (1 - mean->mean);
+    }
+    if (threshold->metric == THRESHOLD_AVAILABILITY) {
+        outcome.observed = 0 - mean->mean; /* and not the zero with a sign */
+        outcome.interval = (struct interval){0 - interval.high, 0 - interval.low};
+        return outcome;
+    }
+    const double scale = threshold->metric == THRESHOLD_DOWNTIME ? downtime_s_per_year(1) : 1;
+    outcome.observed = mean->mean * scale;
+    outcome.interval = (struct interval){interval.low * scale, interval.high * scale};
+    return outcome;
+}
+
 static struct threshold_outcome observe(const struct threshold *threshold,
                                         const struct threshold_data *data)
 {
     uint64_t failed = 0;
     uint64_t metastable = 0;
+    if (threshold->is_difference) {
+        return difference(threshold, &data->difference);
+    }
     for (uint32_t i = 0; i < data->runs.count; i++) {
         const struct threshold_run *run = vec_at(&data->runs, i);
         failed += run->is_failed;
@@ -995,11 +1104,12 @@ const char *threshold_format(const struct threshold *threshold, double value, ch
         kind = VALUE_SHARE;
     }
     if (isnan(value)) {
-        snprintf(out, size, "nothing");
+        snprintf(out, size, threshold->is_difference ? "no two seeds in common" : "nothing");
     } else if (isinf(value)) {
         snprintf(out, size, "never");
     } else if (kind == VALUE_DOWNTIME) {
-        downtime_format(value, out, size);
+        out[0] = '-';
+        downtime_format(fabs(value), out + (value < 0 ? 1 : 0), size - 1);
     } else if (kind == VALUE_DURATION) {
         bool is_seconds = value >= 1e9;
         bool is_millis = value >= 1e6;

@@ -39,6 +39,11 @@
  * from all seeds of a cell together; == and != compare as many digits as are written. An estimate
  * without a hit has only an upper bound, and is judged by it.
  *
+ * Of availability, unavailability and downtime also the difference between two cells can be judged,
+ * one less the other, which may be negative (`value < -30min @ 95%`): that of seeds which both
+ * have, with Student's t (analysis/compare.h). Cells that did not differ in any seed have no
+ * spread, and are judged by a bound on the share of seeds in which they may.
+ *
  * Operators: < <= > >= == !=. A run that never recovered counts as an infinite recovery; one
  * without a fault not at all. */
 #ifndef SQUALL_ANALYSIS_THRESHOLD_H
@@ -53,6 +58,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+struct compare_question;
 
 enum threshold_metric {
     THRESHOLD_LATENCY,
@@ -107,13 +114,17 @@ struct threshold {
     uint32_t digits;   /* significant ones written, of unavailability and downtime, ... */
     double unit;       /* ... in this unit: 3600 of "52.60h" */
     double confidence; /* 0.95; 0: the estimate is judged */
+    bool is_difference; /* of a cell less another; `value` may be negative */
 };
 
 /* False, ERR_INPUT, with a text that shows what is allowed there. */
 bool threshold_parse(const char *metric, const char *expression, struct threshold *threshold,
                      struct err *err);
+/* The threshold of a scenario, which may be one on a difference. */
+bool threshold_parse_asked(const struct spec_threshold *asked, struct threshold *threshold,
+                           struct err *err);
 /* Is it a threshold? For the scenario that it stands in (struct catalog.check_threshold). */
-bool threshold_check(const char *metric, const char *expression, struct err *err);
+bool threshold_check(const struct spec_threshold *asked, struct err *err);
 
 /* What thresholds are judged on: the runs of one cell. */
 struct threshold_run {
@@ -134,6 +145,8 @@ struct threshold_data {
     bool has_estimate;
     struct estimate_sums estimate; /* of the service that is asked about */
     double unit;                   /* what it is divided by: 1, or what theory says */
+    struct mean difference; /* of the share of time in which it is down, in the cell less that in
+                               another; fewer than two seeds: not known */
 };
 void threshold_data_init(struct threshold_data *data);
 void threshold_data_release(struct threshold_data *data);
@@ -164,6 +177,12 @@ bool threshold_data_load_values(struct threshold_data *data, struct results *res
 bool threshold_data_load_estimate(struct threshold_data *data, struct results *results,
                                   int64_t cell_id, const struct spec_estimate_tags *tags,
                                   bool *is_asked, struct err *err);
+
+/* Replaces the difference by that of two cells; `question`'s confidence is the threshold's affair.
+ */
+bool threshold_data_load_difference(struct threshold_data *data, struct results *results,
+                                    const struct compare_question *question,
+                                    const struct threshold *threshold, struct err *err);
 
 enum threshold_verdict {
     THRESHOLD_HELD,

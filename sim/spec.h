@@ -455,6 +455,11 @@ struct spec_threshold {
     const char *cell;  /* "rate=9/s", of the tag {cell:rate=9/s}: only of cells whose label contains
                           it; NULL: of all */
     bool is_elsewhere; /* not of this cell; set by the plan */
+    /* "rate=5/s", of the tag {than:rate=5/s}, which needs `cell`: not the value of this cell, but
+     * what it has more than another one, whose label contains the text and which differs on the
+     * fewest axes; NULL: no difference. */
+    const char *than;
+    uint32_t than_cell; /* that cell's number in the plan, which sets it; meaningless elsewhere */
 };
 
 /* The question of the four arms (analysis/metastability.h): does a run that its trigger has pushed
@@ -660,9 +665,9 @@ struct catalog {
                                          struct err *err);
     const char *const *model_names; /* NULL-terminated, for did-you-mean and `list` */
     const char *const *check_names; /* always-checks, NULL-terminated */
-    /* Is there this metric, and is `expression` a threshold for it? False: err is set. Needed by
-     * scenarios with thresholds only. */
-    bool (*check_threshold)(const char *metric, const char *expression, struct err *err);
+    /* Is there this metric, is `expression` a threshold for it, and can it be of a difference where
+     * that is asked for? False: err is set. Needed by scenarios with thresholds only. */
+    bool (*check_threshold)(const struct spec_threshold *asked, struct err *err);
 };
 
 #endif

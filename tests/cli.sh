@@ -450,6 +450,11 @@ expect 99 '✓ latency +p\(99\) < 250ms' '✗ latency +p\(50\) < 1us .*rate=60/s
 holds 'thresholds are stored' [ "$(rows out/thresholds/results.sqlite 'SELECT count(*) FROM threshold WHERE ok=0')" = 2 ]
 expect 3 '\? metastable .* runs would settle it' -- squall run thresholds.yaml --out th \
     --set 'thresholds.latency=["p(99) < 250ms"]' --set 'thresholds.metastable=["rate < 0.1% @ 95%"]'
+expect 99 '✗ availability\{than:rate=60/s\} rate > 50% .* rate=40/s less rate=60/s$' '✓ .* rate > -50%' -- \
+    squall run thresholds.yaml --out th4 \
+    --set 'thresholds={"availability{cell:rate=40/s,than:rate=60/s}": ["rate > 50%", "rate > -50%"]}'
+expect 2 'latency is not compared between cells' -- squall run thresholds.yaml --out th5 \
+    --set 'thresholds={"latency{cell:rate=40/s,than:rate=60/s}": ["avg < 1s"]}'
 expect 0 '2 cells × 4 seeds' 'rate=60/s +4 +4' -- squall run thresholds.yaml --out th2 --set 'thresholds={}'
 expect 0 '1 cell × 4 seeds' -- squall run thresholds.yaml --out th3 --set 'thresholds={}' --set load.steady.rate=60/s
 

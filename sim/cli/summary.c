@@ -6,6 +6,7 @@
  * arms. */
 #include "sim/cli/summary.h"
 
+#include "analysis/compare.h"
 #include "analysis/statistics.h"
 #include "analysis/threshold.h"
 #include "sim/base/base.h"
@@ -486,6 +487,19 @@ static bool load_estimate(struct summary *summary, uint32_t index,
     return is_asked;
 }
 
+/* What the cell has more than the other one that the threshold names. */
+static void load_difference(struct summary *summary, uint32_t index,
+                            const struct spec_threshold *spec, const struct threshold *threshold,
+                            struct threshold_data *data)
+{
+    const struct compare_question question = {.left_id = summary->cell_ids[index],
+                                              .right_id = summary->cell_ids[spec->than_cell],
+                                              .service = spec->estimate.service};
+    summary->is_fine =
+        summary->is_fine &&
+        threshold_data_load_difference(data, summary->results, &question, threshold, summary->err);
+}
+
 /* False: the threshold is not about this cell. */
 static bool judge_threshold(struct summary *summary, uint32_t index,
                             const struct spec_threshold *spec, struct threshold_data *data)
@@ -494,7 +508,7 @@ static bool judge_threshold(struct summary *summary, uint32_t index,
     static const int statuses[] = {EXIT_HELD, EXIT_THRESHOLD, EXIT_UNKNOWN};
     const struct cell *cell = &summary->plan->cells[index];
     struct threshold threshold;
-    bool is_sound = threshold_parse(spec->metric, spec->expression, &threshold, summary->err);
+    bool is_sound = threshold_parse_asked(spec, &threshold, summary->err);
     ASSERT(is_sound);
     char metric[RESULT_METRIC_SIZE];
     if (threshold_metric_of(&threshold, spec, metric, sizeof(metric))) {
@@ -509,6 +523,9 @@ static bool judge_threshold(struct summary *summary, uint32_t index,
         if (!is_asked || !load_estimate(summary, index, tags, data)) {
             return false;
         }
+    }
+    if (spec->than != NULL) {
+        load_difference(summary, index, spec, &threshold, data);
     }
     struct threshold_outcome outcome = threshold_judge(&threshold, data);
     char name[512];
@@ -532,7 +549,9 @@ static bool judge_threshold(struct summary *summary, uint32_t index,
         fprintf(summary->out, "   %llu runs would settle it",
                 (unsigned long long)outcome.trials_needed);
     }
-    fprintf(summary->out, "%s%s\n", cell->label[0] != '\0' ? "   " : "", cell->label);
+    fprintf(summary->out, "%s%s%s%s\n", cell->label[0] != '\0' ? "   " : "", cell->label,
+            spec->than != NULL ? " less " : "",
+            spec->than != NULL ? summary->plan->cells[spec->than_cell].label : "");
     return true;
 }
 

@@ -391,18 +391,22 @@ static void check_service(struct build *build, const struct yaml_node *metric,
                metric->text, threshold->estimate.service);
 }
 
-/* Takes the tag "cell" out of "metric{cell:rate=9/s,name:x}" and leaves the rest, without empty
+/* Takes a tag, "cell:", out of "metric{cell:rate=9/s,name:x}" and leaves the rest, without empty
  * braces; returns its value, NULL when there is none. */
-static const char *take_cell(struct arena *arena, const char **metric)
+static const char *take_tag(struct arena *arena, const char *tag, const char **metric)
 {
-    static const char tag[] = "cell:";
     const char *open = strchr(*metric, '{');
     const char *at = open == NULL ? NULL : strstr(open, tag);
+    const char *from = at == NULL ? NULL : at + strlen(tag);
+    while (at != NULL && at[-1] == ' ') {
+        at--;
+    }
     if (at == NULL || (at[-1] != '{' && at[-1] != ',')) {
         return NULL;
     }
     size_t length = strcspn(at, ",}");
-    const char *value = arena_strndup(arena, at + strlen(tag), length - strlen(tag));
+    from += strspn(from, " ");
+    const char *value = arena_strndup(arena, from, (size_t)(at + length - from));
     const char *rest = at + length;
     bool is_first = at[-1] == '{';
     if (is_first && strcmp(rest, "}") == 0) {
@@ -413,6 +417,30 @@ static const char *take_cell(struct arena *arena, const char **metric)
                                rest + (is_first && *rest == ',' ? 1 : 0));
     }
     return value;
+}
+
+/* Complains of a difference between cells that cannot be asked for, beside what thresholds of the
+ * metric allow. */
+static void check_than(struct build *build, const struct yaml_node *metric,
+                       const struct spec_threshold *threshold)
+{
+    const char *why = NULL;
+    if (threshold->than == NULL) {
+        return;
+    }
+    if (threshold->cell == NULL || threshold->cell[0] == '\0' || threshold->than[0] == '\0') {
+        why = "'than:' is the difference of two cells: write '{cell:TEXT,than:TEXT}', the first "
+              "less the second";
+    } else if (threshold->estimate.is_ratio) {
+        why = "'than:' is a difference to another cell, 'against:' a ratio to theory: ask for one";
+    } else if (threshold->estimate.service == NULL && build->spec->fleet.is_asked) {
+        why = "the cells of a fleet have no runs to compare: write 'unavailability{service:...}'";
+    } else if (threshold->estimate.service == NULL && build->spec->metastability.is_asked) {
+        why = "runs in arms are not compared: 'than:' is for scenarios without 'metastability'";
+    }
+    if (why != NULL) {
+        diag_error(build->diag, metric->place, metric->width, "%s: %s", metric->text, why);
+    }
 }
 
 static void read_thresholds(struct build *build)
@@ -428,19 +456,25 @@ static void read_thresholds(struct build *build)
     spec->thresholds = arena_alloc_array(build->arena, total + 1, sizeof(*spec->thresholds));
     for (uint32_t index = 0; map != NULL && index < map->count; index++) {
         const char *metric = map->keys[index]->text;
-        const char *cell = take_cell(build->arena, &metric);
+        const char *cell = take_tag(build->arena, "cell:", &metric);
+        const char *shown = metric;
+        const char *than = take_tag(build->arena, "than:", &metric);
         for (uint32_t at = 0; at < map->items[index]->count; at++) {
             const struct yaml_node *text = map->items[index]->items[at];
             struct err err = {0};
-            struct spec_threshold threshold = {
-                .text = metric, .expression = text->text, .place = text->place, .cell = cell};
+            struct spec_threshold threshold = {.text = shown,
+                                               .expression = text->text,
+                                               .place = text->place,
+                                               .cell = cell,
+                                               .than = than};
             if (!predicate_metric(build->arena, metric, &threshold, &err)) {
                 const struct yaml_node *key = map->keys[index];
                 diag_error(build->diag, key->place, key->width, "%s", err.text);
-            } else if (!catalog->check_threshold(threshold.metric, text->text, &err)) {
+            } else if (!catalog->check_threshold(&threshold, &err)) {
                 diag_error(build->diag, text->place, text->width, "%s: %s", metric, err.text);
             } else {
                 check_service(build, map->keys[index], &threshold);
+                check_than(build, map->keys[index], &threshold);
             }
             spec->thresholds[spec->threshold_count++] = threshold;
         }

@@ -399,8 +399,89 @@ static void check_texts(const struct plan *plan, struct diag *diag)
         }
     }
     for (uint32_t index = 0; index < spec->threshold_count; index++) {
-        if (spec->thresholds[index].cell != NULL) {
-            check_text(plan, spec->thresholds[index].cell, spec->thresholds[index].place, diag);
+        const struct spec_threshold *threshold = &spec->thresholds[index];
+        if (threshold->cell != NULL) {
+            check_text(plan, threshold->cell, threshold->place, diag);
+        }
+        if (threshold->than != NULL) {
+            check_text(plan, threshold->than, threshold->place, diag);
+        }
+    }
+}
+
+/* Axes of the sweep on which two cells differ. */
+static uint32_t distance(const struct cell *left, const struct cell *right)
+{
+    uint32_t count = 0;
+    for (uint32_t axis = 0; axis < left->set_count; axis++) {
+        count += strcmp(left->sets[axis], right->sets[axis]) != 0 ? 1 : 0;
+    }
+    return count;
+}
+
+/* Had both cells the same chances? A chain has none, and episodes share their pilots. */
+static bool has_common_seeds(const struct cell *left, const struct cell *right)
+{
+    const enum spec_estimator estimator = left->spec.fleet.estimator;
+    return !left->spec.fleet.is_asked ||
+           (estimator == right->spec.fleet.estimator && estimator != SPEC_ESTIMATOR_EXACT &&
+            estimator != SPEC_ESTIMATOR_DECOMPOSE);
+}
+
+/* Finds the cell that a threshold on a difference takes from this one; the threshold is elsewhere
+ * when there is none, which is a mistake when the plan is whole. */
+static void find_other(const struct plan *plan, const struct cell *cell,
+                       struct spec_threshold *threshold, bool is_whole, struct diag *diag)
+{
+    uint32_t nearest = UINT32_MAX;
+    const struct cell *ties[2] = {NULL, NULL};
+    for (uint32_t index = 0; index < plan->cell_count; index++) {
+        const struct cell *other = &plan->cells[index];
+        const uint32_t far = distance(cell, other);
+        if (other == cell || strstr(other->label, threshold->than) == NULL || far > nearest) {
+            continue;
+        }
+        ties[1] = far == nearest ? other : NULL;
+        if (far < nearest) {
+            ties[0] = other;
+            threshold->than_cell = index;
+        }
+        nearest = far;
+    }
+    threshold->is_elsewhere = ties[0] == NULL || ties[1] != NULL;
+    if (diag_has(diag, threshold->place)) {
+        return;
+    }
+    if (strstr(cell->label, threshold->than) != NULL) {
+        diag_error(diag, threshold->place, 1,
+                   "the cell '%s' has both '%s' and '%s' in its label: nothing tells which is less "
+                   "which",
+                   cell->label, threshold->cell, threshold->than);
+    } else if (ties[0] == NULL && is_whole) {
+        diag_error(diag, threshold->place, 1, "no other cell of the sweep has '%s' in its label",
+                   threshold->than);
+    } else if (ties[0] != NULL && ties[1] != NULL) {
+        diag_error(diag, threshold->place, 1,
+                   "the cell '%s' may be held against '%s' or '%s': write more of the label after "
+                   "'than:'",
+                   cell->label, ties[0]->label, ties[1]->label);
+    } else if (ties[0] != NULL && !has_common_seeds(cell, ties[0])) {
+        diag_error(diag, threshold->place, 1,
+                   "the cells '%s' and '%s' have no seeds in common: both need the same "
+                   "'estimator', crude, is or restart",
+                   cell->label, ties[0]->label);
+    }
+}
+
+static void find_others(const struct plan *plan, bool is_whole, struct diag *diag)
+{
+    for (uint32_t cell = 0; cell < plan->cell_count; cell++) {
+        const struct run_spec *spec = &plan->cells[cell].spec;
+        for (uint32_t index = 0; index < spec->threshold_count; index++) {
+            struct spec_threshold *threshold = &spec->thresholds[index];
+            if (threshold->than != NULL && !threshold->is_elsewhere) {
+                find_other(plan, &plan->cells[cell], threshold, is_whole, diag);
+            }
         }
     }
 }
@@ -487,6 +568,9 @@ static bool make_cells(struct plan *plan, const struct grid *grid, bool is_whole
     if (is_whole && diag->count == before) {
         check_texts(plan, diag);
         check_episodes(plan, diag);
+    }
+    if (diag->count == before) {
+        find_others(plan, is_whole, diag);
     }
     return diag->count == before;
 }

@@ -228,7 +228,8 @@ static bool read_estimate_tag(struct arena *arena, const char *tag, size_t lengt
     return (strcmp(key, "method") == 0 && is_known) ||
            err_set(
                err, ERR_INPUT,
-               "'%s' is no tag: write service:, machines:, cell: or method: (%s), with a value, "
+               "'%s' is no tag: write service:, machines:, cell:, than: or method: (%s), with a "
+               "value, "
                "or against:exact for the ratio of unavailabilities",
                written,
                "exact, binomial, beta-binomial, crude, is, restart, decompose, trials or "
@@ -272,8 +273,8 @@ bool predicate_metric(struct arena *arena, const char *text, struct spec_thresho
     if (!is_shown && !is_estimate) {
         return *at == '\0' ? true
                            : err_set(err, ERR_INPUT,
-                                     "'%s' takes no tags: only gauge, counter, mcr, "
-                                     "unavailability, downtime and loss do",
+                                     "'%s' takes no tags but cell: (and than:): only gauge, "
+                                     "counter, mcr, unavailability, downtime and loss do",
                                      threshold->metric);
     }
     while (*at == '{' || *at == ',') {

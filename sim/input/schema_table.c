@@ -2163,7 +2163,11 @@ static const struct schema_key root_keys[] = {
      .type = SCHEMA_TEXT,
      .description =
          "limits of metrics, as in k6; '@ 95%' judges the end of the interval; the tag "
-         "{cell:TEXT} limits one to cells whose label contains the text; what a model "
+         "{cell:TEXT} limits one to cells whose label contains the text, and {cell:TEXT,than:TEXT} "
+         "judges what those have more than another cell on the same seeds, of availability, "
+         "unavailability and downtime "
+         "(\"downtime{service:x,cell:failover=10s,than:failover=30s}\": "
+         "\"value < 0s @ 95%\"); what a model "
          "shows is gauge{name:x} (avg, min, max, med, p(N), last) or counter{name:x} (count, rate "
          "per second), with node:, from: and until: to look closer; estimates of the "
          "fleet are unavailability{service:x} and downtime{service:x} (value), with "

@@ -5,6 +5,7 @@
 
 #include "analysis/estimate.h"
 #include "analysis/fleet_store.h"
+#include "analysis/threshold.h"
 #include "sim/base/base.h"
 #include "sim/base/units.h"
 #include "tests/unit/harness.h"
@@ -173,6 +174,14 @@ TEST(compare, the_difference_is_that_of_the_seeds_which_both_have)
     CHECK(fabs(difference->interval.high - .02 - 4.302652730 * .01 / sqrt(3)) < 1e-9);
     CHECK(bench.last.paired.gain > 500);
     CHECK(bench.last.confidence == .95);
+    struct paired paired; /* the other way round, with a shorter interval */
+    struct err err = {0};
+    const struct compare_question question = {
+        .left_id = bench.cells[1], .right_id = bench.cells[0], .confidence = .9};
+    REQUIRE(compare_two(bench.results, &question, &paired, &err));
+    CHECK_EQUAL(paired.difference.count, 3);
+    CHECK(fabs(paired.difference.mean + .02) < 1e-12);
+    CHECK(fabs(paired.difference.interval.high + .02 - 2.919985580 * .01 / sqrt(3)) < 1e-9);
     end(&bench);
 }
 
@@ -254,5 +263,110 @@ TEST(compare, one_seed_or_one_cell_says_nothing)
     CHECK_TEXT(compared(&bench), "");
     add_run(&bench, 2, 20);
     CHECK_TEXT(compared(&bench), "");
+    end(&bench);
+}
+
+/* What a threshold on the second cell less the first says; `service`: NULL for what clients saw. */
+static struct threshold_outcome judged(struct bench *bench, const char *metric, const char *service,
+                                       const char *expression)
+{
+    const struct spec_threshold asked = {
+        .metric = metric, .expression = expression, .cell = "a", .than = "b"};
+    const struct compare_question question = {
+        .left_id = bench->cells[1], .right_id = bench->cells[0], .service = service};
+    struct threshold threshold;
+    struct threshold_data data;
+    struct err err = {0};
+    CHECK(threshold_parse_asked(&asked, &threshold, &err));
+    CHECK_TEXT(err.text, "");
+    threshold_data_init(&data);
+    CHECK(threshold_data_load_difference(&data, bench->results, &question, &threshold, &err));
+    const struct threshold_outcome outcome = threshold_judge(&threshold, &data);
+    threshold_data_release(&data);
+    return outcome;
+}
+
+static void check_judged(struct bench *bench, const char *metric, const char *service,
+                         const char *expression, enum threshold_verdict verdict)
+{
+    CHECK_EQUAL(judged(bench, metric, service, expression).verdict, verdict);
+}
+
+TEST(compare, thresholds_hold_and_fail_by_the_difference)
+{
+    const struct results_param first = {"client.retry.preset", "none"};
+    const struct results_param second = {"client.retry.preset", "naive"};
+    struct bench bench;
+    begin(&bench);
+    add_cell(&bench, 3, &first, 1);
+    add_run(&bench, 1, 100);
+    add_run(&bench, 2, 300);
+    add_run(&bench, 3, 500);
+    add_cell(&bench, 3, &second, 1);
+    add_run(&bench, 1, 110);
+    add_run(&bench, 2, 320);
+    add_run(&bench, 3, 530);
+    /* 1, 2 and 3 % less up; one-sided 95 %: 2.92 * 0.01 / sqrt(3) = 1.686 % */
+    check_judged(&bench, "availability", NULL, "rate < 0%", THRESHOLD_HELD);
+    check_judged(&bench, "availability", NULL, "rate < 0% @ 95%", THRESHOLD_HELD);
+    check_judged(&bench, "availability", NULL, "rate < 0% @ 99%", THRESHOLD_UNDECIDED);
+    check_judged(&bench, "availability", NULL, "rate >= 0%", THRESHOLD_CROSSED);
+    check_judged(&bench, "availability", NULL, "rate >= 0% @ 95%", THRESHOLD_CROSSED);
+    check_judged(&bench, "availability", NULL, "rate > -3.6% @ 95%", THRESHOLD_UNDECIDED);
+    check_judged(&bench, "availability", NULL, "rate > -3.7% @ 95%", THRESHOLD_HELD);
+    const struct threshold_outcome outcome =
+        judged(&bench, "availability", NULL, "rate > -1% @ 95%");
+    CHECK(fabs(outcome.observed + .02) < 1e-12);
+    CHECK(fabs(outcome.interval.low + .02 + .01685855) < 1e-7);
+    CHECK(fabs(outcome.interval.high + .02 - .01685855) < 1e-7);
+    end(&bench);
+}
+
+TEST(compare, thresholds_on_fleets_have_the_units_of_their_metric)
+{
+    const struct results_param first = {"availability.crews", "1"};
+    const struct results_param second = {"availability.crews", "2"};
+    struct bench bench;
+    begin(&bench);
+    for (uint32_t i = 0; i < 2; i++) {
+        add_cell(&bench, 3, i == 0 ? &first : &second, 1);
+        add_fleet(&bench, 3);
+        add_estimate(&bench, 1, 30 - 10 * i);
+        add_estimate(&bench, 2, 40 - 11 * i);
+    }
+    check_judged(&bench, "unavailability", "writes", "value < 0 @ 95%", THRESHOLD_HELD);
+    check_judged(&bench, "unavailability", "writes", "value == -0.0105", THRESHOLD_HELD);
+    check_judged(&bench, "unavailability", "writes", "value > -1.04e-2", THRESHOLD_CROSSED);
+    const double s = downtime_s_per_year(-.0105); /* nearly 4 days */
+    CHECK(fabs(judged(&bench, "downtime", "writes", "value < -3.8d").observed - s) < 1e-6);
+    check_judged(&bench, "downtime", "writes", "value < -3.8d", THRESHOLD_HELD);
+    check_judged(&bench, "downtime", "writes", "value < -4d", THRESHOLD_CROSSED);
+    check_judged(&bench, "downtime", "nobody", "value < 0s", THRESHOLD_UNDECIDED);
+    end(&bench);
+}
+
+TEST(compare, equal_cells_and_few_seeds_do_not_settle_a_threshold)
+{
+    const struct results_param first = {"client.retry.preset", "none"};
+    const struct results_param second = {"client.retry.preset", "naive"};
+    struct bench bench;
+    begin(&bench);
+    add_cell(&bench, 3, &first, 1);
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        add_run(&bench, seed, 0);
+    }
+    add_cell(&bench, 3, &second, 1);
+    add_run(&bench, 1, 0);
+    CHECK(isnan(judged(&bench, "availability", NULL, "rate >= 0%").observed));
+    check_judged(&bench, "availability", NULL, "rate >= 0%", THRESHOLD_UNDECIDED);
+    for (uint64_t seed = 2; seed <= 60; seed++) {
+        add_run(&bench, seed, 0);
+    }
+    /* 1 - 0.05^(1/60) = 4.87 % of the seeds may be otherwise */
+    check_judged(&bench, "availability", NULL, "rate >= 0%", THRESHOLD_HELD);
+    check_judged(&bench, "availability", NULL, "rate >= 0% @ 95%", THRESHOLD_UNDECIDED);
+    check_judged(&bench, "availability", NULL, "rate > -4.8% @ 95%", THRESHOLD_UNDECIDED);
+    check_judged(&bench, "availability", NULL, "rate > -4.9% @ 95%", THRESHOLD_HELD);
+    CHECK(!signbit(judged(&bench, "availability", NULL, "rate >= 0%").observed));
     end(&bench);
 }

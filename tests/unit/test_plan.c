@@ -196,6 +196,71 @@ TEST(plan, a_threshold_may_be_of_some_cells)
                   "'latency' takes no tags");
 }
 
+TEST(plan, a_threshold_may_be_of_the_difference_to_another_cell)
+{
+    REQUIRE(build("thresholds: {\"availability{cell:nodes=3, than: nodes=5}\": \"rate > -1%\"}\n"
+                  "sweep: {load.a.rate: [1/s, 2/s], system.nodes: [1, 3, 5]}\n",
+                  NULL, 0, NULL, false));
+    for (uint32_t index = 0; index < 6; index++) {
+        const struct spec_threshold *threshold = &plan.cells[index].spec.thresholds[0];
+        CHECK_TEXT(threshold->metric, "availability");
+        CHECK_TEXT(threshold->text, "availability{ than: nodes=5}");
+        CHECK_TEXT(threshold->than, "nodes=5");
+        CHECK_EQUAL(threshold->is_elsewhere, index % 3 != 1);
+        CHECK(threshold->is_elsewhere || threshold->than_cell == index + 1);
+    }
+    release();
+    static const char *const sets[] = {"system.nodes=3"}; /* the other one is left out */
+    REQUIRE(build("thresholds: {\"availability{cell:nodes=3,than:nodes=5}\": \"rate > -1%\"}\n"
+                  "sweep: {load.a.rate: [1/s, 2/s], system.nodes: [1, 3, 5]}\n",
+                  sets, 1, NULL, false));
+    CHECK(plan.cells[0].spec.thresholds[0].is_elsewhere);
+    release();
+}
+
+static void check_than(const char *metric, const char *expression, const char *rest,
+                       const char *part)
+{
+    char extra[1024];
+    snprintf(extra, sizeof(extra), "thresholds: {\"%s\": \"%s\"}\n%s", metric, expression, rest);
+    check_refused(extra, NULL, 0, NULL, part);
+}
+
+TEST(plan, differences_that_nobody_can_tell_are_refused)
+{
+    static const char nodes[] = "sweep: {system.nodes: [1, 3]}\n";
+    static const char fleet[] = "availability: {life: {mean: 99h}, repair: 1h, estimator: %s}\n"
+                                "sweep: {availability.crews: [1, 2]}\n";
+    char estimated[256];
+    check_than("availability{cell:nodes=1,than:nodes=4}", "rate > -1%", nodes,
+               "no cell of the sweep has 'nodes=4'");
+    check_than("availability{cell:rate=1/s,than:nodes=3}", "rate > -1%",
+               "sweep: {load.a.rate: [1/s, 2/s], system.nodes: [1, 3]}\n",
+               "the cell 'rate=1/s nodes=3' has both");
+    check_than("availability{cell:nodes=5,than:s=3}", "rate > -1%",
+               "sweep: {system.nodes: [5, 3, 30]}\n",
+               "'nodes=5' may be held against 'nodes=3' or 'nodes=30'");
+    check_refused("sweep: {thresholds: [{success: \"rate > 1%\"}, {success: \"rate > 2%\", "
+                  "\"availability{cell:#2,than:x}\": \"rate > -1%\"}]}\n",
+                  NULL, 0, NULL, "no other cell of the sweep has 'x' in its label");
+    check_than("availability{than:nodes=3}", "rate > -1%", nodes, "the first less the second");
+    check_than("availability{cell:nodes=1,than:}", "rate > -1%", nodes, "the first less");
+    check_than("latency{cell:nodes=1,than:nodes=3}", "avg < 1s", nodes,
+               "'than:' is for the difference of availability, unavailability{service:...} or "
+               "downtime{service:...}");
+    check_than("availability{cell:nodes=1}", "rate > -1%", nodes, "only a difference ('than:')");
+    snprintf(estimated, sizeof(estimated), fleet, "exact");
+    check_than("downtime{service:majority,cell:crews=1,than:crews=2}", "value > 0s", estimated,
+               "have no seeds in common");
+    snprintf(estimated, sizeof(estimated), fleet, "crude");
+    check_than("availability{cell:crews=1,than:crews=2}", "rate > -1%", estimated,
+               "the cells of a fleet have no runs to compare");
+    check_than("unavailability{service:majority,cell:crews=1,than:crews=2,against:exact}",
+               "value > 0", estimated, "'against:' a ratio to theory");
+    check_than("downtime{service:none,cell:crews=1,than:crews=2}", "value > 0s", estimated,
+               "availability.services has no 'none'");
+}
+
 /* Where the first complaint is, and what it says. */
 static void check_unheeded(const char *extra, uint32_t line, uint32_t column, const char *part)
 {

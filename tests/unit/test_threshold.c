@@ -57,7 +57,8 @@ TEST(threshold, the_grammar_is_that_of_k6)
 
 static bool is_threshold(const char *metric, const char *expression)
 {
-    return threshold_check(metric, expression, NULL);
+    const struct spec_threshold asked = {.metric = metric, .expression = expression};
+    return threshold_check(&asked, NULL);
 }
 
 TEST(threshold, estimates_are_small_numbers_and_downtimes)
