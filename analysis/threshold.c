@@ -18,6 +18,7 @@
 #include "sim/base/text.h"
 #include "sim/base/units.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
@@ -43,7 +44,6 @@ struct metric_rule {
     enum value_kind kind;
     uint32_t aggregations; /* bits */
     uint32_t intervals;    /* of them, those that may be judged with @ */
-    bool has_difference;   /* compare.h knows it */
 };
 
 #define RATE   BIT(THRESHOLD_RATE)
@@ -57,7 +57,7 @@ struct metric_rule {
 static const struct metric_rule rules[THRESHOLD_METRIC_COUNT] = {
     [THRESHOLD_LATENCY] = {"latency", "", VALUE_DURATION, MIDDLE | ENDS, 0},
     [THRESHOLD_RECOVERY] = {"recovery", "", VALUE_DURATION, MIDDLE | ENDS | RATE, MIDDLE | RATE},
-    [THRESHOLD_AVAILABILITY] = {"availability", "", VALUE_SHARE, RATE, RATE, true},
+    [THRESHOLD_AVAILABILITY] = {"availability", "", VALUE_SHARE, RATE, RATE},
     [THRESHOLD_SUCCESS] = {"success", "", VALUE_SHARE, RATE, RATE},
     [THRESHOLD_METASTABLE] = {"metastable", "", VALUE_SHARE, RATE, RATE},
     [THRESHOLD_FAILURES] = {"failures", "", VALUE_SHARE, RATE, RATE},
@@ -65,9 +65,8 @@ static const struct metric_rule rules[THRESHOLD_METRIC_COUNT] = {
     [THRESHOLD_AMPLIFICATION] = {"amplification", "", VALUE_NUMBER, VALUE, VALUE},
     [THRESHOLD_GAUGE] = {"gauge", "{name:...}", VALUE_NUMBER, MIDDLE | ENDS | LAST, MIDDLE | LAST},
     [THRESHOLD_COUNTER] = {"counter", "{name:...}", VALUE_NUMBER, COUNT | RATE, COUNT | RATE},
-    [THRESHOLD_UNAVAILABILITY] = {"unavailability", "{service:...}", VALUE_SMALL, VALUE, VALUE,
-                                  true},
-    [THRESHOLD_DOWNTIME] = {"downtime", "{service:...}", VALUE_DOWNTIME, VALUE, VALUE, true},
+    [THRESHOLD_UNAVAILABILITY] = {"unavailability", "{service:...}", VALUE_SMALL, VALUE, VALUE},
+    [THRESHOLD_DOWNTIME] = {"downtime", "{service:...}", VALUE_DOWNTIME, VALUE, VALUE},
     [THRESHOLD_USER_UPTIME] = {"user-uptime", "", VALUE_SHARE, WORST, RATE},
     [THRESHOLD_MCR] = {"mcr", "{window:1m}", VALUE_SHARE, WORST, RATE},
     [THRESHOLD_HARVEST] = {"harvest", "", VALUE_SHARE, WORST, RATE},
@@ -77,6 +76,11 @@ static const struct metric_rule rules[THRESHOLD_METRIC_COUNT] = {
     [THRESHOLD_VISIBILITY] = {"visibility", "", VALUE_DURATION, MIDDLE | ENDS,
                               BIT(THRESHOLD_MED) | BIT(THRESHOLD_PERCENTILE)},
 };
+
+/* Metrics whose difference between cells compare.h knows. */
+#define COMPARED                                                                                   \
+    (BIT(THRESHOLD_AVAILABILITY) | BIT(THRESHOLD_UNAVAILABILITY) | BIT(THRESHOLD_DOWNTIME))
+static_assert(THRESHOLD_METRIC_COUNT <= 32, "a bit for each metric");
 
 /* In the order of enum threshold_aggregation. */
 static const char *const aggregation_names[] = {"avg",  "min",   "max",  "med",  "p",
@@ -351,25 +355,24 @@ static bool parse_metric(const char *name, struct threshold *threshold, struct e
 /* May the difference between cells be judged? */
 static bool check_difference(const struct threshold *threshold, struct err *err)
 {
-    if (!threshold->is_difference || rules[threshold->metric].has_difference) {
+    if (!threshold->is_difference || (COMPARED >> threshold->metric & 1) != 0) {
         return true;
     }
-    char all[128];
+    char all[128] = "";
     size_t length = 0;
-    uint32_t left = 0;
+    uint32_t left = COMPARED;
     for (uint32_t i = 0; i < THRESHOLD_METRIC_COUNT; i++) {
-        left += rules[i].has_difference ? 1 : 0;
-    }
-    for (uint32_t i = 0; i < THRESHOLD_METRIC_COUNT; i++) {
-        if (rules[i].has_difference) {
-            left--;
-            length += (size_t)snprintf(all + length, sizeof(all) - length, "%s%s%s", rules[i].name,
-                                       rules[i].tags,
-                                       left > 1    ? ", "
-                                       : left == 1 ? " or "
-                                                   : "");
-            ASSERT(length < sizeof(all));
+        if ((left >> i & 1) == 0) {
+            continue;
         }
+        const bool is_first = left == COMPARED;
+        left &= ~BIT(i);
+        length += (size_t)snprintf(all + length, sizeof(all) - length, "%s%s%s",
+                                   is_first    ? ""
+                                   : left == 0 ? " or "
+                                               : ", ",
+                                   rules[i].name, rules[i].tags);
+        ASSERT(length < sizeof(all));
     }
     return err_set(err, ERR_INPUT,
                    "%s is not compared between cells: 'than:' is for the difference of %s",
