@@ -86,11 +86,14 @@
  * deadline, which comes to the same. What breaker, budget or limits do not permit was decided: it
  * is no failure of the transport (nor is to gRPC what its load balancing policy dropped).
  *
- * Budget, breaker, pacer, see there; all calls of the stub share them. A redirect is the same
- * attempt as the one that it follows: it is free, and no failure. An attempt that the breaker does
- * not permit is retried like one that failed with SQ_E_UNAVAILABLE, but only after a back-off: at
- * once nothing would be different. Where the breaker is for retries only, the call ends with the
- * status that it would have retried. Other refusals are never retried, as in Envoy.
+ * Budget, breaker, pacer, see there; all calls of the stub share them. To them a redirect is the
+ * same attempt as the one that it follows: it is free, and no failure. To the most attempts it is
+ * not: maxAttempts counts sends, all but the transparent retry, so that a call which was sent on
+ * twice has two retries fewer (nor is a redirect held back when there are none left; only the
+ * policy's `redirects` limit them). An attempt that the breaker does not permit is retried like one
+ * that failed with SQ_E_UNAVAILABLE, but only after a back-off: at once nothing would be different.
+ * Where the breaker is for retries only, the call ends with the status that it would have retried.
+ * Other refusals are never retried, as in Envoy.
  *
  * Change of policy. The policy is read when something is decided, so a new one holds at once for
  * calls that are under way, except that a call is hedged or not for its whole life, and that a
