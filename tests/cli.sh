@@ -521,7 +521,7 @@ refused()
 refused ./gone.so "cannot read plug-in '.*gone.so'"
 refused ./tiny.yaml 'cannot load plug-in .*invalid ELF header'
 refused ./symbol.so 'symbol.so. exports no squall_plugin_v1'
-refused ./foreign.so 'was built for ABI version 43, this squall has version 2; rebuild it'
+refused ./foreign.so 'was built for ABI version 44, this squall has version 3; rebuild it'
 refused ./shorter.so 'its struct sq_model has 16 bytes, expected [0-9]+; rebuild it'
 refused ./boot.so 'the model needs at least a name and a boot function'
 refused ./nothing.so 'squall_plugin_v1\(\) returned nothing'

@@ -29,7 +29,11 @@
 extern "C" {
 #endif
 
-#define SQ_ABI_VERSION 2
+/* Raised with whatever is added below: a plug-in runs in the squall that it was built with the
+ * header of and in later ones, and an older one, which lacks what the plug-in may use, refuses it.
+ *     3: sq_call_ops.reply_with, sq_request.previous_attempts, SQ_SEE_STORED, _READ and _VISITED
+ *     2: sq_model.signal, sq_call_ops.call_with and .group_size, SQ_SEE_GAUGE and _COUNTER */
+#define SQ_ABI_VERSION 3
 
 typedef int64_t sq_time;  /* ns of virtual time */
 typedef uint32_t sq_node; /* index of a node in the whole system, from 0 */
