@@ -1001,9 +1001,9 @@ TEST(scenario, a_fleet_of_machines_that_fail)
     CHECK_EQUAL(fleet->crews, 2);
     CHECK_EQUAL(fleet->shock_share, UINT64_C(1) << 30);
     CHECK_EQUAL(fleet->correlation, UINT64_C(1) << 31);
-    CHECK_EQUAL(fleet->group_count, 3);
-    CHECK_TEXT(fleet->group_name, "rack");
-    CHECK_EQUAL(dist_mean(&fleet->group_repair), 4 * 3600 * NS_PER_S);
+    CHECK_EQUAL(fleet->groups[0].count, 3);
+    CHECK_TEXT(fleet->groups[0].name, "rack");
+    CHECK_EQUAL(dist_mean(&fleet->groups[0].repair), 4 * 3600 * NS_PER_S);
     CHECK_EQUAL(fleet->maintenance_ns, 3600 * NS_PER_S);
     REQUIRE(fleet->service_count == 3);
     CHECK_EQUAL(fleet->services[0].needed, 1);
