@@ -42,20 +42,22 @@ TEST(estimate_groups, simulation_agrees_with_the_product_for_two_kinds)
         /* machines, needed, crews, groups, shock o/oo, failover s */
         {6, 4, 0, 3, 0, 0},
         {4, 1, 0, 2, 0, 0}, /* a rack is on one feed */
-        {9, 5, 0, 9, 0, 0}};
+        {5, 3, 0, 5, 0, 0}};
     for (uint32_t i = 0; i < ARRAY_COUNT(settings); i++) {
-        struct spec_fleet fleet = cross(&settings[i], 2, SPEC_ESTIMATOR_CRUDE);
+        struct spec_fleet fleet = cross(&settings[i], 2, SPEC_ESTIMATOR_RESTART);
         const double truth = fleet_product(&fleet, settings[i].needed).unavailability;
         CHECK_EQUAL(exactly(&fleet).method, ESTIMATE_BINOMIAL);
         CHECK(exactly(&fleet).unavailability == truth);
-        struct estimate_sums sums = run(&fleet, 1, 4);
-        CHECK(holds(&sums, truth, .3));
-        fleet.estimator = SPEC_ESTIMATOR_RESTART;
-        sums = run(&fleet, 1, 2);
+        struct estimate_sums sums = run(&fleet, 1, 2);
         CHECK(holds(&sums, truth, .3));
         const struct estimate estimate = estimate_of(&sums, .95);
         const double rate = fleet_product(&fleet, settings[i].needed).outages_per_h;
         CHECK(fabs(estimate.outages_per_h / rate - 1) < .4);
+        fleet.estimator = SPEC_ESTIMATOR_CRUDE;
+        if (i == 0) {
+            sums = run(&fleet, 1, 2);
+            CHECK(holds(&sums, truth, .3));
+        }
     }
 }
 
@@ -135,14 +137,16 @@ TEST(estimate_groups, simulation_agrees_where_groups_have_shocks)
         struct estimate_sums sums = run(&fleet, 1, 2);
         CHECK(holds(&sums, truth, .3));
         fleet.estimator = SPEC_ESTIMATOR_CRUDE;
-        sums = run(&fleet, 1, 4);
-        CHECK(holds(&sums, truth, .3));
+        if (i == 0) {
+            sums = run(&fleet, 1, 2);
+            CHECK(holds(&sums, truth, .3));
+        }
         fleet.groups[1].count = 0; /* one kind: a chain, and importance sampling walks it */
         const double alone = struck(share, 0, 4);
         CHECK(fabs(exactly(&fleet).unavailability / alone - 1) < 1e-6);
         fleet.estimator = SPEC_ESTIMATOR_IS;
-        sums = run(&fleet, 1, 10);
-        CHECK(holds(&sums, alone, .2));
+        sums = run(&fleet, 1, 4);
+        CHECK(holds(&sums, alone, .3));
         fleet.estimator = SPEC_ESTIMATOR_RESTART;
         sums = run(&fleet, 1, 2);
         CHECK(holds(&sums, alone, .3));
@@ -191,13 +195,13 @@ TEST(estimate_groups, intervals_cover)
     static const struct setting setting = {6, 4, 0, 3, 0, 0};
     struct spec_fleet fleet = cross(&setting, 2, SPEC_ESTIMATOR_RESTART);
     fleet.groups[1].life.a = 100000 * HOUR;
-    CHECK(covered(&fleet, fleet_product(&fleet, 4).unavailability, 20) >= 16);
+    CHECK(covered(&fleet, fleet_product(&fleet, 4).unavailability, 12) >= 9);
     fleet.groups[0] =
         (struct spec_fleet_groups){.name = "rack", .count = 3, .shock_share = RNG_ALWAYS / 1000};
-    CHECK(covered(&fleet, struck(.001, 2.0 / 100002, 4), 20) >= 16);
+    CHECK(covered(&fleet, struck(.001, 2.0 / 100002, 4), 12) >= 9);
     fleet.groups[1].count = 0;
     fleet.estimator = SPEC_ESTIMATOR_IS;
-    CHECK(covered(&fleet, truth_of(&fleet).unavailability, 40) >= 33);
+    CHECK(covered(&fleet, truth_of(&fleet).unavailability, 20) >= 16);
 }
 
 /* -------------------------------------------------------------------------- who may be asked */
