@@ -268,7 +268,7 @@ static bool simulated(const struct spec_fleet *spec, uint32_t service, uint64_t 
 
 static bool is_independent(const struct spec_fleet *spec)
 {
-    return spec->crews == 0 && spec->shock_share == 0 && spec->group_count == 0 &&
+    return spec->crews == 0 && spec->shock_share == 0 && spec->groups[0].count == 0 &&
            spec->maintenance_every_ns == 0;
 }
 
@@ -298,7 +298,7 @@ bool decompose_fleet(const struct spec_fleet *spec, uint32_t service, bool has_l
     bare.service_count = 1;
     if (is_independent(spec)) {
         independent(&bare, &collector);
-    } else if (fleet_is_markov(spec)) {
+    } else if (estimate_has_chain(spec)) {
         if (!estimate_model(&bare, 0, &model, err) ||
             !fleet_exact_moves(&model, on_move, &collector, &out->down, err)) {
             return false;
@@ -311,7 +311,7 @@ bool decompose_fleet(const struct spec_fleet *spec, uint32_t service, bool has_l
 
 bool decompose_is_simulated(const struct spec_fleet *spec)
 {
-    return !is_independent(spec) && !fleet_is_markov(spec);
+    return !is_independent(spec) && !estimate_has_chain(spec);
 }
 
 /* Adds a fleet with that weight. */
@@ -381,9 +381,9 @@ struct spec_fleet decompose_accelerated(const struct spec_fleet *fleet)
     ASSERT(life_to > 0 && repair_to > 0);
     fast.life = scale(&fleet->life, life_to, life);
     fast.repair = scale(&fleet->repair, repair_to, repair);
-    if (fleet->group_count > 0) {
-        fast.group_life = scale(&fleet->group_life, life_to, life);
-        fast.group_repair = scale(&fleet->group_repair, repair_to, repair);
+    for (uint32_t k = 0; fleet->groups[k].count > 0; k++) {
+        fast.groups[k].life = scale(&fleet->groups[k].life, life_to, life);
+        fast.groups[k].repair = scale(&fleet->groups[k].repair, repair_to, repair);
     }
     fast.maintenance_every_ns = (int64_t)((__int128)fleet->maintenance_every_ns * life_to / life);
     fast.maintenance_ns = (int64_t)((__int128)fleet->maintenance_ns * repair_to / repair);
@@ -555,10 +555,12 @@ static double rate_of_all(const struct spec_fleet *spec, uint32_t available)
     const double crews = spec->crews > 0 && spec->crews < down ? spec->crews : down;
     double rate = available * hour / (double)dist_mean(&spec->life) +
                   crews * hour / (double)dist_mean(&spec->repair);
-    if (spec->group_count > 0) {
-        rate +=
-            spec->group_count * hour *
-            (1 / (double)dist_mean(&spec->group_life) + 1 / (double)dist_mean(&spec->group_repair));
+    for (uint32_t k = 0; spec->groups[k].count > 0; k++) {
+        const struct spec_fleet_groups *groups = &spec->groups[k];
+        if (dist_mean(&groups->life) > 0) {
+            rate += groups->count * hour *
+                    (1 / (double)dist_mean(&groups->life) + 1 / (double)dist_mean(&groups->repair));
+        }
     }
     if (spec->maintenance_every_ns > 0) {
         rate += 2 * spec->machines * hour / (double)spec->maintenance_every_ns;

@@ -47,28 +47,19 @@ static uint64_t choose(struct rng *rng, uint64_t mask, uint32_t count)
     return chosen;
 }
 
-static uint64_t members(const struct spec_fleet *fleet, uint32_t group)
-{
-    uint64_t mask = 0;
-    for (uint32_t i = group; i < fleet->machines; i += fleet->group_count) {
-        mask |= bit(i);
-    }
-    return mask;
-}
-
 /* A group that can lose, or give back, so many machines while so many others are down. */
 static uint64_t choose_group(const struct spec_fleet *fleet, struct rng *rng, uint32_t moving,
                              uint32_t others)
 {
     uint64_t groups = 0;
-    for (uint32_t g = 0; g < fleet->group_count; g++) {
-        const uint32_t size = (uint32_t)__builtin_popcountll(members(fleet, g));
+    for (uint32_t g = 0; g < fleet_group_count(fleet); g++) {
+        const uint32_t size = (uint32_t)__builtin_popcountll(fleet_group_members(fleet, g));
         groups |= size >= moving && size - moving <= others ? bit(g) : 0;
     }
     if (groups == 0) {
         return 0;
     }
-    return members(fleet, (uint32_t)__builtin_ctzll(choose(rng, groups, 1)));
+    return fleet_group_members(fleet, (uint32_t)__builtin_ctzll(choose(rng, groups, 1)));
 }
 
 static uint32_t moving_of(const struct decompose_class *class_)
@@ -80,7 +71,7 @@ static uint32_t moving_of(const struct decompose_class *class_)
 /* Does it take a whole group? One machine more or less is taken as a machine. */
 static bool is_about_group(const struct spec_fleet *fleet, const struct decompose_class *class_)
 {
-    return fleet->group_count > 0 && class_->kind != DECOMPOSE_SHOCK &&
+    return fleet->groups[0].count > 0 && class_->kind != DECOMPOSE_SHOCK &&
            (class_->kind == DECOMPOSE_GROUP_LOST || moving_of(class_) > 1);
 }
 

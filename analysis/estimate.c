@@ -383,10 +383,10 @@ static bool is_still(const struct spec_fleet *fleet)
 }
 
 /* Renewal theory needs nothing else. */
-static bool is_binomial(const struct spec_fleet *fleet)
+static bool is_product(const struct spec_fleet *fleet)
 {
     for (uint32_t i = 0; i < fleet->service_count; i++) {
-        if (!estimate_is_independent(fleet, i)) {
+        if (!estimate_is_product(fleet, i)) {
             return false;
         }
     }
@@ -414,7 +414,7 @@ enum spec_estimator estimate_choose(const struct spec_fleet *fleet, char *why)
 {
     char nowhere[ESTIMATE_WHY_SIZE];
     char *into = why == NULL ? nowhere : why;
-    const uint32_t states = fleet_is_markov(fleet) ? states_of(fleet) : 0;
+    const uint32_t states = estimate_has_chain(fleet) ? states_of(fleet) : 0;
     if (is_still(fleet)) {
         snprintf(into, ESTIMATE_WHY_SIZE, "a given correlation has a closed form");
         return SPEC_ESTIMATOR_EXACT;
@@ -425,15 +425,21 @@ enum spec_estimator estimate_choose(const struct spec_fleet *fleet, char *why)
                  MARKOV_STATES_MAX);
         return SPEC_ESTIMATOR_EXACT;
     }
-    if (fleet_is_markov(fleet)) {
+    if (estimate_has_chain(fleet)) {
         snprintf(into, ESTIMATE_WHY_SIZE, "the exact model has more than %d states",
                  MARKOV_STATES_MAX);
         return SPEC_ESTIMATOR_IS;
     }
-    if (is_binomial(fleet)) {
+    if (is_product(fleet)) {
         snprintf(into, ESTIMATE_WHY_SIZE,
-                 "machines are independent, so only the means of their laws matter");
+                 "%s are independent, so only the means of their laws matter",
+                 fleet->groups[0].count > 0 ? "machines and groups" : "machines");
         return SPEC_ESTIMATOR_EXACT;
+    }
+    if (fleet_is_markov(fleet)) {
+        snprintf(into, ESTIMATE_WHY_SIZE,
+                 "machines are in several kinds of groups, with crews, shocks or a failover");
+        return SPEC_ESTIMATOR_RESTART;
     }
     snprintf(into, ESTIMATE_WHY_SIZE, "%s, so it is no Markov chain",
              fleet->maintenance_every_ns > 0 ? "maintenance is planned"
@@ -446,11 +452,10 @@ static bool check_exact(const struct spec_fleet *fleet, struct err *err)
 {
     for (uint32_t i = 0; i < fleet->service_count; i++) {
         struct fleet_model model;
-        const bool is_independent = estimate_is_independent(fleet, i);
-        if (is_still(fleet) && !is_independent) {
+        if (is_still(fleet) && !estimate_is_independent(fleet, i)) {
             return err_set(err, ERR_INPUT, ESTIMATE_STILL_ALONE);
         }
-        if (is_still(fleet) || (is_independent && !fleet_is_markov(fleet))) {
+        if (is_still(fleet) || (estimate_is_product(fleet, i) && !estimate_has_chain(fleet))) {
             continue;
         }
         if (!estimate_model(fleet, i, &model, err)) {
@@ -482,6 +487,11 @@ bool estimate_check(const struct spec_fleet *fleet, struct err *err)
         return err_set(err, ERR_INPUT,
                        "importance sampling needs exponential laws and no maintenance: take the "
                        "estimator restart or crude");
+    }
+    if (fleet->estimator == SPEC_ESTIMATOR_IS && !estimate_has_chain(fleet)) {
+        return err_set(err, ERR_INPUT,
+                       "importance sampling walks the lumped chain, which several kinds of groups "
+                       "do not have: take the estimator restart or crude");
     }
     return !is_exact || check_exact(fleet, err);
 }

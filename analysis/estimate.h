@@ -21,7 +21,7 @@
 
 enum estimate_method {
     ESTIMATE_EXACT,    /* Markov chain */
-    ESTIMATE_BINOMIAL, /* independent machines, any laws: renewal theory */
+    ESTIMATE_BINOMIAL, /* independent machines and groups, any laws: renewal theory */
     ESTIMATE_BETA_BINOMIAL,
     ESTIMATE_CRUDE,
     ESTIMATE_IS,

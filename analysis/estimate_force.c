@@ -3,8 +3,8 @@
  * How many candidates? As many shocks as there are failures of one machine, and as many failures of
  * groups: a replication then sees hundreds of them. While something is away, one of the other
  * groups may go with it, and such times are short; so candidates among groups come then once in two
- * mean repairs, a price of about as much again. The factors follow, and decide the price and not
- * the result. */
+ * mean repairs, a price of about as much again. So it is for each kind of groups, and for the
+ * shocks within groups of one kind. The factors follow, and decide the price and not the result. */
 #include "analysis/estimate_force.h"
 
 #include "sim/base/base.h"
@@ -29,36 +29,58 @@ static struct force_law law_of(int64_t mean_ns, uint64_t share, int64_t wanted_n
     return law;
 }
 
+/* Candidates among groups of one kind: of what comes to each of them once in `mean_ns` over a share
+ * out of 2^32, while nothing is away, or something is that takes `repair_ns`. */
+static void plan_groups(struct force_plan *plan, enum force_kind kind, int64_t each_ns,
+                        uint64_t share, int64_t repair_ns)
+{
+    const int64_t life_ns = dist_mean(&plan->spec->life);
+    plan->laws[0][kind] = law_of(each_ns, share, life_ns);
+    plan->laws[1][kind] = law_of(each_ns, share, repair_ns < life_ns / 2 ? 2 * repair_ns : life_ns);
+}
+
 struct force_plan force_plan_of(const struct spec_fleet *spec)
 {
-    static const struct force_law none = {.factor = 1, .mean_ns = FLEET_NEVER};
-    struct force_plan plan = {.spec = spec, .laws = {{none, none}, {none, none}}};
+    struct force_plan plan = {.spec = spec};
     const int64_t life_ns = dist_mean(&spec->life);
+    for (uint32_t kind = 0; kind < FORCE_KINDS; kind++) {
+        plan.laws[0][kind] = (struct force_law){.factor = 1, .mean_ns = FLEET_NEVER};
+        plan.laws[1][kind] = plan.laws[0][kind];
+    }
     for (uint32_t away = 0; away < 2 && spec->shock_share > 0; away++) {
         plan.laws[away][FORCE_SHOCK] = law_of(life_ns, spec->shock_share, life_ns);
     }
-    if (spec->group_count > 0 && spec->group_life.kind == DIST_EXPONENTIAL) {
-        const int64_t each_ns = dist_mean(&spec->group_life) / spec->group_count;
-        const int64_t repair_ns =
-            longer_of(dist_mean(&spec->repair), dist_mean(&spec->group_repair));
-        plan.laws[0][FORCE_GROUP] = law_of(each_ns, RNG_ALWAYS, life_ns);
-        plan.laws[1][FORCE_GROUP] =
-            law_of(each_ns, RNG_ALWAYS, repair_ns < life_ns / 2 ? 2 * repair_ns : life_ns);
+    for (uint32_t k = 0; spec->groups[k].count > 0; k++) {
+        const struct spec_fleet_groups *groups = &spec->groups[k];
+        const int64_t repair_ns = longer_of(dist_mean(&spec->repair), dist_mean(&groups->repair));
+        if (groups->life.kind == DIST_EXPONENTIAL) {
+            const int64_t each_ns = dist_mean(&groups->life) / groups->count;
+            plan_groups(&plan, FORCE_GROUP + k, each_ns, RNG_ALWAYS, repair_ns);
+        }
+        if (groups->shock_share > 0) {
+            plan_groups(&plan, FORCE_GROUP_SHOCK + k, life_ns / groups->count, groups->shock_share,
+                        repair_ns);
+        }
     }
     return plan;
 }
 
 uint64_t force_factor(const struct force_plan *plan, const struct fleet_event *event, bool is_away)
 {
-    if (event->kind == FLEET_EVENT_SHOCK) {
-        return plan->laws[is_away][FORCE_SHOCK].factor;
+    const struct force_law *laws = plan->laws[is_away];
+    const bool is_shock = event->kind == FLEET_EVENT_SHOCK;
+    const bool is_group = event->index >= plan->spec->machines;
+    if (is_shock && !is_group) {
+        return laws[FORCE_SHOCK].factor;
     }
-    return event->kind == FLEET_EVENT_FAILS && event->index >= plan->spec->machines
-               ? plan->laws[is_away][FORCE_GROUP].factor
-               : 1;
+    if (!is_group || (!is_shock && event->kind != FLEET_EVENT_FAILS)) {
+        return 1;
+    }
+    const uint32_t kind = fleet_group_kind(plan->spec, event->index - plan->spec->machines);
+    return laws[(is_shock ? FORCE_GROUP_SHOCK : FORCE_GROUP) + kind].factor;
 }
 
-static void draw_clock(const struct force_plan *plan, enum force_kind kind, int64_t now_ns,
+static void draw_clock(const struct force_plan *plan, uint32_t kind, int64_t now_ns,
                        struct force_clocks *clocks)
 {
     const struct force_law *law = &plan->laws[clocks->is_away][kind];
@@ -75,8 +97,9 @@ void force_begin(const struct force_plan *plan, const struct fleet *fleet, bool 
 {
     clocks->rng = rng_keyed(fleet->key, 0, 0, hash_text("force"));
     clocks->is_away = is_away;
-    draw_clock(plan, FORCE_SHOCK, fleet->now_ns, clocks);
-    draw_clock(plan, FORCE_GROUP, fleet->now_ns, clocks);
+    for (uint32_t kind = 0; kind < FORCE_KINDS; kind++) {
+        draw_clock(plan, kind, fleet->now_ns, clocks);
+    }
 }
 
 void force_note(const struct force_plan *plan, const struct fleet *fleet, bool is_away,
@@ -84,23 +107,35 @@ void force_note(const struct force_plan *plan, const struct fleet *fleet, bool i
 {
     if (clocks->is_away != is_away) {
         clocks->is_away = is_away;
-        draw_clock(plan, FORCE_GROUP, fleet->now_ns, clocks);
+        for (uint32_t kind = FORCE_GROUP; kind < FORCE_KINDS; kind++) {
+            draw_clock(plan, kind, fleet->now_ns, clocks);
+        }
     }
 }
 
 bool force_next(const struct force_plan *plan, const struct fleet *fleet, int64_t before_ns,
                 struct force_clocks *clocks, struct fleet_event *event)
 {
-    const enum force_kind kind =
-        clocks->fires_ns[FORCE_SHOCK] < clocks->fires_ns[FORCE_GROUP] ? FORCE_SHOCK : FORCE_GROUP;
+    const struct spec_fleet *spec = plan->spec;
+    uint32_t kind = FORCE_SHOCK;
+    for (uint32_t i = 1; i < FORCE_KINDS; i++) {
+        kind = clocks->fires_ns[i] <= clocks->fires_ns[kind] ? i : kind;
+    }
     if (clocks->fires_ns[kind] >= before_ns) {
         return false;
     }
     *event = (struct fleet_event){.kind = FLEET_EVENT_SHOCK, .time_ns = clocks->fires_ns[kind]};
     draw_clock(plan, kind, event->time_ns, clocks);
-    if (kind == FORCE_GROUP) {
-        const uint32_t group = (uint32_t)rng_below(&clocks->rng, plan->spec->group_count);
-        event->index = plan->spec->machines + group;
+    if (kind == FORCE_SHOCK) {
+        return true;
+    }
+    const bool is_shock = kind >= FORCE_GROUP_SHOCK;
+    const uint32_t of = kind - (is_shock ? FORCE_GROUP_SHOCK : FORCE_GROUP);
+    event->index = spec->machines + (uint32_t)rng_below(&clocks->rng, spec->groups[of].count);
+    for (uint32_t k = 0; k < of; k++) {
+        event->index += spec->groups[k].count;
+    }
+    if (!is_shock) {
         event->kind =
             fleet->parts[event->index].state == FLEET_UP ? FLEET_EVENT_FAILS : FLEET_EVENT_NONE;
     }

@@ -17,8 +17,9 @@
 
 enum force_kind {
     FORCE_SHOCK,
-    FORCE_GROUP, /* any of them */
-    FORCE_KINDS
+    FORCE_GROUP,                                        /* any group of a kind; one for each kind */
+    FORCE_GROUP_SHOCK = FORCE_GROUP + SPEC_GROUP_KINDS, /* in any group of a kind; the same */
+    FORCE_KINDS = FORCE_GROUP_SHOCK + SPEC_GROUP_KINDS
 };
 
 struct force_law {

@@ -57,7 +57,7 @@
 /* What may happen, as far as the bias is concerned: kinds of moves (FLEET_MOVE_KINDS of them), and
  * apart from them those that only touch what is away anyhow, and repairs of groups. */
 enum type {
-    TYPE_MACHINE_HIDDEN = FLEET_MOVE_KINDS, /* it is in a group that is down */
+    TYPE_MACHINE_HIDDEN = FLEET_MOVE_KINDS, /* one or all, in a group that is down */
     TYPE_GROUP_HIDDEN,                      /* all its machines are broken */
     TYPE_REPAIR_HIDDEN,                     /* of a machine */
     TYPE_GROUP_REPAIR,
@@ -142,7 +142,7 @@ static uint32_t type_of(const struct choice *choice, enum fleet_move_kind kind, 
         }
         return is_hidden ? TYPE_REPAIR_HIDDEN : FLEET_MOVE_REPAIR;
     }
-    if (is_hidden && kind == FLEET_MOVE_MACHINE) {
+    if (is_hidden && (kind == FLEET_MOVE_MACHINE || kind == FLEET_MOVE_SHOCK)) {
         return TYPE_MACHINE_HIDDEN;
     }
     return is_hidden && kind == FLEET_MOVE_GROUP ? TYPE_GROUP_HIDDEN : (uint32_t)kind;

@@ -17,11 +17,17 @@ struct estimators_run {
     uint64_t events;
 };
 
-/* The fleet as its exact model sees it, for one service. False: laws that are not exponential,
- * maintenance. */
+/* Is the fleet a Markov chain that can be lumped (analysis/fleet_chain.h)? Not with laws that are
+ * not exponential, with maintenance, or with several kinds of groups. */
+bool estimate_has_chain(const struct spec_fleet *fleet);
+/* The fleet as its exact model sees it, for one service. False: it has no such chain. */
 bool estimate_model(const struct spec_fleet *fleet, uint32_t service, struct fleet_model *model,
                     struct err *err);
-/* Do machines have nothing to do with each other, and a crew each? */
+/* Do machines, and groups of any kinds, have nothing to do with each other, and a crew each? Then
+ * only the means of their laws matter, and the answer is a sum of products
+ * (analysis/fleet_product.h). */
+bool estimate_is_product(const struct spec_fleet *fleet, uint32_t service);
+/* The same, and there are no groups. */
 bool estimate_is_independent(const struct spec_fleet *fleet, uint32_t service);
 #define ESTIMATE_STILL_ALONE                                                                       \
     "a correlation goes with machines alone: no crews, groups, shocks, maintenance or failover"

@@ -142,7 +142,7 @@ static void gain(struct moves *moves, struct fleet_state to, double rate)
 static void fail_machines(struct moves *moves, struct fleet_state state)
 {
     const struct fleet_model *model = &moves->chain->model;
-    const double alone = model->fail_per_h * (1 - model->shock_share);
+    const double alone = model->fail_per_h * (1 - model->shock_share - model->group_shock_share);
     struct fleet_state dark = state;
     moves->kind = FLEET_MOVE_MACHINE;
     for (uint32_t g = 0; g < moves->chain->group_count; g++) {
@@ -173,6 +173,22 @@ static void fail_groups(struct moves *moves, struct fleet_state state)
         const uint32_t gone = available_in(moves->chain, &state, g);
         to.groups[g] |= FLEET_GROUP_DOWN;
         lose(moves, to, model->group_fail_per_h, leader_among(moves->chain, &state, g, gone));
+    }
+}
+
+/* Shocks that strike the machines of one group. */
+static void strike_groups(struct moves *moves, struct fleet_state state)
+{
+    const struct fleet_model *model = &moves->chain->model;
+    moves->kind = FLEET_MOVE_SHOCK;
+    for (uint32_t g = 0; model->groups > 0 && g < moves->chain->group_count; g++) {
+        struct fleet_state to = state;
+        const uint32_t gone = available_in(moves->chain, &state, g);
+        to.groups[g] = (uint16_t)((state.groups[g] & ~COUNT_MASK) | moves->chain->sizes[g]);
+        if (to.groups[g] != state.groups[g]) {
+            lose(moves, to, model->fail_per_h * model->group_shock_share,
+                 leader_among(moves->chain, &state, g, gone));
+        }
     }
 }
 
@@ -227,6 +243,7 @@ uint32_t fleet_chain_moves(const struct fleet_chain *chain, const struct fleet_s
     struct moves moves = {.chain = chain, .list = list};
     fail_machines(&moves, *state);
     fail_groups(&moves, *state);
+    strike_groups(&moves, *state);
     moves.kind = FLEET_MOVE_REPAIR;
     repair(&moves, *state);
     moves.kind = FLEET_MOVE_ELECTION;
@@ -246,9 +263,11 @@ static bool check(const struct fleet_model *model, struct err *err)
                     model->groups <= FLEET_GROUPS_MAX && model->groups <= model->machines;
     bool is_rated = model->fail_per_h > 0 && isfinite(model->fail_per_h) &&
                     model->repair_per_h > 0 && isfinite(model->repair_per_h) &&
-                    model->shock_share >= 0 && model->shock_share <= 1 && model->failover_h >= 0 &&
+                    model->shock_share >= 0 && model->group_shock_share >= 0 &&
+                    model->shock_share + model->group_shock_share <= 1 && model->failover_h >= 0 &&
                     isfinite(model->failover_h);
-    bool is_grouped = model->groups == 0 ||
+    const bool is_eternal = model->group_fail_per_h == 0 && model->group_shock_share > 0;
+    bool is_grouped = model->groups == 0 || is_eternal ||
                       (model->group_fail_per_h > 0 && isfinite(model->group_fail_per_h) &&
                        model->group_repair_per_h > 0 && isfinite(model->group_repair_per_h));
     return (is_sized && is_rated && is_grouped) ||

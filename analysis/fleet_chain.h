@@ -9,7 +9,7 @@
 
 #define FLEET_GROUP_DOWN   0x80
 #define FLEET_GROUP_LEADER 0x100
-#define FLEET_MOVES_MAX    (7 * FLEET_GROUPS_MAX + 8)
+#define FLEET_MOVES_MAX    (9 * FLEET_GROUPS_MAX + 8)
 #define FLEET_STARTS_MAX   2
 
 enum fleet_phase {
@@ -38,7 +38,7 @@ struct fleet_chain {
 enum fleet_move_kind {
     FLEET_MOVE_MACHINE,
     FLEET_MOVE_MACHINE_LEADER,
-    FLEET_MOVE_SHOCK,
+    FLEET_MOVE_SHOCK, /* of all machines, or of those of a group */
     FLEET_MOVE_SHOCK_LEADER,
     FLEET_MOVE_GROUP,
     FLEET_MOVE_GROUP_LEADER,

@@ -33,8 +33,10 @@ struct fleet_model {
     uint32_t crews;     /* 0: one for each machine and group */
     double shock_share; /* [0, 1] */
     uint32_t groups;    /* 0: none; else machines are dealt out to them in turn */
-    double group_fail_per_h;
+    double group_fail_per_h; /* 0: they never fail by themselves */
     double group_repair_per_h;
+    double group_shock_share; /* as shock_share, of those that strike the machines of one group;
+                                 both together in [0, 1] */
     double failover_h; /* mean; 0: no leader */
 };
 

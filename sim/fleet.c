@@ -9,7 +9,9 @@
  * Shocks. With a share b of common failures, shocks come as a Poisson process at b times the mean
  * rate of failure of one machine, and a machine's own life, of any law, is longer by 1 / (1 - b):
  * its availability stays what it was when lives are exponential (Marshall and Olkin, JASA 62,
- * 1967). A shock ends the lives of all machines that are up.
+ * 1967). A shock ends the lives of all machines that are up, or, where the share is that of a kind
+ * of groups, of all in one group: each of them has shocks of that rate. Who is out of reach because
+ * another group is down is struck as well.
  *
  * Leaders. The leader of a service is one of the available machines. When it goes, or when the
  * quorum is there again, the next one is known after an exponential time, and is drawn evenly.
@@ -28,9 +30,50 @@
 
 #define NOBODY UINT32_MAX
 
+/* --------------------------------------------------------------------------------------- groups */
+
+uint32_t fleet_group_count(const struct spec_fleet *spec)
+{
+    uint32_t count = 0;
+    for (uint32_t k = 0; spec->groups[k].count > 0; k++) {
+        ASSERT(k < SPEC_GROUP_KINDS);
+        count += spec->groups[k].count;
+    }
+    return count;
+}
+
+uint32_t fleet_group_kind(const struct spec_fleet *spec, uint32_t group)
+{
+    uint32_t kind = 0;
+    for (; group >= spec->groups[kind].count; kind++) {
+        ASSERT(spec->groups[kind].count > 0);
+        group -= spec->groups[kind].count;
+    }
+    return kind;
+}
+
+uint32_t fleet_group_number(const struct spec_fleet *spec, uint32_t group)
+{
+    const uint32_t kind = fleet_group_kind(spec, group);
+    for (uint32_t k = 0; k < kind; k++) {
+        group -= spec->groups[k].count;
+    }
+    return group;
+}
+
+uint64_t fleet_group_members(const struct spec_fleet *spec, uint32_t group)
+{
+    const uint32_t count = spec->groups[fleet_group_kind(spec, group)].count;
+    uint64_t mask = 0;
+    for (uint32_t i = fleet_group_number(spec, group); i < spec->machines; i += count) {
+        mask |= UINT64_C(1) << i;
+    }
+    return mask;
+}
+
 static uint32_t part_count(const struct fleet *fleet)
 {
-    return fleet->spec->machines + fleet->spec->group_count;
+    return fleet->spec->machines + fleet->groups;
 }
 
 /* Parts are machines, then groups. */
@@ -39,14 +82,25 @@ static bool is_group(const struct fleet *fleet, uint32_t part)
     return part >= fleet->spec->machines;
 }
 
+static const struct spec_fleet_groups *kind_of(const struct fleet *fleet, uint32_t part)
+{
+    return &fleet->spec->groups[fleet_group_kind(fleet->spec, part - fleet->spec->machines)];
+}
+
 static const struct dist *life_of(const struct fleet *fleet, uint32_t part)
 {
-    return is_group(fleet, part) ? &fleet->spec->group_life : &fleet->spec->life;
+    return is_group(fleet, part) ? &kind_of(fleet, part)->life : &fleet->spec->life;
 }
 
 static const struct dist *repair_of(const struct fleet *fleet, uint32_t part)
 {
-    return is_group(fleet, part) ? &fleet->spec->group_repair : &fleet->spec->repair;
+    return is_group(fleet, part) ? &kind_of(fleet, part)->repair : &fleet->spec->repair;
+}
+
+/* A group that never fails by itself. */
+static bool is_eternal(const struct fleet *fleet, uint32_t part)
+{
+    return is_group(fleet, part) && dist_mean(life_of(fleet, part)) == 0;
 }
 
 static int64_t later(int64_t now_ns, int64_t delay_ns)
@@ -73,7 +127,7 @@ static int64_t draw_clock(const struct fleet *fleet, struct fleet_part *part, ui
     const struct dist *law =
         part->state == FLEET_UP ? life_of(fleet, index) : repair_of(fleet, index);
     const uint64_t alone = is_stretched ? fleet->alone : RNG_ALWAYS;
-    if (alone == 0) {
+    if (alone == 0 || is_eternal(fleet, index)) {
         return FLEET_NEVER;
     }
     if (alone < RNG_ALWAYS) {
@@ -192,10 +246,8 @@ uint64_t fleet_available(const struct fleet *fleet)
     if (fleet->absent != NOBODY) {
         mask &= ~(UINT64_C(1) << fleet->absent);
     }
-    for (uint32_t i = 0; fleet->dark != 0 && i < spec->machines; i++) {
-        if ((fleet->dark >> i % spec->group_count & 1) != 0) {
-            mask &= ~(UINT64_C(1) << i);
-        }
+    for (uint32_t dark = fleet->dark; dark != 0; dark &= dark - 1) {
+        mask &= ~fleet_group_members(spec, (uint32_t)__builtin_ctz(dark));
     }
     return mask;
 }
@@ -261,21 +313,44 @@ static void look_for_leaders(struct fleet *fleet)
 
 /* --------------------------------------------------------------------------------------- events */
 
-/* The next shock. */
-static void draw_shock(struct fleet *fleet)
+/* Mean times between shocks of more than this are drawn as lives of a machine and stretched: no law
+ * has them. */
+#define SHOCK_MEAN_MAX (INT64_MAX / 4)
+
+/* Of a machine's failures, those that come by these shocks, out of 2^32. */
+static uint64_t share_of(const struct fleet *fleet, uint32_t shock)
 {
-    const int64_t gap_ns = dist_sample(&fleet->shock, &fleet->shocks);
-    fleet->shock_ns = later(fleet->now_ns, stretched(gap_ns, fleet->shock_share));
+    const struct spec_fleet *spec = fleet->spec;
+    return shock == 0 ? spec->shock_share
+                      : spec->groups[fleet_group_kind(spec, shock - 1)].shock_share;
 }
 
-static void strike(struct fleet *fleet)
+/* The next shock. */
+static void draw_shock(struct fleet *fleet, uint32_t index)
 {
+    struct fleet_shock *shock = &fleet->shocks[index];
+    const uint64_t share = share_of(fleet, index);
+    shock->fires_ns = FLEET_NEVER;
+    if (share == 0) {
+        return;
+    }
+    const int64_t life_ns = dist_mean(&fleet->spec->life);
+    const int64_t mean_ns = stretched(life_ns, share);
+    const bool is_rare = mean_ns > SHOCK_MEAN_MAX;
+    const struct dist gap = {.kind = DIST_EXPONENTIAL, .a = is_rare ? life_ns : mean_ns};
+    const int64_t gap_ns = dist_sample(&gap, &shock->rng);
+    shock->fires_ns = later(fleet->now_ns, is_rare ? stretched(gap_ns, share) : gap_ns);
+}
+
+static void strike(struct fleet *fleet, uint32_t shock)
+{
+    const uint64_t struck = shock == 0 ? UINT64_MAX : fleet_group_members(fleet->spec, shock - 1);
     for (uint32_t i = 0; i < fleet->spec->machines; i++) {
-        if (fleet->parts[i].state == FLEET_UP) {
+        if ((struck >> i & 1) != 0 && fleet->parts[i].state == FLEET_UP) {
             set_down(fleet, i);
         }
     }
-    draw_shock(fleet);
+    draw_shock(fleet, shock);
 }
 
 static void maintain(struct fleet *fleet)
@@ -295,8 +370,18 @@ static void maintain(struct fleet *fleet)
               is_whole ? spec->maintenance_ns : spec->maintenance_every_ns / spec->machines);
 }
 
-/* What fires first: a part, or one of these. */
-enum { EVENT_SHOCK = FLEET_PARTS, EVENT_MAINTENANCE, EVENT_LEADER };
+/* What fires first: a part, or one of these. Digests have these numbers in them. */
+enum {
+    EVENT_SHOCK = FLEET_PARTS, /* of all machines */
+    EVENT_MAINTENANCE,
+    EVENT_LEADER,
+    EVENT_GROUP_SHOCK = EVENT_LEADER + FLEET_SERVICES
+};
+
+static bool is_shock(uint32_t event)
+{
+    return event == EVENT_SHOCK || event >= EVENT_GROUP_SHOCK;
+}
 
 static uint32_t find_next(const struct fleet *fleet, int64_t *time_ns)
 {
@@ -314,9 +399,11 @@ static uint32_t find_next(const struct fleet *fleet, int64_t *time_ns)
             found = EVENT_LEADER + i;
         }
     }
-    if (fleet->shock_ns < *time_ns) {
-        *time_ns = fleet->shock_ns;
-        found = EVENT_SHOCK;
+    for (uint32_t i = 0; i < fleet->shock_count; i++) {
+        if (fleet->shocks[i].fires_ns < *time_ns) {
+            *time_ns = fleet->shocks[i].fires_ns;
+            found = i == 0 ? EVENT_SHOCK : EVENT_GROUP_SHOCK + i - 1;
+        }
     }
     if (fleet->maintenance_ns < *time_ns) {
         *time_ns = fleet->maintenance_ns;
@@ -339,11 +426,14 @@ struct fleet_event fleet_peek(const struct fleet *fleet)
     if (next == NOBODY) {
         return event;
     }
-    if (next >= EVENT_LEADER) {
+    if (is_shock(next)) {
+        event.kind = FLEET_EVENT_SHOCK;
+        event.index = next == EVENT_SHOCK ? 0 : fleet->spec->machines + next - EVENT_GROUP_SHOCK;
+    } else if (next >= EVENT_LEADER) {
         event.kind = FLEET_EVENT_LEADER;
         event.index = next - EVENT_LEADER;
-    } else if (next >= FLEET_PARTS) {
-        event.kind = next == EVENT_SHOCK ? FLEET_EVENT_SHOCK : FLEET_EVENT_MAINTENANCE;
+    } else if (next == EVENT_MAINTENANCE) {
+        event.kind = FLEET_EVENT_MAINTENANCE;
     } else {
         event.kind =
             fleet->parts[next].state == FLEET_UP ? FLEET_EVENT_FAILS : FLEET_EVENT_REPAIRED;
@@ -357,12 +447,12 @@ static void happen(struct fleet *fleet, uint32_t event)
 {
     fleet->events++;
     fleet->digest = hash_mix(hash_mix(fleet->digest, (uint64_t)fleet->now_ns), event);
-    if (event >= EVENT_LEADER) {
+    if (event >= EVENT_LEADER && event < EVENT_GROUP_SHOCK) {
         find_leader(fleet, &fleet->services[event - EVENT_LEADER]);
         return;
     }
-    if (event == EVENT_SHOCK) {
-        strike(fleet);
+    if (is_shock(event)) {
+        strike(fleet, event == EVENT_SHOCK ? 0 : 1 + event - EVENT_GROUP_SHOCK);
     } else if (event == EVENT_MAINTENANCE) {
         maintain(fleet);
     } else if (fleet->parts[event].state == FLEET_UP) {
@@ -371,7 +461,7 @@ static void happen(struct fleet *fleet, uint32_t event)
         set_up(fleet, event);
     }
     if (fleet->spec->crews != 0 || (event < FLEET_PARTS && fleet->parts[event].state != FLEET_UP) ||
-        event == EVENT_SHOCK) {
+        is_shock(event)) {
         assign_crews(fleet);
     }
     look_for_leaders(fleet);
@@ -393,7 +483,10 @@ void fleet_force(struct fleet *fleet, const struct fleet_event *event)
     ASSERT(event->time_ns <= fleet_next(fleet));
     fleet->now_ns = event->time_ns;
     if (event->kind == FLEET_EVENT_SHOCK) {
-        happen(fleet, EVENT_SHOCK);
+        ASSERT(event->index == 0 || is_group(fleet, event->index));
+        ASSERT(event->index < part_count(fleet));
+        happen(fleet, event->index == 0 ? EVENT_SHOCK
+                                        : EVENT_GROUP_SHOCK + event->index - fleet->spec->machines);
         return;
     }
     ASSERT(event->kind == FLEET_EVENT_FAILS);
@@ -415,40 +508,43 @@ static void key_streams(struct fleet *fleet)
     for (uint32_t i = 0; i < fleet->spec->service_count; i++) {
         fleet->services[i].rng = rng_keyed(fleet->key, i, 0, leader);
     }
-    fleet->shocks = rng_keyed(fleet->key, 0, 0, hash_text("shock"));
+    const uint64_t shock = hash_text("shock"); /* that of all machines is number 0 */
+    for (uint32_t i = 0; i < fleet->shock_count; i++) {
+        fleet->shocks[i].rng = rng_keyed(fleet->key, i, 0, shock);
+    }
 }
 
-/* Mean times between shocks of more than this are drawn as lives of a machine and stretched: no law
- * has them. */
-#define SHOCK_MEAN_MAX (INT64_MAX / 4)
-
+/* Whose failures are not a machine's own. */
 static void begin_shocks(struct fleet *fleet)
 {
     const struct spec_fleet *spec = fleet->spec;
-    const int64_t mean_ns = stretched(dist_mean(&spec->life), spec->shock_share);
-    const bool is_rare = mean_ns > SHOCK_MEAN_MAX;
-    fleet->shock =
-        (struct dist){.kind = DIST_EXPONENTIAL, .a = is_rare ? dist_mean(&spec->life) : mean_ns};
-    fleet->shock_share = is_rare ? spec->shock_share : RNG_ALWAYS;
-    draw_shock(fleet);
+    uint64_t common = spec->shock_share;
+    fleet->shock_count = common > 0 ? 1 : 0;
+    for (uint32_t k = 0; spec->groups[k].count > 0; k++) {
+        common += spec->groups[k].shock_share;
+        fleet->shock_count =
+            spec->groups[k].shock_share > 0 ? 1 + fleet->groups : fleet->shock_count;
+    }
+    ASSERT(common <= RNG_ALWAYS);
+    fleet->alone = RNG_ALWAYS - common;
 }
 
 void fleet_begin(struct fleet *fleet, const struct spec_fleet *spec, uint64_t seed)
 {
     ASSERT(spec->machines >= 1 && spec->machines <= FLEET_MACHINES);
-    ASSERT(spec->group_count <= FLEET_GROUPS);
+    ASSERT(fleet_group_count(spec) <= FLEET_GROUPS);
     ASSERT(spec->service_count >= 1 && spec->service_count <= FLEET_SERVICES);
     memset(fleet, 0, sizeof(*fleet));
     fleet->spec = spec;
     fleet->key = hash_mix(seed, hash_text("fleet"));
     fleet->absent = NOBODY;
-    fleet->shock_ns = FLEET_NEVER;
+    fleet->groups = fleet_group_count(spec);
     fleet->maintenance_ns =
         spec->maintenance_every_ns > 0 ? spec->maintenance_every_ns / spec->machines : FLEET_NEVER;
+    begin_shocks(fleet);
     key_streams(fleet);
-    fleet->alone = RNG_ALWAYS - spec->shock_share;
-    if (spec->shock_share > 0) {
-        begin_shocks(fleet);
+    for (uint32_t i = 0; i < fleet->shock_count; i++) {
+        draw_shock(fleet, i);
     }
     for (uint32_t i = 0; i < part_count(fleet); i++) {
         start_clock(fleet, i);
@@ -463,7 +559,8 @@ void fleet_begin(struct fleet *fleet, const struct spec_fleet *spec, uint64_t se
 
 void fleet_copy(struct fleet *to, const struct fleet *from)
 {
-    memcpy(to, from, offsetof(struct fleet, services));
+    memcpy(to, from, offsetof(struct fleet, shocks));
+    memcpy(to->shocks, from->shocks, from->shock_count * sizeof(*to->shocks));
     memcpy(to->services, from->services, from->spec->service_count * sizeof(*to->services));
     memcpy(to->parts, from->parts, part_count(from) * sizeof(*to->parts));
 }
@@ -485,8 +582,8 @@ void fleet_branch(struct fleet *fleet, uint32_t branch)
             seek_leader(fleet, i);
         }
     }
-    if (fleet->spec->shock_share > 0) {
-        draw_shock(fleet);
+    for (uint32_t i = 0; i < fleet->shock_count; i++) {
+        draw_shock(fleet, i);
     }
 }
 
@@ -495,19 +592,22 @@ void fleet_rebase(struct fleet *fleet)
     const int64_t now_ns = fleet->now_ns;
     for (uint32_t i = 0; i < part_count(fleet); i++) {
         struct fleet_part *part = &fleet->parts[i];
-        part->since_ns -= now_ns;
+        part->since_ns = is_eternal(fleet, i) ? 0 : part->since_ns - now_ns;
         part->fires_ns -= part->fires_ns == FLEET_NEVER ? 0 : now_ns;
     }
     for (uint32_t i = 0; i < fleet->spec->service_count; i++) {
         struct fleet_service *service = &fleet->services[i];
         service->fires_ns -= service->fires_ns == FLEET_NEVER ? 0 : now_ns;
     }
-    if (fleet->shock_ns != FLEET_NEVER) {
-        fleet->shock_ns -= now_ns;
-    } else if (fleet->spec->shock_share > 0) {
-        /* It was beyond the end of time, which was as far from now, and has no memory. */
-        draw_shock(fleet);
-        fleet->shock_ns = later(FLEET_NEVER - now_ns, fleet->shock_ns - now_ns);
+    for (uint32_t i = 0; i < fleet->shock_count; i++) {
+        struct fleet_shock *shock = &fleet->shocks[i];
+        if (shock->fires_ns != FLEET_NEVER) {
+            shock->fires_ns -= now_ns;
+        } else if (share_of(fleet, i) > 0) {
+            /* It was beyond the end of time, which was as far from now, and has no memory. */
+            draw_shock(fleet, i);
+            shock->fires_ns = later(FLEET_NEVER - now_ns, shock->fires_ns - now_ns);
+        }
     }
     fleet->maintenance_ns -= fleet->maintenance_ns == FLEET_NEVER ? 0 : now_ns;
     fleet->now_ns = 0;
@@ -525,8 +625,13 @@ bool fleet_is_whole(const struct fleet *fleet)
 
 bool fleet_is_markov(const struct spec_fleet *spec)
 {
-    bool are_groups = spec->group_count == 0 || (spec->group_life.kind == DIST_EXPONENTIAL &&
-                                                 spec->group_repair.kind == DIST_EXPONENTIAL);
+    bool are_groups = true;
+    for (uint32_t k = 0; spec->groups[k].count > 0; k++) {
+        const struct spec_fleet_groups *groups = &spec->groups[k];
+        const bool is_eternal = dist_mean(&groups->life) == 0;
+        are_groups = are_groups && (is_eternal || (groups->life.kind == DIST_EXPONENTIAL &&
+                                                   groups->repair.kind == DIST_EXPONENTIAL));
+    }
     return spec->life.kind == DIST_EXPONENTIAL && spec->repair.kind == DIST_EXPONENTIAL &&
            are_groups && spec->maintenance_every_ns == 0;
 }

@@ -7,6 +7,11 @@
  * Every clock is kept as (law, age), never only as the instant at which it fires, so that a split
  * of a trajectory can draw it again by its age. A fleet is plain data: a copy is a split.
  *
+ * A machine is in one group of every kind of groups, machine i in group i modulo their number, and
+ * is available when it and all of them are. So the kinds nest where one number divides the other
+ * (nine racks, three to each of three zones), and cross where the numbers have nothing in common
+ * (every rack has machines on both of two power feeds).
+ *
  * Streams are named by (seed, path, machine or group, life or repair), so variants of a scenario
  * share what they have in common. */
 #ifndef SQUALL_SIM_FLEET_H
@@ -16,7 +21,7 @@
 #include "sim/spec.h"
 
 #define FLEET_MACHINES 64
-#define FLEET_GROUPS   16
+#define FLEET_GROUPS   16 /* of all kinds together */
 #define FLEET_PARTS    (FLEET_MACHINES + FLEET_GROUPS)
 #define FLEET_SERVICES 8
 #define FLEET_NEVER    INT64_MAX
@@ -50,8 +55,15 @@ struct fleet_service {
     struct rng rng;
 };
 
+/* A source of shocks; they come as a Poisson process. */
+struct fleet_shock {
+    int64_t fires_ns;
+    struct rng rng;
+};
+
 struct fleet {
     const struct spec_fleet *spec;
+    uint32_t groups; /* of all kinds; the parts behind the machines, kind after kind */
     int64_t now_ns;
     uint64_t key; /* of the path */
     uint64_t turn;
@@ -62,11 +74,9 @@ struct fleet {
     uint32_t absent; /* machine away for maintenance; UINT32_MAX: none */
     uint32_t next_absent;
     int64_t maintenance_ns; /* it goes, or is back */
-    int64_t shock_ns;
-    uint64_t alone;    /* share of a machine's failures that are its own, out of 2^32 */
-    struct dist shock; /* between two shocks, over shock_share / 2^32; mean 0: none */
-    uint64_t shock_share;
-    struct rng shocks;
+    uint64_t alone;         /* share of a machine's failures that are its own, out of 2^32 */
+    uint32_t shock_count;   /* 0: none; 1: of all machines only; else also of each group */
+    struct fleet_shock shocks[1 + FLEET_GROUPS]; /* of all machines, then of each group */
     struct fleet_service services[FLEET_SERVICES];
     struct fleet_part parts[FLEET_PARTS]; /* machines, then groups */
 };
@@ -87,12 +97,13 @@ enum fleet_event_kind {
 struct fleet_event {
     enum fleet_event_kind kind;
     int64_t time_ns;
-    uint32_t index; /* machine, then group; for a leader the service; else 0 */
+    uint32_t index; /* machine, then group; for a leader the service; for a shock the group, or 0:
+                       of all machines; else 0 */
 };
 struct fleet_event fleet_peek(const struct fleet *fleet);
 /* Lets time pass until event->time_ns, at most that of the next event, and lets something happen
  * there that no clock has told: a shock, or the failure of a part that is up. Clocks of the others
- * go on; that of the shocks begins anew, which to them is the same. */
+ * go on; that of these shocks begins anew, which to them is the same. */
 void fleet_force(struct fleet *fleet, const struct fleet_event *event);
 /* When that will be; FLEET_NEVER: nothing will ever happen. */
 int64_t fleet_next(const struct fleet *fleet);
@@ -103,6 +114,13 @@ void fleet_copy(struct fleet *to, const struct fleet *from);
 void fleet_branch(struct fleet *fleet, uint32_t branch);
 /* Moves the origin of time to now, ages kept: a fleet may run for longer than 292 years. */
 void fleet_rebase(struct fleet *fleet);
+/* Number of groups of all kinds, and the kind of one of them: an index of spec->groups. */
+uint32_t fleet_group_count(const struct spec_fleet *spec);
+uint32_t fleet_group_kind(const struct spec_fleet *spec, uint32_t group);
+/* Number of a group among those of its kind. */
+uint32_t fleet_group_number(const struct spec_fleet *spec, uint32_t group);
+/* Mask of the machines in it. */
+uint64_t fleet_group_members(const struct spec_fleet *spec, uint32_t group);
 /* Mask and number of the machines that are available. */
 uint64_t fleet_available(const struct fleet *fleet);
 uint32_t fleet_available_count(const struct fleet *fleet);

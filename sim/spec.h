@@ -552,6 +552,18 @@ struct spec_placement {
     uint32_t trials; /* of a seed */
 };
 
+/* Groups of one kind: racks, zones, power feeds. Machine i is in group i modulo count. */
+#define SPEC_GROUP_KINDS 4
+struct spec_fleet_groups {
+    const char *name; /* "rack" */
+    uint32_t count;
+    struct dist life; /* a group that is down takes its machines away, as they are; mean 0: groups
+                         never fail by themselves */
+    struct dist repair;
+    uint64_t shock_share; /* as that of the fleet, of a machine's failures; they come to machines of
+                             one group, which itself stays up */
+};
+
 struct spec_fleet {
     bool is_asked;     /* the scenario says how machines fail; the rest is meaningless otherwise */
     struct spec_placement placement; /* is_asked: machines are its nodes, there is one service, and
@@ -564,10 +576,7 @@ struct spec_fleet {
                                are up at once (Marshall-Olkin; beta factor), out of 2^32 */
     uint64_t correlation;   /* rho of a beta-binomial number of machines that are down, out of
                                2^32: a still picture without dynamics */
-    const char *group_name; /* "rack"; NULL: no groups */
-    uint32_t group_count;   /* machines are dealt out to them in turn */
-    struct dist group_life; /* a group that is down takes its machines away, as they are */
-    struct dist group_repair;
+    struct spec_fleet_groups groups[SPEC_GROUP_KINDS + 1]; /* those of count 0 end the list */
     int64_t maintenance_every_ns; /* every machine in turn is taken away for maintenance_ns, and no
                                      two at once; 0: never */
     int64_t maintenance_ns;

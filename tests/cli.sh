@@ -931,10 +931,10 @@ availability: {placement: {policy: copysets, nodes: 300, lost: 2%, scatter: 4, n
 sweep: {availability.placement.policy: [copysets, random]}
 seeds: 1..3
 END
-expect 0 'mine +-9[0-9.]+ % of the losses cost data' '!a year' -- squall run placement.yaml
+expect 0 'mine +-9[0-9.]+ points of loss' '!a year' -- squall run placement.yaml
 expect 0 'mine: share of losses that cost data 0.9' -- squall replay placement.yaml --cell policy=random
 expect 0 -- squall report placement
-holds 'the page speaks of loss' grep -q 'difference of loss' out/placement/report/index.html
+holds 'the page speaks of loss' grep -q 'difference of the chance of a loss' out/placement/report/index.html
 expect 0 'crews=1 +writes .* (6|8|12|18|26|39|58|87|130)  [0-9]+ hits' 'for that it is 14 % wider' '[0-9]+ runs were not needed' \
     'DIFFERENCE +crews=1 less crews=2' 'writes +[0-9.]+ (h|min|s) a year \+- .*paired t' '!interrupted' -- \
     squall run crews.yaml -j1 --out p1

@@ -32,7 +32,9 @@ static const char *name_of(const struct spec_fleet *fleet, uint32_t part, char *
     if (part < fleet->machines) {
         snprintf(out, size, "machine %u", part);
     } else {
-        snprintf(out, size, "%s %u", fleet->group_name, part - fleet->machines);
+        const uint32_t group = part - fleet->machines;
+        snprintf(out, size, "%s %u", fleet->groups[fleet_group_kind(fleet, group)].name,
+                 fleet_group_number(fleet, group));
     }
     return out;
 }
@@ -51,7 +53,12 @@ static void describe(const struct fleet *fleet, const struct fleet_event *event,
                  event->kind == FLEET_EVENT_FAILS ? "fails" : "is repaired");
         return;
     case FLEET_EVENT_SHOCK:
-        snprintf(out, size, "a shock: all machines fail");
+        if (event->index == 0) {
+            snprintf(out, size, "a shock: all machines fail");
+        } else {
+            snprintf(out, size, "a shock: machines of %s fail",
+                     name_of(fleet->spec, event->index, name, sizeof(name)));
+        }
         return;
     case FLEET_EVENT_MAINTENANCE:
         if (fleet->absent == UINT32_MAX) {

@@ -12,7 +12,8 @@
 #include <string.h>
 
 #define MACHINES_MAX   64
-#define SERVICES_MAX   8 /* FLEET_SERVICES */
+#define SERVICES_MAX   8  /* FLEET_SERVICES */
+#define GROUPS_MAX     16 /* FLEET_GROUPS */
 #define MILLION        1000000
 #define FAILURES_USUAL 3
 #define SETTLE_NS      (10 * NS_PER_S)
@@ -49,18 +50,57 @@ static void read_life(struct build *build, struct view view, struct dist *life, 
     }
 }
 
-static void read_groups(struct build *build, struct view view, struct spec_fleet *fleet)
+/* One kind of groups. */
+static void read_kind(struct build *build, struct view groups, const struct spec_fleet *fleet,
+                      struct spec_fleet_groups *kind)
 {
-    if (!view_has(view, "groups")) {
-        return;
+    kind->name = view_text(groups, "name");
+    kind->count = (uint32_t)view_number(groups, "count", 1);
+    kind->shock_share = (uint64_t)view_number(view_at(groups, "shocks"), "share", 0);
+    if (view_has(groups, "life")) {
+        read_life(build, groups, &kind->life, &kind->repair);
+    } else if (view_has(groups, "repair") || kind->shock_share == 0) {
+        build_complain(build, groups, view_has(groups, "repair") ? "repair" : NULL,
+                       "groups need a 'life' and a 'repair', or 'shocks' that strike their "
+                       "machines");
     }
-    struct view groups = view_at(view, "groups");
-    fleet->group_name = view_text(groups, "name");
-    fleet->group_count = (uint32_t)view_number(groups, "count", 1);
-    read_life(build, groups, &fleet->group_life, &fleet->group_repair);
-    if (fleet->group_count > fleet->machines) {
+    if (kind->count > fleet->machines) {
         build_complain(build, groups, "count", "there are more groups than machines");
     }
+}
+
+static void read_groups(struct build *build, struct view view, struct spec_fleet *fleet)
+{
+    const uint32_t kinds = view_count(view, "groups");
+    const char *names[SPEC_GROUP_KINDS];
+    uint64_t common = fleet->shock_share;
+    uint32_t count = 0;
+    if (kinds > SPEC_GROUP_KINDS) {
+        build_complain(build, view, "groups",
+                       "there are %u kinds of groups, at most %d are possible", kinds,
+                       SPEC_GROUP_KINDS);
+        return;
+    }
+    for (uint32_t k = 0; k < kinds; k++) {
+        struct view groups = view_item(view, "groups", k);
+        read_kind(build, groups, fleet, &fleet->groups[k]);
+        names[k] = fleet->groups[k].name;
+        count += fleet->groups[k].count;
+        common += fleet->groups[k].shock_share;
+        if (count > GROUPS_MAX) {
+            build_complain(build, groups, "count",
+                           "there are %u groups of all kinds, at most %d are possible", count,
+                           GROUPS_MAX);
+        }
+        if (common > UINT64_C(1) << 32) {
+            build_complain(
+                build, groups, "shocks",
+                "shocks are more than all failures of a machine: the shares of 'shocks', "
+                "here and above, add up to more than 100%%");
+            common = 0; /* said once */
+        }
+    }
+    build_check_unique(build, view, "groups", names, kinds);
 }
 
 /* "3", "any", "majority", "all"; 0 after a complaint. */
@@ -137,10 +177,11 @@ static void read_episodes(struct build *build, struct view view, struct spec_fle
     if (validate.node != NULL) {
         fleet->episodes.validate_place = validate.node->place;
     }
-    const bool is_listed =
-        fleet->life.kind == DIST_EMPIRICAL || fleet->repair.kind == DIST_EMPIRICAL ||
-        (fleet->group_count > 0 &&
-         (fleet->group_life.kind == DIST_EMPIRICAL || fleet->group_repair.kind == DIST_EMPIRICAL));
+    bool is_listed = fleet->life.kind == DIST_EMPIRICAL || fleet->repair.kind == DIST_EMPIRICAL;
+    for (uint32_t k = 0; fleet->groups[k].count > 0; k++) {
+        is_listed = is_listed || fleet->groups[k].life.kind == DIST_EMPIRICAL ||
+                    fleet->groups[k].repair.kind == DIST_EMPIRICAL;
+    }
     if (fleet->episodes.validate_ns > 0 && is_listed) {
         build_complain(build, view, "validate",
                        "laws that are lists of points (empirical, gamma) cannot be accelerated");

@@ -466,6 +466,11 @@ static const struct yaml_node *complete_list(const struct completion *completion
     if (node->kind == YAML_SEQUENCE) {
         return complete_items(completion, key, node, path);
     }
+    if (key->form == SCHEMA_ONE_OR_MANY && key->object != NULL) {
+        return node->kind == YAML_MAPPING
+                   ? complete_object(completion, key->object, node, path)
+                   : wrong_shape(completion, key, node, path, "a mapping, or a list of them");
+    }
     bool may_be_one = key->form == SCHEMA_ONE_OR_MANY || key->form == SCHEMA_MAP_OF_LISTS;
     if (!may_be_one || node->kind != YAML_SCALAR) {
         return wrong_shape(completion, key, node, path, "a list");
@@ -584,7 +589,9 @@ static const char *nearest_below(const struct completion *completion,
 {
     for (uint32_t index = 0; index < object->key_count; index++) {
         const struct schema_key *key = &object->keys[index];
-        if (key->form != SCHEMA_OBJECT || key->is_inherited) {
+        const bool is_one =
+            key->form == SCHEMA_OBJECT || (key->form == SCHEMA_ONE_OR_MANY && key->object != NULL);
+        if (!is_one || key->is_inherited) {
             continue;
         }
         const char *names[KEYS_MAX];
@@ -900,8 +907,11 @@ static const struct yaml_node *set_below(const struct setting *setting,
         return set_in_object(setting, key->object, node, rest);
     case SCHEMA_OBJECT:
         return set_in_object(setting, key->object, node, rest);
-    case SCHEMA_LIST:
     case SCHEMA_ONE_OR_MANY:
+        return key->object != NULL && (node == NULL || node->kind == YAML_MAPPING)
+                   ? set_in_object(setting, key->object, node, rest)
+                   : set_in_list(setting, key, node, rest);
+    case SCHEMA_LIST:
         return set_in_list(setting, key, node, rest);
     case SCHEMA_MAP:
     case SCHEMA_MAP_OF_LISTS:

@@ -40,7 +40,8 @@ enum schema_form {
     SCHEMA_OBJECT,       /* a mapping with the keys of `object` */
     SCHEMA_EITHER,       /* a scalar, short for {object->short_key: scalar}, or a mapping */
     SCHEMA_LIST,         /* a sequence of scalars, or of objects when `object` is set */
-    SCHEMA_ONE_OR_MANY,  /* a scalar or a sequence of scalars */
+    SCHEMA_ONE_OR_MANY,  /* a scalar or a sequence of scalars; with `object` a mapping or a sequence
+                            of them, and one mapping stays one */
     SCHEMA_MAP,          /* names to scalars, or to objects when `object` is set */
     SCHEMA_MAP_OF_LISTS, /* names to scalars or sequences of them */
     SCHEMA_SWEEP,        /* paths to sequences of anything: kept as it is */

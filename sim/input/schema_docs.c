@@ -110,7 +110,7 @@ static void add_type(struct text *out, const struct schema_key *key)
         return;
     }
     if (is_object) {
-        text_add(out, "mapping");
+        text_add(out, key->form == SCHEMA_ONE_OR_MANY ? "mapping, or a list of them" : "mapping");
         return;
     }
     text_add(out, type_rows[key->type].name);
@@ -317,7 +317,7 @@ static bool walk(const char *path, const struct schema_key **found, struct err *
         }
         key = next;
         object = key->object;
-        may_name = is_container(key);
+        may_name = is_container(key) || (key->form == SCHEMA_ONE_OR_MANY && key->object != NULL);
     }
     *found = key;
     return true;

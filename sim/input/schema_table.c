@@ -1589,6 +1589,17 @@ static const struct schema_key placement_keys[] = {
 };
 static const struct schema_object placement_object = OBJECT("placement", placement_keys);
 
+static const struct schema_key group_shock_keys[] = {
+    {.name = "share",
+     .type = SCHEMA_PERCENT,
+     .is_required = true,
+     .description = "of a machine's failures, those that strike all machines of its group at once; "
+                    "it leaves the availability of one machine as it is",
+     .example = "1%"},
+};
+static const struct schema_object group_shock_object =
+    OBJECT_SHORT("groupShocks", group_shock_keys, "share");
+
 static const struct schema_key fleet_group_keys[] = {
     {.name = "name",
      .type = SCHEMA_NAME,
@@ -1600,22 +1611,30 @@ static const struct schema_key fleet_group_keys[] = {
      .is_required = true,
      .min = 1,
      .max = 16,
-     .description = "number of groups; machines are dealt out to them in turn",
+     .description = "number of groups, at most 16 of all kinds; machine i is in group i modulo "
+                    "this of every kind, so racks lie within zones where the number of zones "
+                    "divides that of racks, and else cross them",
      .example = "3"},
     {.name = "life",
      .form = SCHEMA_EITHER,
      .type = SCHEMA_DURATION,
      .object = &law_object,
-     .is_required = true,
-     .description = "of a group, from the end of its repair",
+     .description = "of a group, from the end of its repair; when absent, groups never fail by "
+                    "themselves, and it is their 'shocks' that matter",
      .example = "{mean: 10000h}"},
     {.name = "repair",
      .form = SCHEMA_EITHER,
      .type = SCHEMA_DURATION,
      .object = &law_object,
-     .is_required = true,
      .description = "how long a group is down",
      .example = "{mean: 4h}"},
+    {.name = "shocks",
+     .form = SCHEMA_EITHER,
+     .type = SCHEMA_PERCENT,
+     .object = &group_shock_object,
+     .description = "failures with a common cause within a group: the group stays up, its machines "
+                    "fail together, and each is repaired by itself",
+     .example = "1%"},
 };
 static const struct schema_object fleet_group_object = OBJECT("groups", fleet_group_keys);
 
@@ -1849,10 +1868,12 @@ static const struct schema_key availability_keys[] = {
      .description = "repair crews; what waits for one is down; unlimited when absent",
      .example = "1"},
     {.name = "groups",
-     .form = SCHEMA_OBJECT,
+     .form = SCHEMA_ONE_OR_MANY,
      .object = &fleet_group_object,
      .description = "racks, zones or power feeds that fail by themselves and take their machines "
-                    "away",
+                    "away; a list of at most four where there are several kinds, of each of "
+                    "which a machine is in one group, and it is there when it and all its groups "
+                    "are up",
      .example = "{name: rack, count: 3, life: {mean: 10000h}, repair: {mean: 4h}}"},
     {.name = "shocks",
      .form = SCHEMA_EITHER,

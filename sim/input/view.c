@@ -41,17 +41,23 @@ struct view view_at(struct view view, const char *key)
 struct view view_item(struct view view, const char *key, uint32_t index)
 {
     const struct schema_key *described = schema_key_of(view.object, key);
-    ASSERT(described->form == SCHEMA_LIST || described->form == SCHEMA_MAP);
+    ASSERT(described->form == SCHEMA_LIST || described->form == SCHEMA_MAP ||
+           described->form == SCHEMA_ONE_OR_MANY);
     const struct yaml_node *node = view_node(view, key);
     ASSERT(node != NULL);
-    ASSERT(index < node->count);
+    ASSERT(index < view_count(view, key));
+    if (described->form == SCHEMA_ONE_OR_MANY && node->kind == YAML_MAPPING) {
+        return view_of(described->object, node);
+    }
     return view_of(described->object, node->items[index]);
 }
 
 uint32_t view_count(struct view view, const char *key)
 {
     const struct yaml_node *node = view_node(view, key);
-    return node == NULL ? 0 : node->count;
+    const bool is_one = node != NULL && node->kind == YAML_MAPPING &&
+                        schema_key_of(view.object, key)->form == SCHEMA_ONE_OR_MANY;
+    return node == NULL ? 0 : is_one ? 1 : node->count;
 }
 
 static int64_t read_number(const struct schema_key *key, const struct yaml_node *node)

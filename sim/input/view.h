@@ -19,7 +19,7 @@ const struct yaml_node *view_node(struct view view, const char *key);
 bool view_has(struct view view, const char *key);
 /* View of a key's object, absent when the key is. */
 struct view view_at(struct view view, const char *key);
-/* View of the index-th item of a list or map of objects. */
+/* View of the index-th item of a list or map of objects, or of the one that stands for a list. */
 struct view view_item(struct view view, const char *key, uint32_t index);
 /* Number of items of a list or map; 0 when absent. */
 uint32_t view_count(struct view view, const char *key);

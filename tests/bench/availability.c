@@ -45,11 +45,12 @@ static struct spec_fleet fleet_of(const struct question *question, struct spec_s
         .crews = question->crews,
         .shock_share =
             RNG_ALWAYS * (1000 * question->shock_permille + question->shock_ppm) / 1000000,
-        .group_name = "rack",
-        .group_count = question->groups,
-        .group_life = {.kind = DIST_EXPONENTIAL,
-                       .a = (question->group_life_h == 0 ? 999 : question->group_life_h) * HOUR},
-        .group_repair = {.kind = DIST_EXPONENTIAL, .a = HOUR},
+        .groups = {{.name = "rack",
+                    .count = question->groups,
+                    .life = {.kind = DIST_EXPONENTIAL,
+                             .a = (question->group_life_h == 0 ? 999 : question->group_life_h) *
+                                  HOUR},
+                    .repair = {.kind = DIST_EXPONENTIAL, .a = HOUR}}},
         .services = service,
         .service_count = 1,
         .estimator = estimator,

@@ -217,10 +217,10 @@ TEST(decompose, shocks_and_groups_are_classes_of_their_own)
 {
     struct fleet_fixture *fixture = fixture_of(5);
     fixture->spec.shock_share = RNG_ALWAYS / 10;
-    fixture->spec.group_name = "rack";
-    fixture->spec.group_count = 3;
-    fixture->spec.group_life = law_of(DIST_EXPONENTIAL, 1000);
-    fixture->spec.group_repair = law_of(DIST_EXPONENTIAL, 4);
+    fixture->spec.groups[0].name = "rack";
+    fixture->spec.groups[0].count = 3;
+    fixture->spec.groups[0].life = law_of(DIST_EXPONENTIAL, 1000);
+    fixture->spec.groups[0].repair = law_of(DIST_EXPONENTIAL, 4);
     REQUIRE(solve(fixture));
     CHECK(is_near(rate_of(fixture, DECOMPOSE_SHOCK), .1 / 99, .05));
     /* Three racks of 2, 2 and 1: each leaves a majority when all else is up. */
@@ -636,15 +636,15 @@ TEST(decompose, an_accelerated_fleet_keeps_its_shape)
 {
     struct fleet_fixture *fixture = fixture_of(3);
     fixture->spec.life = law_of(DIST_WEIBULL, 99);
-    fixture->spec.group_count = 2;
-    fixture->spec.group_life = law_of(DIST_EXPONENTIAL, 990);
-    fixture->spec.group_repair = law_of(DIST_EXPONENTIAL, 2);
+    fixture->spec.groups[0].count = 2;
+    fixture->spec.groups[0].life = law_of(DIST_EXPONENTIAL, 990);
+    fixture->spec.groups[0].repair = law_of(DIST_EXPONENTIAL, 2);
     fixture->spec.episodes.validate_life_ns = 600 * INT64_C(1000000000);
     fixture->spec.episodes.validate_repair_ns = 60 * INT64_C(1000000000);
     struct spec_fleet fast = decompose_accelerated(&fixture->spec);
     CHECK(is_near((double)dist_mean(&fast.life), 600e9, 1e-6));
     CHECK_EQUAL(fast.life.c, fixture->spec.life.c);
     CHECK_EQUAL(dist_mean(&fast.repair), 60 * INT64_C(1000000000));
-    CHECK_EQUAL(dist_mean(&fast.group_repair), 120 * INT64_C(1000000000));
+    CHECK_EQUAL(dist_mean(&fast.groups[0].repair), 120 * INT64_C(1000000000));
     free(fixture);
 }

@@ -50,7 +50,7 @@ TEST(estimate, splitting_says_where_a_few_replications_are_all_there_is)
     struct setting rack = {5, 1, 0, 1, 0, 0};
     struct spec_fleet fleet = fleet_of(&rack, SPEC_ESTIMATOR_RESTART);
     struct err err = {0};
-    REQUIRE(dist_weibull_of_mean(&fleet.group_life, 40000 * HOUR, 1500, &err));
+    REQUIRE(dist_weibull_of_mean(&fleet.groups[0].life, 40000 * HOUR, 1500, &err));
     const struct estimate_sums sums = run(&fleet, 1, 3);
     const struct estimate estimate = estimate_of(&sums, .95);
     CHECK(estimate.hits > 30);
@@ -164,8 +164,8 @@ TEST(estimate, a_rack_is_in_series_with_its_machines_for_any_laws)
     struct setting setting = {2, 2, 0, 1, 0, 0};
     struct spec_fleet fleet = fleet_of(&setting, SPEC_ESTIMATOR_CRUDE);
     struct err err = {0};
-    REQUIRE(dist_weibull_of_mean(&fleet.group_life, 1000 * HOUR, 1500, &err));
-    REQUIRE(dist_lognormal_of_mean(&fleet.group_repair, 4 * HOUR, 10 * HOUR, &err));
+    REQUIRE(dist_weibull_of_mean(&fleet.groups[0].life, 1000 * HOUR, 1500, &err));
+    REQUIRE(dist_lognormal_of_mean(&fleet.groups[0].repair, 4 * HOUR, 10 * HOUR, &err));
     REQUIRE(dist_weibull_of_mean(&fleet.life, 99 * HOUR, 700, &err));
     const struct estimate_sums sums = run(&fleet, 1, 40);
     CHECK(holds(&sums, 1 - .99 * .99 * 1000 / 1004, .1));
@@ -198,9 +198,9 @@ TEST(estimate, plain_simulation_takes_batches_where_all_is_never_whole)
     sums = run(&fleet, 1, 3);
     CHECK(holds(&sums, truth_of(&fleet).unavailability, .2));
     struct spec_fleet hasty = fleet; /* a rack that comes and goes every microsecond */
-    hasty.group_count = 1;
-    hasty.group_life = (struct dist){.kind = DIST_CONSTANT, .a = 1000};
-    hasty.group_repair = (struct dist){.kind = DIST_CONSTANT, .a = 1};
+    hasty.groups[0].count = 1;
+    hasty.groups[0].life = (struct dist){.kind = DIST_CONSTANT, .a = 1000};
+    hasty.groups[0].repair = (struct dist){.kind = DIST_CONSTANT, .a = 1};
     struct err err = {0};
     uint64_t digest = 0;
     uint64_t events = 0;

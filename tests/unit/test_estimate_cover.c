@@ -36,7 +36,7 @@ TEST(estimate_cover, racks)
 {
     struct setting setting = {4, 2, 0, 2, 0, 0};
     struct spec_fleet fleet = fleet_of(&setting, SPEC_ESTIMATOR_RESTART);
-    fleet.group_life.a = 100000 * HOUR;
+    fleet.groups[0].life.a = 100000 * HOUR;
     CHECK(held(&fleet, 20) >= 15);
     fleet.estimator = SPEC_ESTIMATOR_IS;
     CHECK(held(&fleet, 40) >= 32);
@@ -46,7 +46,7 @@ TEST(estimate_cover, many_racks)
 {
     struct setting setting = {9, 1, 0, 3, 0, 0};
     struct spec_fleet fleet = fleet_of(&setting, SPEC_ESTIMATOR_IS);
-    fleet.group_life.a = 10000 * HOUR;
-    fleet.group_repair.a = 4 * HOUR;
+    fleet.groups[0].life.a = 10000 * HOUR;
+    fleet.groups[0].repair.a = 4 * HOUR;
     CHECK(held(&fleet, 40) >= 32);
 }

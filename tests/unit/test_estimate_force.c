@@ -48,8 +48,8 @@ TEST(estimate_force, splitting_sees_groups_however_rare)
     for (uint32_t i = 0; i < ARRAY_COUNT(settings); i++) {
         for (uint32_t k = 0; k < ARRAY_COUNT(lives_h); k++) {
             struct spec_fleet fleet = fleet_of(&settings[i], SPEC_ESTIMATOR_RESTART);
-            fleet.group_life.a = lives_h[k] * HOUR;
-            fleet.group_repair.a = 4 * HOUR;
+            fleet.groups[0].life.a = lives_h[k] * HOUR;
+            fleet.groups[0].repair.a = 4 * HOUR;
             CHECK(agrees(&fleet, 2, .3));
         }
     }
@@ -64,8 +64,8 @@ TEST(estimate_force, lives_and_repairs_may_remember)
     struct err err = {0};
     REQUIRE(dist_weibull_of_mean(&fleet.life, 99 * HOUR, 700, &err));
     REQUIRE(dist_lognormal_of_mean(&fleet.repair, HOUR, 6 * HOUR, &err));
-    fleet.group_life.a = 399998 * HOUR;
-    fleet.group_repair = (struct dist){.kind = DIST_CONSTANT, .a = 2 * HOUR};
+    fleet.groups[0].life.a = 399998 * HOUR;
+    fleet.groups[0].repair = (struct dist){.kind = DIST_CONSTANT, .a = 2 * HOUR};
     const struct estimate_sums sums = run(&fleet, 1, 2);
     CHECK(holds(&sums, 5e-6 + 1e-6 * (1 - 5e-6), .15));
 }
@@ -86,12 +86,12 @@ TEST(estimate_force, what_is_frequent_or_remembers_is_not_forced)
     CHECK_EQUAL(force_factor(&plan, &machine, true), 1);
     CHECK_EQUAL(force_factor(&plan, &back, true), 1);
     fleet.shock_share = RNG_ALWAYS;
-    fleet.group_life.a = 100 * HOUR;
+    fleet.groups[0].life.a = 100 * HOUR;
     plan = force_plan_of(&fleet);
     CHECK_EQUAL(force_factor(&plan, &shock, false), 2);
     CHECK_EQUAL(force_factor(&plan, &group, false), 1);
     fleet.shock_share = 0;
-    fleet.group_life.kind = DIST_CONSTANT;
+    fleet.groups[0].life.kind = DIST_CONSTANT;
     plan = force_plan_of(&fleet);
     CHECK_EQUAL(force_factor(&plan, &shock, false), 1);
     CHECK_EQUAL(force_factor(&plan, &group, true), 1);

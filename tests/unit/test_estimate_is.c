@@ -27,8 +27,8 @@ TEST(estimate_is, no_cycle_weighs_too_much_where_there_are_many_ways_down)
     };
     for (uint32_t i = 0; i < ARRAY_COUNT(all); i++) {
         struct spec_fleet fleet = fleet_of(&all[i].setting, SPEC_ESTIMATOR_IS);
-        fleet.group_life.a = all[i].life_h * HOUR;
-        fleet.group_repair.a = all[i].repair_h * HOUR;
+        fleet.groups[0].life.a = all[i].life_h * HOUR;
+        fleet.groups[0].repair.a = all[i].repair_h * HOUR;
         const struct estimate_sums sums = run(&fleet, 11, 3);
         const struct fleet_exact truth = truth_of(&fleet);
         const struct estimate estimate = estimate_of(&sums, .95);

@@ -33,7 +33,7 @@ static struct spec_fleet plain(uint32_t machines)
                                .machines = machines,
                                .life = constant(10 * HOUR),
                                .repair = constant(HOUR),
-                               .group_name = "rack",
+                               .groups = {{.name = "rack"}},
                                .services = &service,
                                .service_count = 1};
 }
@@ -135,9 +135,9 @@ TEST(fleet, a_group_takes_the_crew_and_the_work_that_is_done_stays)
 {
     struct spec_fleet spec = plain(1);
     spec.crews = 1;
-    spec.group_count = 1;
-    spec.group_life = constant(10 * HOUR + HOUR / 2);
-    spec.group_repair = constant(2 * HOUR);
+    spec.groups[0].count = 1;
+    spec.groups[0].life = constant(10 * HOUR + HOUR / 2);
+    spec.groups[0].repair = constant(2 * HOUR);
     struct fleet fleet;
     fleet_begin(&fleet, &spec, 1);
     CHECK(steps(&fleet, FLEET_EVENT_FAILS, 0, 600));
@@ -150,9 +150,9 @@ TEST(fleet, machines_are_dealt_out_to_groups_that_take_them_away_as_they_are)
 {
     struct spec_fleet spec = plain(5);
     spec.life = constant(NEVER);
-    spec.group_count = 2;
-    spec.group_life = constant(7 * HOUR);
-    spec.group_repair = constant(HOUR);
+    spec.groups[0].count = 2;
+    spec.groups[0].life = constant(7 * HOUR);
+    spec.groups[0].repair = constant(HOUR);
     struct fleet fleet;
     fleet_begin(&fleet, &spec, 1);
     CHECK_EQUAL(fleet_available(&fleet), 0x1f);
@@ -171,11 +171,11 @@ TEST(fleet, a_share_of_failures_comes_to_all_and_the_own_life_is_longer_for_it)
     spec.shock_share = RNG_ALWAYS / 2;
     struct fleet fleet;
     fleet_begin(&fleet, &spec, 1);
-    CHECK_EQUAL(dist_mean(&fleet.shock), 20 * HOUR);
-    fleet.shock_ns = 3 * HOUR; /* the own life would be over at 20 h */
+    CHECK_EQUAL(fleet.alone, RNG_ALWAYS / 2);
+    fleet.shocks[0].fires_ns = 3 * HOUR; /* the own life would be over at 20 h */
     CHECK(steps(&fleet, FLEET_EVENT_SHOCK, 0, 180));
     CHECK_EQUAL(fleet.broken, 7);
-    fleet.shock_ns = FLEET_NEVER;
+    fleet.shocks[0].fires_ns = FLEET_NEVER;
     for (uint32_t i = 0; i < 3; i++) {
         CHECK(steps(&fleet, FLEET_EVENT_REPAIRED, i, 240));
     }
@@ -200,12 +200,12 @@ TEST(fleet, shocks_that_come_once_in_centuries_come_as_seldom_as_that)
     for (uint32_t seed = 0; seed < 4000; seed++) {
         struct fleet fleet;
         fleet_begin(&fleet, &spec, seed);
-        first += fleet.shock_ns < 1000000 * HOUR ? 1 : 0;
-        beyond += fleet.shock_ns == FLEET_NEVER ? 1 : 0;
-        if (fleet.shock_ns >= 500000 * HOUR) {
+        first += fleet.shocks[0].fires_ns < 1000000 * HOUR ? 1 : 0;
+        beyond += fleet.shocks[0].fires_ns == FLEET_NEVER ? 1 : 0;
+        if (fleet.shocks[0].fires_ns >= 500000 * HOUR) {
             fleet.now_ns = 500000 * HOUR;
             fleet_rebase(&fleet);
-            second += fleet.shock_ns < 1000000 * HOUR ? 1 : 0;
+            second += fleet.shocks[0].fires_ns < 1000000 * HOUR ? 1 : 0;
         }
     }
     CHECK(beyond > 0); /* and a new origin brings them back */
@@ -217,12 +217,12 @@ TEST(fleet, what_is_forced_happens_as_if_a_clock_had_told)
 {
     struct spec_fleet spec = plain(4);
     struct fleet fleet;
-    spec.group_count = 2;
-    spec.group_life = constant(1000 * HOUR);
-    spec.group_repair = constant(2 * HOUR);
+    spec.groups[0].count = 2;
+    spec.groups[0].life = constant(1000 * HOUR);
+    spec.groups[0].repair = constant(2 * HOUR);
     spec.shock_share = RNG_ALWAYS / 1000;
     fleet_begin(&fleet, &spec, 1);
-    fleet.shock_ns = FLEET_NEVER;
+    fleet.shocks[0].fires_ns = FLEET_NEVER;
     const uint64_t before = fleet.digest;
     fleet_force(&fleet, &(struct fleet_event){FLEET_EVENT_FAILS, 3 * HOUR, 5});
     CHECK_EQUAL(fleet.now_ns, 3 * HOUR);
@@ -231,7 +231,7 @@ TEST(fleet, what_is_forced_happens_as_if_a_clock_had_told)
     CHECK_EQUAL(fleet_available(&fleet), 0x5);
     fleet_force(&fleet, &(struct fleet_event){FLEET_EVENT_SHOCK, 4 * HOUR, 0});
     CHECK_EQUAL(fleet_available_count(&fleet), 0);
-    fleet.shock_ns = FLEET_NEVER;
+    fleet.shocks[0].fires_ns = FLEET_NEVER;
     CHECK(steps(&fleet, FLEET_EVENT_REPAIRED, 0, 300)); /* all four, then the group */
     for (uint32_t i = 1; i < 4; i++) {
         CHECK(steps(&fleet, FLEET_EVENT_REPAIRED, i, 300));
@@ -372,9 +372,9 @@ TEST(fleet, a_new_origin_of_time_changes_nothing_else)
     spec.repair = (struct dist){.kind = DIST_LOGNORMAL, .a = HOUR, .b = 5 * HOUR};
     spec.crews = 1;
     spec.shock_share = RNG_ALWAYS / 10;
-    spec.group_count = 2;
-    spec.group_life = exponential(50 * HOUR);
-    spec.group_repair = exponential(HOUR);
+    spec.groups[0].count = 2;
+    spec.groups[0].life = exponential(50 * HOUR);
+    spec.groups[0].repair = exponential(HOUR);
     spec.maintenance_every_ns = 40 * HOUR;
     spec.maintenance_ns = HOUR;
     service.failover_ns = 600 * NS_PER_S;
@@ -473,9 +473,9 @@ TEST(fleet, only_exponential_laws_without_a_plan_are_a_chain)
     spec.maintenance_every_ns = HOUR;
     CHECK(!fleet_is_markov(&spec));
     spec.maintenance_every_ns = 0;
-    spec.group_count = 1;
-    spec.group_life = constant(HOUR);
-    spec.group_repair = exponential(HOUR);
+    spec.groups[0].count = 1;
+    spec.groups[0].life = constant(HOUR);
+    spec.groups[0].repair = exponential(HOUR);
     CHECK(!fleet_is_markov(&spec));
 }
 
@@ -486,7 +486,7 @@ TEST(fleet, what_never_happens_is_said)
     spec.shock_share = RNG_ALWAYS;
     struct fleet fleet;
     fleet_begin(&fleet, &spec, 1);
-    fleet.shock_ns = FLEET_NEVER;
+    fleet.shocks[0].fires_ns = FLEET_NEVER;
     CHECK_EQUAL(fleet_peek(&fleet).kind, FLEET_EVENT_NONE);
     CHECK_EQUAL(fleet_next(&fleet), FLEET_NEVER);
 }

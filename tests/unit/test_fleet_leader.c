@@ -26,7 +26,7 @@ static const struct racks all[] = {
 static struct spec_fleet racks_of(const struct racks *racks, enum spec_estimator estimator)
 {
     struct spec_fleet fleet = fleet_of(&racks->setting, estimator);
-    fleet.group_life.a = racks->life_h * HOUR;
+    fleet.groups[0].life.a = racks->life_h * HOUR;
     return fleet;
 }
 

@@ -1015,9 +1015,9 @@ TEST(scenario, a_fleet_of_machines_that_fail)
     CHECK_EQUAL(fleet->crews, 2);
     CHECK_EQUAL(fleet->shock_share, UINT64_C(1) << 30);
     CHECK_EQUAL(fleet->correlation, UINT64_C(1) << 31);
-    CHECK_EQUAL(fleet->group_count, 3);
-    CHECK_TEXT(fleet->group_name, "rack");
-    CHECK_EQUAL(dist_mean(&fleet->group_repair), 4 * 3600 * NS_PER_S);
+    CHECK_EQUAL(fleet->groups[0].count, 3);
+    CHECK_TEXT(fleet->groups[0].name, "rack");
+    CHECK_EQUAL(dist_mean(&fleet->groups[0].repair), 4 * 3600 * NS_PER_S);
     CHECK_EQUAL(fleet->maintenance_ns, 3600 * NS_PER_S);
     REQUIRE(fleet->service_count == 3);
     CHECK_EQUAL(fleet->services[0].needed, 1);
@@ -1049,6 +1049,48 @@ TEST(scenario, a_fleet_of_machines_that_fail)
     REQUIRE(compile_body("system: {model: raft}\n"));
     CHECK(!fleet->is_asked);
     release();
+}
+
+TEST(scenario, groups_of_several_kinds_are_a_list)
+{
+    REQUIRE(compile_body("system: {model: raft, nodes: 6}\n"
+                         "availability: {life: 99h, repair: 1h, shocks: 25%,\n"
+                         "  groups: [{count: 3, life: {mean: 10000h}, repair: 4h, shocks: 50%},\n"
+                         "    {name: power, count: 2, shocks: {share: 25%}},\n"
+                         "    {name: zone, count: 1, life: 9h, repair: 1h}]}\n"));
+    const struct spec_fleet_groups *groups = spec.fleet.groups;
+    CHECK_TEXT(groups[0].name, "rack");
+    CHECK_EQUAL(groups[0].count, 3);
+    CHECK_EQUAL(groups[0].shock_share, UINT64_C(1) << 31);
+    CHECK_TEXT(groups[1].name, "power");
+    CHECK_EQUAL(groups[1].count, 2);
+    CHECK_EQUAL(groups[1].shock_share, UINT64_C(1) << 30);
+    CHECK_EQUAL(dist_mean(&groups[1].life), 0); /* they never fail by themselves */
+    CHECK_TEXT(groups[2].name, "zone");
+    CHECK_EQUAL(dist_mean(&groups[2].life), 9 * 3600 * NS_PER_S);
+    CHECK_EQUAL(groups[2].shock_share, 0);
+    CHECK_EQUAL(groups[3].count, 0);
+    release();
+    static const char *const bad[][2] = {
+        {"groups: [{count: 2, life: 1h, repair: 1h}, {count: 3, life: 1h, repair: 1h}]", "twice"},
+        {"groups: {count: 2}", "groups need a 'life'"},
+        {"groups: [{name: a, count: 2, shocks: 1%}, {count: 2, repair: 1h, shocks: 1%}]",
+         "groups need a 'life'"},
+        {"groups: {count: 2, life: 1h, shocks: 1%}", "need a 'repair'"},
+        {"groups: [{name: a, count: 2, shocks: 1%}, {count: 7, shocks: 1%}]", "more groups than"},
+        {"groups: 3", "a mapping, or a list of them"},
+        {"shocks: 60%, groups: {count: 2, shocks: 50%}", "add up to more than 100%"},
+        {"groups: [{name: a, count: 6, shocks: 1%}, {name: b, count: 6, shocks: 1%}, {count: 5, "
+         "shocks: 1%}]",
+         "17 groups of all kinds"},
+        {"groups: [{count: 1}, {count: 1}, {count: 1}, {count: 1}, {count: 1}]", "5 kinds"}};
+    for (uint32_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        char body[512];
+        snprintf(body, sizeof(body),
+                 "system: {model: raft, nodes: 6}\navailability: {life: 9h, repair: 1h, %s}\n",
+                 bad[i][0]);
+        check_refused(body, bad[i][1]);
+    }
 }
 
 TEST(scenario, what_a_fleet_lacks_is_said)

@@ -302,6 +302,16 @@ TEST(schema, a_path_sets_a_value_in_a_copy)
     CHECK_TEXT(set("{system: {nodes: 3, model: raft}}", "system.nodes", "5"),
                "{system: {nodes: 5, model: raft}}");
     CHECK_TEXT(set("{load: {a: {rate: 1/s}}}", "load.a.rate", "9/s"), "{load: {a: {rate: 9/s}}}");
+    CHECK_TEXT(set("{}", "availability.groups.count", "5"), "{availability: {groups: {count: 5}}}");
+    CHECK_TEXT(
+        set("{availability: {groups: {name: a, count: 1}}}", "availability.groups.count", "5"),
+        "{availability: {groups: {name: a, count: 5}}}");
+    CHECK_TEXT(set("{availability: {groups: [{name: a}, {name: b, count: 1}]}}",
+                   "availability.groups.b.count", "5"),
+               "{availability: {groups: [{name: a}, {name: b, count: 5}]}}");
+    CHECK_TEXT(
+        set("{availability: {groups: [{name: a}]}}", "availability.groups[0].shocks.share", "1%"),
+        "{availability: {groups: [{name: a, shocks: {share: 1%}}]}}");
     CHECK_TEXT(set("{faults: [{name: x}, {name: y}]}", "faults.y.at", "5s"),
                "{faults: [{name: x}, {name: y, at: 5s}]}");
     CHECK_TEXT(set("{faults: [{name: x}, {name: y}]}", "faults[0].at", "5s"),
