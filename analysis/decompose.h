@@ -38,7 +38,7 @@ enum decompose_kind {
     DECOMPOSE_MACHINE_LOST,  /* any; where nobody leads */
     DECOMPOSE_GROUP_LOST,    /* whoever is in it; the quorum stays */
     DECOMPOSE_QUORUM_LOST,   /* the machine, or group, that takes it */
-    DECOMPOSE_SHOCK,         /* all at once */
+    DECOMPOSE_SHOCK,         /* all at once, or all of a group */
     DECOMPOSE_QUORUM_BACK,
     DECOMPOSE_MACHINE_BACK, /* one or, with its group, several; the quorum was there */
     DECOMPOSE_KIND_COUNT

@@ -68,10 +68,15 @@ static uint32_t moving_of(const struct decompose_class *class_)
                                           : class_->after - class_->before;
 }
 
-/* Does it take a whole group? One machine more or less is taken as a machine. */
+/* Does it take a whole group? One machine more or less is taken as a machine. A shock does where
+ * groups have shocks of their own; one of all machines is too large for a group. */
 static bool is_about_group(const struct spec_fleet *fleet, const struct decompose_class *class_)
 {
-    return fleet->groups[0].count > 0 && class_->kind != DECOMPOSE_SHOCK &&
+    bool are_struck = false;
+    for (uint32_t k = 0; fleet->groups[k].count > 0; k++) {
+        are_struck = are_struck || fleet->groups[k].shock_share > 0;
+    }
+    return fleet->groups[0].count > 0 && (class_->kind != DECOMPOSE_SHOCK || are_struck) &&
            (class_->kind == DECOMPOSE_GROUP_LOST || moving_of(class_) > 1);
 }
 

@@ -62,6 +62,11 @@ struct force_plan force_plan_of(const struct spec_fleet *spec)
                         repair_ns);
         }
     }
+    for (uint32_t kind = 0; kind < FORCE_KINDS; kind++) {
+        if (plan.laws[0][kind].factor > 1 || plan.laws[1][kind].factor > 1) {
+            plan.kinds[plan.kind_count++] = kind;
+        }
+    }
     return plan;
 }
 
@@ -97,8 +102,8 @@ void force_begin(const struct force_plan *plan, const struct fleet *fleet, bool 
 {
     clocks->rng = rng_keyed(fleet->key, 0, 0, hash_text("force"));
     clocks->is_away = is_away;
-    for (uint32_t kind = 0; kind < FORCE_KINDS; kind++) {
-        draw_clock(plan, kind, fleet->now_ns, clocks);
+    for (uint32_t i = 0; i < plan->kind_count; i++) {
+        draw_clock(plan, plan->kinds[i], fleet->now_ns, clocks);
     }
 }
 
@@ -107,8 +112,10 @@ void force_note(const struct force_plan *plan, const struct fleet *fleet, bool i
 {
     if (clocks->is_away != is_away) {
         clocks->is_away = is_away;
-        for (uint32_t kind = FORCE_GROUP; kind < FORCE_KINDS; kind++) {
-            draw_clock(plan, kind, fleet->now_ns, clocks);
+        for (uint32_t i = 0; i < plan->kind_count; i++) {
+            if (plan->kinds[i] != FORCE_SHOCK) { /* its law is the same */
+                draw_clock(plan, plan->kinds[i], fleet->now_ns, clocks);
+            }
         }
     }
 }
@@ -117,11 +124,14 @@ bool force_next(const struct force_plan *plan, const struct fleet *fleet, int64_
                 struct force_clocks *clocks, struct fleet_event *event)
 {
     const struct spec_fleet *spec = plan->spec;
-    uint32_t kind = FORCE_SHOCK;
-    for (uint32_t i = 1; i < FORCE_KINDS; i++) {
-        kind = clocks->fires_ns[i] <= clocks->fires_ns[kind] ? i : kind;
+    uint32_t kind = FORCE_KINDS;
+    for (uint32_t i = 0; i < plan->kind_count; i++) {
+        const uint32_t other = plan->kinds[i];
+        const bool is_next =
+            kind == FORCE_KINDS || clocks->fires_ns[other] <= clocks->fires_ns[kind];
+        kind = is_next ? other : kind;
     }
-    if (clocks->fires_ns[kind] >= before_ns) {
+    if (kind == FORCE_KINDS || clocks->fires_ns[kind] >= before_ns) {
         return false;
     }
     *event = (struct fleet_event){.kind = FLEET_EVENT_SHOCK, .time_ns = clocks->fires_ns[kind]};

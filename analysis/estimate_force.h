@@ -30,6 +30,8 @@ struct force_law {
 struct force_plan {
     const struct spec_fleet *spec;
     struct force_law laws[2][FORCE_KINDS]; /* [is something away?] */
+    uint32_t kinds[FORCE_KINDS];           /* those that have candidates, in rising order */
+    uint32_t kind_count;
 };
 struct force_plan force_plan_of(const struct spec_fleet *spec);
 /* How often an event is met for each time that it happens by itself, given that something was away
@@ -40,7 +42,7 @@ uint64_t force_factor(const struct force_plan *plan, const struct fleet_event *e
 struct force_clocks {
     struct rng rng;
     bool is_away;
-    int64_t fires_ns[FORCE_KINDS]; /* FLEET_NEVER: none */
+    int64_t fires_ns[FORCE_KINDS]; /* of plan->kinds; FLEET_NEVER: none */
 };
 /* A stream of their own for the trajectory as it is named now, and the first candidates. */
 void force_begin(const struct force_plan *plan, const struct fleet *fleet, bool is_away,

@@ -34,7 +34,7 @@ static const char *describe(enum decompose_kind kind)
         "a machine is lost",
         "a group is lost, the quorum stays",
         "the quorum is lost",
-        "a shock takes all machines",
+        "a shock takes machines at once",
         "the quorum is back",
         "a machine is back",
     };

@@ -196,6 +196,38 @@ TEST(episode, a_group_is_lost_as_one)
     close_plan(&planned);
 }
 
+TEST(episode, a_group_may_be_of_any_kind_and_a_shock_takes_one_where_groups_have_shocks)
+{
+    struct episodes_planned planned;
+    REQUIRE(open_with(&planned, "primary-backup", "", 5));
+    struct run_spec spec = *spec_of(&planned);
+    struct decompose_class lost;
+    struct decompose_class shock;
+    struct episode episode;
+    uint32_t seen = 0;
+    uint32_t others = 0;
+    REQUIRE(decompose_class_parse("group-lost:5-3", &lost));
+    REQUIRE(decompose_class_parse("shock:5-3", &shock));
+    spec.fleet.groups[1] = (struct spec_fleet_groups){.name = "power", .count = 3};
+    for (uint32_t number = 0; number < 50; number++) {
+        episode_plan(&spec, EPISODE_MAIN, 1, &lost, number, &episode);
+        seen |= episode.lost == 0xa ? 1 : episode.lost == 0x9 ? 2 : episode.lost == 0x12 ? 4 : 8;
+        episode_plan(&spec, EPISODE_MAIN, 1, &shock, number, &episode);
+        others += episode.lost_count == 2 && episode.lost == 0x1f ? 1 : 0; /* any two of all */
+    }
+    CHECK_EQUAL(seen, 7);
+    CHECK_EQUAL(others, 50);
+    spec.fleet.groups[1].shock_share = RNG_ALWAYS / 10;
+    seen = 0;
+    for (uint32_t number = 0; number < 50; number++) {
+        episode_plan(&spec, EPISODE_MAIN, 1, &shock, number, &episode);
+        seen |= episode.lost == 0xa ? 1 : episode.lost == 0x9 ? 2 : episode.lost == 0x12 ? 4 : 8;
+    }
+    CHECK_EQUAL(seen & 8, 0);
+    CHECK_EQUAL(seen & 6, 6);
+    close_plan(&planned);
+}
+
 TEST(episode, its_spec_asks_nothing_and_lasts_long_enough)
 {
     struct episodes_planned planned;

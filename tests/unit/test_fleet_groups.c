@@ -231,6 +231,9 @@ TEST(fleet_groups, a_new_origin_of_time_changes_nothing)
     }
     for (uint32_t i = 0; i < 8; i++) {
         moved.now_ns = INT64_C(1) << 61; /* as far as a step may be */
+        for (uint32_t k = 0; k < moved.shock_count; k++) {
+            moved.shocks[k].fires_ns = FLEET_NEVER;
+        }
         for (uint32_t k = 0; k < 4; k++) {
             moved.parts[k].since_ns = moved.now_ns;
             moved.parts[k].fires_ns = FLEET_NEVER;
