@@ -10,6 +10,7 @@
  * is corrected for looking at many pairs. */
 #include "analysis/compare.h"
 
+#include "sim/base/arena.h"
 #include "sim/base/base.h"
 #include "sim/base/vec.h"
 
@@ -18,8 +19,6 @@
 #include <string.h>
 
 #define AXES_MAX   32
-#define NAME_SIZE  96
-#define VALUE_SIZE 160
 #define SEEDS_MAX  (1u << 24)
 #define CONFIDENCE 0.95 /* of runs, which ask for none */
 
@@ -28,14 +27,15 @@ struct compared {
     int64_t machines;
     bool has_estimate;
     bool has_runs; /* with clients, and not in arms */
-    char values[AXES_MAX][VALUE_SIZE];
+    const char *values[AXES_MAX]; /* whole, in the arena; NULL: the cell has no such parameter */
 };
 
 struct comparing {
     struct results *results;
     struct compared *cells;
     uint32_t count;
-    char axes[AXES_MAX][NAME_SIZE];
+    struct arena arena;
+    const char *axes[AXES_MAX];
     uint32_t axis_count;
     uint32_t *differ; /* [left * count + right]: a bit for each axis */
     struct compared *loading;
@@ -56,10 +56,10 @@ static bool on_param(void *context, const struct results_row *row)
         return true;
     }
     if (axis == comparing->axis_count) {
-        snprintf(comparing->axes[axis], NAME_SIZE, "%s", row->values[0].text);
+        comparing->axes[axis] = arena_strdup(&comparing->arena, row->values[0].text);
         comparing->axis_count++;
     }
-    snprintf(comparing->loading->values[axis], VALUE_SIZE, "%s", row->values[1].text);
+    comparing->loading->values[axis] = arena_strdup(&comparing->arena, row->values[1].text);
     return true;
 }
 
@@ -95,14 +95,19 @@ static bool load_cell(struct comparing *comparing, uint32_t index, bool has_flee
                          on_about, comparing, comparing->err);
 }
 
+static bool text_is_same(const char *left, const char *right)
+{
+    return strcmp(left != NULL ? left : "", right != NULL ? right : "") == 0;
+}
+
 static void find_differences(struct comparing *comparing)
 {
     for (uint32_t a = 0; a < comparing->count; a++) {
         for (uint32_t b = 0; b < comparing->count; b++) {
             uint32_t *differ = &comparing->differ[a * comparing->count + b];
             for (uint32_t axis = 0; axis < comparing->axis_count; axis++) {
-                const bool is_same =
-                    strcmp(comparing->cells[a].values[axis], comparing->cells[b].values[axis]) == 0;
+                const bool is_same = text_is_same(comparing->cells[a].values[axis],
+                                                  comparing->cells[b].values[axis]);
                 *differ |= is_same ? 0 : UINT32_C(1) << axis;
             }
         }
@@ -283,6 +288,7 @@ bool compare_cells(struct results *results, const int64_t *cell_ids, uint32_t co
                                0, &tables, err)) {
         return false;
     }
+    arena_init(&comparing.arena);
     comparing.cells = calloc(count, sizeof(*comparing.cells));
     comparing.differ = calloc((size_t)count * count, sizeof(*comparing.differ));
     ASSERT(comparing.cells != NULL && comparing.differ != NULL);
@@ -297,5 +303,6 @@ bool compare_cells(struct results *results, const int64_t *cell_ids, uint32_t co
     }
     free(comparing.cells);
     free(comparing.differ);
+    arena_release(&comparing.arena);
     return is_fine;
 }

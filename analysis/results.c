@@ -344,6 +344,26 @@ static bool has_table(struct results *results, const char *name)
     return read_integer(results, sql, &count, NULL) && count > 0;
 }
 
+/* Thresholds of an older squall were held or not; the rows are kept as they are. */
+static bool widen_thresholds(struct results *results, struct err *err)
+{
+    int64_t is_narrow = 0;
+    if (!read_integer(results,
+                      "SELECT count(*) FROM pragma_table_info('threshold') WHERE name='ok' AND "
+                      "\"notnull\"=1",
+                      &is_narrow, err)) {
+        return false;
+    }
+    static const char rename[] = "ALTER TABLE threshold RENAME TO threshold_narrow";
+    static const char copy[] = "INSERT INTO threshold SELECT cell_id,expr,observed,ok,line FROM "
+                               "threshold_narrow; DROP TABLE threshold_narrow";
+    int64_t is_left = has_table(results, "threshold_narrow");
+    return (is_narrow == 0 || execute(results, rename, "widen the thresholds of", err)) &&
+           (is_narrow == 0 || create_schema(results, err)) &&
+           ((is_narrow == 0 && is_left == 0) ||
+            execute(results, copy, "widen the thresholds of", err));
+}
+
 /* Is the file ours, of a version that we know, and whole as far as a first look shows? Fills an
  * empty one. */
 static bool check_file(struct results *results, struct err *err)
@@ -385,6 +405,9 @@ static bool check_file(struct results *results, struct err *err)
          !has_table(results, "estimate") || !has_table(results, "fleet_service") ||
          !has_table(results, "episode") || !has_table(results, "fleet_estimator")) &&
         !create_schema(results, err)) {
+        return false;
+    }
+    if (results->mode == RESULTS_APPEND && !widen_thresholds(results, err)) {
         return false;
     }
     int64_t runs = 0;
@@ -1241,7 +1264,8 @@ bool results_add_threshold(struct results *results, const struct results_thresho
     bind_integer(statement, 1, threshold->cell_id);
     bind_text(statement, 2, threshold->expression);
     bind_real(statement, 3, threshold->observed);
-    bind_integer(statement, 4, threshold->is_held);
+    bind_optional(statement, 4,
+                  threshold->judgement == RESULTS_UNSETTLED ? -1 : (int64_t)threshold->judgement);
     bind_optional(statement, 5, threshold->line == 0 ? -1 : (int64_t)threshold->line);
     return finish(results, statement, err);
 }

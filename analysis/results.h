@@ -97,11 +97,17 @@ bool results_add_recheck(struct results *results, int64_t cell_id, uint64_t seed
 bool results_set_metastable(struct results *results, int64_t cell_id, uint64_t seed,
                             bool is_metastable, struct err *err);
 
+enum results_judgement {
+    RESULTS_CROSSED,
+    RESULTS_HELD,
+    RESULTS_UNSETTLED, /* nothing was observed, or too little to tell */
+};
+
 struct results_threshold {
     int64_t cell_id;
     const char *expression; /* "latency: p(99) < 250ms" */
     double observed;        /* NaN: nothing was observed */
-    bool is_held;
+    enum results_judgement judgement;
     uint32_t line; /* in the scenario; 0: none */
 };
 /* Replaces an older judgement of the same expression. */

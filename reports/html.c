@@ -302,14 +302,27 @@ static void add_expectation(struct page *page)
     text_release(&one);
 }
 
-/* Limits that are not held: crossed, or not decided by so many runs. */
-static int64_t count_unheld(struct page *page)
+/* Limits for which the condition on `ok` holds: 0 is crossed, NULL not settled by so many runs. In
+ * files of older programs, which did not tell them apart, both are 0. */
+static int64_t count_thresholds(struct page *page, const char *condition)
 {
     int64_t count = 0;
     const char *sql = arena_printf(&page->data->arena,
-                                   "SELECT count(*) FROM threshold WHERE ok = 0 AND cell_id IN %s",
-                                   page->cell_ids);
+                                   "SELECT count(*) FROM threshold WHERE ok %s AND cell_id IN %s",
+                                   condition, page->cell_ids);
     return results_query_integer(page->data->results, sql, 0, &count, NULL) ? count : 0;
+}
+
+static void add_thresholds_outcome(struct page *page, int64_t count, const char *sign,
+                                   const char *what)
+{
+    if (count > 0) {
+        text_printf(&page->text, "<br><b>%s %s %s</b>: <a href=\"#thresholds\">%s</a>.", sign,
+                    count == 1 ? "One threshold is"
+                               : arena_printf(&page->data->arena, "%s thresholds are",
+                                              grouped(page, count)),
+                    what, count == 1 ? "which one" : "which ones");
+    }
 }
 
 static void add_outcome(struct page *page)
@@ -321,9 +334,13 @@ static void add_outcome(struct page *page)
     bool is_good = totals.runs > 0 && totals.pass == totals.runs && data->nondeterministic == 0;
     const char *expect = yaml_block(page, "expect");
     bool is_meant = expect != NULL && strcmp(expect, "expect: pass") != 0;
-    const int64_t unheld = count_unheld(page);
+    const int64_t unheld = count_thresholds(page, "= 0");
+    const int64_t unsettled = count_thresholds(page, "IS NULL");
     bool is_bad = (bad > 0 && !is_meant) || data->nondeterministic > 0 || unheld > 0;
-    text_printf(text, "<div class=\"outcome%s\"><b>", is_bad ? " bad" : is_good ? " good" : "");
+    text_printf(text, "<div class=\"outcome%s\"><b>",
+                is_bad                      ? " bad"
+                : is_good && unsettled == 0 ? " good"
+                                            : "");
     if (totals.runs == 0) {
         text_add(text, "? Nothing was run.");
     } else if (is_good) {
@@ -349,13 +366,8 @@ static void add_outcome(struct page *page)
         }
         text_add(text, ".");
     }
-    if (unheld > 0) {
-        text_printf(text, "<br><b>\xe2\x9c\x97 %s not held</b>: <a href=\"#thresholds\">%s</a>.",
-                    unheld == 1
-                        ? "One threshold is"
-                        : arena_printf(&data->arena, "%s thresholds are", grouped(page, unheld)),
-                    unheld == 1 ? "which one" : "which ones");
-    }
+    add_thresholds_outcome(page, unheld, "\xe2\x9c\x97", "not held");
+    add_thresholds_outcome(page, unsettled, "?", "not settled by so many runs");
     if (data->nondeterministic > 0) {
         text_printf(text,
                     "<br><b>%s not deterministic</b>: done again with the same seed, "
@@ -420,11 +432,12 @@ static bool on_threshold(void *context, const struct results_row *row)
     struct page *page = context;
     row_begin(page);
     bool is_held = row->values[3].integer != 0;
-    const bool is_empty = row->values[4].type == RESULTS_NULL;
+    /* Older programs stored what is open as crossed; without a value it cannot have been. */
+    const bool is_open = row->values[3].type == RESULTS_NULL || row->values[4].type == RESULTS_NULL;
     field(page, is_held ? "ok" : "no",
-          is_held    ? "\xe2\x9c\x93 held"
-          : is_empty ? "? undecided"
-                     : "\xe2\x9c\x97 not held");
+          is_held   ? "\xe2\x9c\x93 held"
+          : is_open ? "? not settled"
+                    : "\xe2\x9c\x97 not held");
     field(page, "", row->values[0].text);
     field(page, "", row->values[1].text[0] == '\0' ? "all runs" : row->values[1].text);
     const bool is_time = strncmp(row->values[0].text, "downtime", strlen("downtime")) == 0 &&
@@ -470,11 +483,12 @@ static bool add_judged(struct page *page, struct err *err)
 /* `has_runs`: something was run that checks can judge. */
 static bool add_checks(struct page *page, bool has_runs, struct err *err)
 {
-    static const char thresholds[] = "SELECT t.expr, c.label, CASE WHEN t.observed IS NULL THEN "
-                                     "'nothing seen' ELSE printf('%.6g', t.observed) END,"
-                                     " t.ok, t.observed FROM threshold t JOIN cell c "
-                                     "ON c.cell_id = t.cell_id WHERE t.cell_id IN %s "
-                                     "ORDER BY t.ok, t.line, t.expr, c.replicas, c.label";
+    static const char thresholds[] =
+        "SELECT t.expr, c.label, CASE WHEN t.observed IS NULL THEN "
+        "'nothing seen' ELSE printf('%.6g', t.observed) END,"
+        " t.ok, t.observed FROM threshold t JOIN cell c "
+        "ON c.cell_id = t.cell_id WHERE t.cell_id IN %s "
+        "ORDER BY coalesce(t.ok, 0.5), t.line, t.expr, c.replicas, c.label";
     int64_t count = 0;
     if ((has_runs && !add_judged(page, err)) ||
         !results_query_integer(page->data->results, "SELECT count(*) FROM threshold", 0, &count,

@@ -133,6 +133,7 @@ struct spec_client {
     uint64_t jitter_proportion; /* for PROPORTIONAL, out of 2^32 */
     enum spec_pushback pushback;
     int64_t pushback_max_ns; /* BOUNDED: most that is added to the back-off */
+    struct spec_place pushback_max_place; /* line 0: it is the usual one */
     bool is_transparent;     /* a request that a full inbox turned away is sent again, once (A6) */
     uint32_t
         redirects_max; /* not-leader answers followed at once per operation before backing off */
@@ -586,6 +587,7 @@ struct spec_fleet {
     int64_t half_width_millionths; /* of the interval, relative to the estimate */
     int64_t confidence_millionths;
     bool is_sequential; /* stop asking for seeds when all services are as precise as that */
+    struct spec_place precision_place; /* line 0: not given */
     uint32_t runs_min;  /* but not before so many */
     struct spec_episodes episodes; /* of the estimator decompose */
     struct spec_place place;       /* of the estimator; of `life` when none is asked for */

@@ -876,6 +876,8 @@ expect 2 'fleet.yaml:[0-9]+:14: error: importance sampling needs exponential law
 expect 2 'error: a correlation is a still picture' -- squall run fleet.yaml --set availability.correlation=5% --out f-no
 expect 2 '99th percentile of a lognormal law is at most 14.96 times its mean, and not 100 times' -- \
     squall check fleet.yaml --set 'availability.repair={mean: 1h, p99: 100h}'
+expect 2 '99th percentile of a lognormal law is 2h, which is below its mean, 2000h' -- \
+    squall check fleet.yaml --set 'availability.life={mean: 2000h, p99: 2h}'
 expect 2 "correlation: '100%' makes one machine of all" -- squall check fleet.yaml --set availability.correlation=100%
 # The longest outage of a splitting comes with the path of its trajectory, which can be replayed from nothing.
 expect 0 'longest outage [0-9.]+ h: squall replay fleet.yaml' -- \
@@ -889,10 +891,12 @@ for name in any-copy writes; do
 done
 expect 0 'digest [0-9a-f]{16}, [0-9]+ events, until' -- \
     squall replay fleet.yaml --set availability.estimator=restart --seed 0x2a/3 --trace text
-expect 2 'is no path of a trajectory' -- squall replay fleet.yaml --seed 42/x
-expect 2 'branch 99999, number 2 of the path, is never made' -- squall replay fleet.yaml --seed 42/3/99999
-expect 2 "no service 'reads'" -- squall replay fleet.yaml --seed 42/3 --service reads
+expect 2 'is no path of a trajectory' -- squall replay fleet.yaml --set availability.estimator=restart --seed 42/x
+expect 2 'branch 99999, number 2 of the path, is never made' -- squall replay fleet.yaml --set availability.estimator=restart --seed 42/3/99999
+expect 2 "no service 'reads'" -- squall replay fleet.yaml --set availability.estimator=restart --seed 42/3 --service reads
 expect 2 'has no fleet' -- squall replay tiny.yaml --seed 42/3
+expect 2 '18/1/9 is the path of a trajectory of the estimator restart' -- \
+    squall replay fleet.yaml --set availability.estimator=crude --seed 18/1/9
 expect 0 'writes: unavailability 0.000[0-9]+' 'digest is the stored one' -- squall replay fleet.yaml --seed 3 --out f-is
 for estimator in crude is restart; do
     expect 0 'same 1 records' '8 seeds with -j1 and -j4 +same results' '^deterministic: nothing leaked' -- \

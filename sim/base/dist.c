@@ -38,6 +38,7 @@
 #include "sim/base/base.h"
 #include "sim/base/dist_tables.h"
 #include "sim/base/fixed.h"
+#include "sim/base/units.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -217,9 +218,11 @@ static bool check_empirical(const struct dist *dist, struct err *err)
 
 static bool check_range(const char *what, int64_t value, int64_t minimum, struct err *err)
 {
+    char shown[2][32];
     if (value < minimum) {
-        return err_set(err, ERR_INPUT, "the %s is %" PRId64 ": it must be at least %" PRId64, what,
-                       value, minimum);
+        return err_set(err, ERR_INPUT, "the %s is %s: it must be at least %s", what,
+                       units_format_duration(value, shown[0], sizeof(shown[0])),
+                       units_format_duration(minimum, shown[1], sizeof(shown[1])));
     }
     if (value > VALUE_MAX) {
         return err_set(err, ERR_INPUT, "the %s is %" PRId64 ": it must be at most 2^62", what,
@@ -392,10 +395,11 @@ bool dist_lognormal_of_mean(struct dist *dist, int64_t mean, int64_t p99, struct
         return false;
     }
     if (p99 < mean) {
+        char shown[2][32];
         return err_set(err, ERR_INPUT,
-                       "the 99th percentile %" PRId64 " of a lognormal law is below "
-                       "its mean %" PRId64,
-                       p99, mean);
+                       "the 99th percentile of a lognormal law is %s, which is below its mean, %s",
+                       units_format_duration(p99, shown[0], sizeof(shown[0])),
+                       units_format_duration(mean, shown[1], sizeof(shown[1])));
     }
     if (!check_range("99th percentile of a lognormal law", p99, mean, err)) {
         return false;

@@ -28,6 +28,7 @@ enum { KEY_SET = 256 };
 
 static const struct argp_option options[] = {
     {"seed", 's', "SEED", 0, "the seed (default 1)", 0},
+    {"seeds", 's', NULL, OPTION_ALIAS | OPTION_HIDDEN, NULL, 0},
     {"set", KEY_SET, "PATH=VALUE", 0, "override a key of the scenario", 0},
     {0},
 };

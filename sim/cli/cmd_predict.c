@@ -110,6 +110,7 @@ static const struct argp_option options[] = {
      "run it as well: prediction and simulation side by side, and their difference", 0},
     {"beside", KEY_SIMULATE, NULL, OPTION_ALIAS, NULL, 0},
     {"seeds", KEY_SEEDS, "N", 0, "seeds of each question to the simulation (default 5)", 0},
+    {"seed", KEY_SEEDS, NULL, OPTION_ALIAS | OPTION_HIDDEN, NULL, 0},
     {"law", KEY_LAW, "NAME", 0,
      "a closed form instead: batch, error-path, gc, cache, refill, resync, offered, queue-bound, "
      "erlang, fleet or copysets",

@@ -49,6 +49,7 @@ enum {
 static const struct argp_option options[] = {
     {"seed", 's', "SEED", 0,
      "the seed: 42 or 0x2a (default 1); 42/3/0/1: a trajectory of the estimator restart", 0},
+    {"seeds", 's', NULL, OPTION_ALIAS | OPTION_HIDDEN, NULL, 0},
     {"set", KEY_SET, "PATH=VALUE", 0, "override a key of the scenario", 0},
     {"cell", 'c', "LABEL", 0, "which cell of a sweep, by its label", 0},
     {"arm", KEY_ARM, "ARM", 0,

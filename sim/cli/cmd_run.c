@@ -37,6 +37,7 @@ enum {
 
 static const struct argp_option options[] = {
     {"seed", 's', "SEEDS", 0, "seeds to run instead of the scenario's", 0},
+    {"seeds", 's', NULL, OPTION_ALIAS | OPTION_HIDDEN, NULL, 0},
     {"jobs", 'j', "N", 0, "worker processes (default: one a processor)", 0},
     {"set", KEY_SET, "PATH=VALUE", 0, "override a key of the scenario", 0},
     {"time-budget", KEY_BUDGET, "DURATION", 0, "start no more runs after this real time", 0},

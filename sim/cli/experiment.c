@@ -33,6 +33,7 @@ enum { KEY_SET = 512, KEY_BUDGET, KEY_RESTART, KEY_QUICK };
 
 static const struct argp_option options_of_all[] = {
     {"seeds", 's', "SEEDS", 0, "seeds of each point, instead of the scenario's", 1},
+    {"seed", 's', NULL, OPTION_ALIAS | OPTION_HIDDEN, NULL, 1},
     {"jobs", 'j', "N", 0, "worker processes (default: one a processor)", 1},
     {"set", KEY_SET, "PATH=VALUE", 0, "override a key of the scenario", 1},
     {"time-budget", KEY_BUDGET, "DURATION", 0, "start no more runs after this real time", 1},

@@ -510,6 +510,8 @@ static bool judge_threshold(struct summary *summary, uint32_t index,
 {
     static const enum mark marks[] = {MARK_GOOD, MARK_BAD, MARK_OPEN};
     static const int statuses[] = {EXIT_HELD, EXIT_THRESHOLD, EXIT_UNKNOWN};
+    static const enum results_judgement judgements[] = {RESULTS_HELD, RESULTS_CROSSED,
+                                                        RESULTS_UNSETTLED};
     const struct cell *cell = &summary->plan->cells[index];
     struct threshold threshold;
     bool is_sound = threshold_parse_asked(spec, &threshold, summary->err);
@@ -536,7 +538,7 @@ static bool judge_threshold(struct summary *summary, uint32_t index,
     char observed[64];
     snprintf(name, sizeof(name), "%s: %s", spec->text, spec->expression);
     struct results_threshold row = {summary->cell_ids[index], name, outcome.observed,
-                                    outcome.verdict == THRESHOLD_HELD, spec->place.line};
+                                    judgements[outcome.verdict], spec->place.line};
     summary->is_fine =
         summary->is_fine && results_add_threshold(summary->results, &row, summary->err);
     if (!is_about(cell)) {

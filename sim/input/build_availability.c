@@ -230,6 +230,9 @@ static void read_precision(struct build *build, struct view view, struct spec_fl
     fleet->confidence_millionths =
         millionths(view_number(precision, "confidence", INT64_C(4080218931)));
     fleet->is_sequential = precision.node != NULL;
+    if (precision.node != NULL) {
+        fleet->precision_place = precision.node->place;
+    }
     fleet->runs_min = (uint32_t)view_number(precision, "minRuns", 10);
     if (fleet->half_width_millionths == 0 || fleet->confidence_millionths < MILLION / 2 ||
         fleet->confidence_millionths >= MILLION) {

@@ -4,7 +4,8 @@
  *
  * Names of always-checks must be in the catalog. Names in `expect` and `knownDefects` may also be
  * invariants that a model states itself, which nobody knows before the run: they are refused only
- * when they look like a misspelt name that is known. */
+ * when they look like a misspelt name that is known, or are one that the scenario does not watch.
+ */
 #include "sim/input/build.h"
 
 #include "sim/base/base.h"
@@ -15,6 +16,8 @@
 #include <string.h>
 
 #define NAMES_MAX 256
+/* As in the schema, and so in every normalised text: nobody may have asked for it. */
+#define WITHIN_NS_USUAL (30 * NS_PER_S)
 /* Of a probe that is only named; as in the schema. */
 #define PROBE_NS_USUAL (30 * NS_PER_S)
 #define PROBE_TO_USUAL ((int64_t)((INT64_C(1) << 32) * 3 / 10))
@@ -124,9 +127,25 @@ void build_checks(struct build *build)
 
 /* What the verdict of the four arms violates. */
 static const char *const verdict_names[] = {"metastable", "permanent", "unstable", "verdict"};
+/* The name of an `eventually` that is given none; as in the schema. */
+#define USUAL_RECOVERY "recovers"
 
-/* Complains about a name that is nearly, but not quite, that of a check. */
-static void check_name(struct build *build, const struct yaml_node *node)
+/* Does the scenario have it, so that it can be violated? */
+static bool is_checked(const struct run_spec *spec, const char *name)
+{
+    for (uint32_t index = 0; index < spec->check_count; index++) {
+        if (spec->checks[index].word != SPEC_SOMETIMES &&
+            strcmp(spec->checks[index].name, name) == 0) {
+            return true;
+        }
+    }
+    return spec->metastability.is_asked &&
+           has_name(verdict_names, ARRAY_COUNT(verdict_names), name);
+}
+
+/* Complains about a name that is nearly, but not quite, that of a check; returns whether it is
+ * that of one, the scenario's or another. */
+static bool check_name(struct build *build, const struct yaml_node *node)
 {
     const char *names[NAMES_MAX];
     uint32_t count = 0;
@@ -140,17 +159,36 @@ static void check_name(struct build *build, const struct yaml_node *node)
         names[count++] = build->catalog->check_names[index];
     }
     for (uint32_t index = 0; index < ARRAY_COUNT(verdict_names) && count < NAMES_MAX; index++) {
-        if (build->spec->metastability.is_asked) {
-            names[count++] = verdict_names[index];
-        }
+        names[count++] = verdict_names[index];
+    }
+    if (count < NAMES_MAX) {
+        names[count++] = USUAL_RECOVERY;
     }
     if (has_name(names, count, node->text)) {
-        return;
+        return true;
     }
     const char *nearest = text_nearest(node->text, names, count);
     if (nearest != NULL) {
         diag_error(build->diag, node->place, node->width, "unknown check '%s'; did you mean '%s'?",
                    node->text, nearest);
+    }
+    return false;
+}
+
+/* What is expected to be violated must be watched. */
+static void check_violated(struct build *build, const struct yaml_node *node)
+{
+    if (!check_name(build, node) || is_checked(build->spec, node->text)) {
+        return;
+    }
+    if (has_name(verdict_names, ARRAY_COUNT(verdict_names), node->text)) {
+        diag_error(build->diag, node->place, node->width,
+                   "'%s' is a verdict of the four arms: add 'metastability'", node->text);
+    } else {
+        diag_error(build->diag, node->place, node->width,
+                   "'%s' is not among this scenario's checks, so it is never violated: add it to "
+                   "'checks'",
+                   node->text);
     }
 }
 
@@ -221,7 +259,7 @@ static void read_expect(struct build *build, struct view view)
     spec->expect_checks = arena_alloc_array(build->arena, count + 1, sizeof(*spec->expect_checks));
     spec->expect_check_count = count;
     for (uint32_t index = 0; index < count; index++) {
-        check_name(build, view_node(view, "violated")->items[index]);
+        check_violated(build, view_node(view, "violated")->items[index]);
         check_gate(build, view_node(view, "violated")->items[index]);
         spec->expect_checks[index] = view_item_text(view, "violated", index);
     }
@@ -326,6 +364,46 @@ static void read_gate(struct build *build, struct view view, struct spec_metasta
     asked->gate_error = (uint64_t)error;
 }
 
+/* When the trigger is over by the scenario's own times; parts that depend on chance are left out.
+ */
+static int64_t trigger_end(const struct run_spec *spec)
+{
+    int64_t end_ns = 0;
+    for (uint32_t index = 0; index < spec->fault_count; index++) {
+        const struct spec_fault *fault = &spec->faults[index];
+        if (fault->is_trigger && fault->has_at) {
+            bool is_told = fault->duration.kind == DIST_CONSTANT && !fault->has_no_end;
+            int64_t lasts_ns = is_told ? fault->duration.a : 0;
+            int64_t until_ns = lasts_ns < spec->limit_ns ? fault->at_ns + lasts_ns : spec->limit_ns;
+            end_ns = until_ns > end_ns ? until_ns : end_ns;
+        }
+    }
+    for (uint32_t index = 0; index < spec->load_count; index++) {
+        const struct spec_load *load = &spec->loads[index];
+        if (load->is_trigger && is_surge(spec, load)) {
+            int64_t until_ns = load->start_ns + load->duration_ns;
+            end_ns = until_ns > end_ns ? until_ns : end_ns;
+        }
+    }
+    return end_ns;
+}
+
+/* A trigger that outlasts the run is a matter of its own: the arms are cut, and say so. */
+static void check_within(struct build *build, struct view view)
+{
+    int64_t end_ns = trigger_end(build->spec);
+    int64_t left_ns = build->spec->limit_ns - end_ns;
+    char left[32];
+    if (build->spec->metastability.within_ns == WITHIN_NS_USUAL || end_ns == 0 || left_ns <= 0 ||
+        build->spec->metastability.within_ns <= left_ns) {
+        return;
+    }
+    build_complain(build, view, "within",
+                   "only %s are left of time.limit after the trigger, so nothing can take that "
+                   "long",
+                   units_format_duration(left_ns, left, sizeof(left)));
+}
+
 static void read_metastability(struct build *build)
 {
     struct view view = view_at(build->root, "metastability");
@@ -370,6 +448,7 @@ static void read_metastability(struct build *build)
                        "there is no trigger: no fault, and no load that begins and ends within "
                        "the run");
     }
+    check_within(build, view);
 }
 
 static void check_service(struct build *build, const struct yaml_node *metric,

@@ -17,6 +17,8 @@
 #define MILLION      1000000
 #define MIN_RATE_MAX INT64_C(1000000000) /* per 1000 s: a million a second */
 #define VUS_MAX      1000000
+/* As in the schema, and so in every normalised text: nobody may have asked for it. */
+#define PUSHBACK_MAX_NS_USUAL (5 * NS_PER_S)
 
 /* ------------------------------------------------------------------------------- client */
 
@@ -221,6 +223,9 @@ void build_client(struct build *build, struct view view, struct spec_client *cli
         .redirects_max = (uint32_t)view_number(retry, "redirects", 0),
         .retry_on = statuses_of(retry, "retryOn"),
     };
+    if (client->pushback_max_ns != PUSHBACK_MAX_NS_USUAL && view_has(retry, "pushbackMax")) {
+        client->pushback_max_place = view_node(retry, "pushbackMax")->place;
+    }
     read_jitter(retry, client);
     read_budget(build, view_at(retry, "budget"), client);
     read_hedging(build, view_at(view, "hedging"), client);

@@ -409,6 +409,31 @@ static void check_text(const struct plan *plan, const char *text, struct spec_pl
     }
 }
 
+/* Complains when a limit is about fleets of a size that no cell has. */
+static void check_machines(const struct plan *plan, const struct spec_threshold *threshold,
+                           struct diag *diag)
+{
+    const uint32_t machines = threshold->estimate.machines;
+    bool is_found = machines == 0 || diag_has(diag, threshold->place);
+    for (uint32_t cell = 0; cell < plan->cell_count && !is_found; cell++) {
+        is_found = plan->cells[cell].spec.fleet.machines == machines;
+    }
+    if (!is_found) {
+        diag_error(diag, threshold->place, 1, "no cell of the sweep has %" PRIu32 " machines",
+                   machines);
+    }
+}
+
+static void check_sizes(const struct plan *plan, struct diag *diag)
+{
+    for (uint32_t cell = 0; cell < plan->cell_count; cell++) {
+        const struct run_spec *spec = &plan->cells[cell].spec;
+        for (uint32_t index = 0; index < spec->threshold_count; index++) {
+            check_machines(plan, &spec->thresholds[index], diag);
+        }
+    }
+}
+
 /* Not with overrides or axes of the caller's: the cells that a text is about may be left out. */
 static void check_texts(const struct plan *plan, struct diag *diag)
 {
@@ -531,6 +556,54 @@ static void check_episodes(const struct plan *plan, struct diag *diag)
     }
 }
 
+/* Complains of a sequential rule when every fleet is told by a closed form, which needs no runs. */
+static void check_precision(const struct plan *plan, struct diag *diag)
+{
+    struct spec_place place = {0};
+    for (uint32_t cell = 0; cell < plan->cell_count; cell++) {
+        const struct spec_fleet *fleet = &plan->cells[cell].spec.fleet;
+        if (!fleet->is_asked || fleet->estimator != SPEC_ESTIMATOR_EXACT) {
+            return;
+        }
+        place = place.line > 0 ? place : fleet->precision_place;
+    }
+    if (place.line > 0) {
+        diag_error(diag, place, 1,
+                   "'precision' is of estimates, and the estimator 'exact' has no chance in it");
+    }
+}
+
+/* Does some load of some cell read this very value, and heed it? */
+static bool is_bound_heeded(const struct plan *plan, const struct spec_place *place)
+{
+    for (uint32_t cell = 0; cell < plan->cell_count; cell++) {
+        const struct run_spec *spec = &plan->cells[cell].spec;
+        for (uint32_t load = 0; load < spec->load_count; load++) {
+            const struct spec_client *client = &spec->loads[load].client;
+            if (client->pushback == SPEC_PUSHBACK_BOUNDED &&
+                client->pushback_max_place.line == place->line &&
+                client->pushback_max_place.column == place->column) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Complains of a pushbackMax that no load's way with pushback heeds. */
+static void check_pushback(const struct plan *plan, struct diag *diag)
+{
+    for (uint32_t cell = 0; cell < plan->cell_count; cell++) {
+        const struct run_spec *spec = &plan->cells[cell].spec;
+        for (uint32_t load = 0; load < spec->load_count; load++) {
+            const struct spec_place place = spec->loads[load].client.pushback_max_place;
+            if (place.line > 0 && !diag_has(diag, place) && !is_bound_heeded(plan, &place)) {
+                diag_error(diag, place, 1, "'pushbackMax' is heeded with 'pushback: bounded' only");
+            }
+        }
+    }
+}
+
 /* Complains when an earlier cell is the same. */
 static bool check_new(const struct plan *plan, const struct grid *grid, uint32_t index,
                       struct map *seen, struct diag *diag)
@@ -588,7 +661,10 @@ static bool make_cells(struct plan *plan, const struct grid *grid, bool is_whole
     map_release(&seen);
     if (is_whole && diag->count == before) {
         check_texts(plan, diag);
+        check_sizes(plan, diag);
         check_episodes(plan, diag);
+        check_precision(plan, diag);
+        check_pushback(plan, diag);
     }
     if (diag->count == before) {
         find_others(plan, is_whole, diag);

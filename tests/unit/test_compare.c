@@ -54,7 +54,7 @@ static void end(struct bench *bench)
 static void add_cell(struct bench *bench, int64_t replicas, const struct results_param *params,
                      uint32_t count)
 {
-    char label[128] = "";
+    char label[512] = "";
     for (uint32_t i = 0; i < count; i++) {
         const size_t used = strlen(label);
         snprintf(label + used, sizeof(label) - used, "%s ", params[i].value);
@@ -149,6 +149,28 @@ TEST(compare, every_cell_is_held_against_the_first_value_of_each_axis)
         add_run(&bench, 2, 10 * i + 3);
     }
     CHECK_TEXT(compared(&bench), "0-1 ;0-2 ;1-3 ;2-3 ;0-4 ;1-5 ;4-5 ;");
+    end(&bench);
+}
+
+TEST(compare, long_values_that_begin_alike_are_not_the_same)
+{
+    char left[400];
+    char right[400];
+    memset(left, 'x', sizeof(left) - 1);
+    left[sizeof(left) - 1] = '\0';
+    memcpy(right, left, sizeof(left));
+    right[sizeof(right) - 2] = 'y';
+    const struct results_param first = {"availability.services", left};
+    const struct results_param second = {"availability.services", right};
+    struct bench bench;
+    begin(&bench);
+    add_cell(&bench, 3, &first, 1);
+    add_run(&bench, 1, 100);
+    add_run(&bench, 2, 300);
+    add_cell(&bench, 3, &second, 1);
+    add_run(&bench, 1, 90);
+    add_run(&bench, 2, 280);
+    CHECK_TEXT(compared(&bench), "0-1 ;");
     end(&bench);
 }
 

@@ -526,10 +526,10 @@ TEST(dist, malformed_laws_are_refused)
         struct dist dist;
         const char *text;
     } cases[] = {
-        {{DIST_CONSTANT, -1, 0, 0, NULL, 0}, "constant is -1: it must be at least 0"},
+        {{DIST_CONSTANT, -1, 0, 0, NULL, 0}, "constant is -1ns: it must be at least 0s"},
         {{DIST_CONSTANT, INT64_MAX, 0, 0, NULL, 0}, "at most 2^62"},
         {{DIST_UNIFORM, -1, 5, 0, NULL, 0}, "lower end"},
-        {{DIST_UNIFORM, 6, 5, 0, NULL, 0}, "upper end of a uniform law is 5"},
+        {{DIST_UNIFORM, 6, 5, 0, NULL, 0}, "upper end of a uniform law is 5ns: it must be at least 6ns"},
         {{DIST_EXPONENTIAL, -1, 0, 0, NULL, 0}, "mean of an exponential law"},
         {{DIST_LOGNORMAL, 0, 5, 0, NULL, 0}, "median"},
         {{DIST_LOGNORMAL, 6, 5, 0, NULL, 0}, "99th percentile"},

@@ -331,6 +331,64 @@ TEST(plan, episodes_that_no_cell_heeds_are_refused)
 #undef FLEET
 }
 
+TEST(plan, a_precision_of_exact_fleets_is_refused)
+{
+#define FLEET "availability: {life: {mean: 99h}, repair: 1h, precision: {halfWidth: 5%}"
+    check_unheeded(FLEET ", estimator: exact}\n", 7, 58, "'precision' is of estimates");
+    CHECK(build(FLEET "}\n", NULL, 0, NULL, false));
+    release();
+    CHECK(build(FLEET "}\nsweep: {availability.estimator: [exact, is]}\n", NULL, 0, NULL, false));
+    release();
+#undef FLEET
+}
+
+TEST(plan, a_bound_of_pushback_that_no_cell_heeds_is_refused)
+{
+#define BOUND                                                                                      \
+    "load: {b: {rate: 1/s, client: {retry: {maxAttempts: 2, backoff: fixed, "                      \
+    "initialBackoff: 1s, pushbackMax: 3s}}}}\n"
+#define BODY "squall: 1\nname: t\nsystem: {model: raft, nodes: 3}\n"
+    static const struct {
+        const char *text;
+        uint32_t complaints;
+    } rows[] = {
+        {BODY BOUND, 1},
+        {BODY BOUND "sweep: {load.b.client.retry.pushback: [exact, bounded]}\n", 0},
+        {BODY BOUND "sweep: {load.b.client.retry.pushback: [exact, ignore]}\n", 1},
+        {BODY "load: {b: {rate: 1/s}}\nclient: {retry: {preset: aws-standard-2026, pushback: "
+              "ignore}}\n",
+         0},
+    };
+    for (uint32_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct plan_options options = {0};
+        diag_init(&diag);
+        scenario =
+            scenario_parse("t.yaml", rows[i].text, strlen(rows[i].text), &test_catalog, &diag);
+        REQUIRE(scenario != NULL);
+        is_built = plan_build(&plan, scenario, &options, &diag);
+        CHECK_EQUAL(diag.count, rows[i].complaints);
+        CHECK(diag.count == 0 ||
+              strstr(diag.entries[0].text, "heeded with 'pushback: bounded' only") != NULL);
+        release();
+    }
+#undef BODY
+#undef BOUND
+}
+
+TEST(plan, a_limit_on_fleets_of_a_size_that_no_cell_has_is_refused)
+{
+#define FLEET                                                                                      \
+    "availability: {life: {mean: 99h}, repair: 1h, estimator: exact}\n"                            \
+    "thresholds: {\"unavailability{service:majority,machines:5}\": [\"value > 0\"]}\n"
+    check_unheeded(FLEET, 8, 62, "no cell of the sweep has 5 machines");
+    CHECK(build(FLEET "sweep: {system.nodes: [3, 5]}\n", NULL, 0, NULL, false));
+    release();
+    static const char *const sets[] = {"system.nodes=1"};
+    CHECK(build(FLEET, sets, 1, NULL, false));
+    release();
+#undef FLEET
+}
+
 TEST(plan, labels_grow_where_they_collide)
 {
     REQUIRE(build("sweep: {network.default.latency: [1ms, 2ms], network.clients.latency: [1ms, "

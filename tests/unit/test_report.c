@@ -985,20 +985,21 @@ TEST(report, thresholds_that_are_not_held_are_said_first)
     struct run_shape run = {add_cell(&lab, "aws", 3), 9, 0, false, false, NULL, 0};
     add_run(&lab, &run);
     struct report_options options = {.folder = lab.report, .plot = "latency"};
-    struct results_threshold held = {run.cell_id, "goodput: rate > 1/s", 20, true, 3};
+    struct results_threshold held = {run.cell_id, "goodput: rate > 1/s", 20, RESULTS_HELD, 3};
     CHECK(results_add_threshold(lab.results, &held, NULL));
     CHECK(report_write(lab.results, &options, NULL));
     CHECK(file_has(lab.report, "index.html", "class=\"outcome good\""));
     CHECK(!file_has(lab.report, "index.html", "not held"));
-    struct results_threshold missed = {run.cell_id, "goodput: rate > 30/s", 20, false, 3};
-    struct results_threshold empty = {run.cell_id, "recovery: avg < 1s", NAN, false, 4};
+    struct results_threshold missed = {run.cell_id, "goodput: rate > 30/s", 20, RESULTS_CROSSED, 3};
+    struct results_threshold empty = {run.cell_id, "recovery: avg < 1s", NAN, RESULTS_UNSETTLED, 4};
     CHECK(results_add_threshold(lab.results, &missed, NULL));
     CHECK(results_add_threshold(lab.results, &empty, NULL));
     CHECK(report_write(lab.results, &options, NULL));
     CHECK(file_has(lab.report, "index.html", "class=\"outcome bad\""));
-    CHECK(file_has(lab.report, "index.html", "2 thresholds are not held"));
+    CHECK(file_has(lab.report, "index.html", "One threshold is not held"));
     CHECK(file_has(lab.report, "index.html", "\xe2\x9c\x97 not held"));
-    CHECK(file_has(lab.report, "index.html", "? undecided"));
+    CHECK(file_has(lab.report, "index.html", "? not settled"));
+    CHECK(file_has(lab.report, "index.html", "? One threshold is not settled by so many runs"));
     lab_close(&lab);
 }
 

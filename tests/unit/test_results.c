@@ -278,7 +278,11 @@ TEST(results, the_other_rows_are_kept_too)
     CHECK(results_end_shard(results, cost.shard_id, "later", 1, 0, NULL));
     CHECK(results_set_metastable(results, cell_id, 7, true, NULL));
     CHECK(results_add_threshold(results, &threshold, NULL));
-    threshold.is_held = true;
+    CHECK_EQUAL(integer(results, "SELECT sum(ok) FROM threshold"), 0);
+    threshold.judgement = RESULTS_UNSETTLED;
+    CHECK(results_add_threshold(results, &threshold, NULL));
+    CHECK_EQUAL(integer(results, "SELECT count(*) FROM threshold WHERE ok IS NULL"), 1);
+    threshold.judgement = RESULTS_HELD;
     CHECK(results_add_threshold(results, &threshold, NULL));
     CHECK(results_add_model_value(results, cell_id, "majority", "availability", 0.5, NULL));
     CHECK_EQUAL(integer(results, "SELECT metastable FROM run"), 1);
@@ -487,6 +491,30 @@ TEST(results, a_newer_schema_is_refused)
     check_refused(RESULTS_APPEND, ERR_INPUT, "newer squall");
     execute("PRAGMA user_version=0");
     check_refused(RESULTS_READ, ERR_INPUT, "which no squall has written");
+    remove_file();
+}
+
+TEST(results, thresholds_of_an_older_file_stay_and_new_ones_may_be_open)
+{
+    fresh_path();
+    struct results *results = open_or_complain(RESULTS_APPEND);
+    struct results_threshold threshold = {
+        .cell_id = add_cell(results, "3"), .expression = "a: b", .judgement = RESULTS_CROSSED};
+    CHECK(results_add_threshold(results, &threshold, NULL));
+    close_fine(results);
+    execute("CREATE TABLE old(cell_id INTEGER NOT NULL, expr TEXT NOT NULL, observed REAL, ok "
+            "INTEGER NOT NULL, line INTEGER, PRIMARY KEY(cell_id,expr)) STRICT, WITHOUT ROWID; "
+            "INSERT INTO old SELECT * FROM threshold; DROP TABLE threshold; "
+            "ALTER TABLE old RENAME TO threshold");
+    results = open_or_complain(RESULTS_APPEND);
+    threshold.expression = "a: c";
+    threshold.judgement = RESULTS_UNSETTLED;
+    CHECK(results_add_threshold(results, &threshold, NULL));
+    CHECK_EQUAL(integer(results, "SELECT count(*) FROM threshold WHERE ok=0 AND expr='a: b'"), 1);
+    CHECK_EQUAL(integer(results, "SELECT count(*) FROM threshold WHERE ok IS NULL"), 1);
+    CHECK_EQUAL(integer(results, "SELECT count(*) FROM sqlite_schema WHERE name LIKE '%narrow%'"),
+                0);
+    close_fine(results);
     remove_file();
 }
 

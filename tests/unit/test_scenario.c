@@ -1445,6 +1445,10 @@ TEST(scenario, single_errors_say_what_to_do)
     check_refused("system: {model: raft, nodes: 2, zones: [{name: a}, {name: b}, {name: c}]}\n",
                   "at least 3 nodes");
     check_refused("system: {model: raft}\nexpect: {violated: []}\n", "which check");
+    check_refused("system: {model: raft}\nexpect: {violated: [raft.log-matching]}\n",
+                  "'raft.log-matching' is not among this scenario's checks");
+    check_refused("system: {model: raft}\nexpect: {violated: [recovers]}\n",
+                  "'recovers' is not among this scenario's checks");
     check_refused("system: {model: raft}\nexpect: {verdict: pass, violated: [x]}\n",
                   "cannot pass and violate");
     check_refused("system: {model: raft}\nseeds: 1,1\n", "seed 1 is named twice");
