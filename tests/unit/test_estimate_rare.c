@@ -67,3 +67,23 @@ TEST(estimate_rare, splitting_moves_as_the_chain_with_machines_crews_and_shocks)
 {
     check_changes(SPEC_ESTIMATOR_RESTART, 2, .5);
 }
+
+TEST(estimate_rare, splitting_does_not_explode_where_machines_fail_together)
+{
+    struct setting setting = {7, 3, 0, 0, 0, 0};
+    struct spec_fleet fleet = fleet_of(&setting, SPEC_ESTIMATOR_RESTART);
+    REQUIRE(fleet.repair.a == HOUR);
+    fleet.life.kind = DIST_CONSTANT; /* all of them after 99 h, and nearly so for long */
+    struct estimate_sums sums;
+    struct err err = {0};
+    uint64_t digest = 0;
+    uint64_t events = 0;
+    CHECK(estimate_run(&fleet, 1, &sums, &digest, &events, &err));
+    CHECK(events < 20000000); /* the factors of mean rates: more than 400 million */
+    CHECK(estimate_of(&sums, .95).unavailability > fleet_binomial(7, 3, .01)); /* together */
+    struct estimate_path path;
+    struct estimate_trajectory trajectory;
+    REQUIRE(estimate_path_parse(sums.worst_path, &path, &err));
+    REQUIRE(estimate_replay(&fleet, 0, &path, NULL, NULL, &trajectory, &err));
+    CHECK(trajectory.digest == sums.worst_digest);
+}
