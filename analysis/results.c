@@ -41,6 +41,7 @@ enum statement {
     STATEMENT_SCENARIO,
     STATEMENT_BUILD,
     STATEMENT_CELL,
+    STATEMENT_REPLAY,
     STATEMENT_PARAM,
     STATEMENT_HAS_RUN,
     STATEMENT_RUN,
@@ -78,6 +79,8 @@ enum statement {
 static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_SCENARIO] = "INSERT INTO scenario VALUES(?1,?2,?3,?4,?5) ON CONFLICT DO NOTHING",
     [STATEMENT_BUILD] = "INSERT INTO build VALUES(?1,?2,?3,?4,?5) ON CONFLICT DO NOTHING",
+    [STATEMENT_REPLAY] = "INSERT INTO cell_replay VALUES(?1,?2) ON CONFLICT DO UPDATE SET "
+                         "command=excluded.command",
     [STATEMENT_CELL] = "INSERT INTO cell VALUES(?1,?2,?3,?4,?5,?6) ON CONFLICT DO NOTHING",
     [STATEMENT_PARAM] = "INSERT INTO cell_param VALUES(?1,?2,?3,?4) ON CONFLICT DO NOTHING",
     [STATEMENT_HAS_RUN] = "SELECT 1 FROM run WHERE run_id=?1",
@@ -401,9 +404,10 @@ static bool check_file(struct results *results, struct err *err)
     /* A file of an older squall gets the tables that came since; there is none to read in one that
      * is only read. */
     if (results->mode == RESULTS_APPEND &&
-        (!has_table(results, "window_good") || !has_table(results, "gauge") ||
-         !has_table(results, "estimate") || !has_table(results, "fleet_service") ||
-         !has_table(results, "episode") || !has_table(results, "fleet_estimator")) &&
+        (!has_table(results, "cell_replay") || !has_table(results, "window_good") ||
+         !has_table(results, "gauge") || !has_table(results, "estimate") ||
+         !has_table(results, "fleet_service") || !has_table(results, "episode") ||
+         !has_table(results, "fleet_estimator")) &&
         !create_schema(results, err)) {
         return false;
     }
@@ -802,6 +806,18 @@ bool results_add_cell(struct results *results, const struct results_cell *cell, 
         is_fine = add_param(results, *cell_id, &cell->params[i], err);
     }
     return is_fine;
+}
+
+bool results_set_replay(struct results *results, int64_t cell_id, const char *command,
+                        struct err *err)
+{
+    sqlite3_stmt *statement = prepare_write(results, STATEMENT_REPLAY, err);
+    if (statement == NULL) {
+        return false;
+    }
+    bind_integer(statement, 1, cell_id);
+    bind_text(statement, 2, command);
+    return finish(results, statement, err);
 }
 
 /* -------------------------------------------------------------------------------- what came out */

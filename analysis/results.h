@@ -73,6 +73,10 @@ struct results_cell {
 bool results_add_cell(struct results *results, const struct results_cell *cell, int64_t *cell_id,
                       struct err *err);
 
+/* The command that does runs of the cell again, without "--seed SEED"; replaces an older one. */
+bool results_set_replay(struct results *results, int64_t cell_id, const char *command,
+                        struct err *err);
+
 /* -------------------------------------------------------------------------------- what came out */
 
 int64_t results_run_id(int64_t cell_id, uint64_t seed);

@@ -481,6 +481,8 @@ struct spec_metastability {
     uint64_t timeouts_max; /* ... and at most this share of attempts times out, out of 2^32 ... */
     int64_t hold_ns;       /* ... for so long */
     int64_t within_ns;     /* what is back so soon after the trigger is not run any longer */
+    struct spec_place within_place; /* line 0: it is the usual one */
+    int64_t left_ns;       /* of the run after the trigger, by its times; chance may take more */
     bool has_gate;         /* a sequential test over the seeds decides on the cells that must be
                               stable: P(stuck) <= gate_accept against >= gate_reject, shares out of
                               2^32, either decision wrong with a chance of gate_error */

@@ -693,6 +693,10 @@ expect 2 'there are more than 10000 cells' -- squall map clock.yaml --load 1/s..
 expect 2 "'load.web.rate' is the axis --load already" -- squall map clock.yaml --trigger load.web.rate=1/s..3/s/3
 expect 2 "'load.web.rate' is the axis --load; give it one value" -- squall map clock.yaml --set load.web.rate=9/s
 expect 2 "--arms takes 'all' or 'stuck', not 'some'" -- squall map clock.yaml --arms some
+sed 's/^name: .*/name: c2/; s/limit: 40s/limit: 60s/; s/{name: freeze, .*/{name: freeze, kind: LoadChaos, action: scale, factor: 250%, at: 20s, duration: 5s}/' \
+    clock.yaml >factor.yaml
+expect 0 'c2: smallest faults.freeze.factor that sticks, between 110% and 250% within [0-9.]+%' 'seed 1 +[0-9]+\.[0-9]+%' -- \
+    squall tip factor.yaml --trigger faults.freeze.factor=110%..250% --tolerance 10% --seed 1 --out tip-factor
 expect 2 'a search needs a range' -- squall tip clock.yaml --trigger 1s
 expect 2 'is too fine' -- squall tip clock.yaml --trigger 1s..2s --tolerance 1us
 expect 2 "has another unit than the trigger" -- squall tip clock.yaml --trigger 1s..2s --tolerance 1/s
@@ -763,6 +767,9 @@ expect 3 'gate open, 29 more seeds: 0 of 20 runs are stuck' '!not needed' -- \
     squall run clock.yaml --set metastability.gate={} --set load.web.rate=140/s --seed 1..20 --out gate2
 expect 0 "digest $gate_digest" '20 of the runs were done before' -- \
     squall run clock.yaml --set metastability.gate={} --set load.web.rate=140/s --seed 1..200 --out gate2 -j1
+{ cat clock.yaml; echo 'sweep: {metastability.gate.accept: [1%, 2%]}'; } | sed 's/^name: .*/name: gates/' >gates.yaml
+expect 1 'gate, as each cell has it' "each cell's own metastability.gate" '!gate 1%/10%' 'counts as stuck for the gate' -- \
+    squall run gates.yaml --seeds 1..2 --out gates
 expect 1 'gate rejected: 2 of 2 runs are stuck' '192 runs were not needed' -- \
     squall run clock.yaml --set metastability.gate={} --seed 1..200 --out gate3
 expect 1 'gate rejected: 2 of 2 runs are stuck' ' 1.00 .0.68, 1.00. ' -- \

@@ -73,6 +73,26 @@ static const char *models_json(struct plan *plan)
     return arena_printf(arena, "{%s}", text);
 }
 
+/* The line that the summary prints for a run, up to the seed. */
+static bool keep_replay(struct campaign *campaign, const struct cell *cell, int64_t cell_id,
+                        struct err *err)
+{
+    static const char end[] = " --seed ";
+    char *line = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&line, &size);
+    if (out == NULL) {
+        return err_set(err, ERR_SYSTEM, "cannot keep the replay line: out of memory");
+    }
+    replay_path_line(out, cell, campaign->options->sets, campaign->options->set_count, NULL, "");
+    fclose(out);
+    ASSERT(size > strlen(end));
+    line[size - strlen(end)] = '\0';
+    bool is_fine = results_set_replay(campaign->results, cell_id, line, err);
+    free(line);
+    return is_fine;
+}
+
 /* The row of the cell, unless it is known to be there. */
 static bool register_cell(struct campaign *campaign, uint32_t index, struct err *err)
 {
@@ -96,6 +116,7 @@ static bool register_cell(struct campaign *campaign, uint32_t index, struct err 
         cell->set_count};
     const struct spec_fleet *fleet = &cell->spec.fleet;
     return results_add_cell(campaign->results, &row, &outcome->cell_ids[index], err) &&
+           keep_replay(campaign, cell, outcome->cell_ids[index], err) &&
            (!fleet->is_asked ||
             fleet_store_add(campaign->results, outcome->cell_ids[index], fleet, err));
 }

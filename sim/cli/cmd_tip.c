@@ -213,19 +213,31 @@ static struct summary summarise(const struct tip *tip, uint32_t load)
     return summary;
 }
 
-/* "1.459s", "below 0.5s", "never". */
+/* Shares are computed with as such, and shown as people write them. */
+static double scale_of(const struct experiment_axis *axis)
+{
+    return axis->unit == AXIS_PERCENT ? 100 : 1;
+}
+
+static const char *unit_of(const struct experiment_axis *axis)
+{
+    return axis->unit == AXIS_PERCENT ? "%" : experiment_unit(axis);
+}
+
+/* "1.459s", "23.5000%", "< 0.5s", "-". */
 static const char *format_size(const struct tip *tip, double size, char *out, size_t room)
 {
-    const char *unit = experiment_unit(tip->sizes);
+    const char *unit = unit_of(tip->sizes);
+    const double scale = scale_of(tip->sizes);
     const double *sizes = tip->sizes->numbers;
     if (size != size) {
         snprintf(out, room, "-");
     } else if (size < sizes[0]) {
-        snprintf(out, room, "< %.4g%s", sizes[0], unit);
+        snprintf(out, room, "< %.4g%s", scale * sizes[0], unit);
     } else if (size > sizes[tip->sizes->count - 1]) {
-        snprintf(out, room, "> %.4g%s", sizes[tip->sizes->count - 1], unit);
+        snprintf(out, room, "> %.4g%s", scale * sizes[tip->sizes->count - 1], unit);
     } else {
-        snprintf(out, room, "%.4f%s", size, unit);
+        snprintf(out, room, "%.4f%s", scale * size, unit);
     }
     return out;
 }
@@ -331,13 +343,13 @@ static int show(const struct tip *tip)
 {
     const struct experiment *experiment = tip->experiment;
     const struct plan *plan = &experiment->opened.plan;
-    const char *unit = experiment_unit(tip->sizes);
     bool has_theory = experiment->has_theory;
     printf("%s: smallest %s that sticks, between %s and %s within %.4g%s\n\n", plan->name,
            tip->sizes->path, tip->sizes->values[0], tip->sizes->values[tip->sizes->count - 1],
-           (tip->sizes->numbers[tip->sizes->count - 1] - tip->sizes->numbers[0]) /
+           scale_of(tip->sizes) *
+               (tip->sizes->numbers[tip->sizes->count - 1] - tip->sizes->numbers[0]) /
                (tip->sizes->count - 1) / 2,
-           unit);
+           unit_of(tip->sizes));
     if (tip->loads == NULL) {
         print_seeds(tip);
     }

@@ -308,23 +308,51 @@ static void print_verdicts(struct summary *summary, void *user, const struct res
     fprintf(summary->out, "  %s\n", decided == 0 ? "-" : gate_text(&gate, text, sizeof(text)));
 }
 
+/* Is every cell judged by the same test? A sweep may be over gates. */
+static bool is_one_gate(const struct plan *plan)
+{
+    const struct sprt first = gate_test(&plan->cells[0].spec);
+    for (uint32_t i = 1; i < plan->cell_count; i++) {
+        const struct sprt test = gate_test(&plan->cells[i].spec);
+        if (test.p0 != first.p0 || test.p1 != first.p1 || test.alpha != first.alpha ||
+            plan->cells[i].spec.metastability.has_gate !=
+                plan->cells[0].spec.metastability.has_gate) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* "gate 1%/10%", and below the table what that is. */
 static void name_gate(const struct summary *summary, char *name, size_t size)
 {
     const struct sprt test = gate_test(&summary->plan->cells[0].spec);
-    snprintf(name, size, "gate %.4g%%/%.4g%%", 100 * test.p0, 100 * test.p1);
+    if (is_one_gate(summary->plan)) {
+        snprintf(name, size, "gate %.4g%%/%.4g%%", 100 * test.p0, 100 * test.p1);
+    } else {
+        snprintf(name, size, "gate, as each cell has it");
+    }
 }
 
 static void explain_gate(const struct summary *summary)
 {
     const struct run_spec *spec = &summary->plan->cells[0].spec;
     const struct sprt test = gate_test(spec);
-    fprintf(summary->out,
-            "  gate: sequential test (SPRT) of P(stuck) <= %.4g%% against >= %.4g%%, wrong with a "
-            "chance of %.4g%%%s\n",
-            100 * test.p0, 100 * test.p1, 100 * test.alpha,
-            spec->metastability.has_gate ? "; it decides on cells that must be stable"
-                                         : "; metastability.gate lets it decide");
+    if (is_one_gate(summary->plan)) {
+        fprintf(summary->out,
+                "  gate: sequential test (SPRT) of P(stuck) <= %.4g%% against >= %.4g%%, wrong "
+                "with a chance of %.4g%%%s",
+                100 * test.p0, 100 * test.p1, 100 * test.alpha,
+                spec->metastability.has_gate ? "; it decides on cells that must be stable"
+                                             : "; metastability.gate lets it decide");
+    } else {
+        fputs("  gate: sequential test (SPRT) of P(stuck), with the shares and the chance of an "
+              "error of each cell's own metastability.gate",
+              summary->out);
+    }
+    fputs("\n  what is back only in part (degraded) counts as stuck for the gate, and not in "
+          "P(stuck)\n",
+          summary->out);
 }
 
 /* Verdicts of the four arms, when the scenario asks for them. P(stuck) is of the runs that were

@@ -110,6 +110,21 @@ static void print_steady(const struct printer *printer, const struct decompose_r
     }
 }
 
+/* Shares add up to the whole with their signs, so one below 0 makes others come out above it. */
+static void print_negative(const struct printer *printer, const struct decompose_report *report)
+{
+    for (uint32_t i = 0; i < report->part_count; i++) {
+        if (report->parts[i].episodes > 0 && report->parts[i].outage_h < 0) {
+            fputs(
+                "      an outage below 0 is what clients did not miss: answers that were on their "
+                "way, or users who asked nothing just\n      then, beside the time without a "
+                "quorum; or chance. The other shares may so come to more than 100 %\n",
+                printer->out);
+            return;
+        }
+    }
+}
+
 static void print_terms(struct printer *printer, const struct cell *cell,
                         const struct decompose_report *report)
 {
@@ -133,6 +148,7 @@ static void print_terms(struct printer *printer, const struct cell *cell,
     }
     print_steady(printer, report);
     print_dominant(printer, report);
+    print_negative(printer, report);
 }
 
 static void print_findings(const struct printer *printer, const struct cell *cell,

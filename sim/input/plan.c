@@ -19,6 +19,7 @@
 
 #include "sim/base/base.h"
 #include "sim/base/map.h"
+#include "sim/base/units.h"
 #include "sim/input/json.h"
 
 #include <inttypes.h>
@@ -604,6 +605,23 @@ static void check_pushback(const struct plan *plan, struct diag *diag)
     }
 }
 
+/* Complains when nothing can take as long to come back as it may. A trigger that outlasts the run
+ * is a matter of its own: the arms are cut, and say so. */
+static void check_within(const struct plan *plan, struct diag *diag)
+{
+    for (uint32_t cell = 0; cell < plan->cell_count; cell++) {
+        const struct spec_metastability *asked = &plan->cells[cell].spec.metastability;
+        char left[32];
+        if (asked->is_asked && asked->within_place.line > 0 && asked->left_ns > 0 &&
+            asked->within_ns > asked->left_ns && !diag_has(diag, asked->within_place)) {
+            diag_error(diag, asked->within_place, 1,
+                       "only %s are left of time.limit after the trigger, so nothing can take "
+                       "that long",
+                       units_format_duration(asked->left_ns, left, sizeof(left)));
+        }
+    }
+}
+
 /* Complains when an earlier cell is the same. */
 static bool check_new(const struct plan *plan, const struct grid *grid, uint32_t index,
                       struct map *seen, struct diag *diag)
@@ -665,6 +683,7 @@ static bool make_cells(struct plan *plan, const struct grid *grid, bool is_whole
         check_episodes(plan, diag);
         check_precision(plan, diag);
         check_pushback(plan, diag);
+        check_within(plan, diag);
     }
     if (diag->count == before) {
         find_others(plan, is_whole, diag);

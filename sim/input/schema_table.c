@@ -1895,7 +1895,8 @@ static const struct schema_key availability_keys[] = {
     {.name = "services",
      .form = SCHEMA_LIST,
      .object = &service_object,
-     .description = "what is asked of the fleet; one that needs a majority when absent",
+     .description = "what is asked of the fleet; when absent one that needs a majority, whose name "
+                    "is majority",
      .example = "[{name: any-copy, needed: any}, {name: writes, needed: majority, failover: 10s}]"},
     {.name = "estimator",
      .type = SCHEMA_CHOICE,

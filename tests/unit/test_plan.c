@@ -389,6 +389,22 @@ TEST(plan, a_limit_on_fleets_of_a_size_that_no_cell_has_is_refused)
 #undef FLEET
 }
 
+TEST(plan, a_time_to_recover_that_is_longer_than_the_run_is_refused)
+{
+#define TRIGGER                                                                                    \
+    "time: {limit: 40s}\nmetastability: {within: 20s}\nfaults:\n"                                  \
+    "  - {name: f, kind: NodeChaos, action: pause, at: 15s, duration: 10s}\n"
+    check_unheeded(TRIGGER, 8, 25, "only 15s are left of time.limit after the trigger");
+    static const char *const sets[] = {"faults.f.duration=11s"};
+    CHECK(build(TRIGGER, sets, 1, NULL, false));
+    release();
+    CHECK(build("metastability: {within: 20s}\ntime: {limit: 45s}\nfaults: [{name: f, kind: "
+                "NodeChaos, action: pause, at: 15s, duration: 10s}]\n",
+                NULL, 0, NULL, false));
+    release();
+#undef TRIGGER
+}
+
 TEST(plan, labels_grow_where_they_collide)
 {
     REQUIRE(build("sweep: {network.default.latency: [1ms, 2ms], network.clients.latency: [1ms, "

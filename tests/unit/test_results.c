@@ -135,6 +135,7 @@ TEST(results, what_is_added_can_be_asked_for)
     }
     CHECK_EQUAL(integer(results, "SELECT sum(n) FROM hist"),
                 12); /* sums of runs not yet committed are seen */
+    CHECK(results_set_replay(results, cell_id, "squall replay a/b.yaml --set c=1", NULL));
     close_fine(results);
     results = open_or_complain(RESULTS_READ);
     CHECK_EQUAL(integer(results, "SELECT runs FROM v_cell"), 6);
@@ -153,6 +154,9 @@ TEST(results, what_is_added_can_be_asked_for)
     CHECK_EQUAL(integer(results, "SELECT count(*) FROM window WHERE p50_ns IS NULL AND p99_ns=5"),
                 6);
     CHECK_EQUAL(integer(results, "SELECT count(*) FROM v_failure"), 2);
+    CHECK_EQUAL(integer(results, "SELECT count(*) FROM v_failure WHERE replay='squall replay "
+                                 "a/b.yaml --set c=1 --seed '||seed"),
+                2);
     CHECK_EQUAL(integer(results, "SELECT count(*) FROM v_failure_rate WHERE lo95<p AND p<hi95"), 1);
     CHECK_EQUAL(integer(results, "SELECT count(*) FROM v_latency"), 6);
     struct err err = {0};
