@@ -26,7 +26,7 @@ struct compared {
     int64_t cell_id;
     int64_t machines;
     bool has_estimate;
-    bool has_runs; /* with clients, and not in arms */
+    bool has_runs;                /* with clients, and not in arms */
     const char *values[AXES_MAX]; /* whole, in the arena; NULL: the cell has no such parameter */
 };
 

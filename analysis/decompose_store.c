@@ -17,8 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CYCLES_MIN 10 /* of a validation: fewer say nothing */
-#define LOSSES_MIN 20 /* of the quorum: with fewer, plain sums of what clients saw say nothing */
+#define CYCLES_MIN   10 /* of a validation: fewer say nothing */
+#define LOSSES_MIN   20 /* of the quorum: with fewer, plain sums of what clients saw say nothing */
 #define SEEDS_MAX    64 /* whose fleets are simulated again, where they are */
 #define ALONE_CYCLES 20000 /* of the fleet by itself */
 #define ERRORS_MAX   4

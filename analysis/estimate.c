@@ -511,9 +511,8 @@ bool estimate_run(const struct spec_fleet *fleet, uint64_t seed, struct estimate
     if (!estimate_check(fleet, err)) {
         return false;
     }
-    const enum spec_estimator estimator = fleet->estimator == SPEC_ESTIMATOR_AUTO
-                                              ? estimate_choose(fleet, NULL)
-                                              : fleet->estimator;
+    const enum spec_estimator estimator =
+        fleet->estimator == SPEC_ESTIMATOR_AUTO ? estimate_choose(fleet, NULL) : fleet->estimator;
     switch (estimator) {
     case SPEC_ESTIMATOR_AUTO:
         UNREACHABLE();

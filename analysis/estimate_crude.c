@@ -12,7 +12,7 @@
 #include "sim/base/hash.h"
 
 #define NS_IN_AN_HOUR 3.6e12
-#define EVENTS        2000000 /* of one replication */
+#define EVENTS        2000000  /* of one replication */
 #define EVENTS_MAX    10000000 /* of batches */
 #define EVENTS_FIRST  250000   /* with fewer than CYCLES_FIRST by then, batches */
 #define CYCLES_FIRST  4

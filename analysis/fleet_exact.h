@@ -30,14 +30,14 @@ struct fleet_model {
     uint32_t needed;   /* 1 .. machines */
     double fail_per_h; /* of one machine, shocks included; > 0 */
     double repair_per_h;
-    uint32_t crews;     /* 0: one for each machine and group */
-    double shock_share; /* [0, 1] */
-    uint32_t groups;    /* 0: none; else machines are dealt out to them in turn */
+    uint32_t crews;          /* 0: one for each machine and group */
+    double shock_share;      /* [0, 1] */
+    uint32_t groups;         /* 0: none; else machines are dealt out to them in turn */
     double group_fail_per_h; /* 0: they never fail by themselves */
     double group_repair_per_h;
     double group_shock_share; /* as shock_share, of those that strike the machines of one group;
                                  both together in [0, 1] */
-    double failover_h; /* mean; 0: no leader */
+    double failover_h;        /* mean; 0: no leader */
 };
 
 struct fleet_exact {

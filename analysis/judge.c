@@ -296,8 +296,8 @@ static void on_seen(void *context, const struct sq_seen *seen)
         return;
     }
     if (judge->needs_visibility) {
-        visibility_on_seen(&judge->visibility, &judge->freshness, &judge->run.history,
-                           judge->nodes, seen);
+        visibility_on_seen(&judge->visibility, &judge->freshness, &judge->run.history, judge->nodes,
+                           seen);
     }
     if (judge->needs_view) {
         raft_view_on_seen(&judge->run.raft, seen);

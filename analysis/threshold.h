@@ -110,10 +110,10 @@ struct threshold {
     enum threshold_aggregation aggregation;
     uint32_t percentile_milli; /* p(99.9): 99900 */
     enum threshold_operator operator;
-    double value;      /* ns; shares of one; per second; plain; seconds in a year */
-    uint32_t digits;   /* significant ones written, of unavailability and downtime, ... */
-    double unit;       /* ... in this unit: 3600 of "52.60h" */
-    double confidence; /* 0.95; 0: the estimate is judged */
+    double value;       /* ns; shares of one; per second; plain; seconds in a year */
+    uint32_t digits;    /* significant ones written, of unavailability and downtime, ... */
+    double unit;        /* ... in this unit: 3600 of "52.60h" */
+    double confidence;  /* 0.95; 0: the estimate is judged */
     bool is_difference; /* of a cell less another; `value` may be negative */
 };
 

@@ -20,15 +20,15 @@
 #define BINS_MAX  200 /* points of a line */
 #define CLIP      2.0 /* what is asked for or sent beyond so many times the answers is cut off */
 
-#define WIDTH  960u
-#define LEFT   92u
-#define RIGHT  650u
-#define NOTE   668u
-#define TOP    64u
-#define PANEL  104u
-#define GAP    22u
-#define BOTTOM 58u
-#define RELIEF "#D9EFE5"
+#define WIDTH   960u
+#define LEFT    92u
+#define RIGHT   650u
+#define NOTE    668u
+#define TOP     64u
+#define PANEL   104u
+#define GAP     22u
+#define BOTTOM  58u
+#define RELIEF  "#D9EFE5"
 #define RESTART "#00704F"
 
 struct arm_row {

@@ -285,11 +285,10 @@ static const char *finding_of(const struct curves *curves, struct report_data *d
     const char *texts[2];
     for (uint32_t i = 0; i < 2; i++) {
         const struct share_interval *interval = &ends[i]->interval;
-        texts[i] = arena_printf(&data->arena, "%lld replica%s: %s%.2g%%",
-                                (long long)ends[i]->cell->replicas,
-                                ends[i]->cell->replicas == 1 ? "" : "s",
-                                interval->is_bound ? "less than " : "",
-                                100 * (interval->is_bound ? interval->high : interval->estimate));
+        texts[i] = arena_printf(
+            &data->arena, "%lld replica%s: %s%.2g%%", (long long)ends[i]->cell->replicas,
+            ends[i]->cell->replicas == 1 ? "" : "s", interval->is_bound ? "less than " : "",
+            100 * (interval->is_bound ? interval->high : interval->estimate));
     }
     return ends[0] == ends[1]
                ? arena_printf(&data->arena, "%s of the time without service", texts[0])
@@ -308,8 +307,7 @@ static bool add_all(struct figure *figure, struct report_data *data, struct curv
     struct plot_panel panel = {92, 58, WIDTH - 330, HEIGHT - 64};
     plot_panel_add(figure, &panel);
     plot_axis_label(figure, &panel, "share of time without service");
-    plot_label_add(figure, 92, 20, 15, "left",
-                   finding_of(curves, data));
+    plot_label_add(figure, 92, 20, 15, "left", finding_of(curves, data));
     plot_label_add(figure, 92, 40, 12, "left textcolor rgb '#555555'",
                    arena_printf(&data->arena,
                                 "%s: each line down is one nine more; bars are 95%% intervals",

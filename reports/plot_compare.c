@@ -18,9 +18,9 @@
 
 #define LINES_MAX  GNUPLOT_LINES
 #define PANELS_MAX 12
-#define BINS_MAX   100 /* points of a line */
+#define BINS_MAX   100  /* points of a line */
 #define SAME_LOAD  0.02 /* runs that were cut short differ by a little */
-#define CLIP       3.0 /* sends beyond so many times the other rates are cut off */
+#define CLIP       3.0  /* sends beyond so many times the other rates are cut off */
 
 #define WIDTH 960u
 #define LEFT  92u

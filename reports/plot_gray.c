@@ -130,19 +130,17 @@ static const char *finding_of(const struct sheet *sheet, struct report_data *dat
         worst = table->seconds[1] / table->sum > worst->seconds[1] / worst->sum ? table : worst;
     }
     const double seen = worst->seconds[3] + worst->seconds[1];
-    return arena_printf(&data->arena,
-                        "%s%sthe detector misses %.0f%% of the time in which clients are down",
-                        sheet->count > 1 ? plot_short(data, worst->cell->title, 40) : "",
-                        sheet->count > 1 ? ": " : "",
-                        seen > 0 ? 100 * worst->seconds[1] / seen : 0);
+    return arena_printf(
+        &data->arena, "%s%sthe detector misses %.0f%% of the time in which clients are down",
+        sheet->count > 1 ? plot_short(data, worst->cell->title, 40) : "",
+        sheet->count > 1 ? ": " : "", seen > 0 ? 100 * worst->seconds[1] / seen : 0);
 }
 
 static bool draw(struct plot_context *context, const struct sheet *sheet, struct figure *figure,
                  struct err *err)
 {
     struct report_data *data = context->data;
-    plot_label_add(figure, LEFT, 20, 15, "left",
-                   finding_of(sheet, data));
+    plot_label_add(figure, LEFT, 20, 15, "left", finding_of(sheet, data));
     plot_label_add(figure, LEFT, 40, 12, "left textcolor rgb '#555555'",
                    arena_printf(&data->arena,
                                 "%s: share of time; coloured: the detector says up and the clients "

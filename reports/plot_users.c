@@ -256,8 +256,7 @@ static bool draw(struct plot_context *context, const struct sheet *sheet, struct
 {
     struct report_data *data = context->data;
     struct text *script = &figure->script;
-    plot_label_add(figure, LEFT, 20, 15, "left",
-                   finding_of(sheet, data));
+    plot_label_add(figure, LEFT, 20, 15, "left", finding_of(sheet, data));
     plot_label_add(figure, LEFT, 40, 12, "left textcolor rgb '#555555'",
                    arena_printf(&data->arena,
                                 "%s: higher is better; a line that stays low to the right: one "

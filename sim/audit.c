@@ -98,9 +98,8 @@ static void on_done(void *context, uint64_t word, const struct stub_result *resu
         status = SQ_E_MALFORMED; /* a read without a value is no read */
     }
     enum sq_outcome outcome = result->is_definite ? SQ_OUTCOME_FAIL : SQ_OUTCOME_INFO;
-    history_complete(&load->audit->world->history, word,
-                     status == SQ_OK ? SQ_OUTCOME_OK : outcome, status, reply.value,
-                     result->replied_by);
+    history_complete(&load->audit->world->history, word, status == SQ_OK ? SQ_OUTCOME_OK : outcome,
+                     status, reply.value, result->replied_by);
     load->running--;
     read_more(load);
 }

@@ -24,7 +24,7 @@ struct cpu_job {
     bool is_queued;
     bool is_running;
     bool is_stopped; /* its node is paused */
-    cpu_amount left;   /* not running: to be done; running: that was so at since_ns */
+    cpu_amount left; /* not running: to be done; running: that was so at since_ns */
     int64_t since_ns;
     sched_handle event; /* of its end; 0: none, or there is no capacity */
     void (*on_done)(struct cpu_job *job);
@@ -40,7 +40,7 @@ struct cpu {
     struct cpu_job *last;
     struct cpu_job *running; /* in order of their start */
     struct cpu_job *stopped; /* of paused nodes: those that ran, then those that waited */
-    cpu_amount carried;        /* done at carried_ns beyond what ended then; less than 1 ns a job */
+    cpu_amount carried;      /* done at carried_ns beyond what ended then; less than 1 ns a job */
     int64_t carried_ns;
     int64_t busy_ns; /* time for which cores were taken, up to the last change */
 };

@@ -476,8 +476,8 @@ static uint32_t call_group_size(struct sq_env *env, const char *group)
     return index == UINT32_MAX ? 0 : node->world->spec->groups[index].count;
 }
 
-static const struct sq_call_ops call_ops = {call_reply, call_call, call_before, call_with,
-                                            call_group_size, call_reply_with};
+static const struct sq_call_ops call_ops = {call_reply, call_call,       call_before,
+                                            call_with,  call_group_size, call_reply_with};
 
 /* ----------------------------------------------------------------------------------- being seen */
 

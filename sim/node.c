@@ -256,9 +256,9 @@ static void handle(struct node *node, struct item *item)
         break;
     case ITEM_REQUEST:
         if (model->request == NULL) {
-            world_reply(node->world, node->index,
-                        &(struct sq_reply_options){.to = packet->reply_to,
-                                                   .status = SQ_E_NOT_SUPPORTED});
+            world_reply(
+                node->world, node->index,
+                &(struct sq_reply_options){.to = packet->reply_to, .status = SQ_E_NOT_SUPPORTED});
             break;
         }
         model->request(&node->env,

@@ -132,9 +132,9 @@ struct spec_client {
     enum spec_jitter jitter;
     uint64_t jitter_proportion; /* for PROPORTIONAL, out of 2^32 */
     enum spec_pushback pushback;
-    int64_t pushback_max_ns; /* BOUNDED: most that is added to the back-off */
+    int64_t pushback_max_ns;              /* BOUNDED: most that is added to the back-off */
     struct spec_place pushback_max_place; /* line 0: it is the usual one */
-    bool is_transparent;     /* a request that a full inbox turned away is sent again, once (A6) */
+    bool is_transparent; /* a request that a full inbox turned away is sent again, once (A6) */
     uint32_t
         redirects_max; /* not-leader answers followed at once per operation before backing off */
     uint64_t retry_on; /* bit (1 << enum sq_status): statuses that are retried */
@@ -482,10 +482,10 @@ struct spec_metastability {
     int64_t hold_ns;       /* ... for so long */
     int64_t within_ns;     /* what is back so soon after the trigger is not run any longer */
     struct spec_place within_place; /* line 0: it is the usual one */
-    int64_t left_ns;       /* of the run after the trigger, by its times; chance may take more */
-    bool has_gate;         /* a sequential test over the seeds decides on the cells that must be
-                              stable: P(stuck) <= gate_accept against >= gate_reject, shares out of
-                              2^32, either decision wrong with a chance of gate_error */
+    int64_t left_ns; /* of the run after the trigger, by its times; chance may take more */
+    bool has_gate;   /* a sequential test over the seeds decides on the cells that must be
+                        stable: P(stuck) <= gate_accept against >= gate_reject, shares out of
+                        2^32, either decision wrong with a chance of gate_error */
     uint64_t gate_accept;
     uint64_t gate_reject;
     uint64_t gate_error;
@@ -531,9 +531,9 @@ struct spec_episodes {
     uint32_t pilot;      /* episodes of each class that decide how many it gets; >= 2 */
     uint32_t count;      /* episodes of a seed, over all classes; each class gets at least two */
     int64_t validate_ns; /* length of the run with accelerated faults; 0: none */
-    int64_t validate_life_ns;   /* mean life of a machine in it, ... */
-    int64_t validate_repair_ns; /* ... and mean repair; all laws are scaled alike */
-    struct spec_place place;    /* of `episodes`; line 0: not given */
+    int64_t validate_life_ns;         /* mean life of a machine in it, ... */
+    int64_t validate_repair_ns;       /* ... and mean repair; all laws are scaled alike */
+    struct spec_place place;          /* of `episodes`; line 0: not given */
     struct spec_place validate_place; /* of `validate`, the same */
 };
 
@@ -568,17 +568,17 @@ struct spec_fleet_groups {
 };
 
 struct spec_fleet {
-    bool is_asked;     /* the scenario says how machines fail; the rest is meaningless otherwise */
+    bool is_asked; /* the scenario says how machines fail; the rest is meaningless otherwise */
     struct spec_placement placement; /* is_asked: machines are its nodes, there is one service, and
                                         of the rest only estimator and precision mean something */
-    uint32_t machines; /* 1 .. 64; machine i is node i of the first group */
-    struct dist life;  /* of a machine, from the end of its repair */
+    uint32_t machines;               /* 1 .. 64; machine i is node i of the first group */
+    struct dist life;                /* of a machine, from the end of its repair */
     struct dist repair;
-    uint32_t crews;         /* that repair, groups first; 0: one for each machine and group */
-    uint64_t shock_share;   /* of the failures of a machine, those that come to all machines that
-                               are up at once (Marshall-Olkin; beta factor), out of 2^32 */
-    uint64_t correlation;   /* rho of a beta-binomial number of machines that are down, out of
-                               2^32: a still picture without dynamics */
+    uint32_t crews;       /* that repair, groups first; 0: one for each machine and group */
+    uint64_t shock_share; /* of the failures of a machine, those that come to all machines that
+                             are up at once (Marshall-Olkin; beta factor), out of 2^32 */
+    uint64_t correlation; /* rho of a beta-binomial number of machines that are down, out of
+                             2^32: a still picture without dynamics */
     struct spec_fleet_groups groups[SPEC_GROUP_KINDS + 1]; /* those of count 0 end the list */
     int64_t maintenance_every_ns; /* every machine in turn is taken away for maintenance_ns, and no
                                      two at once; 0: never */
@@ -590,9 +590,9 @@ struct spec_fleet {
     int64_t confidence_millionths;
     bool is_sequential; /* stop asking for seeds when all services are as precise as that */
     struct spec_place precision_place; /* line 0: not given */
-    uint32_t runs_min;  /* but not before so many */
-    struct spec_episodes episodes; /* of the estimator decompose */
-    struct spec_place place;       /* of the estimator; of `life` when none is asked for */
+    uint32_t runs_min;                 /* but not before so many */
+    struct spec_episodes episodes;     /* of the estimator decompose */
+    struct spec_place place;           /* of the estimator; of `life` when none is asked for */
 };
 
 /* What watches the system beside its clients: a load of its own (heartbeats, health checks), whose

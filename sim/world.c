@@ -238,9 +238,8 @@ static void tell_spin(struct world *world, struct node *node)
 {
     const struct sq_observer *observer = world->observer;
     const char *name = node != NULL ? node->env.name : "the world";
-    const char *text =
-        arena_printf(&world->arena, "%s went on for %llu steps at one instant", name,
-                     (unsigned long long)world->steps_max);
+    const char *text = arena_printf(&world->arena, "%s went on for %llu steps at one instant", name,
+                                    (unsigned long long)world->steps_max);
     world->is_spinning = true;
     world_stop(world);
     if (observer->on_always != NULL) {

@@ -78,7 +78,7 @@ struct world {
     uint32_t node_capacity; /* nodes ever initialised */
     struct net *net;
     struct load **loads;
-    uint32_t load_count; /* of the run that made them, whose spec may be gone */
+    uint32_t load_count;    /* of the run that made them, whose spec may be gone */
     struct zipf_cache zipf; /* outlives the run */
     struct fault_set *faults;
     const struct sq_observer *observer; /* never NULL during a run */

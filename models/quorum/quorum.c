@@ -632,9 +632,8 @@ static void on_read(struct sq_env *env, const struct node *node, sq_node from,
     struct message reply = *message;
     env->cpu->charge(env, 1, sizeof(*message));
     if (is_observed(env)) {
-        env->trace->see(env, SQ_SEE_VISITED,
-                        read_id(from - env->group_first, message->operation), message->row.key, 0,
-                        NULL);
+        env->trace->see(env, SQ_SEE_VISITED, read_id(from - env->group_first, message->operation),
+                        message->row.key, 0, NULL);
     }
     reply.kind = MESSAGE_READ_ANSWER;
     reply.row = rows_find(&node->rows, message->row.key);

@@ -194,9 +194,8 @@ static int file_sync(sqlite3_file *base, int flags)
     bool is_skipped =
         (PLANTED(env, JOURNAL_NOT_SYNCED) && strstr(file->name, "-journal") != NULL) ||
         (PLANTED(env, WAL_NOT_SYNCED) && strstr(file->name, "-wal") != NULL);
-    int code = is_skipped
-                   ? SQLITE_OK
-                   : outcome(file, env->disk->sync(env, file->file), SQLITE_IOERR_FSYNC);
+    int code = is_skipped ? SQLITE_OK
+                          : outcome(file, env->disk->sync(env, file->file), SQLITE_IOERR_FSYNC);
     if (code != SQLITE_OK || !file->is_name_unsynced) {
         return code;
     }

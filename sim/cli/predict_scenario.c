@@ -136,9 +136,8 @@ static void read_trigger(const struct run_spec *spec, double load_per_s,
         if (fault->action == SPEC_ACTION_CAPACITY || fault->action == SPEC_ACTION_SCALE) {
             const double factor = (double)fault->factor / 1e6;
             const bool is_load = fault->action == SPEC_ACTION_SCALE;
-            *trigger =
-                (struct fluid_trigger){is_load ? 1 : factor, is_load ? factor : 1,
-                                       (double)dist_mean(&fault->duration) / NS_IN_A_S};
+            *trigger = (struct fluid_trigger){is_load ? 1 : factor, is_load ? factor : 1,
+                                              (double)dist_mean(&fault->duration) / NS_IN_A_S};
             return;
         }
         if (is_pause || (fault->action == SPEC_ACTION_CPU && fault->slowdown_milli > 0)) {

@@ -174,9 +174,8 @@ int replay_trajectory(const struct plan *plan, const struct cell *cell,
         err_set(&err, ERR_INPUT, "'%s' has no fleet, so no trajectories of one", plan->name);
         return fail(&err);
     }
-    const enum spec_estimator estimator = fleet->estimator == SPEC_ESTIMATOR_AUTO
-                                              ? estimate_choose(fleet, NULL)
-                                              : fleet->estimator;
+    const enum spec_estimator estimator =
+        fleet->estimator == SPEC_ESTIMATOR_AUTO ? estimate_choose(fleet, NULL) : fleet->estimator;
     if (estimator != SPEC_ESTIMATOR_RESTART) {
         err_set(&err, ERR_INPUT,
                 "%s is the path of a trajectory of the estimator restart, and this fleet is asked "

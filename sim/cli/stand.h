@@ -25,8 +25,8 @@ struct stand {
 bool stand_open(struct stand *stand, struct opened *opened, struct err *err);
 /* A model server, and clients of one load, as the request has them. `full`: what a full queue does
  * and costs, "onFull: drop". False: some number cannot be written in a scenario. */
-bool stand_open_system(struct stand *stand, const struct predict_request *request,
-                       const char *full, struct err *err);
+bool stand_open_system(struct stand *stand, const struct predict_request *request, const char *full,
+                       struct err *err);
 /* Any scenario, as text. */
 bool stand_open_text(struct stand *stand, const char *text, struct err *err);
 void stand_close(struct stand *stand);

@@ -106,8 +106,7 @@ static bool judge(const struct stopping *stopping, struct results *results, uint
     const bool is_fine = estimate_load(results, cell_id, &chosen, sums, &count, err);
     *is_enough = is_fine && count > 0;
     for (uint32_t i = 0; i < count; i++) {
-        const bool is_early =
-            !estimate_is_exact(sums[i].method) && cell->look < fleet->runs_min;
+        const bool is_early = !estimate_is_exact(sums[i].method) && cell->look < fleet->runs_min;
         *is_enough = *is_enough && !is_early &&
                      estimate_is_enough(&sums[i], (double)fleet->half_width_millionths / 1e6,
                                         (double)fleet->confidence_millionths / 1e6);

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LABEL_MIN  26
-#define LABEL_MAX  46
+#define LABEL_MIN 26
+#define LABEL_MAX 46
 
 /* No NaN. */
 static bool is_number(double value)

@@ -149,11 +149,10 @@ static bool read_axes(struct plan *plan, const struct plan_options *options, str
             }
             values[i] = setting.value;
         }
-        grid->axes[grid->axis_count++] =
-            (struct scenario_axis){.path = given->path,
-                                   .place = setting.place,
-                                   .values = values,
-                                   .value_count = given->value_count};
+        grid->axes[grid->axis_count++] = (struct scenario_axis){.path = given->path,
+                                                                .place = setting.place,
+                                                                .values = values,
+                                                                .value_count = given->value_count};
     }
     return true;
 }
@@ -747,8 +746,7 @@ bool plan_build(struct plan *plan, const struct scenario *scenario,
     bool has_seeds = read_seeds(plan, options, diag);
     bool is_whole = options->set_count == 0 && options->axis_count == 0;
     bool is_built = make_grid(plan, options, &grid, diag) &&
-                    make_cells(plan, &grid, is_whole, diag) &&
-                    make_canonical(plan, options, diag);
+                    make_cells(plan, &grid, is_whole, diag) && make_canonical(plan, options, diag);
     if (!has_seeds || !is_built) {
         plan_release(plan);
         return false;

@@ -191,9 +191,8 @@ static bool read_tag(struct arena *arena, const char *tag, size_t length, struct
 static bool read_estimate_tag(struct arena *arena, const char *tag, size_t length,
                               struct spec_threshold *threshold, struct err *err)
 {
-    static const char *const methods[] = {"exact", "binomial", "beta-binomial", "crude",
-                                          "is",    "restart",  "decompose",     "trials",
-                                          "copysets"};
+    static const char *const methods[] = {"exact",   "binomial",  "beta-binomial", "crude",   "is",
+                                          "restart", "decompose", "trials",        "copysets"};
     struct spec_estimate_tags *estimate = &threshold->estimate;
     const char *written = arena_strndup(arena, tag + strspn(tag, " "), length - strspn(tag, " "));
     const char *colon = strchr(written, ':');

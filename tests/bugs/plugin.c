@@ -13,7 +13,10 @@
 
 static const struct sq_option option_plant = {
 #define PLANT_CHOICE(code, name) "|" name
-    "plant", SQ_OPTION_CHOICE, "none", "none" PLANT_MAP(PLANT_CHOICE),
+    "plant",
+    SQ_OPTION_CHOICE,
+    "none",
+    "none" PLANT_MAP(PLANT_CHOICE),
 #undef PLANT_CHOICE
     "the bug that this node has",
 };

@@ -115,9 +115,9 @@ TEST(copysets, trials_are_independent_where_nodes_are_few)
     double squares[2] = {0};
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         const struct copysets_trials trials = {seed, TRIALS};
-        const double shares[2] = {
-            copysets_simulate(&few, COPYSETS_PERMUTATIONS, trials) / (double)TRIALS,
-            copysets_simulate_random(&few, 1, trials) / (double)TRIALS};
+        const double shares[2] = {copysets_simulate(&few, COPYSETS_PERMUTATIONS, trials) /
+                                      (double)TRIALS,
+                                  copysets_simulate_random(&few, 1, trials) / (double)TRIALS};
         for (uint32_t i = 0; i < 2; i++) {
             sums[i] += shares[i];
             squares[i] += shares[i] * shares[i];

@@ -343,7 +343,7 @@ TEST(estimate, outages_that_were_counted_have_the_interval_of_poisson)
         estimate_add_pair(&sums, 1, 100, 1); /* all of one length */
     }
     CHECK_TEXT(estimate_of(&sums, .95).interval_method, "batch means, t");
-    sums.method = ESTIMATE_RESTART;                         /* of weighted ones there is none */
+    sums.method = ESTIMATE_RESTART; /* of weighted ones there is none */
     CHECK(isnan(estimate_of(&sums, .95).rate.high));
     static const struct setting often[] = {
         {1, 1, 0, 0, 0, 0}, {3, 2, 1, 0, 0, 10}, {4, 3, 0, 2, 100, 0}};
@@ -369,8 +369,7 @@ TEST(estimate, outages_that_come_in_clusters_count_less)
     CHECK(fabs(rate.high - 6 / 300. - (poisson.high - 6 / 300.) * sqrt(5)) < 1e-12);
     CHECK(rate.low == 0);
     /* Twenty machines with one crew: outages vary 2.4 times as much as Poisson's. */
-    struct spec_fleet fleet =
-        fleet_of(&(struct setting){20, 15, 1, 0, 0, 0}, SPEC_ESTIMATOR_CRUDE);
+    struct spec_fleet fleet = fleet_of(&(struct setting){20, 15, 1, 0, 0, 0}, SPEC_ESTIMATOR_CRUDE);
     fleet.life.a = 20 * HOUR;
     const struct estimate_sums seen = run(&fleet, 7, 1);
     const struct interval wide = estimate_of(&seen, .95).rate;

@@ -107,8 +107,7 @@ TEST(net, a_fault_narrows_a_wire_that_was_infinitely_wide)
 {
     static const uint32_t limits[] = {0, 3};
     for (uint32_t i = 0; i < 2; i++) {
-        struct spec_fault fault =
-            fault_of(SPEC_NETWORK_CHAOS, SPEC_ACTION_BANDWIDTH, 1, 100, 100);
+        struct spec_fault fault = fault_of(SPEC_NETWORK_CHAOS, SPEC_ACTION_BANDWIDTH, 1, 100, 100);
         fault.bandwidth = 12800; /* 10 ms a message */
         struct world_fixture fixture;
         struct world *world = begin_with(&fixture, &fault, 1);

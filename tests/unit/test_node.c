@@ -119,10 +119,9 @@ TEST(node, a_stopped_process_turns_nobody_away)
 {
     struct spec_fault fault = fault_of(SPEC_NODE_CHAOS, SPEC_ACTION_PAUSE, 1, 100, 500);
     struct world_fixture fixture;
-    struct world *world =
-        begin(&fixture, 2, (struct script){.boot = boot_calls_often,
-                                            .request = answer_ok,
-                                            .timer = timer_calls});
+    struct world *world = begin(
+        &fixture, 2,
+        (struct script){.boot = boot_calls_often, .request = answer_ok, .timer = timer_calls});
     struct spec_client patient = caller;
     patient.timeout_ns = NS_PER_S;
     patient.attempts_max = 1;
@@ -351,8 +350,7 @@ static void answer_busy(struct sq_env *env, const struct sq_request *request)
     env->call->reply(env, request->reply_to, SQ_OK, SQ_NODE_NONE, &reply, sizeof(reply));
 }
 
-static const struct script busy = {
-    .boot = boot_busy, .request = answer_busy, .timer = timer_busy};
+static const struct script busy = {.boot = boot_busy, .request = answer_busy, .timer = timer_busy};
 
 TEST(node, a_run_may_be_given_up_at_any_event)
 {

@@ -209,8 +209,8 @@ TEST(plan, a_threshold_of_an_unknown_service_suggests_a_known_one)
         char extra[512];
         snprintf(extra, sizeof(extra), "%sthresholds: {\"%s\": \"value < %s\"}\n",
                  strcmp(cases[i].what, "fleet") == 0 ? fleet
-                 : cases[i].what[0] != '\0'          ? "availability: {placement: {policy: copysets}}\n"
-                                                     : "",
+                 : cases[i].what[0] != '\0' ? "availability: {placement: {policy: copysets}}\n"
+                                            : "",
                  cases[i].metric, cases[i].value);
         check_refused(extra, NULL, 0, NULL, cases[i].part);
     }
