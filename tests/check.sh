@@ -58,8 +58,8 @@ step 'release build, gcc -O2, no warnings' $make_quiet -j"$jobs" WERROR=1 all bu
 step 'debug build, ASan and UBSan' $make_quiet -j"$jobs" MODE=debug WERROR=1 all build/debug/unit build/debug/fuzz
 step 'build with clang -O2' $make_quiet -j"$jobs" CC=clang BUILD=build/clang WERROR=1 build/clang/release/squall
 step 'build with gcc -O0' $make_quiet -j"$jobs" MODE=plain WERROR=1 build/plain/squall
-counted 'unit tests' build/release/unit
-counted 'unit tests with sanitizers' build/debug/unit
+counted 'unit tests' tests/units.sh build/release/unit
+counted 'unit tests with sanitizers' tests/units.sh build/debug/unit
 counted 'tidiness' tests/tidy/tidy.sh build/release
 counted 'golden digests in every build' tests/golden/golden.sh check \
     build/release/squall build/clang/release/squall build/plain/squall build/debug/squall
