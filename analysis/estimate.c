@@ -39,6 +39,13 @@ bool estimate_method_find(const char *name, enum estimate_method *method)
     return false;
 }
 
+const char *estimate_estimator_name(enum spec_estimator estimator)
+{
+    static const char *const words[] = {"auto", "exact", "crude", "is", "restart", "decompose"};
+    ASSERT((unsigned)estimator < ARRAY_COUNT(words));
+    return words[estimator];
+}
+
 bool estimate_is_exact(enum estimate_method method)
 {
     return method <= ESTIMATE_BETA_BINOMIAL || method == ESTIMATE_COPYSETS;

@@ -135,6 +135,8 @@ bool estimate_is_enough(const struct estimate_sums *sums, double half_width, dou
 /* "exact", "binomial", "beta-binomial", "crude", "is", "restart", "decompose", "trials",
  * "copysets". */
 const char *estimate_method_name(enum estimate_method method);
+/* The word of `availability.estimator`. */
+const char *estimate_estimator_name(enum spec_estimator estimator);
 /* False: there is no such method. */
 bool estimate_method_find(const char *name, enum estimate_method *method);
 

@@ -89,14 +89,13 @@ bool fleet_store_add(struct results *results, int64_t cell_id, const struct spec
             return false;
         }
     }
-    static const char *const asked[] = {"auto", "exact", "crude", "is", "restart", "decompose"};
     char why[ESTIMATE_WHY_SIZE] = "";
     if (fleet->estimator == SPEC_ESTIMATOR_AUTO) {
         estimate_choose(fleet, why);
     }
     const bool is_sequential = fleet->is_sequential && fleet->estimator != SPEC_ESTIMATOR_DECOMPOSE;
-    return results_add_fleet_estimator(results, cell_id, asked[fleet->estimator], why,
-                                       is_sequential, err);
+    return results_add_fleet_estimator(results, cell_id, estimate_estimator_name(fleet->estimator),
+                                       why, is_sequential, err);
 }
 
 struct loader {

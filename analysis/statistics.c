@@ -368,11 +368,6 @@ enum sprt_decision sprt_decide(const struct sprt *test, uint64_t hits, uint64_t 
     return evidence >= log((1 - test->beta) / test->alpha) ? SPRT_REJECT : SPRT_OPEN;
 }
 
-uint64_t sprt_trials_to_accept(const struct sprt *test)
-{
-    return sprt_more_to_accept(test, 0, 0);
-}
-
 uint64_t sprt_more_to_accept(const struct sprt *test, uint64_t hits, uint64_t trials)
 {
     double missing = floor_of(test) - evidence_of(test, hits, trials);

@@ -103,9 +103,7 @@ struct sprt {
  */
 extern const struct sprt sprt_usual;
 enum sprt_decision sprt_decide(const struct sprt *test, uint64_t hits, uint64_t trials);
-/* Trials without a hit that it accepts after. */
-uint64_t sprt_trials_to_accept(const struct sprt *test);
-/* So many more of them after `trials` with `hits`; 0: it accepts already. */
+/* Trials without a hit that it accepts after, with `hits` in `trials` already; 0: it accepts. */
 uint64_t sprt_more_to_accept(const struct sprt *test, uint64_t hits, uint64_t trials);
 
 /* Fit of P(hit) = 1 / (1 + exp(-(a + b x))) to counts at doses x, by maximum likelihood

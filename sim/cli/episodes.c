@@ -34,13 +34,6 @@ void episodes_init(struct episodes *episodes, struct runner *runner)
     episodes->runner = runner;
 }
 
-void episodes_release(struct episodes *episodes)
-{
-    client_view_release(&episodes->view);
-    result_release(&episodes->result);
-    arena_release(&episodes->arena);
-}
-
 void episodes_label(const struct decompose_class *class_, uint32_t number,
                     char label[EPISODE_LABEL_SIZE])
 {
@@ -95,14 +88,6 @@ static void run_one(struct session *session, const struct episode *episode, uint
     run_derived(session, derived, episode->seed);
     episode_judge(spec, episode, &episodes->result, &episodes->view, row);
     episodes->runner->episode = NULL;
-}
-
-void episodes_run_one(struct episodes *episodes, const struct cell *cell,
-                      const struct episode *episode, uint64_t seed, struct result_episode *row,
-                      episodes_run_fn *run, void *context)
-{
-    struct session session = {episodes, cell, run, context};
-    run_one(&session, episode, seed, row);
 }
 
 static void add(struct decompose_sums *sums, const struct result_episode *row)

@@ -34,18 +34,13 @@ struct episodes {
     struct decompose_estimate estimate;
 };
 
-/* `runner` must stay until the release, which comes after that of its world's last run. */
+/* For the life of the process, which `runner` must outlive. */
 void episodes_init(struct episodes *episodes, struct runner *runner);
-void episodes_release(struct episodes *episodes);
 /* `result` is that of the run as the scenario has it. Runs the episodes of this seed, and the run
  * that checks them, and puts all rows and estimates into `result`; nothing when the scenario does
  * not ask. An episode that does not recover violates EPISODE_CHECK. */
 void episodes_run(struct episodes *episodes, const struct cell *cell, uint64_t seed,
                   struct run_result *result, episodes_run_fn *run, void *context);
-/* One episode alone. */
-void episodes_run_one(struct episodes *episodes, const struct cell *cell,
-                      const struct episode *episode, uint64_t seed, struct result_episode *row,
-                      episodes_run_fn *run, void *context);
 /* Of all episodes of the result: the determinism witness. */
 uint64_t episodes_digest(const struct run_result *result);
 /* "leader-lost:5-4#2", or without the number, which is 0 then. False: it is none. */

@@ -552,17 +552,6 @@ const char *experiment_unit(const struct experiment_axis *axis)
     return axis->unit == AXIS_RATE ? "/s" : axis_unit_name(axis->unit);
 }
 
-uint32_t experiment_cell(const struct experiment *experiment, const uint32_t *indices)
-{
-    uint32_t cell = 0;
-    for (uint32_t i = 0; i < experiment->axis_count; i++) {
-        ASSERT(indices[i] < experiment->axes[i].count);
-        cell = cell * experiment->axes[i].count + indices[i];
-    }
-    ASSERT(cell < experiment->opened.plan.cell_count);
-    return cell;
-}
-
 /* -------------------------------------------------------------------------------------- theory */
 
 bool experiment_request(const struct experiment *experiment, uint32_t cell,

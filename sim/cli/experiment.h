@@ -141,8 +141,6 @@ int experiment_run(struct experiment *experiment, const struct campaign_source *
 
 /* What stands behind a number of the axis in a text: "s", "/s", "". */
 const char *experiment_unit(const struct experiment_axis *axis);
-/* The cell of these values, one index for each axis. */
-uint32_t experiment_cell(const struct experiment *experiment, const uint32_t *indices);
 /* What theory is told of a cell; false where it says nothing. */
 bool experiment_request(const struct experiment *experiment, uint32_t cell,
                         struct predict_request *request);

@@ -229,7 +229,6 @@ static bool is_said(const struct plan *plan, uint32_t index, const char *why)
 /* What auto was, and why: each answer with the first cell that it is about. */
 static void print_choices(const struct plan *plan, FILE *out)
 {
-    static const char *const words[] = {"auto", "exact", "crude", "is", "restart", "decompose"};
     for (uint32_t i = 0; i < plan->cell_count; i++) {
         const struct cell *cell = &plan->cells[i];
         char why[ESTIMATE_WHY_SIZE];
@@ -238,7 +237,7 @@ static void print_choices(const struct plan *plan, FILE *out)
         }
         const enum spec_estimator chosen = estimate_choose(&cell->spec.fleet, why);
         if (!is_said(plan, i, why)) {
-            fprintf(out, "    auto is '%s'%s%s: %s\n", words[chosen],
+            fprintf(out, "    auto is '%s'%s%s: %s\n", estimate_estimator_name(chosen),
                     cell->label[0] == '\0' ? "" : ", as in ", cell->label, why);
         }
     }

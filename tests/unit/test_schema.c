@@ -6,6 +6,7 @@
 #include "sim/input/predicate.h"
 #include "sim/input/json.h"
 
+#include "analysis/estimate.h"
 #include "sim/base/units.h"
 #include "sim/input/preset.h"
 #include "tests/unit/harness.h"
@@ -603,6 +604,13 @@ TEST(predicate, estimates_have_tags_of_their_own)
     CHECK_TEXT(threshold.estimate.cell, "share=1%");
     CHECK_TEXT(threshold.estimate.method, "is");
     CHECK(threshold.estimate.is_ratio);
+    for (int method = 0; method < ESTIMATE_METHOD_COUNT; method++) { /* all that analysis knows */
+        const char *name = estimate_method_name((enum estimate_method)method);
+        CHECK(predicate_metric(&memory,
+                               arena_printf(&memory, "downtime{service:a,method:%s}", name),
+                               &threshold, &err));
+        CHECK_TEXT(threshold.estimate.method, name);
+    }
     static const char *const bad[] = {"downtime",
                                       "downtime{}",
                                       "downtime{machines:3}",
